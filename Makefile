@@ -1,0 +1,53 @@
+# The commands of this project; CI runs the same ones. `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+export CUSTOM_COMPILE_COMMAND := make lock
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint docs manifests lock clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: .venv/runs  ## watch the server work, over stdio and over HTTP
+	@$(BIN)/mistral-mcp demo
+
+test: .venv/develops  ## run the tests; make test ARGS="-k chat" runs some of them
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/develops  ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+docs: .venv/develops  ## write the tables of README.md anew, from the code
+	$(BIN)/python scripts/readme_tables.py
+
+manifests: .venv/develops  ## write the manifests anew: clients' entries from the code, the version everywhere
+	$(BIN)/python -m scripts.manifests
+
+lock: .venv/develops  ## pin the newest releases that pyproject.toml allows, with the hashes of all their files
+	$(BIN)/python scripts/requirements.py | $(COMPILE) --output-file requirements.txt -
+	$(BIN)/python scripts/requirements.py dev | $(COMPILE) -c requirements.txt --output-file requirements-dev.txt -
+
+clean:  ## remove everything that was made here
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is needed to run, at the versions and hashes of the lock, and this tree itself, editable.
+.venv/runs: pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv --clear .venv
+	$(INSTALL) --require-hashes -r requirements.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What is needed to develop, on top.
+.venv/develops: .venv/runs requirements-dev.txt
+	$(INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@

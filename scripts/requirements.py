@@ -1,0 +1,12 @@
+"""Print what pyproject.toml asks for: to build and run, hosting included; with `dev`, to develop as well."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+project = pyproject["project"]
+print(*pyproject["build-system"]["requires"], sep="\n")
+print(*project["dependencies"], *project["optional-dependencies"]["hosting"], sep="\n")
+if "dev" in sys.argv[1:]:
+    print(*pyproject["dependency-groups"]["dev"], sep="\n")
