@@ -1,0 +1,213 @@
+"""Everything that can go wrong on purpose, and what the model reads of it.
+
+Error
+├── BadSetting            a setting that cannot be used; stops the start
+├── BadArgument           a caller's argument, refused before any request
+├── CredentialError       no usable key for this request
+│   ├── MissingCredential
+│   ├── AmbiguousCredential
+│   ├── RefusedCredential
+│   ├── EndedCredential       a connection that was revoked, has expired, or whose token was replaced
+│   ├── SignupRefused         no connections are made here, or not without the code
+│   └── TooManyFailures       wrong credentials, too often from one address
+├── CannotInstall         a host's file that cannot be changed safely; it stays as it is
+├── VaultUnavailable      the database of connections is away
+├── NothingSelected       a request that selects no toolset it may have
+├── NotCarried            the configured route has no way for this call
+└── UpstreamError         Mistral, or a gateway in front of it, failed or refused
+    ├── KeyRefused            401
+    ├── NotAllowed            403: plan, labs opt-in, guardrail
+    ├── UnknownModel          a model that does not exist or has been retired
+    ├── NotFound              404 of anything else
+    ├── RequestRefused        400 and 422: which field, and why
+    │   └── TooManyInputs         3210: the caller's part must be split
+    ├── RateLimited           429, and waits that cannot fit the deadline
+    ├── PaymentRequired       402 and spend limits
+    ├── TimedOut              our deadline
+    ├── AnswerMismatch        an answer that does not fit the schema it was asked for
+    ├── ReplyTooLarge         more than the call takes in
+    └── Unavailable           5xx, dropped connections, replies that cannot be read
+
+A message is one sentence of what happened and one of what to do. Facts are attributes; nobody parses the text.
+"""
+
+from collections.abc import Sequence
+
+
+class Error(Exception):
+    """The root. `str()` is what the model reads: no secret, no upstream body, no input of the caller's."""
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(what, advice)
+        self.what = what
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.advice}".strip()
+
+
+class BadSetting(Error):
+    """Raised while settings are read; `cli` prints it as one sentence and exits with 2."""
+
+
+class BadArgument(Error):
+    """Raised by a tool, or for it by the seam, before any request; the model can mend the call."""
+
+
+class CredentialError(Error):
+    """Raised by a credential source. `status` is what the HTTP front answers where no tool runs."""
+
+    status = 401
+    retry_after: float | None = None  # seconds
+
+
+class MissingCredential(CredentialError):
+    """No key at all: stdio still lists tools, HTTP answers 401."""
+
+
+class AmbiguousCredential(CredentialError):
+    """Two different credentials in one request: nobody should have to guess whose money is spent."""
+
+    status = 400
+
+
+class RefusedCredential(CredentialError):
+    """A token of ours that does not exist, or one whose shape belongs to somebody else; never sent upstream."""
+
+
+class EndedCredential(CredentialError):
+    """Raised by `hosting.vault`: a token of ours that was good once. Telling so tells nothing to whoever never had it."""
+
+    status = 410
+
+
+class TooManyFailures(CredentialError):
+    """Raised by `hosting.app`: an address whose credentials failed too often. A valid token is never refused so."""
+
+    status = 429
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Too many wrong credentials came from this address.", "Wait a minute, then try the right one.")
+        self.retry_after = retry_after
+
+
+class SignupRefused(CredentialError):
+    """Raised by `hosting.connect`: whoever asks may not make a connection here."""
+
+    status = 403
+
+
+class CannotInstall(Error):
+    """Raised by `install` for a host's file that cannot be read, or not changed without losing something in it."""
+
+    def __init__(self, what: str, advice: str = "", *, by_hand: bool = False) -> None:
+        super().__init__(what, advice)
+        self.by_hand = by_hand
+        """A person can put the entry in, and is shown it."""
+
+
+class VaultUnavailable(Error):
+    """Raised by `hosting`: the database cannot be used just now, or lacks a master key. HTTP answers `status`."""
+
+    status = 503
+    retry_after = 5
+    """Seconds."""
+
+
+class NothingSelected(Error):
+    """Raised by `selection`."""
+
+    status = 400
+    retry_after = None
+
+
+class NotCarried(Error):
+    """Raised by `mistral.routes` before any request: the route has no such path."""
+
+
+class UpstreamError(Error):
+    """A request that failed at Mistral or on the way. Raised by `mistral.client` only.
+
+    `partial` is the text a broken stream had brought before it broke.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        advice: str = "",
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        correlation_id: str | None = None,
+        attempts: int = 1,
+        retry_after: float | None = None,  # seconds
+        partial: str = "",
+    ) -> None:
+        super().__init__(what, advice)
+        self.status = status
+        self.code = code
+        self.correlation_id = correlation_id
+        self.attempts = attempts
+        self.retry_after = retry_after
+        self.partial = partial
+
+    def __str__(self) -> str:
+        facts = [f"HTTP {self.status}"] if self.status else []
+        facts += [f"code {self.code}"] if self.code else []
+        facts += [f"{self.attempts} attempts"] if self.attempts > 1 else []
+        facts += [f"correlation id {self.correlation_id}"] if self.correlation_id else []
+        text = super().__str__() + (f" ({', '.join(facts)})" if facts else "")
+        return f"{text}\n\nWhat had come before it broke:\n{self.partial}" if self.partial else text
+
+
+class KeyRefused(UpstreamError):
+    """401: names where the key came from, never the key."""
+
+
+class NotAllowed(UpstreamError):
+    """403, or a 429 whose limit is 0: the key is fine; the plan, an opt-in or a guardrail is not."""
+
+
+class UnknownModel(UpstreamError):
+    """400 code 1500 on inference, 404 on a model look-up: unknown or retired."""
+
+
+class NotFound(UpstreamError):
+    """404 of a file, job, conversation…"""
+
+
+class RequestRefused(UpstreamError):
+    """400 or 422: Mistral's own reason, with the field it names."""
+
+
+class TooManyInputs(RequestRefused):
+    """400 code 3210: more inputs or tokens than one embedding request takes."""
+
+
+class RateLimited(UpstreamError):
+    """429, or a wait for one's turn that the deadline does not allow. `retry_after` says when to come back."""
+
+
+class PaymentRequired(UpstreamError):
+    """402, or a spend limit: trying again cannot help."""
+
+
+class TimedOut(UpstreamError):
+    """The call's own deadline passed, waits and attempts included."""
+
+
+class AnswerMismatch(UpstreamError):
+    """The model answered, but not what the caller's schema asks. Raised by tools; `partial` is the whole answer."""
+
+
+class ReplyTooLarge(UpstreamError):
+    """Raised by `mistral.client` for a reply of more bytes than its call allows; the rest of it was not read."""
+
+
+class Unavailable(UpstreamError):
+    """5xx, a dropped connection, a stream cut short, or a reply that is not what it should be."""
+
+
+def one_of(names: Sequence[str]) -> str:
+    """`a, b or c`, for sentences that name the alternatives."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

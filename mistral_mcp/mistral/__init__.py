@@ -1,0 +1,1 @@
+"""The Mistral HTTP API: speaks HTTP, knows no MCP."""

@@ -1,0 +1,122 @@
+"""What a request to Mistral is: one class an endpoint.
+
+    class EmbeddingCall(Call[EmbeddingReply]):
+        path = "/v1/embeddings"
+        repeatable = True
+        model: str
+        input: list[str]
+
+Fields named in the path fill it; the others are the body of a POST or PATCH and the query of a GET or DELETE. Bodies are
+strict at Mistral, so nothing that was left out is sent; replies are open there, so nothing unknown is minded.
+
+A reply is JSON of any type, a bare list included; `Call[bytes]` gives the body as it is, `Call[None]` minds none.
+"""
+
+import re
+from functools import cache
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import httpx2
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from mistral_mcp.errors import BadArgument
+
+ReplyT = TypeVar("ReplyT")
+
+
+class Reply(BaseModel):
+    """What came back, or a part of it. Mistral adds fields without notice."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class Call(BaseModel, Generic[ReplyT]):
+    """A request and the type of its reply."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    path: ClassVar[str]
+    method: ClassVar[Literal["GET", "POST", "PATCH", "PUT", "DELETE"]] = "POST"
+    repeatable: ClassVar[bool] = False
+    """Whether sending it twice does no more than sending it once: what reads or computes, not what creates."""
+    in_query: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are no part of the body, for a POST that has a query too."""
+    max_bytes: ClassVar[int] = 64 * 1024 * 1024
+    """The largest reply that is taken in."""
+
+    def url(self) -> str:
+        """Path and query. Raises `BadArgument` for a value that would leave its path segment."""
+        names = self.path_names()
+        path = self.path.format_map({name: _segment(name, getattr(self, name)) for name in names})
+        include = None
+        if self.method in ("POST", "PATCH", "PUT"):
+            if not self.in_query:
+                return path
+            include = set(self.in_query)
+        query = self.model_dump(mode="json", exclude_none=True, by_alias=True, include=include, exclude=set(names))
+        if not query:
+            return path
+        lowered = {k: str(v).lower() if isinstance(v, bool) else v for k, v in query.items()}
+        return f"{path}?{urlencode(lowered, doseq=True)}"
+
+    def body(self) -> bytes | None:
+        """The JSON body; None for what has none."""
+        exclude = {*self.path_names(), *self.in_query}
+        if self.method not in ("POST", "PATCH", "PUT") or type(self).model_fields.keys() <= exclude:
+            return None
+        return self.model_dump_json(exclude_none=True, by_alias=True, exclude=exclude).encode()
+
+    def payload(self) -> tuple[bytes | httpx2.AsyncByteStream | None, dict[str, str]]:
+        """What goes out: the body, or a stream of it, and the headers that describe it."""
+        body = self.body()
+        return body, {} if body is None else _JSON
+
+    @classmethod
+    def path_names(cls) -> tuple[str, ...]:
+        """The fields that are part of the path."""
+        return _path_names(cls.path)
+
+    @classmethod
+    def is_binary(cls) -> bool:
+        """Whether the reply is a file rather than JSON."""
+        return _reply_type(cls) is bytes
+
+    @classmethod
+    def read(cls, body: bytes) -> ReplyT:
+        """The reply in a body. Raises `ValidationError`."""
+        kind = _reply_type(cls)
+        if kind is bytes:
+            return cast("ReplyT", body)
+        return cast("ReplyT", None if kind is None else _adapter(cls).validate_json(body))
+
+
+_JSON = {"content-type": "application/json"}
+
+
+@cache
+def _reply_type(call: type[Call[Any]]) -> Any:
+    for base in call.__mro__:
+        metadata = getattr(base, "__pydantic_generic_metadata__", None)
+        if metadata and metadata["origin"] and not isinstance(kind := metadata["args"][0], TypeVar):
+            return None if kind is type(None) else kind
+    raise TypeError(f"{call.__name__} does not say what its reply is: subclass Call[SomeReply]")
+
+
+@cache
+def _adapter(call: type[Call[Any]]) -> TypeAdapter[Any]:
+    """Built on the first call of its kind: most processes use a few endpoints only."""
+    return TypeAdapter(_reply_type(call))
+
+
+@cache
+def _path_names(path: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\{(\w+)\}", path))
+
+
+def _segment(name: str, value: object) -> str:
+    """One path segment. Encoded dots would be resolved by some proxies all the same, so they are refused."""
+    text = str(value)
+    if not text.strip() or text.strip(".") == "" or re.search(r"[/\\?#%\x00-\x20\x7f]", text):
+        raise BadArgument(f"{name} is not a valid id.", "Give it as it was listed, without slashes or spaces.")
+    return quote(text, safe=":@,+=~!$&'()*;")

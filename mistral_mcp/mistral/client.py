@@ -1,0 +1,249 @@
+"""Calls go out here, and failures become errors here.
+
+upstream = Upstream(settings)                  # one for the process: pool, pacing, retries
+mistral = upstream.client(caller)              # one for a tool call: its key, its deadline, its listener
+reply = await mistral.send(EmbeddingCall(model="mistral-embed", input=["hello"]))
+"""
+
+import ssl
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from typing import Any
+from urllib.request import getproxies
+
+import anyio
+import httpx2
+from pydantic import ValidationError
+
+from mistral_mcp import __version__
+from mistral_mcp.errors import ReplyTooLarge, Unavailable, UpstreamError
+from mistral_mcp.mistral import failures
+from mistral_mcp.mistral.call import Call, ReplyT
+from mistral_mcp.mistral.exchange import Caller, Exchange
+from mistral_mcp.mistral.limits import Limits
+from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.mistral.retries import Retries
+from mistral_mcp.mistral.routes import Routes
+from mistral_mcp.settings import Settings
+
+API = "https://api.mistral.ai"
+
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip, deflate",
+    "user-agent": f"mistral-mcp/{__version__}",
+}
+_EVENTS = _HEADERS | {"accept": "text/event-stream"}
+_FILE = _HEADERS | {"accept": "*/*"}
+
+# The whole call has a deadline; only connecting gets a time of its own, so that another attempt still fits.
+_TIMEOUTS = {"connect": 10.0, "read": None, "write": None, "pool": None}
+
+_EVENT_SIZE = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
+
+
+def wire() -> httpx2.AsyncBaseTransport:
+    """The innermost transport: pooled connections, the environment's proxy and certificates."""
+    proxies = getproxies()
+    limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30)
+    return httpx2.AsyncHTTPTransport(
+        verify=ssl.create_default_context(),
+        proxy=proxies.get("https") or proxies.get("all"),
+        limits=limits,
+    )
+
+
+class _Borrowed(httpx2.AsyncBaseTransport):
+    """A transport that was handed in: closing it is its maker's business."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self.handle_async_request = transport.handle_async_request
+
+
+class Upstream:
+    """One way to Mistral for the whole process."""
+
+    def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self.settings = settings
+        self.transport = Retries(
+            Limits(
+                Routes(_Borrowed(transport) if transport else wire()),
+                max_concurrency=settings.max_concurrency,
+                requests_per_second=settings.requests_per_second,
+                tokens_per_minute=settings.tokens_per_minute,
+                redis_url=settings.redis_url,
+            ),
+            max_retries=settings.max_retries,
+        )
+
+    def client(self, caller: Caller, progress: Progress | None = None) -> "MistralClient":
+        return MistralClient(self, caller, progress)
+
+    async def aclose(self) -> None:
+        await self.transport.aclose()
+
+
+class MistralClient:
+    """Mistral as one caller sees it, for the time of one tool call."""
+
+    def __init__(self, upstream: Upstream, caller: Caller, progress: Progress | None) -> None:
+        self.settings = upstream.settings
+        self.caller = caller
+        self.progress = progress
+        self.correlation_id: str | None = None
+        """Of the last reply; Mistral's support asks for it."""
+        self.attempts = 1
+        """The most that one request of this call took."""
+        self._transport = upstream.transport
+        self._seconds = self.settings.timeout if progress is None else self.settings.stream_timeout
+        self._deadline = time.monotonic() + self._seconds
+        self._last = Exchange(caller, repeatable=False, deadline=self._deadline, progress=progress)
+
+    async def send(self, call: Call[ReplyT], *, model: str = "", tokens: int = 0) -> ReplyT:
+        """Send a call and read its reply. `model` and `tokens` (estimated) are for pacing.
+
+        Raises an `UpstreamError`, or `NotCarried` where the route has no way for this call.
+        """
+        exchange = self._exchange(call, model, tokens)
+        request = _request(call, exchange, _FILE if call.is_binary() else _HEADERS)
+        with self.deadline(exchange):
+            response, body = await self._read(request, exchange, call.max_bytes)
+        if not call.is_binary() or _is_text(body):
+            body = self.caller.mask.body(body)
+        try:
+            return call.read(body)
+        except ValidationError:
+            read = httpx2.Response(response.status_code, headers=_undescribed(response.headers), content=body)
+            raise failures.malformed(read, exchange) from None
+
+    async def stream(self, call: Call[Any], *, model: str = "", tokens: int = 0) -> AsyncGenerator[str]:
+        """Send a call and yield the data of its server-sent events, up to and without `[DONE]`.
+
+        Whoever reads sets the `deadline`: a cancel scope cannot be left open across a yield.
+        """
+        exchange = self._exchange(call, model, tokens)
+        request = _request(call, exchange, _EVENTS)
+        response = await self._open(request, exchange)
+        response.request = request
+        try:
+            events = aiter(httpx2.EventSource(response, max_event_size=_EVENT_SIZE))
+            async for event in events:
+                if event.data == "[DONE]":
+                    # Read to the end, so that the connection can be used again; but wait for nobody.
+                    with anyio.move_on_after(0.2):
+                        await anext(events, None)
+                    return
+                if event.data:  # else it told a time to reconnect after, or an id
+                    yield self.caller.mask.body(event.data.encode()).decode()
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise failures.dropped(error, exchange) from None
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    @contextmanager
+    def deadline(self, exchange: Exchange | None = None) -> Generator[None]:
+        """Bound what happens inside by the tool call's deadline, waits and attempts included.
+
+        The error tells of this exchange, or of the one that was begun last.
+        """
+        with anyio.move_on_after(self._deadline - time.monotonic()) as scope:
+            yield
+        if scope.cancelled_caught:
+            raise failures.timed_out(exchange or self._last, self._seconds)
+
+    def broken(self, data: str) -> UpstreamError:
+        """The error for an event that is no piece of an answer: Mistral's own, where it is one."""
+        error = failures.failure_in_stream(data, self._last)
+        if error is None:
+            error = Unavailable("Mistral's answer broke off with something that cannot be read.", "Try again.")
+        error.correlation_id = self.correlation_id
+        return error
+
+    def unusable(self, why: str) -> UpstreamError:
+        """The error for a reply that can be read, and is not what was asked for."""
+        what = f"Mistral's reply {why}."
+        return Unavailable(what, "Try again.", correlation_id=self.correlation_id, attempts=self.attempts)
+
+    def ended_in_error(self, partial: str) -> UpstreamError:
+        """The error for an answer that Mistral itself broke off."""
+        return Unavailable(
+            "Mistral broke its answer off with an error.",
+            "Try again.",
+            correlation_id=self.correlation_id,
+            attempts=self.attempts,
+            partial=partial,
+        )
+
+    def _exchange(self, call: Call[Any], model: str, tokens: int) -> Exchange:
+        self._last = Exchange(self.caller, call.repeatable, self._deadline, model, tokens, self.progress)
+        return self._last
+
+    async def _read(self, request: httpx2.Request, exchange: Exchange, max_bytes: int) -> tuple[httpx2.Response, bytes]:
+        response = await self._open(request, exchange)
+        parts: list[bytes] = []
+        left = max_bytes
+        try:
+            async for part in response.aiter_bytes():
+                left -= len(part)
+                if left < 0:
+                    raise ReplyTooLarge(
+                        f"The reply is larger than {max_bytes / 1024 / 1024:.0f} MB, so it was not read to its end.",
+                        "Ask for less at once.",
+                        correlation_id=self.correlation_id,
+                    )
+                parts.append(part)
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise failures.dropped(error, exchange) from None
+        finally:
+            await response.aclose()
+        return response, b"".join(parts)
+
+    async def _open(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
+        """A successful response, its body unread.
+
+        Errors are raised without their cause: the texts of the stack below may hold URLs and headers.
+        """
+        try:
+            response = await self._transport.handle_async_request(request)
+            self._note(response, exchange)
+            if response.is_success:
+                return response
+            await response.aread()
+            await response.aclose()
+        except httpx2.HTTPError as error:
+            raise failures.dropped(error, exchange) from None
+        raise failures.failure(response, exchange)
+
+    def _note(self, response: httpx2.Response, exchange: Exchange) -> None:
+        if told := response.headers.get("mistral-correlation-id"):
+            self.correlation_id = self.caller.mask.text(told)[:100]
+        self.attempts = max(self.attempts, exchange.attempts)
+
+
+def _request(call: Call[Any], exchange: Exchange, headers: dict[str, str]) -> httpx2.Request:
+    payload, described = call.payload()
+    streams = isinstance(payload, httpx2.AsyncByteStream)
+    return httpx2.Request(
+        call.method,
+        API + call.url(),
+        headers=headers | described,
+        content=None if streams else payload,
+        stream=payload if streams else None,
+        extensions={"exchange": exchange, "timeout": _TIMEOUTS},
+    )
+
+
+def _is_text(body: bytes) -> bool:
+    """Whether secrets can be taken out without breaking it."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _undescribed(headers: httpx2.Headers) -> list[tuple[str, str]]:
+    """Without what was true of the body on the wire only."""
+    return [(name, value) for name, value in headers.multi_items() if not name.lower().startswith("content-")]

@@ -1,0 +1,113 @@
+"""Libraries of documents that conversations and agents can search.
+
+Source: `/v1/libraries`; mistral-api.md section 13.
+"""
+
+from pydantic import Field
+
+from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.multipart import Upload
+
+
+class LibraryReply(Reply):
+    id: str
+    name: str = ""
+    description: str | None = None
+    created_at: str | None = None
+    owner_type: str | None = None
+    documents: int | None = Field(default=None, alias="nb_documents")
+    bytes: int | None = Field(default=None, alias="total_size")
+
+
+class LibraryList(Reply):
+    data: list[LibraryReply] = []
+    next_page_token: str | None = None
+
+
+class DocumentReply(Reply):
+    id: str
+    name: str = ""
+    mime_type: str | None = None
+    bytes: int | None = Field(default=None, alias="size")
+    pages: int | None = Field(default=None, alias="number_of_pages")
+    summary: str | None = None
+    status: str | None = Field(default=None, alias="process_status")
+    created_at: str | None = None
+
+
+class Pagination(Reply):
+    total_items: int = 0
+    has_more: bool = False
+
+
+class DocumentList(Reply):
+    data: list[DocumentReply] = []
+    pagination: Pagination = Pagination()
+
+
+class DocumentText(Reply):
+    text: str
+
+
+class ListLibrariesCall(Call[LibraryList]):
+    path = "/v1/libraries"
+    method = "GET"
+    repeatable = True
+
+    page_size: int
+    page_token: str | None = None
+    search: str | None = None
+
+
+class CreateLibraryCall(Call[LibraryReply]):
+    path = "/v1/libraries"
+
+    name: str
+    description: str | None = None
+
+
+class DeleteLibraryCall(Call[None]):
+    """Answered with the library, some day with nothing."""
+
+    path = "/v1/libraries/{library_id}"
+    method = "DELETE"
+
+    library_id: str
+
+
+class ListDocumentsCall(Call[DocumentList]):
+    path = "/v1/libraries/{library_id}/documents"
+    method = "GET"
+    repeatable = True
+
+    library_id: str
+    page: int
+    page_size: int
+    search: str | None = None
+
+
+class AddDocumentCall(Upload[DocumentReply]):
+    """A document that is there already (by its hash) is answered as if it were new."""
+
+    path = "/v1/libraries/{library_id}/documents"
+
+    library_id: str
+
+
+class GetDocumentTextCall(Call[DocumentText]):
+    path = "/v1/libraries/{library_id}/documents/{document_id}/text_content"
+    method = "GET"
+    repeatable = True
+
+    library_id: str
+    document_id: str
+    page_start: int | None = None
+    page_end: int | None = None
+
+
+class DeleteDocumentCall(Call[None]):
+    path = "/v1/libraries/{library_id}/documents/{document_id}"
+    method = "DELETE"
+
+    library_id: str
+    document_id: str

@@ -1,0 +1,47 @@
+"""The models a key may name.
+
+Source: `GET /v1/models`, `GET /v1/models/{id}`; mistral-api.md section 4.
+"""
+
+from mistral_mcp.mistral.call import Call, Reply
+
+
+class ModelCard(Reply):
+    id: str
+    name: str | None = None
+    description: str | None = None
+    aliases: list[str] = []
+    capabilities: dict[str, bool | None] = {}
+    max_context_length: int | None = None
+    deprecation: str | None = None
+    """ISO 8601, when it is or was announced to go."""
+    deprecation_replacement_model: str | None = None
+
+
+class ModelList(Reply):
+    data: list[ModelCard] = []
+
+
+class ListModelsCall(Call[ModelList]):
+    path = "/v1/models"
+    method = "GET"
+    repeatable = True
+
+
+class GetModelCall(Call[ModelCard]):
+    path = "/v1/models/{model_id}"
+    method = "GET"
+    repeatable = True
+
+    model_id: str
+
+
+def folded(cards: list[ModelCard]) -> list[ModelCard]:
+    """One card a model. Mistral lists every alias as a card of its own, whose `aliases` name the others."""
+    models: dict[frozenset[str], ModelCard] = {}
+    for card in cards:
+        names = frozenset({card.id, *card.aliases})
+        known = models.get(names)
+        if known is None or card.id == card.name:
+            models[names] = card
+    return list(models.values())

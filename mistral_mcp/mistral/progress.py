@@ -1,0 +1,86 @@
+"""Progress as the caller hears it: it only grows, and comes at most ten times in any second."""
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+Report = Callable[[float, float | None, str | None], Awaitable[None]]
+"""How far, of how much (None where nobody knows), and a text to show."""
+
+_MOST = 10
+_SECOND = 1.05  # a little long: reports may come nearer to each other than they went out
+_INTERVAL = 0.125  # seconds between texts, or parts
+_FOR_WAITS = (
+    6  # of the ten: many parts of a large input may begin to wait at once, and the answer must not wait for that
+)
+
+
+class Progress:
+    """One call's reports. A wait counts one, a character of text one, a part of a large input one."""
+
+    def __init__(
+        self,
+        report: Report,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
+    ) -> None:
+        self._report = report
+        self._now = now
+        self._sleep = sleep
+        self._waits = 0
+        self._done = 0
+        self._total: int | None = None
+        self._pending = ""
+        self._told = deque[float](maxlen=_MOST)
+
+    async def waiting(self, message: str | None) -> None:
+        """Nothing is wrong, the call waits: for its turn, for another attempt, for a model that thinks."""
+        if self._full(_FOR_WAITS) <= 0:
+            self._waits += 1
+            await self._tell(message)
+
+    async def thinking(self) -> None:
+        """The model thinks: a sign of life, and nothing to show."""
+        if self._since_last() >= 1:
+            await self.waiting(None)
+
+    async def text(self, piece: str) -> None:
+        """A piece of the answer; reported with what came since the last report."""
+        self._pending += piece
+        if self._since_last() >= _INTERVAL and self._full() <= 0:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Report the rest of the text, as soon as there may be a report."""
+        if self._pending:
+            message, self._pending = self._pending, ""
+            self._done += len(message)
+            await self._sleep_while_full()
+            await self._tell(message)
+
+    async def parts(self, done: int, total: int) -> None:
+        """Parts of a large input that are done."""
+        self._done, self._total = done, total
+        if done == total:
+            await self._sleep_while_full()
+            await self._tell(None)
+        elif self._since_last() >= _INTERVAL and self._full() <= 0:
+            await self._tell(None)
+
+    async def _tell(self, message: str | None) -> None:
+        self._told.append(self._now())
+        total = None if self._total is None else self._waits + self._total
+        await self._report(self._waits + self._done, total, message)
+
+    def _since_last(self) -> float:
+        return self._now() - self._told[-1] if self._told else _SECOND
+
+    def _full(self, most: int = _MOST) -> float:
+        """Seconds until there have been fewer than so many reports in a second."""
+        return self._told[-most] + _SECOND - self._now() if len(self._told) >= most else 0.0
+
+    async def _sleep_while_full(self) -> None:
+        while (seconds := self._full()) > 0:
+            await self._sleep(seconds)

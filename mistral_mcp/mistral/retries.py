@@ -1,0 +1,129 @@
+"""A transport: what is tried again, and when."""
+
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
+
+import anyio
+import httpx2
+
+from mistral_mcp.mistral import failures
+from mistral_mcp.mistral.exchange import Exchange, exchange_of
+from mistral_mcp.mistral.multipart import Form
+
+_FIRST, _LONGEST = 0.5, 8.0  # seconds of backoff, doubled from attempt to attempt
+
+
+class Retries(httpx2.AsyncBaseTransport):
+    """Sends a request again where that may help and can do no harm.
+
+    A request that is not `exchange.repeatable` is sent again only where the failed attempt certainly had no effect: nobody
+    was reached, or a limiter refused it with 429. The last response is returned, the last exception raised, and so they
+    are at once when the wait before another attempt would not fit into `exchange.remaining`.
+    """
+
+    def __init__(
+        self,
+        inner: httpx2.AsyncBaseTransport,
+        max_retries: int = 2,
+        jitter: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
+    ) -> None:
+        self._inner = inner
+        self._max_retries = max_retries
+        self._jitter = jitter
+        self._sleep = sleep
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        exchange = exchange_of(request)
+        for retry in range(self._max_retries):
+            wait = min(_FIRST * 2**retry, _LONGEST) * (1 + self._jitter()) / 2
+            exchange.attempts += 1
+            try:
+                response = await self._send(request, exchange)
+            except httpx2.TransportError as error:
+                if not _harmless_after(error, request, exchange) or wait >= exchange.remaining:
+                    raise
+                why = f"No answer from {failures.far_end(exchange.caller)}"
+            else:
+                wait = max(wait, failures.retry_after(response) or 0)
+                if response.is_success or not _worth_it(response, request, exchange) or wait >= exchange.remaining:
+                    return response
+                why = f"HTTP {response.status_code} from {failures.far_end(exchange.caller)}"
+            await exchange.waiting(why, wait)
+            await self._sleep(wait)
+        exchange.attempts += 1
+        return await self._send(request, exchange)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def _send(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
+        """One attempt. Failures are read, and so are plain answers to what may be asked again if they break off."""
+        response = await self._inner.handle_async_request(request)
+        kind = response.headers.get("content-type", "")
+        if response.is_success and exchange.repeatable and kind.startswith("text/event-stream"):
+            return await _begun(response)
+        if response.is_success and not (exchange.repeatable and kind.startswith("application/json")):
+            return response
+        try:
+            await response.aread()
+        except httpx2.HTTPError:
+            if response.is_success:
+                raise
+            # The status alone tells enough, and more than the broken connection would.
+            return httpx2.Response(response.status_code, headers=_without_body(response.headers))
+        finally:
+            await response.aclose()
+        return response
+
+
+class _Begun(httpx2.AsyncByteStream):
+    """A stream of which the first piece has been read."""
+
+    def __init__(self, first: bytes, rest: AsyncIterator[bytes], response: httpx2.Response) -> None:
+        self._first = first
+        self._rest = rest
+        self._response = response
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        yield self._first
+        async for piece in self._rest:
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+async def _begun(response: httpx2.Response) -> httpx2.Response:
+    """Wait for the first piece: until it has come, a stream may be asked for again."""
+    pieces = response.aiter_raw()
+    try:
+        first = await anext(pieces)
+    except BaseException as error:
+        with anyio.CancelScope(shield=True):
+            await response.aclose()
+        if isinstance(error, StopAsyncIteration):
+            raise httpx2.RemoteProtocolError("the stream ended before it began") from None
+        raise
+    return httpx2.Response(response.status_code, headers=response.headers, stream=_Begun(first, pieces, response))
+
+
+def _harmless_after(error: httpx2.TransportError, request: httpx2.Request, exchange: Exchange) -> bool:
+    if isinstance(error, failures.NEVER_ARRIVED):
+        return True
+    return exchange.repeatable and _replayable(request) and not isinstance(error, failures.HOPELESS)
+
+
+def _worth_it(response: httpx2.Response, request: httpx2.Request, exchange: Exchange) -> bool:
+    had_no_effect = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    return (exchange.repeatable or had_no_effect) and _replayable(request) and failures.worth_repeating(response)
+
+
+def _replayable(request: httpx2.Request) -> bool:
+    """Whether the body can be sent twice; a stream may have been used up, but a form begins anew."""
+    return isinstance(request.stream, (httpx2.ByteStream, Form))
+
+
+def _without_body(headers: httpx2.Headers) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in headers.multi_items() if not name.startswith("content-")]

@@ -1,0 +1,164 @@
+"""Sliding windows: how much has gone out of late, and what a reply's headers say of how much may.
+
+A library would count against limits that are known beforehand; these are learned from replies, differ by model, and are
+corrected by what Mistral says is left.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import httpx2
+
+BUCKETS = 60
+"""A window counts in so many parts, so that it costs the same whatever the rate. It forgets a part when the last that is
+in it is past the window, and one part later: what travels may be counted a moment later at the other end than here."""
+
+# Of windows that a call can wait for; those of an hour, a day, a month are left to Mistral.
+_UNITS = {"second": 1.0, "minute": 60.0}
+
+
+class Window:
+    """So much in so many seconds, as this process sees it. `limit` is None while nobody has said one."""
+
+    __slots__ = (
+        "_buckets",
+        "_life",
+        "_others",
+        "_others_at",
+        "_width",
+        "cost",
+        "fixed",
+        "limit",
+        "owed",
+        "seconds",
+        "used",
+    )
+
+    def __init__(self, seconds: float, limit: float | None = None, cost: float = 0, *, fixed: bool = False) -> None:
+        self.seconds = seconds
+        self.limit = limit
+        self.fixed = fixed
+        """The limit is a setting, not to be learned."""
+        self.cost = cost
+        """What one request is likely to use, where nothing better is known."""
+        self.used = 0.0
+        self.owed = 0.0
+        """What requests cost beyond their estimate, and Redis has not been told of."""
+        self._width = seconds / BUCKETS
+        self._life = seconds + 2 * self._width
+        self._buckets: deque[list[float]] = deque()  # [when it is forgotten, what it holds]
+        self._others = self._others_at = 0.0
+
+    def add(self, now: float, amount: float) -> list[float]:
+        """Count what goes out now; the bucket is for `correct`."""
+        self._forget(now)
+        if not self._buckets or self._buckets[-1][0] - self._life + self._width <= now:
+            self._buckets.append([now + self._life, 0.0])
+        bucket = self._buckets[-1]
+        bucket[1] += amount
+        self.used += amount
+        return bucket
+
+    def correct(self, now: float, bucket: list[float], difference: float) -> None:
+        """It cost more or less than was counted."""
+        self.owed += max(difference, 0.0)
+        self._forget(now)
+        if bucket[0] > now:
+            bucket[1] += difference
+            self.used += difference
+
+    def learn(self, now: float, limit: float, remaining: float | None, used: float) -> None:
+        """What is gone and was not ours, others used: spread over the time before, as far as anyone can tell.
+
+        `used` is what was ours when the request went out; nobody says whether `remaining` is of then or of now.
+        """
+        self.limit = limit
+        if remaining is not None:
+            self._forget(now)
+            self._others, self._others_at = max(limit - remaining - max(self.used, used), 0.0), now
+
+    def wait(self, now: float, amount: float, ahead: float = 0.0) -> float:
+        """Seconds until `amount` fits after the `ahead` of those who came before; at most, and 0 if it fits now."""
+        if not self.limit:
+            return 0.0
+        self._forget(now)
+        others = self._others * max(1 - (now - self._others_at) / self.seconds, 0.0)
+        excess = self.used + others + ahead + min(amount, self.limit) - self.limit
+        turns = math.ceil(max(excess - self.used - others, 0.0) / self.limit)  # those ahead fill it again, so often
+        excess -= turns * self.limit
+        if excess <= 0:
+            return turns * self._life
+        waits = [excess * self.seconds / self._others] if excess <= others else []
+        freed = 0.0
+        for expires, held in self._buckets:
+            freed += held
+            if freed >= excess:
+                waits.append(expires - now)
+                break
+        return turns * self._life + max(min(waits, default=self._life), 0.001)
+
+    def _forget(self, now: float) -> None:
+        while self._buckets and self._buckets[0][0] <= now:
+            self.used -= self._buckets.popleft()[1]
+
+
+@dataclass(slots=True)
+class Charge:
+    """What one request uses of one window."""
+
+    dimension: str
+    window: Window
+    amount: float
+    ahead: float = 0.0
+    """What those use who go first."""
+    bucket: list[float] | None = None
+    used: float = 0.0
+    """Of the window, this request included."""
+
+
+class Told(NamedTuple):
+    """What a reply's headers say, by dimension ("req", "tokens") and by the seconds of the window."""
+
+    limits: dict[tuple[str, float], float]
+    remaining: dict[tuple[str, float], float]
+    costs: dict[str, float]
+    """Of this one request."""
+
+
+def told_by(response: httpx2.Response) -> Told:
+    told = Told({}, {}, {})
+    for name, value in response.headers.raw:
+        meaning = _meaning(name)
+        if meaning is None:
+            continue
+        what, dimension, seconds = meaning
+        if what == "cached" and value == b"HIT":
+            return Told({}, {}, {})  # Mistral said it of another request, some time ago
+        if not value.replace(b".", b"", 1).isdigit():
+            continue
+        if what == "cost":
+            told.costs[dimension] = float(value)
+        else:
+            (told.limits if what == "limit" else told.remaining)[dimension, seconds] = float(value)
+    return told
+
+
+@lru_cache(maxsize=256)
+def _meaning(header: bytes) -> tuple[str, str, float] | None:
+    """`x-ratelimit-remaining-req-10-second` → ("remaining", "req", 10). The old `bysize` headers are about tokens."""
+    first, *rest = header.decode("latin-1").lower().removeprefix("x-").split("-")
+    old = first == "ratelimitbysize"
+    if first != "ratelimit" and not old:
+        return ("cached", "", 0.0) if header.lower() == b"cf-aig-cache-status" else None
+    if rest[-2:] == ["query", "cost"]:
+        return "cost", "-".join(rest[:-2]) or "tokens", 0.0
+    what, *rest = rest or [""]
+    unit = rest.pop() if rest and rest[-1] in _UNITS else "minute" if old and not rest else ""
+    count = int(rest.pop()) if rest and rest[-1].isdecimal() else 1
+    dimension = "-".join(rest) or ("tokens" if old else "")
+    if what not in {"limit", "remaining"} or not unit or not dimension or not count:
+        return None
+    return what, dimension, count * _UNITS[unit]

@@ -1,0 +1,181 @@
+"""Every setting, once.
+
+This module reads no environment: `cli` does, and passes on what it found. A value that cannot be used is refused on
+construction.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+RouteKind = Literal["direct", "eu", "us", "base", "cloudflare", "cloudflare-compat", "lava-byok", "lava"]
+
+
+class Route(BaseModel):
+    """Which way calls to Mistral go out. `Route.parse("cloudflare://ACCOUNT/GATEWAY")`; `str(route)` gives it back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: RouteKind
+    base: str = ""
+    """Of kind `base` only: scheme, host and path, without a trailing slash."""
+    account: str = ""
+    gateway: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        text = text.strip()
+        if text in ("direct", "eu", "us"):
+            return cls(kind=text)
+        if text.rstrip("/") == "lava:":
+            return cls(kind="lava")
+        if text == "lava://byok":
+            return cls(kind="lava-byok")
+        if found := re.fullmatch(r"(cloudflare(?:-compat)?)://([A-Za-z0-9]{1,64})/([A-Za-z0-9_-]{1,64})/?", text):
+            kind: Literal["cloudflare", "cloudflare-compat"] = (
+                "cloudflare" if found[1] == "cloudflare" else "cloudflare-compat"
+            )
+            return cls(kind=kind, account=found[2], gateway=found[3])
+        if text.startswith(("https://", "http://")):
+            return cls(kind="base", base=_checked_base(text))
+        raise ValueError(
+            "it must be direct, eu, us, https://host/base, cloudflare://ACCOUNT_ID/GATEWAY, "
+            "cloudflare-compat://ACCOUNT_ID/GATEWAY, lava://byok or lava://"
+        )
+
+    def pays(self, route_token: SecretStr | None) -> bool:
+        """Whether the route's own token can stand in for a Mistral key: managed, or with keys stored at the gateway."""
+        return route_token is not None and self.kind in {"lava", "cloudflare", "cloudflare-compat"}
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "base":
+                return self.base
+            case "cloudflare" | "cloudflare-compat":
+                return f"{self.kind}://{self.account}/{self.gateway}"
+            case "lava-byok":
+                return "lava://byok"
+            case "lava":
+                return "lava://"
+            case _:
+                return self.kind
+
+
+def _checked_base(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("a base URL has a host and a path, and no user, query or fragment")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("http:// is for loopback only; use https://")
+    return url.rstrip("/")
+
+
+def _route(value: object) -> object:
+    return Route.parse(value) if isinstance(value, str) else value
+
+
+def _names(value: object) -> object:
+    """Comma-separated text, as environments have it, or any collection."""
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_names)]
+
+
+class Settings(BaseModel):
+    """What the server is told at its start. Names as in the environment, in lower case and without `MISTRAL_MCP_`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # Upstream
+    route: Annotated[Route, BeforeValidator(_route)] = Field(
+        default=Route(kind="direct"),
+        description="Which way calls go out: direct, eu, us, https://host/base, or a gateway.",
+    )
+    route_token: SecretStr | None = Field(default=None, description="The gateway's own token.")
+    timeout: float = Field(default=55, gt=0, description="Seconds for one tool call, waits and attempts included.")
+    stream_timeout: float = Field(default=600, gt=0, description="The same for a caller that listens to progress.")
+    max_retries: int = Field(default=2, ge=0, le=10, description="How often a failed request is tried again.")
+    max_concurrency: int = Field(default=8, ge=1, description="Requests under way at once, per key.")
+    requests_per_second: float | None = Field(
+        default=None, gt=0, description="Pace per key; unset: learn it from responses."
+    )
+    tokens_per_minute: int | None = Field(
+        default=None, gt=0, description="Tokens a minute per key; unset: learn it from responses."
+    )
+
+    # Tools
+    toolsets: Names | None = Field(default=None, description="Toolsets offered, comma-separated, or all.")
+    read_only: bool = Field(default=False, description="Offer only tools that change nothing at Mistral.")
+    chat_model: str = Field(default="mistral-small-latest", min_length=1, description="Model for chat.")
+    code_model: str = Field(default="codestral-latest", min_length=1, description="Model for code completion.")
+    embed_model: str = Field(default="mistral-embed", min_length=1, description="Model for embeddings and ranking.")
+    moderation_model: str = Field(
+        default="mistral-moderation-latest", min_length=1, description="Model for moderation."
+    )
+
+    files_dir: Path | None = Field(default=None, description="The one folder local files may be read from; stdio only.")
+
+    # HTTP
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address that `serve` binds.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port that `serve` binds; 0: any free one.")
+    workers: int = Field(default=1, ge=1, description="Processes that serve.")
+    public_url: str | None = Field(default=None, description="The URL that users see, if there is a proxy in front.")
+    allowed_hosts: Names = Field(default=(), description="Host headers accepted beside PUBLIC_URL's, comma-separated.")
+    allowed_origins: Names = Field(default=(), description="Origin headers accepted, comma-separated.")
+    trusted_proxies: Names = Field(
+        default=(), description="Addresses of proxies whose X-Forwarded-* count, comma-separated."
+    )
+    max_body: int = Field(default=64 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
+    byok: bool = Field(default=True, description="Accept callers' own Mistral keys in headers.")
+
+    # Hosting
+    database_url: SecretStr | None = Field(
+        default=None, description="sqlite:///path or postgresql://…; default: a file in DATA_DIR."
+    )
+    data_dir: Path | None = Field(default=None, description="Folder of the vault; default: the user's data directory.")
+    master_keys: Keys = Field(
+        default=(), description="Keys that seal the vault, comma-separated, 64 hex digits each; the first seals."
+    )
+    signup: Literal["open", "code", "off"] = Field(default="open", description="Who may make a connection.")
+    signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code asks for.")
+    redis_url: SecretStr | None = Field(default=None, description="Redis that keeps one pace per key for all replicas.")
+    metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics from beyond loopback.")
+
+    # Logs
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Log level.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Log format.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("it must be the http(s) URL that users see")
+        return value.rstrip("/")
+
+    @field_validator("master_keys")
+    @classmethod
+    def _master_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()) for key in value):
+            raise ValueError("each key is 64 hex digits")
+        return value
+
+    @model_validator(mode="after")
+    def _gateway_has_its_token(self) -> Self:
+        if self.route.kind in {"lava", "lava-byok"} and self.route_token is None:
+            raise ValueError("the lava routes need ROUTE_TOKEN, Lava's secret key")
+        return self

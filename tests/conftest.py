@@ -1,0 +1,122 @@
+"""What every test may use: a sandbox on a real socket, and a real MCP client over each transport."""
+
+import os
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, TextContent
+
+from mistral_mcp import Settings, create_server
+from mistral_mcp.credentials import from_key
+from mistral_mcp.http import create_app
+from mistral_mcp.sandbox import Sandbox, listening
+
+KEY = "tEsTkEy0123456789abcdefghijklmn1"
+RECORDED = Path(__file__).parent.parent.parent / "shared" / "reference" / "recorded"
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees what the developer has set."""
+    for name in list(os.environ):
+        if name.startswith(("MISTRAL_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return Sandbox()
+
+
+@pytest.fixture
+async def mistral_url(sandbox: Sandbox) -> AsyncIterator[str]:
+    async with listening(sandbox) as url:
+        yield url
+
+
+@asynccontextmanager
+async def in_memory(
+    url: str, *, key: str | None = KEY, mode: str = "auto", **settings: object
+) -> AsyncGenerator[Client]:
+    server = create_server(Settings.model_validate({"route": url, **settings}), from_key(key))
+    async with Client(server, mode=mode) as client:
+        yield client
+
+
+@asynccontextmanager
+async def over_http(
+    url: str, *, key: str = KEY, mode: str = "auto", header: str = "X-Mistral-Api-Key", **settings: object
+) -> AsyncGenerator[Client]:
+    app = create_app(Settings.model_validate({"route": url, **settings}))
+    async with listening(app) as base, at(f"{base}/mcp", {header: key}, mode) as client:
+        yield client
+
+
+@asynccontextmanager
+async def at(url: str, headers: dict[str, str], mode: str = "auto") -> AsyncGenerator[Client]:
+    """A client of a server that runs already."""
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        yield client
+
+
+def stdio_parameters(url: str, *, key: str | None = KEY, **settings: object) -> StdioServerParameters:
+    environment = {f"MISTRAL_MCP_{name.upper()}": str(value) for name, value in {"route": url, **settings}.items()}
+    if key is not None:
+        environment["MISTRAL_API_KEY"] = key
+    return StdioServerParameters(command=sys.executable, args=["-m", "mistral_mcp"], env=environment)
+
+
+@asynccontextmanager
+async def over_stdio(
+    url: str, *, key: str | None = KEY, mode: str = "auto", **settings: object
+) -> AsyncGenerator[Client]:
+    async with Client(stdio_parameters(url, key=key, **settings), mode=mode) as client:
+        yield client
+
+
+TRANSPORTS: dict[str, Connect] = {
+    "in-memory": in_memory,
+    "stdio": over_stdio,
+    "stdio-2025": lambda url, **options: over_stdio(url, mode="legacy", **options),
+    "http-2026": lambda url, **options: over_http(url, mode="2026-07-28", **options),
+    "http-2025": lambda url, **options: over_http(url, mode="legacy", **options),
+}
+
+
+@pytest.fixture
+async def client(mistral_url: str) -> AsyncIterator[Client]:
+    """A client in memory, for what no transport changes."""
+    async with in_memory(mistral_url) as client:
+        yield client
+
+
+def text_of(result: CallToolResult) -> str:
+    """What a reader sees."""
+    first = result.content[0]
+    assert isinstance(first, TextContent)
+    return first.text
+
+
+def skip_without(service: str) -> None:
+    """Skip for lack of a service; in CI that is a failure."""
+    message = f"{service} is not there"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
