@@ -1,0 +1,196 @@
+"""The app: who may come in, what goes wrong as planned, and which endpoint answers."""
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+
+import anyio
+from starlette.types import Receive, Scope, Send
+
+from mistral_mcp.sandbox import (
+    agents,
+    batch,
+    chat,
+    classifiers,
+    control,
+    conversations,
+    embeddings,
+    files,
+    fim,
+    fine_tuning,
+    libraries,
+    model_cards,
+    moderations,
+    ocr,
+    speech,
+    transcriptions,
+    voices,
+)
+from mistral_mcp.sandbox.calls import Account, Call, Endpoint
+from mistral_mcp.sandbox.errors import ApiError, method_not_allowed, no_route, unauthorized
+from mistral_mcp.sandbox.faults import FaultPlan
+from mistral_mcp.sandbox.forms import read_form
+from mistral_mcp.sandbox.meters import Limits
+from mistral_mcp.sandbox.received import Received, read
+from mistral_mcp.sandbox.replies import Reply, correlation_id
+from mistral_mcp.sandbox.wire import Wire
+
+JOBS = fine_tuning.ENDPOINTS
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *chat.ENDPOINTS,
+    *agents.ENDPOINTS,
+    *fim.ENDPOINTS,
+    *embeddings.ENDPOINTS,
+    *moderations.ENDPOINTS,
+    *classifiers.ENDPOINTS,
+    *model_cards.ENDPOINTS,
+    *files.ENDPOINTS,
+    *ocr.ENDPOINTS,
+    *batch.ENDPOINTS,
+    *conversations.ENDPOINTS,
+    *libraries.ENDPOINTS,
+    *transcriptions.ENDPOINTS,
+    *speech.ENDPOINTS,
+    *voices.ENDPOINTS,
+    *JOBS,
+)
+
+KEPT = 20_000
+"""Requests remembered."""
+LARGE = 1024 * 1024
+KEPT_LARGE = 64
+"""Requests remembered with bodies of more than `LARGE` bytes. Of older ones the body is let go."""
+
+
+class Sandbox:
+    """The simulated API. Any key will do, except those that begin with `invalid`.
+
+    `requests_per_minute` and `tokens_per_minute` are enforced for each key and model; `latency` passes before each
+    reply and `chunk_delay` between the chunks of a stream, in seconds. Without `fine_tuning` its jobs are 404, as they are for
+    accounts they are not offered to any more. `now` is the clock of the limits.
+    """
+
+    def __init__(
+        self,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        latency: float = 0.0,
+        chunk_delay: float = 0.0,
+        fine_tuning: bool = True,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.faults = FaultPlan()
+        self.requests: deque[Received] = deque(maxlen=KEPT)
+        self.active = 0
+        self.peak = 0
+        self._large: deque[Received] = deque()
+        self._limits = Limits(requests_per_minute, tokens_per_minute)
+        self._latency = latency
+        self._chunk_delay = chunk_delay
+        self._now = now
+        self._endpoints = ENDPOINTS if fine_tuning else tuple(each for each in ENDPOINTS if each not in JOBS)
+        self._accounts: dict[str, Account] = {}
+        self._seen = 0
+        self._arrival = anyio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        received = await read(scope, receive)
+        if received is None:
+            return
+        wire = Wire(scope, receive, send)
+        if received.path.startswith("/sandbox/"):
+            reply = control.answer(self, received)
+            await wire.send(reply, reply.headers)
+            return
+        with self._under_way(received):
+            await wire.converse(received, self._exchange(received, wire))
+
+    async def arrived(self, number: int = 1) -> Received:
+        """Wait until this many requests have arrived since the start (or `reset`), and give the newest."""
+        while self._seen < number:
+            await self._arrival.wait()
+        return self.requests[-1]
+
+    def reset(self) -> None:
+        """Forget what arrived, what was planned, and what was counted."""
+        self.faults.clear()
+        self.requests.clear()
+        self._large.clear()
+        self.peak = self.active
+        self._accounts.clear()
+        self._seen = 0
+
+    @contextlib.contextmanager
+    def _under_way(self, received: Received) -> Generator[None]:
+        self.requests.append(received)
+        if len(received.body) > LARGE:
+            self._large.append(received)
+            while len(self._large) > KEPT_LARGE:
+                self._large.popleft().body = b""
+        self.active += 1
+        self.peak = max(self.peak, self.active)
+        self._seen += 1
+        self._arrival.set()
+        self._arrival = anyio.Event()
+        try:
+            yield
+        finally:
+            self.active -= 1
+            received.end()
+
+    async def _exchange(self, received: Received, wire: Wire) -> None:
+        fault = self.faults.take(received.path)
+        wait = self._latency + (fault.delay if fault else 0.0)
+        if wait:
+            await anyio.sleep(wait)
+        if fault and fault.hang:
+            await anyio.sleep_forever()
+        if fault and fault.drop == "before_headers":
+            await wire.cut()
+            return
+        request_id = correlation_id()
+        reply = (fault and fault.instead(received)) or await self._answer(received, request_id)
+        received.status = reply.status
+        headers = {
+            **reply.headers,
+            **(fault.headers if fault else {}),
+            "mistral-correlation-id": request_id,
+            "x-kong-request-id": request_id,
+        }
+        await wire.send(reply, headers, fault, self._chunk_delay)
+
+    async def _answer(self, received: Received, request_id: str) -> Reply:
+        """Kong's part: the route, then the key, then the endpoint."""
+        allowed: list[str] = []
+        for endpoint in self._endpoints:
+            params = endpoint.match(received.path)
+            if params is None:
+                continue
+            if endpoint.method != received.method:
+                allowed.append(endpoint.method)
+                continue
+            key = received.key
+            if key is None or key.startswith("invalid"):
+                return unauthorized()
+            try:
+                return endpoint.answer(Call(received, key, self._account(key), params, await read_form(received)))
+            except ApiError as error:
+                return error.reply
+        return method_not_allowed(allowed) if allowed else no_route(request_id)
+
+    def _account(self, key: str) -> Account:
+        return self._accounts.setdefault(key, Account(key, self._limits, self._now))
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The lifespan protocol: nothing to start, nothing to stop."""
+    while True:
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})
+        if event == "lifespan.shutdown":
+            return

@@ -1,0 +1,49 @@
+"""The sandbox's own paths, for tests that run it in another process: `/sandbox/…`. They need no key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from mistral_mcp.sandbox.faults import Fault
+from mistral_mcp.sandbox.replies import Reply, json_reply
+
+if TYPE_CHECKING:
+    from mistral_mcp.sandbox.app import Sandbox
+    from mistral_mcp.sandbox.received import Received
+
+
+def answer(sandbox: Sandbox, request: Received) -> Reply:
+    """Plan faults, show what arrived, or start afresh."""
+    match (request.method, request.path):
+        case ("POST", "/sandbox/faults"):
+            try:
+                faults = TypeAdapter(list[Fault]).validate_json(request.body)
+            except ValidationError as wrong:
+                return json_reply({"detail": wrong.errors(include_url=False, include_context=False)}, 422)
+            sandbox.faults.extend(faults)
+            return json_reply({"planned": len(sandbox.faults)})
+        case ("GET", "/sandbox/requests"):
+            arrived = [_shown(received) for received in sandbox.requests]
+            return json_reply({"requests": arrived, "active": sandbox.active, "peak": sandbox.peak})
+        case ("POST", "/sandbox/reset"):
+            sandbox.reset()
+            return json_reply({"planned": 0})
+        case _:
+            return json_reply({"detail": "POST /sandbox/faults, GET /sandbox/requests or POST /sandbox/reset"}, 404)
+
+
+def _shown(received: Received) -> dict[str, Any]:
+    return {
+        "method": received.method,
+        "path": received.path,
+        "query": dict(received.query),
+        "headers": received.headers,
+        "body": received.body.decode(errors="replace"),
+        "key": received.key,
+        "status": received.status,
+        "disconnected": received.disconnected,
+        "started": received.started,
+        "finished": received.finished,
+    }

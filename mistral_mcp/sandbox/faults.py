@@ -1,0 +1,202 @@
+"""Failures on demand: a plan of what happens to the next requests."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import ConfigDict
+
+from mistral_mcp.sandbox.errors import GUARDRAIL_BLOCK, customary, error_body
+from mistral_mcp.sandbox.received import Received
+from mistral_mcp.sandbox.replies import Reply, html_reply, json_reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What goes wrong with one request. Set what you want to happen; what makes no sense together is refused.
+
+    Instead of the real answer:
+        status, body         this status with this body (text, bytes, or an object sent as JSON; left out: what Mistral
+                             usually sends with that status)
+        malformed            JSON that breaks off in the middle (with `status`, or 200)
+        empty                a body of no bytes
+        html                 a page of the proxy in front
+        echo_key             a 400 (or `status`) whose message repeats the Authorization header
+        hang                 no answer at all, until the client hangs up
+        drop                 "before_headers": the connection is cut without an answer
+    With the real answer:
+        drop                 "mid_body": it is cut after half of the body, or half of the chunks
+        cut_after            a stream is cut after this many chunks, a plain answer before its body
+        no_done              a stream ends cleanly after `cut_after` chunks (left out: before its last content), without
+                             `[DONE]` and without a finish_reason
+        error_event          a stream carries an error object after `cut_after` chunks (left out: half of them), and ends
+                             (these two leave plain answers alone)
+        pass_through         nothing goes wrong: a request to let through before the next fault
+    With either: `delay` seconds pass first, and `headers` are added.
+
+    `match` is the beginning of the paths it is meant for; `times` is how many requests it meets, None for every one.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: str | dict[str, Any] | bytes | None = None
+    delay: float = 0.0
+    drop: Literal["before_headers", "mid_body"] | None = None
+    malformed: bool = False
+    empty: bool = False
+    html: bool = False
+    cut_after: int | None = None
+    no_done: bool = False
+    error_event: bool = False
+    echo_key: bool = False
+    hang: bool = False
+    pass_through: bool = False
+    match: str | None = None
+    times: int | None = 1
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    def __post_init__(self) -> None:
+        replaces = [name for name in ("malformed", "empty", "html", "echo_key") if getattr(self, name)]
+        if self.body is not None:
+            replaces.append("body")
+        answers = [name for name in ("no_done", "error_event", "pass_through", "hang") if getattr(self, name)]
+        if self.drop is not None:
+            answers.append("drop")
+        if self.cut_after is not None and not (self.no_done or self.error_event):
+            answers.append("cut_after")
+        if replaces or self.status is not None:
+            answers.append(replaces[0] if replaces else "status")
+        if len(replaces) > 1 or len(answers) > 1:
+            raise ValueError(f"one fault cannot be all of {', '.join(dict.fromkeys(replaces + answers))}")
+        if not answers and not self.delay and not self.headers:
+            raise ValueError("a fault that changes nothing: say pass_through=True if that is meant")
+        if self.status is not None and not 200 <= self.status <= 599:  # noqa: PLR2004 - what HTTP allows here
+            raise ValueError(f"{self.status} is not the status of an answer")
+        if self.delay < 0 or (self.cut_after or 0) < 0 or (self.times is not None and self.times < 1):
+            raise ValueError("delay and cut_after count from 0, times from 1")
+
+    @classmethod
+    def rate_limited(cls, retry_after: float | None = None, *, times: int | None = 1) -> Self:
+        """The request quota of the minute is used up. Mistral sends no Retry-After; gateways do."""
+        headers = {"x-ratelimit-limit-req-minute": "100", "x-ratelimit-remaining-req-minute": "0"}
+        if retry_after is not None:
+            headers["retry-after"] = f"{retry_after:g}"
+        return cls(status=429, headers=headers, times=times)
+
+    @classmethod
+    def not_on_plan(cls, *, times: int | None = 1) -> Self:
+        """A 429 whose limit is 0: this model is not on the plan, and waiting will not help."""
+        headers = {"x-ratelimit-limit-req-minute": "0", "x-ratelimit-remaining-req-minute": "0"}
+        return cls(status=429, headers=headers, times=times)
+
+    @classmethod
+    def capacity(cls, *, backend: bool = False, times: int | None = 1) -> Self:
+        """Mistral itself has no room: the tier, or with `backend` the model's machines."""
+        body = (
+            error_body(
+                429,
+                "Not enough capacity available for this request, please retry later.",
+                "backend_out_of_capacity",
+                "3505",
+            )
+            if backend
+            else error_body(
+                429,
+                "Service tier capacity exceeded for this model.",
+                "service_tier_capacity_exceeded",
+                "3505",
+            )
+        )
+        return cls(status=429, body=body, times=times)
+
+    @classmethod
+    def tier_not_allowed(cls, *, times: int | None = 1) -> Self:
+        """The key is fine; the plan does not include this model."""
+        return cls(status=403, times=times)
+
+    @classmethod
+    def labs_not_enabled(cls, *, times: int | None = 1) -> Self:
+        """The organisation has not opted in to Labs models."""
+        message = "Labs models are not enabled for this organization"
+        return cls(status=403, body=error_body(403, message, "labs_not_enabled", "1913"), times=times)
+
+    @classmethod
+    def guardrail_blocked(cls, *, times: int | None = 1) -> Self:
+        """A guardrail refused the input."""
+        return cls(status=403, body=dict(GUARDRAIL_BLOCK), times=times)
+
+    @classmethod
+    def invalid_model(cls, model: str, *, times: int | None = 1) -> Self:
+        """An unknown or retired model."""
+        return cls(status=400, body=error_body(400, f"Invalid model: {model}", "invalid_model", "1500"), times=times)
+
+    @classmethod
+    def bad_gateway(cls, status: int = 502, *, times: int | None = 1) -> Self:
+        """A page of HTML from the edge: 502, 503, 504, 520 to 524."""
+        return cls(status=status, html=True, times=times)
+
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the connection is cut while the real answer is under way."""
+        return self.drop == "mid_body" or (self.cut_after is not None and not self.no_done and not self.error_event)
+
+    def instead(self, request: Received) -> Reply | None:
+        """The answer that takes the place of the real one, if this fault has one."""
+        reply: Reply | None = None
+        if self.malformed:
+            reply = Reply(
+                self.status or 200, b'{"id":"sandbox","object":"chat.comple', {"content-type": "application/json"}
+            )
+        elif self.empty:
+            reply = Reply(self.status or 200, b"", {"content-length": "0"})
+        elif self.html:
+            reply = html_reply(self.status or 200)
+        elif self.echo_key:
+            status = self.status or 400
+            message = f"Cannot use the header Authorization: {request.headers.get('authorization', '')}"
+            reply = json_reply(error_body(status, message, "invalid_request_error"), status)
+        elif isinstance(self.body, dict):
+            reply = json_reply(self.body, self.status or 200)
+        elif self.body is not None:
+            body = self.body.encode() if isinstance(self.body, str) else self.body
+            reply = Reply(self.status or 200, body, {"content-type": "application/json"})
+        elif self.status is not None:
+            reply = customary(self.status)
+        return reply
+
+
+class FaultPlan:
+    """The faults to come, first in first out. Without any, everything goes well."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def __len__(self) -> int:
+        return len(self._faults)
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self._faults)
+
+    def append(self, fault: Fault) -> None:
+        """Plan one more."""
+        self._faults.append(fault)
+
+    def extend(self, faults: Iterable[Fault]) -> None:
+        """Plan some more, in this order."""
+        self._faults.extend(faults)
+
+    def clear(self) -> None:
+        """From here on everything goes well."""
+        self._faults.clear()
+
+    def take(self, path: str) -> Fault | None:
+        """The next fault meant for this path."""
+        for index, fault in enumerate(self._faults):
+            if path.startswith(fault.match or ""):
+                if fault.times == 1:
+                    del self._faults[index]
+                elif fault.times is not None:
+                    self._faults[index] = replace(fault, times=fault.times - 1)
+                return fault
+        return None

@@ -1,0 +1,55 @@
+"""What a prompt offers for filling in arguments: its quoted words, names, numbers, dates and addresses."""
+
+import functools
+import re
+from dataclasses import dataclass, field
+
+QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w-])")
+NAME = re.compile(r"\b[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
+SENTENCE_START = re.compile(r"(?:^|[.!?:\n]\s*)$")
+SCANNED = 4000
+"""Characters looked at: enough for a prompt, and little enough for these patterns."""
+FORMATS = {
+    "date": re.compile(r"\b\d{4}-\d{2}-\d{2}\b"),
+    "date-time": re.compile(r"\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})"),
+    "time": re.compile(r"\b\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})"),
+    "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
+    "uri": re.compile(r"https?://[^\s\"'<>)]+"),
+}
+
+
+@dataclass
+class Hints:
+    """The hints of one prompt. Each number and phrase is given once, then the prompt has no more to offer."""
+
+    text: str
+    _numbers: list[str] = field(init=False)
+    _phrases: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        beginning = self.text[:SCANNED]
+        quoted = ["".join(groups) for groups in QUOTED.findall(beginning)]
+        plain = QUOTED.sub(" ", beginning)
+        names = [found.group() for found in NAME.finditer(plain) if not SENTENCE_START.search(plain[: found.start()])]
+        self._phrases = list(dict.fromkeys(quoted + names))
+        self._numbers = NUMBER.findall(
+            functools.reduce(lambda text, form: form.sub(" ", text), FORMATS.values(), plain)
+        )
+
+    def number(self) -> str | None:
+        """The next number, as it is written."""
+        return self._numbers.pop(0) if self._numbers else None
+
+    def phrase(self) -> str | None:
+        """The next quoted string or capitalised name."""
+        return self._phrases.pop(0) if self._phrases else None
+
+    def formatted(self, name: str) -> str | None:
+        """The first date, address or link."""
+        found = FORMATS[name].search(self.text[:SCANNED]) if name in FORMATS else None
+        return found and found.group()
+
+    def mentions(self, value: object) -> bool:
+        """Whether the prompt has this word."""
+        return re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", self.text, re.IGNORECASE) is not None

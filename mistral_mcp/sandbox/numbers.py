@@ -1,0 +1,40 @@
+"""A number within the bounds of a JSON Schema."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def fitting(schema: Mapping[str, Any], offered: Callable[[], str | None], *, whole: bool) -> float:
+    """The first of the offered numbers that the schema allows, or one that it allows."""
+    bounds = _Bounds(schema, whole=whole)
+    for written in iter(offered, None):
+        value = float(written)
+        if bounds.admit(value):
+            return int(value) if value.is_integer() and "." not in written else value
+    value = bounds.some()
+    return int(value) if float(value).is_integer() else value
+
+
+class _Bounds:
+    """What a number has to keep to."""
+
+    def __init__(self, schema: Mapping[str, Any], *, whole: bool) -> None:
+        self._low: float = schema.get("minimum", -math.inf)
+        self._high: float = schema.get("maximum", math.inf)
+        self._above: float = schema.get("exclusiveMinimum", -math.inf)
+        self._below: float = schema.get("exclusiveMaximum", math.inf)
+        self._step: float = schema.get("multipleOf", 1 if whole else 0)
+
+    def admit(self, value: float) -> bool:
+        on_step = not self._step or math.isclose(value / self._step, round(value / self._step), abs_tol=1e-9)
+        return self._low <= value <= self._high and self._above < value < self._below and on_step
+
+    def some(self) -> float:
+        """1 if that is allowed; otherwise close to a bound, or half-way between them."""
+        bottom, top = max(self._low, self._above), min(self._high, self._below)
+        edge = bottom if math.isfinite(bottom) else top if math.isfinite(top) else 0
+        step = self._step or 1
+        steps = [(math.ceil(edge / step) + shift) * step for shift in (0, 1, -1)]
+        middle = [(bottom + top) / 2] if math.isfinite(top - bottom) else []
+        return next((value for value in (1, *steps, *middle, edge) if self.admit(value)), edge)

@@ -1,0 +1,108 @@
+"""The sandbox, or any other ASGI app, on a real socket."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mistral_mcp.sandbox.wire import ABORT
+
+GRACE = 0.2
+"""Seconds that a request under way gets when the server closes."""
+
+
+class BreakableProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 with one thing more: the app may cut the connection.
+
+    uvicorn itself answers 500 for an app that returns without a response, so a dropped connection takes this.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Put the abort of this connection into the scope of its requests."""
+        connection = cast("asyncio.Transport", transport)
+        super().connection_made(connection)
+        inner = cast("ASGIApp", self.app)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})[ABORT] = connection.abort
+            await inner(scope, receive, send)
+
+        self.app = cast("Any", app)
+
+
+@contextlib.asynccontextmanager
+async def listening(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
+    """Serve the app from the running event loop, and give its base URL. Port 0 takes a free one.
+
+    On leaving, requests under way get `GRACE` seconds; then their connections are cut.
+    """
+    config = _config(app)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    with _bound(host, port) as listener:
+        await server.startup(sockets=[listener])
+        await server.on_tick(0)
+        number = listener.getsockname()[1]
+        try:
+            yield f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
+        finally:
+            await _close(server)
+
+
+def run(app: ASGIApp, host: str = "127.0.0.1", port: int = 8787) -> None:
+    """Serve the app until a signal ends it. A port that is taken raises OSError."""
+    with _bound(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast("Any", app),
+        loop="asyncio",
+        http=BreakableProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: without it, each reply
+    # waits 40 ms for the acknowledgement of its headers.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def _close(server: uvicorn.Server) -> None:
+    """`Server.shutdown` without its pauses: it sleeps and polls by the tenth of a second."""
+    for listener in server.servers:
+        listener.close()
+    state = server.server_state
+    for connection in list(state.connections):
+        connection.shutdown()
+    if state.tasks:
+        await asyncio.wait(state.tasks, timeout=GRACE)
+    for connection in list(state.connections):
+        cast("H11Protocol", connection).transport.abort()
+    await asyncio.sleep(0)
+    if state.tasks:
+        await asyncio.wait(state.tasks, timeout=GRACE)
+    for task in list(state.tasks):
+        task.cancel()
+    await asyncio.gather(*state.tasks, return_exceptions=True)
+    await server.lifespan.shutdown()

@@ -1,0 +1,103 @@
+"""Each of the sandbox's own models shows its shape."""
+
+import json
+
+import httpx2
+import jsonschema
+import pytest
+
+from mistral_mcp.sandbox import SANDBOX_MODELS
+
+PROMPT = "Weather in Rome for 2 days"
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON}}
+
+
+def arguments(message: dict) -> object:
+    return message["tool_calls"][0]["function"]["arguments"]
+
+
+@pytest.mark.parametrize("model", SANDBOX_MODELS)
+async def test_they_answer_by_id_and_are_not_listed(model: str, chat, api: httpx2.AsyncClient):
+    assert (await chat(model=model)).status_code == 200
+    assert (await api.get(f"/v1/models/{model}")).status_code == 200
+    assert model not in [card["id"] for card in (await api.get("/v1/models")).json()["data"]]
+
+
+async def test_arguments_can_break_the_schema(said, weather: dict):
+    message = await said(PROMPT, model="sandbox-bad-arguments", tools=[weather])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(arguments(message)), weather["function"]["parameters"])
+
+
+async def test_arguments_can_be_no_json(said, weather: dict):
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(arguments(await said(PROMPT, model="sandbox-not-json", tools=[weather])))
+
+
+async def test_arguments_can_be_an_object(said, weather: dict):
+    message = await said(PROMPT, model="sandbox-object-arguments", tools=[weather])
+    assert arguments(message) == {"city": "Rome", "days": 2}
+
+
+@pytest.mark.parametrize("model", ["sandbox-bad-arguments", "sandbox-not-json"])
+@pytest.mark.parametrize("choice", ["auto", "any"])
+async def test_a_complaint_in_the_tool_result_makes_them_right(model: str, choice: str, said, weather: dict):
+    asked = {"model": model, "tools": [weather], "tool_choice": choice}
+    user = {"role": "user", "content": PROMPT}
+    wrong = await said(messages=[user], **asked)
+    complaint = {"role": "tool", "tool_call_id": wrong["tool_calls"][0]["id"], "content": "Invalid: city: not a string"}
+    mended = await said(messages=[user, wrong, complaint], **asked)
+    assert json.loads(arguments(mended)) == {"city": "Rome", "days": 2}
+
+
+async def test_a_complaint_of_the_user_makes_them_right_too(said, weather: dict):
+    asked = {"model": "sandbox-bad-arguments", "tools": [weather]}
+    user = {"role": "user", "content": PROMPT}
+    wrong = await said(messages=[user], **asked)
+    result = {"role": "tool", "tool_call_id": wrong["tool_calls"][0]["id"], "content": "-"}
+    turns = [
+        user,
+        wrong,
+        result,
+        {"role": "assistant", "content": "Hm"},
+        {"role": "user", "content": "city is required"},
+    ]
+    assert json.loads(arguments(await said(messages=turns, **asked))) == {"city": "Rome", "days": 2}
+
+
+async def test_json_can_miss_its_schema_until_told(said):
+    asked = {"model": "sandbox-bad-json", "response_format": FORMAT}
+    user = {"role": "user", "content": "Describe Ada"}
+    wrong = await said(messages=[user], **asked)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(wrong["content"]), PERSON)
+    complaint = {"role": "user", "content": "name must be a string"}
+    mended = await said(messages=[user, {"role": "assistant", "content": wrong["content"]}, complaint], **asked)
+    jsonschema.validate(json.loads(mended["content"]), PERSON)
+
+
+async def test_content_can_be_text_and_references(chat, said):
+    chunks = (await said(model="sandbox-chunks"))["content"]
+    assert [chunk["type"] for chunk in chunks] == ["text", "reference", "text", "reference"]
+    streamed = (await chat(model="sandbox-chunks", stream=True)).text
+    assert '"reference_ids":[0,"source-0"]' in streamed
+
+
+async def test_a_choice_can_hold_messages(chat):
+    choice = (await chat(model="sandbox-choice-messages")).json()["choices"][0]
+    assert "message" not in choice
+    assert choice["messages"][0]["content"].startswith("Sandbox answer")
+
+
+async def test_a_finish_reason_can_be_unheard_of(chat):
+    assert (await chat(model="sandbox-odd-finish")).json()["choices"][0]["finish_reason"] == "sandbox_ended"
+
+
+async def test_usage_can_be_null(chat):
+    assert set((await chat(model="sandbox-null-usage")).json()["usage"].values()) == {None}
