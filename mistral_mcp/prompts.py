@@ -1,0 +1,137 @@
+"""Prompts a person picks from a menu. Each is plain words that make use of the tools."""
+
+from typing import Annotated, Any
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.prompts import Prompt
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
+from pydantic import Field
+
+from mistral_mcp.tools._toolset import Served, nearest
+
+Text = Annotated[str, Field(description="The text.")]
+Code = Annotated[str, Field(description="The code.")]
+Model = Annotated[str, Field(description="A Mistral model; empty for the default.")]
+
+
+def review_code(code: Code, concern: Annotated[str, Field(description="What to look at most.")] = "") -> str:
+    """Have Mistral review code for faults, risks and unclear parts."""
+    return (
+        "Use mistral_chat with a code model to review the code below"
+        + (f", above all for {concern}" if concern else "")
+        + ". Then tell me the findings, the gravest first, each with the line it is about, why it matters and a fix. "
+        f"Leave out praise and matters of taste.\n\n```\n{code}\n```"
+    )
+
+
+def translate(
+    text: Text, language: Annotated[str, Field(description="Into which language.")], model: Model = ""
+) -> str:
+    """Translate a text and keep its tone and layout."""
+    return (
+        f"Use mistral_chat{_with(model)} to translate the text below into {language}. Keep tone, layout, names and code as "
+        f"they are, and give me the translation only.\n\n{text}"
+    )
+
+
+def summarise(
+    text: Text, length: Annotated[str, Field(description="How long, for example: three sentences.")] = "five points"
+) -> str:
+    """Summarise a text to the length you name."""
+    return (
+        f"Use mistral_chat to summarise the text below in {length}. Keep figures, names and dates exact, and add nothing "
+        f"that is not in it.\n\n{text}"
+    )
+
+
+def extract_as_json(
+    text: Text, fields: Annotated[str, Field(description="What to extract, for example: name, date of birth, city.")]
+) -> str:
+    """Extract data from a text as JSON that follows a schema."""
+    return (
+        f"Write a JSON schema for these fields: {fields}. Every field may be null where the text does not say. Then call "
+        f"mistral_chat with the text below as prompt and that schema as json_schema, and show me `parsed`.\n\n{text}"
+    )
+
+
+def find_nearest(
+    question: Annotated[str, Field(description="What you are looking for.")],
+    documents: Annotated[str, Field(description="The texts, one a line.")],
+) -> str:
+    """Find which of several texts answer a question best."""
+    return (
+        "Call mistral_rank with the question as query and the lines below as documents. Then answer the question from the "
+        f"best ones only, and quote the lines you used.\n\nQuestion: {question}\n\n{documents}"
+    )
+
+
+def complete_code(code: Annotated[str, Field(description="Code with <GAP> where something is missing.")]) -> str:
+    """Fill the gap in a piece of code."""
+    return (
+        "Call mistral_code_complete with what stands before <GAP> as prompt and what stands after it as suffix, and show me "
+        f"the whole with the gap filled.\n\n```\n{code}\n```"
+    )
+
+
+def check_content(text: Text) -> str:
+    """Check a text for harmful content before it is published."""
+    return (
+        "Call mistral_moderate with the text below as its only input. Tell me whether it is flagged, for which categories "
+        f"and how strongly, and which passage is the cause.\n\n{text}"
+    )
+
+
+def choose_model(task: Annotated[str, Field(description="What the model is for.")]) -> str:
+    """Find the Mistral model that fits a task and a budget."""
+    return (
+        f"Call mistral_list_models and recommend the two models that fit this task best: {task}. Compare capabilities, "
+        "context windows and prices, say what a thousand calls would cost, and leave out models that are going away."
+    )
+
+
+def _with(model: str) -> str:
+    return f" with the model {model}" if model else ""
+
+
+def declare(server: MCPServer[Served]) -> None:
+    """Offer the prompts."""
+    for function in (
+        review_code,
+        translate,
+        summarise,
+        extract_as_json,
+        find_nearest,
+        complete_code,
+        check_content,
+        choose_model,
+    ):
+        title = function.__name__.replace("_", " ").capitalize().replace("json", "JSON")
+        server.add_prompt(Prompt.from_function(function, title=title))
+
+
+class Checks:
+    """The middleware that says what is wrong with a request for a prompt; the SDK would call it an internal error."""
+
+    def __init__(self, server: MCPServer[Served]) -> None:
+        self._server = server
+
+    async def __call__(self, ctx: ServerRequestContext[Served, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.method == "prompts/get" and ctx.request_id is not None:
+            params = ctx.params or {}
+            name = str(params.get("name"))
+            given: set[str] = set(params.get("arguments") or ())
+            prompts = {prompt.name: prompt for prompt in await self._server.list_prompts()}
+            if name not in prompts:
+                meant = nearest(name, prompts)
+                hint = f"; did you mean {meant!r}?" if meant else "."
+                raise MCPError(code=INVALID_PARAMS, message=f"There is no such prompt{hint}")
+            arguments = prompts[name].arguments or []
+            missing = [argument.name for argument in arguments if argument.required and argument.name not in given]
+            unknown = given - {argument.name for argument in arguments}
+            if missing or unknown:
+                said = [f"{argument} is missing" for argument in missing]
+                said += [f"{argument!r} is no argument of {name}" for argument in sorted(unknown)]
+                raise MCPError(code=INVALID_PARAMS, message=f"{'; '.join(said)}.")
+        return await call_next(ctx)

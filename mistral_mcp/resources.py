@@ -1,0 +1,129 @@
+"""What a person may attach: the models with their prices, and what this connection has used. And names to complete.
+
+The SDK gives static resources and completions no request, and these answer each caller with their own key: so they are
+answered by a middleware, and declared to the SDK only to be listed.
+"""
+
+import json
+import time
+from collections import OrderedDict
+from dataclasses import asdict
+from typing import Any, cast
+from urllib.parse import unquote
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import MCPServer
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    ReadResourceResult,
+    TextResourceContents,
+)
+from pydantic import ValidationError
+
+from mistral_mcp.errors import BadArgument, CredentialError, Error, UnknownModel
+from mistral_mcp.mistral.client import MistralClient
+from mistral_mcp.mistral.models import GetModelCall, ListModelsCall, folded
+from mistral_mcp.tools._toolset import Served, client_of
+from mistral_mcp.tools.models import Model
+
+MODELS = "mistral://models"
+USAGE = "mistral://usage"
+
+_KEPT_SECONDS = 60.0
+_KEPT_LISTS = 1_000
+_MOST_COMPLETIONS = 100  # what the protocol allows in one answer
+
+Request = ServerRequestContext[Served, Any]
+
+
+def declare(server: MCPServer[Served]) -> None:
+    """List the resources, and announce completions."""
+
+    @server.resource(MODELS, title="Models", mime_type="application/json")
+    def models() -> str:
+        """Models this key may use, with context windows, and prices with the day they were read."""
+        raise NotImplementedError
+
+    @server.resource(MODELS + "/{model}", title="One model", mime_type="application/json")
+    def one_model(model: str) -> str:
+        """One model by id or alias."""
+        raise NotImplementedError
+
+    @server.resource(USAGE, title="Usage", mime_type="application/json")
+    def usage() -> str:
+        """This connection's calls, tokens and cost since the server started."""
+        raise NotImplementedError
+
+    @server.completion()
+    async def complete(*_: object) -> Completion | None:
+        raise NotImplementedError
+
+    del models, one_model, usage, complete
+
+
+class Answers:
+    """The middleware that answers `resources/read` and `completion/complete`."""
+
+    def __init__(self) -> None:
+        self._names: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
+
+    async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        if ctx.request_id is None or ctx.method not in {"resources/read", "completion/complete"}:
+            return await call_next(ctx)
+        try:
+            if ctx.method == "resources/read":
+                return await self._read(ctx)
+            return await self._complete(ctx)
+        except (BadArgument, CredentialError, UnknownModel) as error:
+            raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
+        except Error as error:
+            raise MCPError(code=INTERNAL_ERROR, message=str(error)) from None
+
+    async def _read(self, request: Request) -> ReadResourceResult:
+        uri = str((request.params or {}).get("uri", ""))
+        if uri == USAGE:
+            mistral = await client_of(request)
+            content: object = asdict(request.lifespan_context.ledger.of(mistral.caller))
+        elif uri == MODELS:
+            mistral = await client_of(request)
+            reply = await mistral.send(ListModelsCall())
+            content = [Model.of(card).model_dump(mode="json") for card in folded(reply.data)]
+        elif uri.startswith(f"{MODELS}/"):
+            mistral = await client_of(request)
+            name = unquote(uri.removeprefix(f"{MODELS}/"))
+            content = Model.of(await mistral.send(GetModelCall(model_id=name), model=name)).model_dump(mode="json")
+        else:
+            raise MCPError(code=INVALID_PARAMS, message="There is no such resource.", data={"uri": uri})
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type="application/json", text=text)])
+
+    async def _complete(self, request: Request) -> CompleteResult:
+        """Model names for every argument called `model`; nothing for any other."""
+        try:
+            params = CompleteRequestParams.model_validate(request.params or {})
+        except ValidationError:
+            raise MCPError(code=INVALID_PARAMS, message="The completion request is incomplete.") from None
+        names: list[str] = []
+        if params.argument.name == "model":
+            wanted = params.argument.value.lower()
+            names = [name for name in await self._models(await client_of(request)) if wanted in name.lower()]
+            names.sort(key=lambda name: (not name.lower().startswith(wanted), name))
+        shown = names[:_MOST_COMPLETIONS]
+        return CompleteResult(completion=Completion(values=shown, total=len(names), has_more=len(names) > len(shown)))
+
+    async def _models(self, mistral: MistralClient) -> list[str]:
+        """The names of a key's models, asked for once a minute at most."""
+        whose = mistral.caller.digest
+        fetched, names = self._names.pop(whose, (float("-inf"), cast("list[str]", [])))
+        if time.monotonic() - fetched > _KEPT_SECONDS:
+            reply = await mistral.send(ListModelsCall())
+            fetched, names = time.monotonic(), sorted({card.id for card in reply.data})
+        self._names[whose] = fetched, names
+        if len(self._names) > _KEPT_LISTS:
+            self._names.popitem(last=False)
+        return names

@@ -1,0 +1,110 @@
+"""Assembles the MCP server: settings, whose key, and the way to Mistral. Holds no tools."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import httpx2
+from mcp.server.caching import CacheableMethod, CacheHint
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.tools.base import Tool
+from mcp_types import CallToolResult, TextContent
+
+from mistral_mcp import __version__, prompts, resources, tools
+from mistral_mcp.credentials import CredentialSource
+from mistral_mcp.mistral.client import Upstream
+from mistral_mcp.selection import Bound, Selection, selected
+from mistral_mcp.settings import Settings
+from mistral_mcp.tools._toolset import Served, nearest
+
+INSTRUCTIONS = """\
+Mistral's models as tools. Costs money per token; each result says how much.
+
+- mistral_chat: questions, writing, translation, images; json_schema gives data in `parsed`.
+- mistral_function_call: let a model choose functions and arguments; you run them, then put assistant_message and a \
+tool message for each call into `messages`.
+- mistral_rank: find the nearest of texts you have. mistral_embed only where the vectors themselves are wanted.
+- mistral_code_complete: code between prompt and suffix.
+- mistral_moderate: check texts or a conversation.
+- mistral_list_models: when a model is unknown or refused, or to choose one.
+"""
+
+
+def create_server(
+    settings: Settings, credentials: CredentialSource, transport: httpx2.AsyncBaseTransport | None = None
+) -> MCPServer[Served]:
+    """The server of stdio, of HTTP and of tests.
+
+    `credentials` is asked for every request. `transport` is the wire itself, innermost; None: real connections.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
+        upstream = Upstream(settings, transport)
+        try:
+            yield Served(settings, credentials, upstream)
+        finally:
+            await upstream.aclose()
+
+    bound = Bound.of(settings)
+    built = tools.build(local_files=settings.files_dir is not None)
+    every = [tool for toolset in built.values() for tool in toolset]
+    server = MCPServer(
+        name="mistral-mcp",
+        title="Mistral",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        website_url="https://docs.mistral.ai",
+        tools=cast("list[Tool]", every),
+        lifespan=lifespan,
+        log_level=settings.log_level,
+        # What is offered never changes while the process lives: nothing to subscribe to, and clients may keep it. But it
+        # differs from caller to caller, so no cache may share it.
+        subscriptions=False,
+        cache_hints=dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private")),
+    )
+    resources.declare(server)
+    prompts.declare(server)
+    server.middleware.extend([OnlySelected(bound), resources.Answers(), prompts.Checks(server)])
+    return server
+
+
+_LISTS: tuple[CacheableMethod, ...] = (
+    "server/discover",
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+)
+
+
+class OnlySelected:
+    """The middleware that lists the tools of a request's selection, and calls no other."""
+
+    def __init__(self, bound: Bound) -> None:
+        self._bound = bound
+
+    async def __call__(self, ctx: ServerRequestContext[Served, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.method not in {"tools/list", "tools/call"}:
+            return await call_next(ctx)
+        selection = selected(ctx.request) or self._bound.select()
+        offered = tools.offered(selection.toolsets, read_only=selection.read_only)
+        if ctx.method == "tools/call":
+            name = str((ctx.params or {}).get("name"))
+            return await call_next(ctx) if name in offered else _not_offered(name, offered, selection)
+        result = await call_next(ctx)
+        listed = cast("dict[str, list[dict[str, Any]]]", result)
+        return {**listed, "tools": [tool for tool in listed["tools"] if tool["name"] in offered]}
+
+
+def _not_offered(name: str, offered: frozenset[str], selection: Selection) -> CallToolResult:
+    """What calling an unknown tool gives, and a hidden one: the caller need not learn which it is."""
+    meant = nearest(name, offered)
+    text = (
+        f"There is no tool {name[:64]!r} here"
+        + (f"; did you mean {meant}?" if meant else ".")
+        + f" The toolsets selected are {', '.join(selection.toolsets)}"
+        + (", read-only." if selection.read_only else ".")
+    )
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)

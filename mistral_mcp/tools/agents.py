@@ -1,0 +1,84 @@
+"""Toolset `agents`: agents that were made at Mistral."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, WithJsonSchema
+
+from mistral_mcp.mistral.agents import AgentCall
+from mistral_mcp.mistral.chat import complete, response_format_of
+from mistral_mcp.mistral.messages import CallIds
+from mistral_mcp.tools import _prompting as ask
+from mistral_mcp.tools._functions import (
+    Function,
+    FunctionCall,
+    Functions,
+    ToolChoice,
+    assistant_message,
+    identified,
+    line_of,
+)
+from mistral_mcp.tools._schemas import CallerSchema
+from mistral_mcp.tools._toolset import Mistral, Toolset, absent, usage_of
+from mistral_mcp.tools.chat import Chat
+
+toolset = Toolset()
+
+AnyFunction = Annotated[Function, WithJsonSchema({"type": "object"})]
+
+
+class AgentAnswer(Chat):
+    """An agent's answer, or the calls it wants made."""
+
+    calls: list[FunctionCall]
+    assistant_message: dict[str, JsonValue] | None = Field(
+        default=None, exclude_if=absent, description="With calls: the turn before their results."
+    )
+
+    def for_reader(self) -> str:
+        lines = [line_of(call) for call in self.calls]
+        return "\n".join([*lines, *([self.text] if self.text or not lines else [])])
+
+
+@toolset.tool("Ask an agent", effect="reads")
+async def mistral_agent_complete(
+    mistral: Mistral,
+    agent_id: Annotated[str, Field(description="ag_….", min_length=1)],
+    prompt: ask.Prompt = None,
+    messages: ask.Messages = None,
+    max_tokens: ask.MaxTokens = None,
+    stop: ask.Stop = None,
+    random_seed: ask.RandomSeed = None,
+    functions: Annotated[
+        list[AnyFunction] | None, Field(description="[{name, description, parameters}].", max_length=128)
+    ] = None,
+    tool_choice: ToolChoice = None,
+    response_format: Annotated[Literal["text", "json_object"] | None, Field(description="json_object: JSON.")] = None,
+    json_schema: ask.JsonSchema = None,
+) -> AgentAnswer:
+    """Ask an agent made at Mistral, which brings its own model and instructions. Nothing is stored."""
+    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    # The agent may have functions of its own.
+    known = Functions(functions or [], others=True)
+    ids = CallIds()
+    call = AgentCall(
+        agent_id=agent_id,
+        messages=ask.turns(prompt, messages, ids=ids),
+        max_tokens=max_tokens,
+        stop=stop,
+        random_seed=random_seed,
+        tools=known.wire() or None,
+        tool_choice=known.choice(tool_choice),
+        response_format=response_format_of(json_schema, response_format),
+    )
+    reply = await complete(mistral, call)
+    calls = [known.checked(made) for made in identified(reply)]
+    return AgentAnswer(
+        text=reply.text,
+        model=reply.model,
+        finish_reason=reply.finish_reason,
+        usage=usage_of(mistral, reply.model, reply.usage),
+        parsed=ask.parsed_answer(reply, schema) if schema and not calls else None,
+        thinking=reply.thinking or None,
+        calls=[made.model_copy(update={"id": ids.back(made.id)}) for made in calls],
+        assistant_message=assistant_message(reply, ids) if calls else None,
+    )

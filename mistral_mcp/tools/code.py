@@ -1,0 +1,58 @@
+"""Toolset `core`: code completion, fill in the middle."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mistral_mcp.mistral.chat import FimCall, complete
+from mistral_mcp.tools import _prompting as ask
+from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, usage_of
+
+toolset = Toolset()
+
+
+class CodeCompletion(Result):
+    """The code between prompt and suffix."""
+
+    completion: str
+    finish_reason: str
+    model: str
+    usage: Usage
+
+    def for_reader(self) -> str:
+        return self.completion
+
+
+@toolset.tool("Complete code", effect="reads")
+async def mistral_code_complete(
+    mistral: Mistral,
+    prompt: Annotated[str, Field(description="Code before the gap.", min_length=1)],
+    suffix: Annotated[str | None, Field(description="Code after the gap.")] = None,
+    model: ask.Model = None,
+    max_tokens: ask.MaxTokens = None,
+    min_tokens: Annotated[int | None, Field(description="Shortest answer.", ge=0)] = None,
+    stop: ask.Stop = None,
+    temperature: ask.Temperature = None,
+    top_p: ask.TopP = None,
+    random_seed: ask.RandomSeed = None,
+) -> CodeCompletion:
+    """Complete code with Codestral: what comes after prompt or, with suffix, between the two."""
+    call = FimCall(
+        model=model or mistral.settings.code_model,
+        prompt=prompt,
+        suffix=suffix,
+        max_tokens=max_tokens,
+        min_tokens=min_tokens,
+        stop=stop,
+        temperature=temperature,
+        top_p=top_p,
+        random_seed=random_seed,
+    )
+    reply = await complete(mistral, call)
+    name = reply.model or call.model
+    return CodeCompletion(
+        completion=reply.text,
+        finish_reason=reply.finish_reason,
+        model=name,
+        usage=usage_of(mistral, name, reply.usage),
+    )

@@ -1,0 +1,213 @@
+"""Toolset `fine_tuning`: deprecated by Mistral, whose jobs few accounts may still start."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, JsonValue
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.mistral import fine_tuning as wire
+from mistral_mcp.mistral.fine_tuning import EstimateReply, JobReply, TunedModelReply
+from mistral_mcp.tools._paging import Page, PageSize, list_text, moment, next_page
+from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+
+toolset = Toolset()
+
+_SHOWN = 20  # events, and checkpoints: the newest
+
+JobId = Annotated[str, Field(description="As listed.")]
+TunedModel = Annotated[str, Field(description="ft:….", min_length=1)]
+
+
+class Job(BaseModel):
+    """A fine-tuning job."""
+
+    id: str
+    status: str
+    model: str
+    fine_tuned_model: str | None = Field(default=None, exclude_if=absent, description="Once it is made.")
+    job_type: str | None = Field(default=None, exclude_if=absent)
+    suffix: str | None = Field(default=None, exclude_if=absent)
+    auto_start: bool | None = Field(default=None, exclude_if=absent)
+    created_at: int | None = Field(default=None, exclude_if=absent, description="Seconds since 1970.")
+    trained_tokens: int | None = Field(default=None, exclude_if=absent)
+
+    def line(self) -> str:
+        made = f" -> {self.fine_tuned_model}" if self.fine_tuned_model else ""
+        return f"{self.id}  {self.status}  {self.model}{made}, {moment(self.created_at)}"
+
+
+class Jobs(Result):
+    """One page of jobs."""
+
+    jobs: list[Job]
+    total: int
+    next_page: int | None = Field(default=None, exclude_if=absent)
+
+    def for_reader(self) -> str:
+        return list_text([job.line() for job in self.jobs], "There is no such job.", self.next_page, self.total)
+
+
+class OneJob(Result, Job):
+    """One job, full."""
+
+    training_files: list[str]
+    validation_files: list[str] | None = Field(default=None, exclude_if=absent)
+    hyperparameters: dict[str, JsonValue]
+    events: list[wire.Event] | None = Field(default=None, exclude_if=absent, description="Newest first.")
+    checkpoints: list[wire.Checkpoint] | None = Field(default=None, exclude_if=absent, description="Newest first.")
+
+    def for_reader(self) -> str:
+        events = [
+            f"{moment(event.created_at)}  {event.name}  {event.data or ''}".rstrip() for event in self.events or ()
+        ]
+        return "\n".join([self.line(), *events])
+
+    @classmethod
+    def of(cls, reply: JobReply) -> "OneJob":
+        events = sorted(reply.events, key=lambda event: event.created_at or 0, reverse=True)
+        checkpoints = sorted(reply.checkpoints, key=lambda checkpoint: checkpoint.step_number or 0, reverse=True)
+        newest = {"events": events[:_SHOWN] or None, "checkpoints": checkpoints[:_SHOWN] or None}
+        return cls.model_validate(reply.model_dump() | newest)
+
+
+class NewJob(Result):
+    """The job, or with dry_run what it would take."""
+
+    id: str | None = Field(default=None, exclude_if=absent)
+    status: str | None = Field(default=None, exclude_if=absent)
+    model: str
+    estimate: wire.Estimate | None = Field(default=None, exclude_if=absent)
+
+    def for_reader(self) -> str:
+        if self.estimate is None:
+            return f"{self.id}  {self.status}  {self.model}"
+        facts = self.estimate.model_dump(exclude_none=True)
+        return "\n".join(
+            [f"Nothing was started. For {self.model}:", *(f"{name}: {fact}" for name, fact in facts.items())]
+        )
+
+
+class Tuned(Result):
+    """A fine-tuned model."""
+
+    id: str
+    name: str | None = Field(default=None, exclude_if=absent)
+    description: str | None = Field(default=None, exclude_if=absent)
+    archived: bool | None = Field(default=None, exclude_if=absent)
+
+    def for_reader(self) -> str:
+        about = [self.name, self.description, "archived" if self.archived else None]
+        return "  ".join(filter(None, [self.id, *about]))
+
+    @classmethod
+    def of(cls, reply: TunedModelReply) -> "Tuned":
+        return cls(**reply.model_dump())
+
+
+class Deleted(Result):
+    id: str
+    deleted: bool
+
+    def for_reader(self) -> str:
+        return f"{self.id} is deleted." if self.deleted else f"{self.id} was not deleted."
+
+
+@toolset.tool("List fine-tuning jobs", effect="reads")
+async def mistral_list_fine_tuning_jobs(
+    mistral: Mistral,
+    page: Page = 0,
+    page_size: PageSize = 20,
+    status: Annotated[str | None, Field(description="Such as RUNNING.", pattern="^[A-Z_]+$")] = None,
+) -> Jobs:
+    """See the fine-tuning jobs (deprecated by Mistral)."""
+    with wire.offered():
+        reply = await mistral.send(wire.ListJobsCall(page=page, page_size=page_size, status=status))
+    following = next_page(page, page_size, len(reply.data), reply.total)
+    return Jobs(jobs=[Job(**job.model_dump()) for job in reply.data], total=reply.total, next_page=following)
+
+
+@toolset.tool("Get a fine-tuning job", effect="reads")
+async def mistral_get_fine_tuning_job(mistral: Mistral, job_id: JobId) -> OneJob:
+    """Look a fine-tuning job up: status, events, checkpoints and the model it made."""
+    with wire.offered(job=True):
+        return OneJob.of(await mistral.send(wire.GetJobCall(job_id=job_id)))
+
+
+@toolset.tool("Create a fine-tuning job", effect="creates")
+async def mistral_create_fine_tuning_job(
+    mistral: Mistral,
+    model: Annotated[str, Field(description="Base model.", min_length=1)],
+    training_files: Annotated[list[str], Field(description="File ids.", min_length=1)],
+    hyperparameters: Annotated[
+        dict[str, JsonValue] | None, Field(description="training_steps or epochs, learning_rate, …")
+    ] = None,
+    validation_files: Annotated[list[str] | None, Field(description="File ids.")] = None,
+    suffix: Annotated[str | None, Field(description="Part of its name.", max_length=18)] = None,
+    auto_start: Annotated[bool, Field(description="false: validate only, wait for start.")] = False,
+    dry_run: Annotated[bool, Field(description="Only estimate cost and duration.")] = False,
+    job_type: Annotated[Literal["completion", "classifier"] | None, Field(description="What to train.")] = None,
+    classifier_targets: Annotated[list[dict[str, JsonValue]] | None, Field(description="[{name, labels}].")] = None,
+) -> NewJob:
+    """Fine-tune a model on uploaded JSONL files (deprecated by Mistral; at least 4 USD a job)."""
+    call = wire.CreateJobCall(
+        model=model,
+        training_files=[{"file_id": file_id, "weight": 1} for file_id in training_files],
+        hyperparameters=hyperparameters or {},
+        validation_files=validation_files,
+        suffix=suffix,
+        auto_start=auto_start,
+        dry_run=dry_run or None,
+        job_type=job_type,
+        classifier_targets=classifier_targets,
+    )
+    with wire.offered():
+        reply = await mistral.send(call)
+    if isinstance(reply, EstimateReply):
+        return NewJob(model=model, estimate=wire.Estimate.model_validate(reply.model_dump()))
+    return NewJob(id=reply.id, status=reply.status, model=reply.model or model)
+
+
+@toolset.tool("Start a fine-tuning job", effect="changes")
+async def mistral_start_fine_tuning_job(mistral: Mistral, job_id: JobId) -> OneJob:
+    """Start a validated fine-tuning job, which then costs money."""
+    with wire.offered(job=True):
+        return OneJob.of(await mistral.send(wire.StartJobCall(job_id=job_id)))
+
+
+@toolset.tool("Cancel a fine-tuning job", effect="cancels")
+async def mistral_cancel_fine_tuning_job(mistral: Mistral, job_id: JobId) -> OneJob:
+    """Stop a fine-tuning job."""
+    with wire.offered(job=True):
+        return OneJob.of(await mistral.send(wire.CancelJobCall(job_id=job_id)))
+
+
+@toolset.tool("Rename a fine-tuned model", effect="changes")
+async def mistral_update_fine_tuned_model(
+    mistral: Mistral,
+    model: TunedModel,
+    name: Annotated[str | None, Field(description="New name.")] = None,
+    description: Annotated[str | None, Field(description="New description.")] = None,
+) -> Tuned:
+    """Change the name or description of a fine-tuned model."""
+    if name is None and description is None:
+        raise BadArgument("There is nothing to change.", "Give name or description.")
+    return Tuned.of(await mistral.send(wire.UpdateModelCall(model_id=model, name=name, description=description)))
+
+
+@toolset.tool("Archive a fine-tuned model", effect="changes")
+async def mistral_archive_fine_tuned_model(mistral: Mistral, model: TunedModel) -> Tuned:
+    """Put a fine-tuned model away: it cannot be called until it is taken out again."""
+    return Tuned.of(await mistral.send(wire.ArchiveModelCall(model_id=model)))
+
+
+@toolset.tool("Unarchive a fine-tuned model", effect="changes")
+async def mistral_unarchive_fine_tuned_model(mistral: Mistral, model: TunedModel) -> Tuned:
+    """Take an archived fine-tuned model out again."""
+    return Tuned.of(await mistral.send(wire.UnarchiveModelCall(model_id=model)))
+
+
+@toolset.tool("Delete a fine-tuned model", effect="deletes")
+async def mistral_delete_fine_tuned_model(mistral: Mistral, model: TunedModel) -> Deleted:
+    """Delete a fine-tuned model for good."""
+    reply = await mistral.send(wire.DeleteModelCall(model_id=model))
+    return Deleted(id=reply.id, deleted=reply.deleted)

@@ -1,0 +1,103 @@
+"""Toolset `core`: function calling. The model chooses; the caller runs what it chose."""
+
+import json
+from typing import Annotated
+
+from pydantic import Field, JsonValue
+
+from mistral_mcp.mistral.chat import ChatCall, complete
+from mistral_mcp.mistral.messages import CallIds
+from mistral_mcp.mistral.usage import UsageReply
+from mistral_mcp.tools import _prompting as ask
+from mistral_mcp.tools._functions import (
+    AnyFunction,
+    FunctionCall,
+    Functions,
+    ToolChoice,
+    assistant_message,
+    identified,
+    line_of,
+)
+from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, usage_of
+
+toolset = Toolset()
+
+
+class FunctionCalls(Result):
+    """The calls the model wants made, and the turn to put back into `messages` before their results."""
+
+    calls: list[FunctionCall]
+    text: str
+    assistant_message: dict[str, JsonValue]
+    finish_reason: str
+    model: str
+    usage: Usage
+
+    def for_reader(self) -> str:
+        lines = [line_of(call) for call in self.calls]
+        return "\n".join([*lines, *([self.text] if self.text or not lines else [])])
+
+
+@toolset.tool("Call functions", effect="reads")
+async def mistral_function_call(
+    mistral: Mistral,
+    functions: Annotated[list[AnyFunction], Field(description="What may be called.", min_length=1, max_length=128)],
+    prompt: ask.Prompt = None,
+    messages: ask.Messages = None,
+    system: ask.System = None,
+    tool_choice: ToolChoice = None,
+    parallel_tool_calls: Annotated[bool | None, Field(description="Several calls at once.")] = None,
+    model: ask.Model = None,
+    temperature: ask.Temperature = None,
+    top_p: ask.TopP = None,
+    max_tokens: ask.MaxTokens = None,
+    stop: ask.Stop = None,
+    random_seed: ask.RandomSeed = None,
+    max_repairs: Annotated[
+        int, Field(description="How often to ask again when arguments are invalid.", ge=0, le=5)
+    ] = 0,
+) -> FunctionCalls:
+    """Let a Mistral model choose functions and fill in their arguments. You run them; nothing is run here."""
+    known = Functions(functions)
+    ids = CallIds()
+    call = ChatCall(
+        model=model or mistral.settings.chat_model,
+        messages=ask.turns(prompt, messages, system, ids=ids),
+        tools=known.wire(),
+        tool_choice=known.choice(tool_choice),
+        parallel_tool_calls=parallel_tool_calls,
+        temperature=temperature,
+        top_p=top_p,
+        max_tokens=max_tokens,
+        stop=stop,
+        random_seed=random_seed,
+    )
+    reply = await complete(mistral, call)
+    calls = [known.checked(tool_call) for tool_call in identified(reply)]
+    usage = reply.usage or UsageReply()
+    for _ in range(max_repairs):
+        if all(made.valid for made in calls):
+            break
+        turns = [*call.messages, assistant_message(reply), *(_complaint(made) for made in calls)]
+        # It had chosen to call; asked again, it should not answer in words.
+        choice = "any" if call.tool_choice in {None, "auto"} else call.tool_choice
+        call = call.model_copy(update={"messages": turns, "tool_choice": choice})
+        reply = await complete(mistral, call)
+        calls = [known.checked(tool_call) for tool_call in identified(reply)]
+        usage = usage + (reply.usage or UsageReply())
+    name = reply.model or call.model
+    return FunctionCalls(
+        calls=[made.model_copy(update={"id": ids.back(made.id)}) for made in calls],
+        text=reply.text,
+        assistant_message=assistant_message(reply, ids),
+        finish_reason=reply.finish_reason,
+        model=name,
+        usage=usage_of(mistral, name, usage),
+    )
+
+
+def _complaint(call: FunctionCall) -> dict[str, JsonValue]:
+    """The answer to a call in a turn that is asked again: every call needs one."""
+    problem = "; ".join(call.errors) or "this call is fine, but another of the same turn is not: repeat it unchanged"
+    content = json.dumps({"error": f"Not run: {problem}. Make all calls again, with corrected arguments."})
+    return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}

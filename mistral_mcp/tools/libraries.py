@@ -1,0 +1,199 @@
+"""Toolset `libraries`: documents that conversations and agents can search."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from mistral_mcp.mistral import files
+from mistral_mcp.mistral import libraries as wire
+from mistral_mcp.tools import _file_parts as parts
+from mistral_mcp.tools._cutting import LONG
+from mistral_mcp.tools._paging import Page, PageSize, list_text, next_page
+from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+
+toolset = Toolset()
+
+LibraryId = Annotated[str, Field(description="As listed.")]
+DocumentId = Annotated[str, Field(description="As listed.")]
+Search = Annotated[str | None, Field(description="Part of a name.")]
+
+
+class Library(BaseModel):
+    """A library without its documents."""
+
+    id: str
+    name: str
+    description: str | None = Field(default=None, exclude_if=absent)
+    documents: int | None = Field(default=None, exclude_if=absent)
+    bytes: int | None = Field(default=None, exclude_if=absent)
+    owner_type: str | None = Field(default=None, exclude_if=absent)
+    created_at: str | None = Field(default=None, exclude_if=absent)
+
+    def line(self) -> str:
+        about = f": {self.description}" if self.description else ""
+        return f"{self.id}  {self.name} ({self.documents or 0} documents){about}"
+
+
+class OneLibrary(Result, Library):
+    def for_reader(self) -> str:
+        return self.line()
+
+
+class Libraries(Result):
+    """One page of libraries."""
+
+    libraries: list[Library]
+    next_page_token: str | None = Field(default=None, exclude_if=absent)
+
+    def for_reader(self) -> str:
+        lines = [library.line() for library in self.libraries] or ["There is no such library."]
+        rest = [f"(more with page_token {self.next_page_token})"] if self.next_page_token else []
+        return "\n".join([*lines, *rest])
+
+
+class Document(BaseModel):
+    """A document; it can be searched once its status is done."""
+
+    id: str
+    name: str
+    status: str | None = Field(default=None, exclude_if=absent)
+    mime_type: str | None = Field(default=None, exclude_if=absent)
+    bytes: int | None = Field(default=None, exclude_if=absent)
+    pages: int | None = Field(default=None, exclude_if=absent)
+    summary: str | None = Field(default=None, exclude_if=absent)
+    created_at: str | None = Field(default=None, exclude_if=absent)
+
+    def line(self) -> str:
+        facts = [self.status, f"{self.bytes:,} bytes" if self.bytes is not None else None]
+        facts.append(f"{self.pages} pages" if self.pages is not None else None)
+        return f"{self.id}  {self.name} ({', '.join(fact for fact in facts if fact)})"
+
+
+class OneDocument(Result, Document):
+    def for_reader(self) -> str:
+        return self.line()
+
+
+class Documents(Result):
+    """One page of documents, newest first."""
+
+    documents: list[Document]
+    total: int
+    next_page: int | None = Field(default=None, exclude_if=absent)
+
+    def for_reader(self) -> str:
+        lines = [document.line() for document in self.documents]
+        return list_text(lines, "There is no such document.", self.next_page, self.total)
+
+
+class DocumentText(Result):
+    """The text that was found in a document, or a part of it."""
+
+    text: str
+    characters: int = Field(description="Of these pages.")
+    next_offset: int | None = Field(default=None, exclude_if=absent, description="`offset` of the rest.")
+
+    def for_reader(self) -> str:
+        if self.next_offset is None:
+            return self.text or "There is no text here, or none yet: mistral_list_documents tells the status."
+        left = self.characters - self.next_offset
+        return f"{self.text}\n\n[Cut: {left:,} more characters. Ask with offset {self.next_offset} for the rest.]"
+
+
+class Deleted(Result):
+    id: str
+    deleted: bool = True
+
+    def for_reader(self) -> str:
+        return f"{self.id} is deleted."
+
+
+@toolset.tool("List libraries", effect="reads")
+async def mistral_list_libraries(
+    mistral: Mistral,
+    search: Search = None,
+    page_size: PageSize = 20,
+    page_token: Annotated[str | None, Field(description="Of the page before.")] = None,
+) -> Libraries:
+    """See the document libraries at Mistral that conversations can search."""
+    reply = await mistral.send(wire.ListLibrariesCall(page_size=page_size, page_token=page_token, search=search))
+    return Libraries(
+        libraries=[Library(**library.model_dump()) for library in reply.data], next_page_token=reply.next_page_token
+    )
+
+
+@toolset.tool("Create a library", effect="creates")
+async def mistral_create_library(
+    mistral: Mistral,
+    name: Annotated[str, Field(description="For people.", min_length=1)],
+    description: Annotated[str | None, Field(description="What is in it.")] = None,
+) -> OneLibrary:
+    """Make a library, to add documents to."""
+    reply = await mistral.send(wire.CreateLibraryCall(name=name, description=description))
+    return OneLibrary(**reply.model_dump())
+
+
+@toolset.tool("List a library's documents", effect="reads")
+async def mistral_list_documents(
+    mistral: Mistral, library_id: LibraryId, search: Search = None, page: Page = 0, page_size: PageSize = 20
+) -> Documents:
+    """See what is in a library, and what of it is processed."""
+    call = wire.ListDocumentsCall(library_id=library_id, page=page, page_size=page_size, search=search)
+    reply = await mistral.send(call)
+    total = reply.pagination.total_items
+    return Documents(
+        documents=[Document(**document.model_dump()) for document in reply.data],
+        total=total,
+        next_page=next_page(page, page_size, len(reply.data), total),
+    )
+
+
+@toolset.tool("Add a document", effect="creates")
+async def mistral_add_document(
+    mistral: Mistral,
+    library_id: LibraryId,
+    filename: parts.Filename,
+    content: Annotated[str | None, Field(description="Text.")] = None,
+    content_base64: parts.Base64 = None,
+    path: parts.LocalPath = None,
+) -> OneDocument:
+    """Add a file to a library. Give content, content_base64 or path; processing takes a while."""
+    parts.only_way(mistral, {"content": content, "content_base64": content_base64, "path": path})
+    file = parts.sent_along(
+        mistral, filename, content=content, content_base64=content_base64, path=path, max_bytes=files.LARGEST
+    )
+    async with file as part:
+        reply = await mistral.send(wire.AddDocumentCall(library_id=library_id, file=part))
+    return OneDocument(**reply.model_dump())
+
+
+@toolset.tool("Read a document's text", effect="reads")
+async def mistral_get_document_text(
+    mistral: Mistral,
+    library_id: LibraryId,
+    document_id: DocumentId,
+    page_start: Annotated[int | None, Field(description="First page.", ge=0)] = None,
+    page_end: Annotated[int | None, Field(description="Last page.", ge=0)] = None,
+    offset: Annotated[int, Field(description="Characters to pass over.", ge=0)] = 0,
+) -> DocumentText:
+    """Read the text of a document in a library."""
+    call = wire.GetDocumentTextCall(
+        library_id=library_id, document_id=document_id, page_start=page_start, page_end=page_end
+    )
+    text = (await mistral.send(call)).text
+    end = offset + LONG
+    return DocumentText(text=text[offset:end], characters=len(text), next_offset=end if end < len(text) else None)
+
+
+@toolset.tool("Delete a document", effect="deletes")
+async def mistral_delete_document(mistral: Mistral, library_id: LibraryId, document_id: DocumentId) -> Deleted:
+    """Delete a document from a library, for good."""
+    await mistral.send(wire.DeleteDocumentCall(library_id=library_id, document_id=document_id))
+    return Deleted(id=document_id)
+
+
+@toolset.tool("Delete a library", effect="deletes")
+async def mistral_delete_library(mistral: Mistral, library_id: LibraryId) -> Deleted:
+    """Delete a library with all its documents, for good."""
+    await mistral.send(wire.DeleteLibraryCall(library_id=library_id))
+    return Deleted(id=library_id)

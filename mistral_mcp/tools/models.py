@@ -1,0 +1,110 @@
+"""Toolset `models`: what a key may name, with context windows and prices."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from mistral_mcp.mistral import catalog
+from mistral_mcp.mistral.models import GetModelCall, ListModelsCall, ModelCard, folded
+from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+
+toolset = Toolset()
+
+
+class Price(BaseModel):
+    """List price, and the day it was read."""
+
+    input_usd_per_mtok: float | None
+    output_usd_per_mtok: float | None
+    date: str
+
+
+class Model(BaseModel):
+    """One model under all its names."""
+
+    id: str
+    aliases: list[str]
+    description: str | None = Field(default=None, exclude_if=absent)
+    context_length: int | None
+    capabilities: list[str]
+    price: Price | None = Field(default=None, exclude_if=absent)
+    deprecation: str | None = Field(default=None, exclude_if=absent, description="When it goes.")
+    replacement: str | None = Field(default=None, exclude_if=absent)
+
+    @classmethod
+    def of(cls, card: ModelCard) -> "Model":
+        price = next(filter(None, (catalog.price_of(name) for name in (card.id, *card.aliases))), None)
+        # Mistral has no flag for embeddings.
+        embeds = ["embeddings"] if "embed" in card.id else []
+        return cls(
+            id=card.id,
+            aliases=card.aliases,
+            description=card.description,
+            context_length=card.max_context_length,
+            capabilities=embeds + [name for name, able in card.capabilities.items() if able],
+            price=price
+            and Price(
+                input_usd_per_mtok=price.input_usd_per_mtok,
+                output_usd_per_mtok=price.output_usd_per_mtok,
+                date=price.date,
+            ),
+            deprecation=card.deprecation,
+            replacement=card.deprecation_replacement_model,
+        )
+
+    def line(self) -> str:
+        facts = [", ".join(self.capabilities)]
+        if self.context_length:
+            facts.append(f"{self.context_length:,} tokens")
+        if self.price and self.price.input_usd_per_mtok is not None:
+            facts.append(
+                f"${self.price.input_usd_per_mtok:g} in, ${self.price.output_usd_per_mtok or 0:g} out per Mtok"
+            )
+        if self.deprecation:
+            facts.append(f"goes {self.deprecation}" + (f", use {self.replacement}" if self.replacement else ""))
+        names = self.id + (f" (= {', '.join(self.aliases)})" if self.aliases else "")
+        return f"{names}: {'; '.join(fact for fact in facts if fact)}"
+
+
+class Models(Result):
+    """Models, one entry each."""
+
+    models: list[Model]
+
+    def for_reader(self) -> str:
+        return "\n".join(model.line() for model in self.models) or "No model fits."
+
+
+class OneModel(Result, Model):
+    """One model, full."""
+
+    def for_reader(self) -> str:
+        return self.line() + (f"\n{self.description}" if self.description else "")
+
+
+@toolset.tool("List models", effect="reads")
+async def mistral_list_models(
+    mistral: Mistral,
+    capability: Annotated[
+        str | None, Field(description="Such as completion_chat, vision, reasoning, ocr, embeddings.")
+    ] = None,
+    search: Annotated[str | None, Field(description="Part of a name.")] = None,
+) -> Models:
+    """See which models this key may use, with capabilities, context windows and prices."""
+    reply = await mistral.send(ListModelsCall())
+    models = [Model.of(card) for card in folded(reply.data)]
+    if capability is not None:
+        models = [model for model in models if capability in model.capabilities]
+    if search is not None:
+        wanted = search.lower()
+        models = [model for model in models if any(wanted in name.lower() for name in (model.id, *model.aliases))]
+    return Models(models=models)
+
+
+@toolset.tool("Get a model", effect="reads")
+async def mistral_get_model(
+    mistral: Mistral, model: Annotated[str, Field(description="Id or alias.", min_length=1)]
+) -> OneModel:
+    """Look one model up: what it can do, its context window, price and whether it is going away."""
+    card = await mistral.send(GetModelCall(model_id=model), model=model)
+    return OneModel(**Model.of(card).model_dump())

@@ -1,0 +1,156 @@
+"""Who may import whom, and what no module may do. The map of the rooms is in CONTRIBUTING.md."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mistral_mcp
+
+PACKAGE = Path(mistral_mcp.__file__).parent
+
+OFFERED = {"errors", "masking", "settings", "mistral", "credentials", "tools"}
+CORE = {*OFFERED, "selection", "resources", "prompts", "server"}
+
+# Each room, and the rooms it may import beside itself: those to its left, in the order of CONTRIBUTING.md.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "masking": {"errors"},
+    "settings": {"errors", "masking"},
+    "mistral": {"errors", "masking", "settings"},
+    "credentials": {"errors", "masking", "settings", "mistral"},
+    "tools": OFFERED - {"tools"},
+    "selection": OFFERED,
+    "resources": {*OFFERED, "selection"},
+    "prompts": {*OFFERED, "selection", "resources"},
+    "server": CORE - {"server"},
+    "http": CORE,
+    "install": {*CORE, "http"},
+    "sandbox": set(),  # the other side of the wire: it must not share our mistakes
+    "logs": {*CORE, "http", "install"},
+    "doctor": {*CORE, "http", "install", "logs"},
+    "demo": {*CORE, "http", "install", "sandbox", "logs"},
+    "hosting": {*CORE, "http", "install", "logs"},
+    "cli": {*CORE, "http", "install", "sandbox", "logs", "doctor", "demo", "hosting"},
+    "__init__": {"server", "settings"},
+    "__main__": {"cli"},
+}
+
+# Libraries that would bring a room knowledge it should not have.
+MUST_NOT_IMPORT: dict[str, set[str]] = {
+    "errors": {"mcp", "mcp_types", "httpx2", "starlette", "click"},
+    "masking": {"mcp", "mcp_types", "httpx2", "starlette", "click"},
+    "settings": {"mcp", "mcp_types", "httpx2", "starlette", "click"},
+    "mistral": {"mcp", "mcp_types", "starlette", "click"},
+    "credentials": {"mcp", "mcp_types", "httpx2", "click"},
+    "tools": {"httpx2", "starlette", "click"},
+    "server": {"click"},
+    "sandbox": {"mcp", "mcp_types", "click"},
+}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every dotted name that a module imports, also inside functions and for type checkers only."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name_of(path)}:{node.lineno} imports relatively"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert {room_of(path) for path in MODULES} <= set(MAY_IMPORT)
+
+
+@every_module
+def test_no_import_runs_uphill(path: Path):
+    room = room_of(path)
+    allowed = MAY_IMPORT[room] | {room, "__version__"}
+    uphill = [
+        f"{name_of(path)}:{line} imports {name}"
+        for name, line in imports(path)
+        if name.startswith("mistral_mcp.") and name.split(".")[1] not in allowed
+    ]
+    assert not uphill
+
+
+@every_module
+def test_no_room_imports_a_library_it_should_not_know_of(path: Path):
+    refused = MUST_NOT_IMPORT.get(room_of(path), set())
+    known = [f"{name_of(path)}:{line} imports {name}" for name, line in imports(path) if name.split(".")[0] in refused]
+    assert not known
+
+
+@every_module
+def test_only_the_command_line_reads_the_environment(path: Path):
+    # The one exception is `mistral.client.wire`: proxies are the system's business, and on some systems `getproxies`
+    # looks elsewhere than in the environment.
+    exceptions = {"mistral/client.py": {"getproxies"}}.get(name_of(path), set())
+    reading = {"environ", "environb", "getenv", "getenvb", "getproxies", "getproxies_environment"} - exceptions
+    found = [
+        f"{name_of(path)}:{node.lineno} uses {ast.unparse(node)}"
+        for node in ast.walk(parsed(path))
+        if (isinstance(node, ast.Attribute) and node.attr in reading)
+        or (isinstance(node, ast.alias) and node.name in reading)
+    ]
+    assert not found or room_of(path) == "cli"
+
+
+# Run where nothing of the test run is loaded, importing everything but the command that starts on import.
+IMPORT_ALL = """
+import gc, importlib, logging, os, pkgutil, sys
+
+class Untouched(type(os.environ)):
+    def __getitem__(self, name):
+        caller = sys._getframe(1)
+        while caller.f_globals["__name__"] in {"os", "_collections_abc"}:
+            caller = caller.f_back
+        assert not caller.f_globals["__name__"].startswith("mistral_mcp"), f"{name} is read on import"
+        return super().__getitem__(name)
+
+os.environ.__class__ = Untouched
+import mistral_mcp
+for module in pkgutil.walk_packages(mistral_mcp.__path__, "mistral_mcp."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+assert not logging.root.handlers, "logging is configured on import"
+built = {type(thing).__name__ for thing in gc.get_objects()}
+assert not built & {"AsyncClient", "AsyncHTTPTransport"}, "a client is built on import"
+"""
+
+STARTS_LEAN = """
+import sys
+import mistral_mcp.cli
+for heavy in ("mcp", "httpx2", "starlette", "uvicorn", "rich"):
+    assert heavy not in sys.modules, f"the command line imports {heavy}"
+import mistral_mcp.server
+for heavy in ("mistral_mcp.hosting", "mistral_mcp.sandbox", "sqlalchemy", "redis", "rich"):
+    assert heavy not in sys.modules, f"the server imports {heavy}"
+"""
+
+
+@pytest.mark.parametrize("program", [IMPORT_ALL, STARTS_LEAN], ids=["importing_does_nothing", "stdio_starts_lean"])
+def test_imports_are_cheap_and_without_effect(program: str):
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
+    assert (finished.returncode, finished.stderr) == (0, "")

@@ -1,0 +1,59 @@
+"""Prompts a person picks from a menu."""
+
+from typing import Any
+
+import pytest
+from mcp.client import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import TextContent
+
+from mistral_mcp import tools
+from mistral_mcp.server import INSTRUCTIONS
+from tests.conftest import TRANSPORTS
+
+
+async def test_prompts_are_described_down_to_their_arguments(client: Client) -> None:
+    prompts = (await client.list_prompts()).prompts
+
+    assert len(prompts) >= 6
+    for prompt in prompts:
+        assert prompt.title
+        assert prompt.description
+        assert prompt.arguments
+        assert all(argument.description for argument in prompt.arguments)
+
+
+async def test_every_prompt_holds_what_was_given_and_names_tools_that_exist(client: Client) -> None:
+    names = {tool.name for toolset in tools.build().values() for tool in toolset}
+    for prompt in (await client.list_prompts()).prompts:
+        given = {argument.name: f"given {argument.name}" for argument in prompt.arguments or []}
+        [message] = (await client.get_prompt(prompt.name, given)).messages
+        assert isinstance(message.content, TextContent)
+        assert all(text in message.content.text for text in given.values())
+        assert any(name in message.content.text for name in names)
+        assert all(word.strip(".,") in names for word in message.content.text.split() if word.startswith("mistral_"))
+
+
+@pytest.mark.parametrize("transport", ["in-memory", "http-2026", "http-2025"])
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("translat", {}, "did you mean 'translate'?"),
+        ("translate", {"text": "x"}, "language is missing"),
+        ("translate", {"text": "x", "language": "French", "tone": "dry"}, "'tone' is no argument of translate"),
+    ],
+)
+async def test_a_wrong_request_is_told_as_a_wrong_parameter(
+    mistral_url: str, transport: str, name: str, arguments: dict[str, Any], words: str
+) -> None:
+    async with TRANSPORTS[transport](mistral_url) as client:
+        with pytest.raises(MCPError) as raised:
+            await client.get_prompt(name, arguments)
+
+    assert raised.value.error.code == -32602
+    assert words in raised.value.error.message
+
+
+async def test_instructions_fit_what_clients_keep_of_them(client: Client) -> None:
+    assert len(INSTRUCTIONS.encode()) < 2_000
+    assert client.instructions == INSTRUCTIONS

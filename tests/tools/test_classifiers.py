@@ -1,0 +1,71 @@
+"""mistral_classify, against the sandbox."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from mcp.client import Client
+
+from mistral_mcp.sandbox import Sandbox
+from tests.conftest import in_memory, text_of
+
+MODEL = "ft:classifier:ministral-3b-latest:abc"
+
+
+@pytest.fixture
+async def client(mistral_url: str) -> AsyncIterator[Client]:
+    async with in_memory(mistral_url, toolsets="classifiers") as client:
+        yield client
+
+
+async def test_each_text_gets_the_best_label_of_each_target(client: Client) -> None:
+    result = await client.call_tool("mistral_classify", {"model": MODEL, "inputs": ["I love it", "the worst ever"]})
+
+    first, second = result.structured_content["results"]
+    assert first["sentiment"]["label"] == "positive"
+    assert second["sentiment"]["label"] == "negative"
+    assert set(first["sentiment"]["scores"]) == {"negative", "neutral", "positive"}
+    assert result.structured_content["model"] == MODEL
+    assert text_of(result).startswith("[0] sentiment: positive 0.8")
+    assert result.structured_content["usage"]["cost_usd"] is None
+
+
+async def test_a_conversation_is_classified_as_a_whole(client: Client, sandbox: Sandbox) -> None:
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "I hate this"}]
+    result = await client.call_tool("mistral_classify", {"model": MODEL, "messages": turns})
+
+    assert len(result.structured_content["results"]) == 1
+    assert sandbox.requests[-1].path == "/v1/chat/classifications"
+    assert sandbox.requests[-1].json == {"model": MODEL, "input": {"messages": turns}}
+
+
+async def test_texts_go_out_under_mistrals_own_name(client: Client, sandbox: Sandbox) -> None:
+    await client.call_tool("mistral_classify", {"model": MODEL, "inputs": ["x"]})
+
+    assert sandbox.requests[-1].json == {"model": MODEL, "input": ["x"]}
+
+
+async def test_a_model_that_is_no_classifier_is_refused_by_name(client: Client) -> None:
+    result = await client.call_tool("mistral_classify", {"model": "mistral-small-latest", "inputs": ["x"]})
+
+    assert result.is_error
+    assert "mistral-small-latest" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"inputs": ["x"]}, "model is missing"),
+        ({"model": MODEL}, "both are missing"),
+        ({"model": MODEL, "inputs": ["x"], "messages": [{"role": "user", "content": "x"}]}, "both are given"),
+        ({"model": MODEL, "inputs": []}, "inputs: list should have at least 1 item"),
+        ({"model": MODEL, "messages": []}, "messages: list should have at least 1 item"),
+    ],
+)
+async def test_bad_input_gets_one_sentence_before_any_request(
+    client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
+) -> None:
+    result = await client.call_tool("mistral_classify", arguments)
+
+    assert result.is_error
+    assert sentence in text_of(result)
+    assert not sandbox.requests

@@ -1,0 +1,310 @@
+"""The toolset `conversations`, against the sandbox."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from mcp.client import Client
+from mcp_types import CallToolResult
+
+from mistral_mcp.mistral.conversations import _Assembly
+from mistral_mcp.sandbox import Sandbox
+from mistral_mcp.sandbox.faults import Fault
+from mistral_mcp.tools._cutting import LONG
+from tests.conftest import in_memory, over_http, text_of
+
+WEATHER = {
+    "name": "get_weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+}
+TO_CONFIRM = {"type": "web_search", "tool_configuration": {"requires_confirmation": ["web_search"]}}
+EVERY_TOOL = ["web_search", "code_interpreter", "image_generation"]
+
+
+@pytest.fixture
+async def client(mistral_url: str) -> AsyncIterator[Client]:
+    async with in_memory(mistral_url, toolsets="conversations") as client:
+        yield client
+
+
+@pytest.fixture
+async def listener(mistral_url: str) -> AsyncIterator[Client]:
+    """A client over HTTP, where progress is told."""
+    async with over_http(mistral_url, toolsets="conversations") as client:
+        yield client
+
+
+async def heard(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[CallToolResult, list[str]]:
+    """The result for a caller who listens, and the texts that were told on the way."""
+    told: list[str] = []
+
+    async def listen(_: float, __: float | None, message: str | None) -> None:
+        if message:
+            told.append(message)
+
+    return await client.call_tool(tool, arguments, progress_callback=listen), told
+
+
+async def started(client: Client, **arguments: object) -> dict[str, Any]:
+    result = await client.call_tool("mistral_start_conversation", {"prompt": "Hello there", **arguments})
+    assert not result.is_error, text_of(result)
+    return result.structured_content
+
+
+async def test_an_answer_comes_with_what_it_takes_to_go_on(client: Client) -> None:
+    result = await client.call_tool("mistral_start_conversation", {"prompt": "Hello there"})
+
+    structured = result.structured_content
+    assert set(structured) == {"conversation_id", "text", "calls", "model", "usage"}
+    assert "Hello there" in structured["text"]
+    assert structured["usage"]["cost_usd"] > 0
+    assert text_of(result) == f"{structured['text']}\n\n(conversation_id {structured['conversation_id']})"
+
+
+async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, sandbox: Sandbox) -> None:
+    conversation = await started(client)
+    assert sandbox.requests[-1].json == {"inputs": "Hello there", "model": "mistral-small-latest"}
+
+    told = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
+    await client.call_tool("mistral_append_conversation", told)
+    assert sandbox.requests[-1].json == {"inputs": "And now?"}
+
+
+async def test_what_was_asked_for_is_sent_as_mistral_names_it(client: Client, sandbox: Sandbox) -> None:
+    asked = {"instructions": "Be brief.", "temperature": 0, "max_tokens": 9, "store": True, "name": "Mine"}
+    await started(client, **asked, tools=["web_search", WEATHER, {"type": "function", "function": WEATHER}, TO_CONFIRM])
+
+    sent = sandbox.requests[-1].json
+    assert sent["completion_args"] == {"temperature": 0, "max_tokens": 9, "top_p": 1}
+    assert {name: sent[name] for name in ("instructions", "store", "name")} == {
+        "instructions": "Be brief.",
+        "store": True,
+        "name": "Mine",
+    }
+    function = {"type": "function", "function": WEATHER}
+    assert sent["tools"] == [{"type": "web_search"}, function, function, TO_CONFIRM]
+
+
+async def test_an_agent_takes_the_place_of_a_model(client: Client, sandbox: Sandbox) -> None:
+    conversation = await started(client, agent_id="ag_0123456789abcdef")
+
+    assert sandbox.requests[-1].json == {"inputs": "Hello there", "agent_id": "ag_0123456789abcdef"}
+    assert conversation["usage"]["cost_usd"] > 0
+
+
+async def test_what_ran_at_mistral_is_told_with_its_files_and_sources(client: Client) -> None:
+    conversation = await started(client, tools=EVERY_TOOL)
+
+    assert [ran["name"] for ran in conversation["executions"]] == EVERY_TOOL
+    assert conversation["files"][0]["file_id"]
+    assert conversation["sources"] == [{"title": "Sandbox source", "url": "https://example.com/web_search"}]
+    assert conversation["usage"]["connectors"] == dict.fromkeys(EVERY_TOOL, 1)
+    assert conversation["usage"]["connector_tokens"] > 0
+    assert conversation["usage"]["cost_usd"] is None
+
+
+async def test_a_function_is_called_and_its_result_taken(client: Client, sandbox: Sandbox) -> None:
+    asked = {"prompt": "What is the weather in Paris?", "tools": [WEATHER]}
+    result = await client.call_tool("mistral_start_conversation", asked)
+    call = result.structured_content["calls"][0]
+    assert call == {"id": call["id"], "name": "get_weather", "arguments": {"city": "Paris"}}
+    assert f'calls get_weather({{"city": "Paris"}}), id {call["id"]}' in text_of(result)
+
+    results = [{"tool_call_id": call["id"], "result": {"celsius": 20}}]
+    told = {"conversation_id": result.structured_content["conversation_id"], "function_results": results}
+    answer = await client.call_tool("mistral_append_conversation", told)
+    assert '{"celsius": 20}' in answer.structured_content["text"]
+    assert sandbox.requests[-1].json == {
+        "inputs": [{"type": "function.result", "tool_call_id": call["id"], "result": '{"celsius": 20}'}]
+    }
+
+
+@pytest.mark.parametrize(("word", "runs"), [("allow", 1), ("deny", 0)])
+async def test_a_tool_that_waits_for_a_yes_is_confirmed_or_denied(client: Client, word: str, runs: int) -> None:
+    conversation = await started(client, tools=[TO_CONFIRM])
+    call = conversation["calls"][0]
+    assert call["confirmation_status"] == "pending"
+
+    confirmations = [{"tool_call_id": call["id"], "confirmation": word}]
+    told = {"conversation_id": conversation["conversation_id"], "tool_confirmations": confirmations}
+    answer = await client.call_tool("mistral_append_conversation", told)
+    assert len(answer.structured_content.get("executions", [])) == runs
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"prompt": "Hello there"},
+        {"prompt": "Search", "tools": EVERY_TOOL},
+        {"prompt": "The weather in Paris?", "tools": [WEATHER]},
+    ],
+)
+async def test_a_caller_who_listens_gets_the_same_in_pieces(
+    client: Client, listener: Client, sandbox: Sandbox, arguments: dict[str, Any]
+) -> None:
+    whole = await started(client, **arguments)
+    result, told = await heard(listener, "mistral_start_conversation", arguments)
+
+    assert sandbox.requests[-1].json["stream"] is True
+    assert "".join(told) == whole["text"]
+    for once in (whole, result.structured_content):
+        once.pop("conversation_id")
+        for file in once.get("files", ()):
+            file.pop("file_id")
+    assert result.structured_content == whole
+
+
+async def test_an_append_is_streamed_too(listener: Client, sandbox: Sandbox) -> None:
+    conversation = await started(listener)
+    told = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
+    result, texts = await heard(listener, "mistral_append_conversation", told)
+
+    assert sandbox.requests[-1].json == {"inputs": "And now?", "stream": True}
+    assert result.structured_content["conversation_id"] == conversation["conversation_id"]
+    assert "".join(texts) == result.structured_content["text"]
+
+
+@pytest.mark.parametrize("fault", [Fault(cut_after=6), Fault(no_done=True), Fault(error_event=True)])
+async def test_a_stream_that_breaks_keeps_what_had_come_and_is_not_begun_again(
+    listener: Client, sandbox: Sandbox, fault: Fault
+) -> None:
+    sandbox.faults.append(fault)
+    result, _ = await heard(listener, "mistral_start_conversation", {"prompt": "Hello there"})
+
+    assert result.is_error
+    assert "Sandbox answer" in text_of(result)
+    assert "look before trying again" in text_of(result)
+    assert "The conversation is conv_" in text_of(result)
+    assert len(sandbox.requests) == 1
+
+
+async def test_an_error_event_is_told_with_its_reason_and_code(listener: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault(error_event=True))
+    result, _ = await heard(listener, "mistral_start_conversation", {"prompt": "Hello there"})
+
+    assert "Service unavailable" in text_of(result)
+    assert result.meta["mistral-mcp/error"]["code"] == "3000"
+
+
+async def test_a_start_that_may_have_arrived_is_not_repeated(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault(status=503))
+    result = await client.call_tool("mistral_start_conversation", {"prompt": "Hello there"})
+
+    assert result.is_error
+    assert len(sandbox.requests) == 1
+
+
+def test_arguments_in_pieces_are_put_together_and_wholes_are_not_doubled() -> None:
+    assembly = _Assembly("conv_1")
+    call = {"type": "function.call.delta", "id": "fc_1", "name": "f", "tool_call_id": "abcdefghi"}
+    ran = {"id": "tool_exec_1", "output_index": 1, "name": "web_search", "arguments": '{"q": 1}'}
+    for event in (
+        {**call, "arguments": '{"a"'},
+        {**call, "arguments": ": 1}"},
+        {"type": "tool.execution.started", **ran},
+        {"type": "tool.execution.delta", **ran},
+    ):
+        assembly.add(json.dumps(event))
+
+    assert [entry.arguments for entry in assembly.reply().outputs] == ['{"a": 1}', '{"q": 1}']
+
+
+async def test_a_conversation_is_read_page_by_page(client: Client) -> None:
+    conversation = await started(client, name="Mine")
+    told = {"conversation_id": conversation["conversation_id"]}
+    await client.call_tool("mistral_append_conversation", {**told, "prompt": "And now?"})
+    result = await client.call_tool("mistral_get_conversation", {**told, "page_size": 3})
+
+    structured = result.structured_content
+    assert (structured["total"], structured["next_page"]) == (4, 1)
+    assert (structured["name"], structured["model"]) == ("Mine", "mistral-small-latest")
+    assert [entry["role"] for entry in structured["entries"]] == ["user", "assistant", "user"]
+    assert "user: Hello there" in text_of(result)
+    assert "(4 entries in all; more on page 1)" in text_of(result)
+    rest = await client.call_tool("mistral_get_conversation", {**told, "page": 1, "page_size": 3})
+    assert len(rest.structured_content["entries"]) == 1
+    assert "next_page" not in rest.structured_content
+
+
+async def test_calls_and_results_are_part_of_what_is_read(client: Client) -> None:
+    conversation = await started(client, prompt="The weather in Paris?", tools=[WEATHER])
+    told = {"conversation_id": conversation["conversation_id"]}
+    results = [{"tool_call_id": conversation["calls"][0]["id"], "result": "20 degrees"}]
+    await client.call_tool("mistral_append_conversation", {**told, "function_results": results})
+    entries = (await client.call_tool("mistral_get_conversation", told)).structured_content["entries"]
+
+    assert [entry["type"] for entry in entries[1:3]] == ["function.call", "function.result"]
+    assert entries[1]["text"] == 'get_weather({"city": "Paris"})'
+    assert entries[2]["text"] == "20 degrees"
+    assert entries[1]["tool_call_id"] == results[0]["tool_call_id"]
+
+
+async def test_a_long_entry_is_cut_and_longer_alone(client: Client) -> None:
+    conversation = await started(client, prompt="x" * 3 * LONG)
+    told = {"conversation_id": conversation["conversation_id"]}
+    page = (await client.call_tool("mistral_get_conversation", told)).structured_content["entries"][0]["text"]
+    alone = await client.call_tool("mistral_get_conversation", {**told, "page_size": 1})
+
+    assert len(page) < len(alone.structured_content["entries"][0]["text"]) < LONG + 200
+    assert "more characters. Ask with page_size 1" in page
+
+
+async def test_conversations_are_listed_newest_first_and_deleted(client: Client) -> None:
+    ids = [(await started(client))["conversation_id"] for _ in range(3)]
+    listed = await client.call_tool("mistral_list_conversations", {"page_size": 2})
+    assert [card["id"] for card in listed.structured_content["conversations"]] == ids[:0:-1]
+    assert listed.structured_content["next_page"] == 1
+
+    deleted = await client.call_tool("mistral_delete_conversation", {"conversation_id": ids[0]})
+    assert deleted.structured_content == {"id": ids[0], "deleted": True}
+    again = await client.call_tool("mistral_delete_conversation", {"conversation_id": ids[0]})
+    assert again.is_error
+    assert "Check the id" in text_of(again)
+
+
+async def test_an_empty_list_says_so(client: Client) -> None:
+    result = await client.call_tool("mistral_list_conversations", {})
+
+    assert text_of(result) == "No conversations here."
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("start", {}, "prompt is missing"),
+        ("start", {"prompt": ""}, "prompt: string should have at least 1 character"),
+        ("start", {"prompt": "x", "model": "m", "agent_id": "a"}, "both are given"),
+        ("start", {"prompt": "x", "temperature": 1.2}, "temperature: input should be less than or equal to 1"),
+        ("start", {"prompt": "x", "tools": ["websearch"]}, "no built-in tool of this name; web_search is near"),
+        ("start", {"prompt": "x", "tools": ["zzz"]}, "known are web_search, web_search_premium, code_interpreter or"),
+        ("start", {"prompt": "x", "tools": [{"nme": "f"}]}, "a function is {name, description, parameters}"),
+        ("start", {"prompt": "x", "tools": [7]}, "a function is {name, description, parameters}"),
+        ("start", {"prompt": "x", "tools": [{"name": "f", "parameters": {"type": "objekt"}}]}, "A function's param"),
+        ("append", {"prompt": "x"}, "conversation_id is missing"),
+        ("append", {"conversation_id": "c"}, "There is nothing to append"),
+        ("append", {"conversation_id": "../models", "prompt": "x"}, "conversation_id is not a valid id"),
+        (
+            "append",
+            {"conversation_id": "c", "function_results": [{"id": "x"}]},
+            "function_results.0.tool_call_id is missing",
+        ),
+        (
+            "append",
+            {"conversation_id": "c", "tool_confirmations": [{"tool_call_id": "x", "confirmation": "yes"}]},
+            "input should be 'allow' or 'deny'",
+        ),
+        ("get", {"conversation_id": "a/b"}, "conversation_id is not a valid id"),
+        ("get", {"conversation_id": "c", "page": -1}, "page: input should be greater than or equal to 0"),
+        ("delete", {"conversation_id": "x?y"}, "conversation_id is not a valid id"),
+    ],
+)
+async def test_bad_input_gets_one_sentence_before_any_request(
+    client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
+) -> None:
+    result = await client.call_tool(f"mistral_{tool}_conversation", arguments)
+
+    assert result.is_error
+    assert sentence in text_of(result)
+    assert len(text_of(result)) < 400
+    assert not sandbox.requests

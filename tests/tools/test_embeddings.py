@@ -1,0 +1,146 @@
+"""mistral_embed and mistral_rank, against the sandbox."""
+
+import base64
+from array import array
+
+import anyio
+import pytest
+from mcp.client import Client
+from mcp_types import CallToolResult, EmbeddedResource
+
+from mistral_mcp.sandbox import Fault, Sandbox
+from tests.conftest import text_of
+
+
+def rows_of(result: CallToolResult) -> list[list[float]]:
+    [resource] = [block for block in result.content if isinstance(block, EmbeddedResource)]
+    count, dimensions = result.structured_content["attachment"]["shape"]
+    numbers = array("f", base64.b64decode(resource.resource.blob)).tolist()  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(numbers) == count * dimensions
+    return [numbers[row * dimensions : (row + 1) * dimensions] for row in range(count)]
+
+
+async def test_one_vector_comes_inline(client: Client) -> None:
+    result = await client.call_tool("mistral_embed", {"inputs": ["Hello"]})
+
+    structured = result.structured_content
+    assert structured["count"] == 1
+    assert structured["dimensions"] == 1024
+    assert structured["dtype"] == "float32"
+    assert len(structured["embeddings"][0]) == 1024
+    assert "attachment" not in structured
+    assert structured["usage"]["prompt_tokens"] > 0
+
+
+async def test_more_numbers_than_a_context_takes_come_as_one_attachment(client: Client) -> None:
+    result = await client.call_tool("mistral_embed", {"inputs": ["one", "two"]})
+    inline = await client.call_tool("mistral_embed", {"inputs": ["one", "two"], "output": "inline"})
+
+    assert "embeddings" not in result.structured_content
+    assert result.structured_content["attachment"]["byte_order"] == "little"
+    assert rows_of(result) == inline.structured_content["embeddings"]
+    assert len(text_of(result)) < 200
+
+
+async def test_a_single_vector_can_be_attached(client: Client) -> None:
+    result = await client.call_tool("mistral_embed", {"inputs": ["one"], "output": "attachment"})
+
+    assert len(rows_of(result)[0]) == 1024
+
+
+@pytest.mark.parametrize(
+    ("dtype", "numpy_dtype", "dimensions"),
+    [("float", "float32", 256), ("int8", "int8", 256), ("uint8", "uint8", 256), ("binary", "int8", 32)],
+)
+async def test_codestral_embed_gives_the_dtype_and_dimension_asked_for(
+    client: Client, dtype: str, numpy_dtype: str, dimensions: int
+) -> None:
+    result = await client.call_tool(
+        "mistral_embed",
+        {"inputs": ["def f():"], "model": "codestral-embed", "output_dtype": dtype, "output_dimension": 256},
+    )
+
+    assert not result.is_error, text_of(result)
+    assert result.structured_content["dtype"] == numpy_dtype
+    assert result.structured_content["dimensions"] == dimensions
+
+
+async def test_many_inputs_come_back_in_order_from_several_requests(client: Client, sandbox: Sandbox) -> None:
+    inputs = [f"text number {number}" for number in range(300)]
+    result = await client.call_tool("mistral_embed", {"inputs": inputs})
+    alone = await client.call_tool("mistral_embed", {"inputs": [inputs[299]]})
+
+    assert rows_of(result)[299] == alone.structured_content["embeddings"][0]
+    assert len(sandbox.requests) == 4
+
+
+async def test_a_part_that_mistral_finds_too_large_is_halved(client: Client, sandbox: Sandbox) -> None:
+    """Four tokens a byte are more than the estimate expects."""
+    inputs = ["a b c d e f g h i j k l m n o p q r s t u v w x y z " * 40] * 12
+    result = await client.call_tool("mistral_embed", {"inputs": inputs})
+
+    assert not result.is_error, text_of(result)
+    assert result.structured_content["count"] == 12
+
+
+async def test_a_failed_part_fails_the_call_and_names_its_inputs(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault(status=400, body={"object": "error", "message": "No.", "code": "3051"}))
+    result = await client.call_tool("mistral_embed", {"inputs": [f"text {n}" for n in range(300)]})
+
+    assert result.is_error
+    assert "Inputs 0 to 127 failed" in text_of(result)
+
+
+async def test_ranking_finds_the_nearest_first(client: Client) -> None:
+    documents = ["cats and dogs", "the price of bread", "a dog and a cat", "quantum field theory"]
+    result = await client.call_tool("mistral_rank", {"query": "dog cat", "documents": documents, "top_k": 2})
+
+    hits = result.structured_content["results"]
+    assert hits[0]["document"] == "a dog and a cat"
+    assert hits[0]["index"] == 2
+    assert hits[0]["score"] > hits[1]["score"]
+    assert len(hits) == 2
+    assert "a dog and a cat" in text_of(result)
+
+
+async def test_ranking_thousands_does_not_hold_up_others(client: Client) -> None:
+    documents = [f"document number {number}" for number in range(2_000)]
+    slowest = 0.0
+
+    async def heartbeat() -> None:
+        nonlocal slowest
+        while True:
+            before = anyio.current_time()
+            await anyio.lowlevel.checkpoint()
+            await anyio.sleep(0.005)
+            slowest = max(slowest, anyio.current_time() - before)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(heartbeat)
+        result = await client.call_tool("mistral_rank", {"query": "number 7", "documents": documents})
+        group.cancel_scope.cancel()
+
+    assert len(result.structured_content["results"]) == 5
+    # The sandbox shares this loop and needs its own time for each part.
+    assert slowest < 1
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("mistral_embed", {"inputs": []}, "inputs: list should have at least 1 item"),
+        ("mistral_embed", {"inputs": ["x"] * 20_001}, "inputs: list should have at most 20000 items"),
+        ("mistral_embed", {"inputs": [""]}, "inputs.0: string should have at least 1 character"),
+        ("mistral_embed", {"inputs": ["x"], "output": "file"}, "output: input should be 'auto', 'inline' or"),
+        ("mistral_rank", {"query": "x", "documents": []}, "documents: list should have at least 1 item"),
+        ("mistral_rank", {"documents": ["x"]}, "query is missing"),
+    ],
+)
+async def test_bad_input_gets_one_sentence_before_any_request(
+    client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
+) -> None:
+    result = await client.call_tool(tool, arguments)
+
+    assert result.is_error
+    assert sentence in text_of(result)
+    assert not sandbox.requests

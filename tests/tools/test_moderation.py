@@ -1,0 +1,49 @@
+"""mistral_moderate, against the sandbox."""
+
+import pytest
+from mcp.client import Client
+
+from mistral_mcp.sandbox import Sandbox
+from tests.conftest import text_of
+
+
+async def test_each_input_gets_its_verdict(client: Client) -> None:
+    result = await client.call_tool("mistral_moderate", {"inputs": ["a nice day", "I will kill you"]})
+
+    fine, bad = result.structured_content["results"]
+    assert result.structured_content["flagged"] is True
+    assert fine["flagged"] is False
+    assert fine["categories"] == []
+    assert bad["flagged"] is True
+    assert set(bad["categories"]) <= set(bad["scores"])
+    assert len(bad["scores"]) == 11
+    assert "[0] not flagged" in text_of(result)
+    assert "[1] flagged: violence" in text_of(result)
+
+
+async def test_a_conversation_is_judged_as_one(client: Client, sandbox: Sandbox) -> None:
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "I will kill you"}]
+    result = await client.call_tool("mistral_moderate", {"messages": turns})
+
+    assert sandbox.requests[-1].path == "/v1/chat/moderations"
+    assert len(result.structured_content["results"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({}, "both are missing"),
+        ({"inputs": ["x"], "messages": [{"role": "user", "content": "x"}]}, "both are given"),
+        ({"inputs": []}, "inputs: list should have at least 1 item"),
+        ({"inputs": ["x"] * 513}, "inputs: list should have at most 512 items"),
+        ({"messages": []}, "messages: list should have at least 1 item"),
+    ],
+)
+async def test_bad_input_gets_one_sentence_before_any_request(
+    client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
+) -> None:
+    result = await client.call_tool("mistral_moderate", arguments)
+
+    assert result.is_error
+    assert sentence in text_of(result)
+    assert not sandbox.requests
