@@ -1,0 +1,428 @@
+"""The commands, and the only place that reads the environment.
+
+Every setting is an option and an environment variable, both made from `Settings`; secrets are variables only, because
+the process list shows options.
+"""
+
+import difflib
+import importlib.util
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from pydantic import SecretStr, ValidationError
+
+from mistral_mcp import __version__
+from mistral_mcp.errors import BadSetting, CannotInstall, Error
+from mistral_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from mistral_mcp.install.hosts import Scope
+
+PREFIX = "MISTRAL_MCP_"
+
+_UPSTREAM = (
+    "route",
+    "timeout",
+    "stream_timeout",
+    "max_retries",
+    "max_concurrency",
+    "requests_per_second",
+    "tokens_per_minute",
+)
+_TOOLS = ("toolsets", "read_only", "chat_model", "code_model", "embed_model", "moderation_model")
+_HTTP = (
+    "host",
+    "port",
+    "workers",
+    "public_url",
+    "allowed_hosts",
+    "allowed_origins",
+    "trusted_proxies",
+    "max_body",
+    "byok",
+)
+_HOSTING = ("data_dir", "signup")  # the others are secrets, or hold some: environment only
+_LOGS = ("log_level", "log_format")
+
+log = logging.getLogger("mistral_mcp")
+
+CommandT = TypeVar("CommandT", bound=Callable[..., object])
+
+
+def options(*names: str) -> Callable[[CommandT], CommandT]:
+    """Options made from settings; what is not given stays out, so that the environment and the defaults count."""
+
+    def decorate(command: CommandT) -> CommandT:
+        for name in reversed(names):
+            field = Settings.model_fields[name]
+            flag = "--" + name.replace("_", "-")
+            about = f"{field.description} [env: {PREFIX}{name.upper()}]"
+            if field.annotation is bool:
+                command = click.option(f"{flag}/--no-{flag[2:]}", default=None, help=about)(command)
+            else:
+                command = click.option(flag, default=None, metavar="VALUE", help=about)(command)
+        return command
+
+    return decorate
+
+
+def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Settings:
+    """Settings from the environment, with the options given on top. Raises `BadSetting` in one sentence."""
+    found: dict[str, object] = {}
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or not value or _injected_by_kubernetes(name, value):
+            continue
+        setting = name.removeprefix(PREFIX).lower()
+        if setting in Settings.model_fields:
+            found[setting] = value
+        else:
+            known = [PREFIX + field.upper() for field in Settings.model_fields]
+            meant = difflib.get_close_matches(name, known, n=1)
+            log.warning("%s is no setting%s.", name, f"; did you mean {meant[0]}?" if meant else "")
+    found |= {name: value for name, value in given.items() if value is not None}
+    if "data_dir" not in found and (folder := _users_data_dir(environ)):
+        found["data_dir"] = folder
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        message = problem["msg"].removeprefix("Value error, ")
+        where = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "The settings"
+        raise BadSetting(f"{where} cannot be used: {message[:1].lower()}{message[1:]}.") from None
+
+
+def _injected_by_kubernetes(name: str, value: str) -> bool:
+    """A service called mistral-mcp makes Kubernetes set MISTRAL_MCP_PORT=tcp://… and the like in every pod beside it."""
+    return value.startswith(("tcp://", "udp://")) or "_SERVICE_" in name or "_PORT_" in name
+
+
+def _users_data_dir(environ: Mapping[str, str]) -> Path | None:
+    """Where this system keeps a user's data; None where it does not say."""
+    if sys.platform == "darwin" and "HOME" in environ:
+        return Path(environ["HOME"], "Library", "Application Support", "mistral-mcp")
+    base = environ.get("LOCALAPPDATA") if sys.platform == "win32" else environ.get("XDG_DATA_HOME")
+    if not base and "HOME" in environ:
+        base = str(Path(environ["HOME"], ".local", "share"))
+    return Path(base, "mistral-mcp") if base else None
+
+
+class _Group(click.Group):
+    """Prints what is refused on purpose as one sentence. Exit codes: 0 ok, 1 failed, 2 wrong usage."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Error as error:
+            click.echo(f"mistral-mcp: {error}", err=True)
+            ctx.exit(2 if isinstance(error, BadSetting) else 1)
+
+
+@click.group(cls=_Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mistral-mcp")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Mistral's models as MCP tools. Without a command: an MCP server over stdio."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(stdio)
+
+
+@main.command()
+@options(*_UPSTREAM, *_TOOLS, "files_dir", *_LOGS)
+def stdio(**given: object) -> None:
+    """Serve MCP over stdio, with the key in MISTRAL_API_KEY."""
+    settings = _start(given)
+
+    import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
+
+    from mistral_mcp.credentials import from_key  # noqa: PLC0415
+    from mistral_mcp.server import create_server  # noqa: PLC0415
+
+    server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")))
+    anyio.run(server.run_stdio_async)
+
+
+@main.command()
+@options(*_HTTP, *_UPSTREAM, *_TOOLS, *_HOSTING, *_LOGS)
+def serve(**given: object) -> None:
+    """Serve MCP over streamable HTTP: callers' own keys at /mcp, stored connections at secret URLs, a connect page."""
+    settings = _start(given)
+    if os.environ.get("MISTRAL_API_KEY"):
+        log.warning("MISTRAL_API_KEY is ignored: callers of serve bring their own keys.")
+    if settings.route.kind == "lava" and (settings.byok or settings.signup == "open"):
+        raise BadSetting(
+            "ROUTE=lava:// pays with ROUTE_TOKEN, so anybody who can reach this server would spend your money.",
+            "Set BYOK=false and SIGNUP=code or off.",
+        )
+
+    import uvicorn  # noqa: PLC0415
+
+    _app(settings, prepare=True)
+    # Workers are processes of their own: they read the settings anew, so the options go into their environment.
+    os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
+    uvicorn.run(
+        "mistral_mcp.cli:worker",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        http="h11",
+        proxy_headers=False,
+        timeout_graceful_shutdown=30,
+        timeout_keep_alive=75,  # seconds; longer than proxies keep theirs, or they meet connections that just closed
+    )
+
+
+def worker() -> "Starlette":
+    """The app of one worker."""
+    return _app(_start({}), prepare=False)
+
+
+def _app(settings: Settings, *, prepare: bool) -> "Starlette":
+    """The hosted app where the extra is installed, else the core's. `prepare`: find out now what would stop a start."""
+    if not _has_hosting():
+        from mistral_mcp.http import create_app  # noqa: PLC0415
+
+        if prepare:
+            log.info("Callers bring their own keys; for stored connections install mistral-mcp[hosting].")
+        return create_app(settings)
+
+    import anyio  # noqa: PLC0415
+
+    from mistral_mcp.hosting import app  # noqa: PLC0415
+
+    if prepare:
+        anyio.run(app.prepare, settings)
+    return app.create_app(settings)
+
+
+@main.group()
+def connections() -> None:
+    """The vault, for its operator."""
+
+
+@connections.command("list")
+@options("data_dir", *_LOGS)
+def list_connections(**given: object) -> None:
+    """Show every connection, and how many are on which master key."""
+    _operate("listed", given)
+
+
+@connections.command("create")
+@click.option("--label", default="", help="A name to tell it by.")
+@click.option("--connection-toolsets", "names", help="Toolsets it is limited to, comma-separated.")
+@click.option("--connection-read-only", "only_reads", is_flag=True, help="Limit it to tools that change nothing.")
+@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Days until it ends; default: never.")
+@options("data_dir", "public_url", "host", "port", *_LOGS)
+def create_connection(
+    label: str,
+    names: str | None,
+    only_reads: bool,  # noqa: FBT001 - an option
+    expires_in_days: int | None,
+    **given: object,
+) -> None:
+    """Make a connection for a key asked for here; the secret URL is shown once."""
+    key = SecretStr(click.prompt("Mistral API key", hide_input=True).strip())
+    toolsets = [name.strip() for name in names.split(",")] if names else None
+    _operate(
+        "created", given, key, label=label, toolsets=toolsets, read_only=only_reads, expires_in_days=expires_in_days
+    )
+
+
+@connections.command("revoke")
+@click.argument("connection_id")
+@options("data_dir", *_LOGS)
+def revoke_connection(connection_id: str, **given: object) -> None:
+    """End a connection by its id."""
+    _operate("revoked", given, connection_id)
+
+
+@connections.command("reseal")
+@options("data_dir", *_LOGS)
+def reseal_connections(**given: object) -> None:
+    """Turn all connections to the first of MASTER_KEYS; nobody's token is needed."""
+    _operate("resealed", given)
+
+
+def _operate(what: str, given: Mapping[str, object], *arguments: object, **more: object) -> None:
+    settings = _start(given)
+    if not _has_hosting():
+        raise BadSetting("There is no vault here.", "Install mistral-mcp[hosting].")
+
+    import anyio  # noqa: PLC0415
+
+    from mistral_mcp.hosting import operating  # noqa: PLC0415
+
+    click.echo(anyio.run(partial(getattr(operating, what), settings, *arguments, **more)))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option("--port", default=8787, show_default=True, help="Port to bind.")
+def sandbox(host: str, port: int) -> None:
+    """Run a simulated Mistral API, for trying things offline."""
+    from mistral_mcp.sandbox import Sandbox, run  # noqa: PLC0415
+
+    click.echo(f"Simulated Mistral API on http://{host}:{port}; any key is accepted. Use it with", err=True)
+    click.echo(f"  MISTRAL_MCP_ROUTE=http://{host}:{port} MISTRAL_API_KEY=anything mistral-mcp", err=True)
+    try:
+        run(Sandbox(), host=host, port=port)
+    except OSError as error:
+        raise BadSetting(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another.") from None
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@options(*_UPSTREAM, *_TOOLS, "files_dir", "data_dir", *_LOGS)
+def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
+    """Check key, route, reachability, models and vault; a line each. Exits with 1 if a check fails."""
+    settings = _start(given)
+
+    import anyio  # noqa: PLC0415
+
+    from mistral_mcp import doctor as doctors  # noqa: PLC0415
+
+    count = None
+    if _has_hosting():
+        from mistral_mcp.hosting.operating import counted as count  # noqa: PLC0415
+    key = os.environ.get("MISTRAL_API_KEY", "").strip()
+
+    async def examine() -> list[doctors.Finding]:
+        findings: list[doctors.Finding] = []
+        async for finding in doctors.examine(settings, SecretStr(key) if key else None, count):
+            findings.append(finding)
+            if not as_json:
+                click.echo(doctors.line(finding))
+        return findings
+
+    findings = anyio.run(examine)
+    if as_json:
+        click.echo(doctors.as_json(findings))
+    sys.exit(any(finding.state == "failed" for finding in findings))
+
+
+@main.command()
+@options("toolsets", "read_only")
+def tools(**given: object) -> None:
+    """List the tools that a caller would get."""
+    settings = _start(given)
+
+    from mistral_mcp import tools as offered  # noqa: PLC0415
+    from mistral_mcp.selection import Bound  # noqa: PLC0415
+
+    selection = Bound.of(settings).select()
+    names = offered.offered(selection.toolsets, read_only=selection.read_only)
+    for toolset in selection.toolsets:
+        for tool in offered.build()[toolset]:
+            if tool.name in names:
+                click.echo(f"{toolset:<14} {tool.name:<36} {tool.title}")
+
+
+def _hosts(_context: object = None, _parameter: object = None, begun: str = "") -> list[str]:
+    """The hosts that `install` knows; for a shell, those that begin so."""
+    from mistral_mcp.install import HOSTS  # noqa: PLC0415
+
+    return [host for host in HOSTS if host.startswith(begun)]
+
+
+@main.command()
+@click.argument("host", shell_complete=_hosts)
+@click.option(
+    "--url", metavar="URL", help="A remote endpoint instead of a program of this machine; -: ask for it, unseen."
+)
+@click.option("--name", default="mistral", show_default=True, help="What the host calls the server.")
+@click.option("--scope", type=click.Choice(["user", "project"]), default="user", show_default=True, help="Whose entry.")
+@click.option(
+    "--ask-key", is_flag=True, help="Ask for the key, and keep it in the host's file rather than refer to it."
+)
+@click.option("--print", "only_print", is_flag=True, help="Show the entry and change nothing.")
+@click.option("--remove", is_flag=True, help="Take the entry out again.")
+def install(
+    host: str, url: str | None, name: str, scope: "Scope", *, ask_key: bool, only_print: bool, remove: bool
+) -> None:
+    """Tell a host of this server: through its own command, or in its file, which keeps everything else and a backup.
+
+    HOST is claude-desktop, claude-code, cursor, vscode, codex, gemini, zed, windsurf, goose, lmstudio or vibe.
+
+    The key stays in MISTRAL_API_KEY where the host can refer to it; other hosts hold it, and it is asked for unseen.
+    """
+    from mistral_mcp.install import Machine, steps  # noqa: PLC0415
+
+    if host not in _hosts():
+        raise BadSetting(f"There is no host {host} here.", f"Name one of {', '.join(_hosts())}.")
+    machine = Machine(sys.platform, Path.home(), Path.cwd(), sys.executable, dict(os.environ))
+    unseen = url == "-"
+    if unseen:
+        url = str(click.prompt("URL (not shown)", hide_input=True, err=True)).strip()
+    wish = steps.wish(machine, host, name=name, url=url, scope=scope)
+    shown = steps.shown(machine, wish)
+    shown = shown.replace(url, "YOUR_URL") if unseen and url else shown
+    if only_print:
+        click.echo(f"For {wish.file}:", err=True)
+        click.echo(shown)
+        return
+    try:
+        if remove:
+            click.echo(steps.told(wish, steps.remove(wish), removed=True))
+            return
+        if ask_key and scope == "project":
+            raise BadSetting("A project's file is shared; a key does not belong in it.", "Leave --ask-key out.")
+        key = _asked_for(url) if wish.takes_key and (ask_key or wish.must_ask) else None
+        click.echo(steps.told(wish, steps.install(machine, wish, key)))
+    except CannotInstall as error:
+        click.echo(f"mistral-mcp: {wish.file}: {error}", err=True)
+        if error.by_hand and not remove:
+            click.echo(shown)
+        sys.exit(1)
+
+
+def _asked_for(url: str | None) -> str | None:
+    """A key, typed unseen. A remote endpoint takes a connection's token as well."""
+    from mistral_mcp.credentials import is_token, own_key  # noqa: PLC0415
+
+    what = "Mistral API key, or a connection's token" if url else "Mistral API key"
+    asked = click.prompt(
+        f"{what} (not shown; empty: leave it as it is)", hide_input=True, default="", show_default=False, err=True
+    )
+    key = SecretStr(str(asked).strip())
+    if not key.get_secret_value():
+        return None
+    if is_token(key) and url is None:
+        raise BadSetting("That is a connection's token, not a key.", "Give the server's address with --url.")
+    own_key(key, "the prompt")
+    return key.get_secret_value()
+
+
+@main.command()
+def demo() -> None:
+    """Watch the server work: a real MCP client calls every core tool, over stdio and over HTTP."""
+    from mistral_mcp import demo as show  # noqa: PLC0415
+
+    sys.exit(show.run(dict(os.environ)))
+
+
+def _has_hosting() -> bool:
+    """Whether the extra is installed."""
+    return importlib.util.find_spec("sqlalchemy") is not None
+
+
+def _start(given: Mapping[str, object]) -> Settings:
+    """Settings, and logging before anything else wants to configure it."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="mistral-mcp: %(message)s")
+    settings = settings_from(os.environ, given)
+
+    from mistral_mcp import logs  # noqa: PLC0415
+
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
