@@ -1,0 +1,1 @@
+"""Many tenants: stored connections, the page where they are made, metrics. Needs the extra `hosting`."""

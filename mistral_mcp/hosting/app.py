@@ -1,0 +1,142 @@
+"""The core's HTTP app with the vault's doors, calls and pages added to it."""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+
+import httpx2
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from mistral_mcp.credentials import Credentials, from_headers, is_token, own_key
+from mistral_mcp.errors import (
+    AmbiguousCredential,
+    EndedCredential,
+    MissingCredential,
+    RefusedCredential,
+    TooManyFailures,
+    VaultUnavailable,
+)
+from mistral_mcp.hosting.connect import Connect
+from mistral_mcp.hosting.observing import Metrics, Observed
+from mistral_mcp.hosting.pages import Pages
+from mistral_mcp.hosting.throttle import Throttle
+from mistral_mcp.hosting.vault import Vault
+from mistral_mcp.http import assemble, refused
+from mistral_mcp.mistral.client import Upstream
+from mistral_mcp.settings import Settings
+
+
+def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
+    """The hosted app. The vault opens when the server starts; a start that cannot be raises `BadSetting`."""
+    hosted = Hosted(settings, transport)
+    connect = Connect(hosted)
+    pages = Pages(hosted, connect)
+    templates: dict[object, str] = {}
+    middleware = [Middleware(Observed, metrics=hosted.metrics, templates=templates)]
+    if settings.trusted_proxies:
+        # Outermost, so that all below see the client's address rather than the proxy's.
+        middleware.insert(0, Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)))
+    app = assemble(
+        settings,
+        {"/mcp": hosted.by_header, "/c/{token}/mcp": hosted.by_url},
+        routes=[
+            *connect.routes(),
+            *pages.routes(),
+            Route("/readyz", hosted.readyz),
+            Route("/metrics", hosted.metrics.page(settings.metrics_token)),
+        ],
+        middleware=middleware,
+        lifespan=hosted.open,
+        own_origin_check=pages.paths,
+        for_browsers=pages.address,
+        transport=transport,
+    )
+    templates.update({route.endpoint: route.path for route in app.routes if isinstance(route, Route)})
+    templates.update({mount.app: f"{mount.path}/{{path}}" for mount in app.routes if isinstance(mount, Mount)})
+    return app
+
+
+async def prepare(settings: Settings) -> None:
+    """Find out what would stop a start, the vault's migrations included. Raises `BadSetting`."""
+    create_app(settings)  # before anything is made on disk
+    async with Vault.open(settings):
+        pass
+
+
+class Hosted:
+    """What the parts of one hosted process share, and the two doors of its vault."""
+
+    def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.upstream: Upstream
+        self.vault: Vault
+        self._throttle = Throttle()
+        self._transport = transport
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        """From here on there is a vault, and a way to Mistral of its own to check keys with."""
+        self.upstream = Upstream(self.settings, self._transport)
+        try:
+            async with Vault.open(self.settings) as self.vault:
+                yield
+        finally:
+            await self.upstream.aclose()
+
+    async def by_header(self, request: HTTPConnection) -> Credentials:
+        """A token of the vault's, or the caller's own key."""
+        secret, source = from_headers(request.headers)
+        with self.guarding(request):
+            if is_token(secret):
+                return await self.vault.credentials(secret, "this connection")
+            if not self.settings.byok:
+                raise RefusedCredential("This server takes no Mistral keys.", "Send a connection's token.")
+            return own_key(secret, source)
+
+    async def by_url(self, request: HTTPConnection) -> Credentials:
+        """The secret URL. A header beside it must carry the same token, or none."""
+        token = SecretStr(request.path_params["token"])
+        try:
+            beside, _ = from_headers(request.headers)
+        except MissingCredential:
+            beside = token
+        except RefusedCredential:
+            beside = None
+        if beside != token:
+            raise AmbiguousCredential(
+                "The request carries another credential beside the secret URL.", "Send no header with this URL."
+            )
+        # Never 401: clients would look for a sign-in, and copy the token into other addresses on the way.
+        with self.guarding(request, ended=410, unknown=404):
+            return await self.vault.credentials(token, "this connection")
+
+    @contextmanager
+    def guarding(self, request: HTTPConnection, *, ended: int = 401, unknown: int = 401) -> Generator[None]:
+        """Refusals get the status of the door they were met at, and are held down per address."""
+        try:
+            yield
+        except (EndedCredential, RefusedCredential) as error:
+            error.status = ended if isinstance(error, EndedCredential) else unknown
+            self.failed(request, type(error).__name__)
+            raise
+
+    def failed(self, request: HTTPConnection, why: str) -> None:
+        """Count a failure. Raises `TooManyFailures` where its address has had too many."""
+        self.metrics.refused.labels(why).inc()
+        wait = self._throttle.failed(request.client.host if request.client else "unknown")
+        if wait is not None:
+            raise TooManyFailures(wait)
+
+    async def readyz(self, _: Request) -> Response:
+        """The vault can be reached."""
+        try:
+            await self.vault.ready()
+        except VaultUnavailable as error:
+            return refused(error)
+        return JSONResponse({"status": "ready"})

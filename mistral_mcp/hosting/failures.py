@@ -1,0 +1,157 @@
+"""Whatever a database can fail with, as an error of ours: one sentence, without the library's text.
+
+That text may hold the URL, the statement and its values.
+"""
+
+import errno
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoneFree
+
+from mistral_mcp.errors import BadSetting, VaultUnavailable
+
+
+class Misplaced(VaultUnavailable):
+    """A database that cannot work as it is configured: at the start, a `BadSetting`."""
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """For the database and the files beside it."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:  # sqlite3's own: from what is done on connecting
+        raise _translated(error) from None
+
+
+@contextmanager
+def at_start(where: str) -> Generator[None]:
+    """The same, told to whoever starts the server: with the place, and `BadSetting` for what only a person can mend."""
+    try:
+        with translated():
+            yield
+    except Misplaced as error:
+        raise BadSetting(f"{where}: {error.what}", error.advice) from None
+    except VaultUnavailable as error:
+        raise VaultUnavailable(f"{where}: {error.what}", error.advice) from None
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether SQLite did not get its lock."""
+    return isinstance(error.orig, sqlite3.Error) and _code(error.orig) == sqlite3.SQLITE_BUSY
+
+
+def _translated(error: Exception) -> VaultUnavailable:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    match cause:
+        case sqlite3.Error():
+            found = _SQLITE.get(_code(cause))
+        case psycopg.Error() if cause.sqlstate:
+            found = _POSTGRES.get(cause.sqlstate) or _POSTGRES.get(cause.sqlstate[:2])
+        case psycopg.OperationalError():  # no connection was made, or it broke: libpq gives no code
+            found = _REFUSED if "FATAL" in str(cause) else _AWAY
+        case psycopg.ProgrammingError():
+            found = _NO_OPTION
+        case TimeoutError() | NoneFree():
+            found = _SLOW
+        case OSError():
+            found = _SYSTEM.get(cause.errno or 0)
+        case _:
+            found = None
+    kind, what, advice = found or (VaultUnavailable, f"The vault's database failed ({_name(cause)}).", "")
+    return kind(what, advice)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code, without what is extended; 0 where Python itself refused."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _name(cause: BaseException) -> str:
+    """What an operator can look up."""
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    return code or type(cause).__name__
+
+
+_Failure = tuple[type[VaultUnavailable], str, str]
+
+_SLOW: _Failure = (VaultUnavailable, "The vault's database does not answer in time.", "Try again in a few seconds.")
+_FULL: _Failure = (
+    VaultUnavailable,
+    "The disk of the vault's database is full.",
+    "Free some space; what was stored before is still there.",
+)
+_READ_ONLY: _Failure = (
+    Misplaced,
+    "The vault's database, or its folder, cannot be written.",
+    "Give the user that runs this server the right to write there, or set DATABASE_URL or DATA_DIR to another place.",
+)
+_NO_DATABASE: _Failure = (
+    Misplaced,
+    "The vault's file is no SQLite database, or it is damaged.",
+    "Restore it from a backup, or set DATABASE_URL to another file; this one was not touched.",
+)
+_AWAY: _Failure = (
+    VaultUnavailable,
+    "Postgres cannot be reached.",
+    "Check that it runs, and the host and port in DATABASE_URL.",
+)
+_REFUSED: _Failure = (
+    VaultUnavailable,
+    "Postgres refuses the connection.",
+    "Check the user, the password and the name of the database in DATABASE_URL.",
+)
+_NO_OPTION: _Failure = (
+    Misplaced,
+    "DATABASE_URL has an option that Postgres does not know.",
+    "After its ? stand libpq's, such as sslmode.",
+)
+_NO_RIGHT: _Failure = (
+    Misplaced,
+    "The user in DATABASE_URL may not make or use the vault's tables.",
+    "Give it the right to create tables in its schema.",
+)
+
+_SQLITE: dict[int, _Failure] = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_NOTADB: _NO_DATABASE,
+    sqlite3.SQLITE_CORRUPT: _NO_DATABASE,
+    sqlite3.SQLITE_BUSY: _SLOW,
+    sqlite3.SQLITE_LOCKED: _SLOW,
+}
+
+_SYSTEM: dict[int, _Failure] = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _READ_ONLY,
+    errno.EPERM: _READ_ONLY,
+    errno.ENOTDIR: _READ_ONLY,
+    errno.EISDIR: _READ_ONLY,
+    errno.EEXIST: _READ_ONLY,
+}
+
+# By SQLSTATE, or its class.
+_POSTGRES: dict[str, _Failure] = {
+    "53100": _FULL,
+    "53300": _REFUSED,
+    "42501": _NO_RIGHT,
+    "3F000": _NO_RIGHT,  # no schema to create in
+    "25006": (VaultUnavailable, "Postgres takes no writes: it is a standby.", "Point DATABASE_URL at the primary."),
+    "28": _REFUSED,
+    "3D": _REFUSED,
+    "08": _AWAY,
+    "57P01": _AWAY,
+    "57P02": _AWAY,
+    "57P03": _AWAY,
+    "40": _SLOW,  # gave way to another transaction
+    "55P03": _SLOW,
+    "57014": _SLOW,
+}

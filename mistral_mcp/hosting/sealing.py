@@ -1,0 +1,89 @@
+"""Seal and unseal: AES-256-GCM under a key, bound to a context. Nothing here reads or writes anything.
+
+A sealed text is `version || nonce || ciphertext and tag`. Version and context (which row, which field, what it is for)
+are authenticated with it, so that nothing sealed can be moved to another place, or be read by another version's rules.
+
+Who may open what, from the inside out:
+
+    the Mistral key   under a data key, random, one for a connection
+    the data key      under the token's own key, once for each token
+    that, wrapped     under a master key: the one layer that `reseal` turns, with nobody's token at hand
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_VERSION = b"mmcp-seal-1\0"
+_NONCE = 12
+
+
+class SealBroken(Exception):
+    """Raised by `unseal`: another key, another context, or changed bytes; which of them cannot be told apart."""
+
+
+class MasterKeyMissing(Exception):
+    """Raised by `MasterKeys.unseal`: the ring has no such key. `key_id` says which."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
+
+
+def new_key() -> bytes:
+    return AESGCM.generate_key(256)
+
+
+def seal(key: bytes, plain: bytes, *context: str) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, _bound(context))
+
+
+def unseal(key: bytes, sealed: bytes, *context: str) -> bytes:
+    start = len(_VERSION) + _NONCE
+    if not sealed.startswith(_VERSION) or len(sealed) < start:
+        raise SealBroken
+    try:
+        return AESGCM(key).decrypt(sealed[len(_VERSION) : start], sealed[start:], _bound(context))
+    except InvalidTag:
+        raise SealBroken from None
+
+
+def _bound(context: Sequence[str]) -> bytes:
+    """Version and context as associated data; lengths in front, so that no two contexts look the same."""
+    parts = [part.encode() for part in context]
+    return _VERSION + b"".join(len(part).to_bytes(4) + part for part in parts)
+
+
+class MasterKeys:
+    """A ring: the first key seals, all open. A row says by `key_id` which key it is on."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = {_id(key): key for key in keys}
+        self.first = _id(keys[0])
+
+    def __contains__(self, key_id: str) -> bool:
+        return key_id in self._keys
+
+    def seal(self, plain: bytes, *context: str) -> bytes:
+        """Under the first key; store `first` beside it."""
+        return seal(self._keys[self.first], plain, *context)
+
+    def unseal(self, key_id: str, sealed: bytes, *context: str) -> bytes:
+        if key_id not in self._keys:
+            raise MasterKeyMissing(key_id)
+        return unseal(self._keys[key_id], sealed, *context)
+
+    def derived(self, purpose: str) -> list[bytes]:
+        """Keys for another purpose, one from each of the ring: the first is for new things, all for old ones."""
+        info = f"mistral-mcp master key 1 {purpose}".encode()
+        return [HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(key) for key in self._keys.values()]
+
+
+def _id(key: bytes) -> str:
+    return hashlib.sha256(b"mistral-mcp master key id\0" + key).hexdigest()[:8]

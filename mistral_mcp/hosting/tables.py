@@ -1,0 +1,83 @@
+"""The two tables.
+
+What is stored, and who could read it out of a stolen copy:
+
+| stored                          | how                                                          | until |
+|---------------------------------|--------------------------------------------------------------|-------|
+| the token                       | never; only its digest (HKDF-SHA256), which opens nothing     | its connection's row goes |
+| the Mistral key, the route token | AES-256-GCM under a random data key, bound to the connection, the field and the route | revoked; expired and swept |
+| the data key                    | AES-256-GCM under a key made from the token, and that again under a master key; bound to the token's row | revoked, rotated; expired and swept |
+| the master key                  | never; only its short digest, beside what it wraps            | - |
+| the key's last four characters, label, toolsets, read_only, route, times (UTC) | in the clear                 | the connection's row goes |
+
+So the database alone opens nothing, nor does it together with the master keys: a token must be there too. A row goes when
+its connection ended long ago or was never used (`Vault.sweep`); until then its digest answers "revoked" rather than
+"unknown". What is erased is overwritten in SQLite's file; in Postgres it is gone with the next vacuum.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """Aware times in and out. SQLite keeps none of the zone, so what is kept is UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+# Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
+metadata = MetaData()
+VERSION_TABLE = "mmcp_version"
+
+connections = Table(
+    "mmcp_connections",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("key_hint", String(4), nullable=False),
+    Column("sealed_key", LargeBinary),
+    Column("sealed_route_token", LargeBinary),
+    Column("toolsets", Text),
+    Column("read_only", Boolean, nullable=False),
+    Column("route", Text),
+    Column("created_at", Utc, nullable=False),
+    Column("last_used_at", Utc),
+    Column("expires_at", Utc),
+    Column("revoked_at", Utc),
+)
+
+tokens = Table(
+    "mmcp_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column(
+        "connection_id", String(16), ForeignKey("mmcp_connections.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("wrapped_key", LargeBinary),
+    Column("master_key", String(8), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+)

@@ -1,0 +1,41 @@
+"""Failures, and only failures, held down per address.
+
+A valid token is never refused for its address: a hosted client's users all come from a few.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+
+_ADDRESSES = 10_000  # remembered at once; the one that failed longest ago goes first
+
+
+class Throttle:
+    """So many failures a minute for each address; after that, how long until one is forgiven."""
+
+    def __init__(self, per_minute: int = 20, clock: Callable[[], float] = time.monotonic) -> None:
+        self._spacing = 60 / per_minute
+        self._burst = 60.0
+        self._clock = clock
+        self._until: OrderedDict[str, float] = OrderedDict()
+
+    def failed(self, address: str) -> float | None:
+        """Count a failure. Seconds to stay away, where the address has had too many; else None."""
+        whose, now = _network(address), self._clock()
+        until = max(self._until.pop(whose, now), now)
+        # A bucket that leaks: each failure adds its spacing, time takes it away.
+        too_many = until - now + self._spacing > self._burst
+        self._until[whose] = until if too_many else until + self._spacing
+        if len(self._until) > _ADDRESSES:
+            self._until.popitem(last=False)
+        return until - now + self._spacing - self._burst if too_many else None
+
+
+def _network(address: str) -> str:
+    """One IPv6 user has a whole /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return parsed.exploded[:19] if isinstance(parsed, IPv6Address) else str(parsed)

@@ -1,0 +1,241 @@
+"""The hosted app over real sockets: doors, calls, refusals, what the operator sees."""
+
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+
+from mistral_mcp import Settings
+from mistral_mcp.hosting.app import create_app
+from mistral_mcp.sandbox import Fault, Sandbox, listening
+from tests.conftest import KEY, at, text_of
+from tests.test_http import HEADERS, PING
+
+OTHER_KEY = "oThErKeY0123456789abcdefghijklmn"
+
+
+@pytest.fixture
+def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
+    return {"route": mistral_url, "data_dir": tmp_path / "data"}
+
+
+@pytest.fixture
+async def base(hosting: dict[str, Any]) -> AsyncIterator[str]:
+    async with listening(create_app(Settings.model_validate(hosting))) as url:
+        yield url
+
+
+@pytest.fixture
+async def http(base: str) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=base) as client:
+        yield client
+
+
+async def connected(http: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:
+    response = await http.post("/connections", json={"api_key": KEY, **asked})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_a_key_becomes_one_url_that_calls_with_it(http: httpx2.AsyncClient, sandbox: Sandbox, mode: str) -> None:
+    made = await connected(http, label="my phone")
+
+    assert made["url"].endswith(f"/c/{made['token']}/mcp")
+    assert made["expires_at"] is None
+    async with at(made["url"], {}, mode) as client:
+        result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
+    assert not result.is_error, text_of(result)
+    assert sandbox.requests[-1].key == KEY
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+async def test_the_token_works_as_a_header_too(http: httpx2.AsyncClient, base: str, header: str) -> None:
+    token = (await connected(http))["token"]
+    value = f"Bearer {token}" if header == "Authorization" else token
+
+    async with at(f"{base}/mcp", {header: value}) as client:
+        assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
+
+
+async def test_a_connection_is_bound_to_its_toolsets(http: httpx2.AsyncClient) -> None:
+    made = await connected(http, toolsets=["models"], read_only=True)
+
+    async with at(f"{made['url']}?toolsets=core,models", {}) as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == {"mistral_list_models", "mistral_get_model"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "words"),
+    [
+        ({"api_key": "invalid-0123456789abcdef"}, 422, "refused the key"),
+        ({"api_key": "sk-0123456789abcdefghij"}, 422, "another service's"),
+        ({}, 422, "api_key is missing"),
+        ({"api_key": KEY, "toolsets": ["cores"]}, 422, "toolsets: it must name some of core"),
+        ({"api_key": KEY, "toolsets": []}, 422, "toolsets: it must name some of core"),
+        ({"api_key": KEY, "route": "https://evil.example"}, 422, "route: it must be direct"),
+        ({"api_key": KEY, "route_token": "x"}, 422, "route_token goes with a route"),
+        ({"api_key": KEY, "expires_in_days": 0}, 422, "expires_in_days"),
+        ({"api_key": KEY, "colour": "red"}, 422, "colour"),
+    ],
+)
+async def test_what_cannot_be_kept_is_refused_and_not_echoed(
+    http: httpx2.AsyncClient, asked: dict[str, Any], status: int, words: str
+) -> None:
+    response = await http.post("/connections", json=asked)
+
+    assert response.status_code == status
+    assert words in response.json()["error"]["message"]
+    assert not any(str(value) in response.text for name, value in asked.items() if name == "api_key")
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_a_key_is_not_kept_while_mistral_cannot_be_asked(http: httpx2.AsyncClient, sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault(status=503, times=None))
+    response = await http.post("/connections", json={"api_key": KEY})
+
+    assert response.status_code == 503
+    assert "retry-after" in response.headers
+
+
+async def test_rotating_ends_the_old_token_at_once(http: httpx2.AsyncClient) -> None:
+    made = await connected(http)
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    rotated = (await http.post("/connections/current/rotate", headers=headers)).json()
+
+    assert rotated["id"] == made["id"]
+    assert rotated["token"] != made["token"]
+    assert (await http.post(made["url"], json=PING, headers=HEADERS)).status_code == 410
+    assert (await http.post(rotated["url"], json=PING, headers=HEADERS)).status_code == 200
+
+
+async def test_revoking_ends_a_connection_with_a_message_a_client_can_show(http: httpx2.AsyncClient) -> None:
+    made = await connected(http)
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    assert (await http.get("/connections/current", headers=headers)).json()["id"] == made["id"]
+    assert (await http.delete("/connections/current", headers=headers)).json() == {"id": made["id"], "revoked": True}
+
+    response = await http.post(made["url"], json=PING, headers=HEADERS)
+    assert response.status_code == 410
+    assert response.json()["error"]["message"]
+    assert (await http.get("/connections/current", headers=headers)).status_code == 401
+
+
+async def test_an_unknown_token_is_404_on_its_url_and_401_in_a_header(http: httpx2.AsyncClient, base: str) -> None:
+    made = await connected(http)
+    mistyped = made["token"][:-1] + ("a" if made["token"][-1] != "a" else "b")
+
+    by_url = await http.post(f"/c/{mistyped}/mcp", json=PING, headers=HEADERS)
+    by_header = await http.post("/mcp", json=PING, headers={**HEADERS, "X-API-Key": mistyped})
+    assert (by_url.status_code, by_header.status_code) == (404, 401)
+    assert "www-authenticate" not in by_url.headers
+    assert by_url.json()["jsonrpc"] == "2.0"
+
+
+async def test_a_header_beside_a_secret_url_is_refused_unless_it_is_the_same(http: httpx2.AsyncClient) -> None:
+    made = await connected(http)
+    for value, status in ((made["token"], 200), (OTHER_KEY, 400)):
+        response = await http.post(made["url"], json=PING, headers={**HEADERS, "X-API-Key": value})
+        assert response.status_code == status
+
+
+async def test_failures_are_held_down_per_address_and_valid_tokens_never(http: httpx2.AsyncClient) -> None:
+    made = await connected(http)
+    statuses = [(await http.post("/c/mmcp_wrong/mcp", json=PING, headers=HEADERS)).status_code for _ in range(25)]
+    refused = await http.post("/c/mmcp_wrong/mcp", json=PING, headers=HEADERS)
+
+    assert statuses[0] == 404
+    assert statuses[-1] == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert (await http.post(made["url"], json=PING, headers=HEADERS)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("signup", "code", "status"), [("off", None, 403), ("code", None, 403), ("code", "no", 403), ("code", "yes", 201)]
+)
+async def test_who_may_sign_up_is_the_operators_choice(
+    hosting: dict[str, Any], signup: str, code: str | None, status: int
+) -> None:
+    settings = Settings.model_validate({**hosting, "signup": signup, "signup_code": "yes"})
+    async with listening(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+        asked = {"api_key": KEY} | ({"signup_code": code} if code else {})
+        assert (await http.post("/connections", json=asked)).status_code == status
+
+
+async def test_a_browser_is_told_to_paste_the_secret_url(http: httpx2.AsyncClient) -> None:
+    made = await connected(http)
+    response = await http.get(made["url"], headers={"accept": "text/html"})
+    used = (await http.get("/connections/current", headers={"X-API-Key": made["token"]})).json()["last_used_at"]
+
+    assert response.status_code == 200
+    assert "paste it into your MCP client" in response.text
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert used is None
+
+
+async def test_readiness_and_metrics(http: httpx2.AsyncClient) -> None:
+    made = await connected(http)
+    await http.post(made["url"], json=PING, headers=HEADERS)
+
+    assert (await http.get("/readyz", headers={"Host": "10.1.2.3"})).json() == {"status": "ready"}
+    metrics = (await http.get("/metrics")).text
+    assert 'mistral_mcp_http_requests_total{method="POST",route="/c/{token}/mcp",status="200"} 1.0' in metrics
+    assert made["token"] not in metrics
+
+
+async def test_no_key_and_no_token_reaches_a_log_a_metric_a_page_or_the_disk(
+    hosting: dict[str, Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    seen: list[str] = []
+    async with (
+        listening(create_app(Settings.model_validate(hosting))) as base,
+        httpx2.AsyncClient(base_url=base) as http,
+    ):
+        made = await connected(http, label="canary")
+        token = made["token"]
+        async with at(made["url"], {}) as client:
+            await client.call_tool("mistral_chat", {"prompt": "Hi"})
+            sandbox.faults.append(Fault(echo_key=True))
+            seen.append((await client.call_tool("mistral_chat", {"prompt": "Hi"})).model_dump_json())
+        probes = (
+            f"/c/{token}/other",
+            f"/.well-known/oauth-protected-resource/c/{token}/mcp",
+            f"/c/{token}",
+            "/metrics",
+        )
+        seen += [(await http.get(path)).text for path in probes]
+        seen.append((await http.get("/connections/current", headers={"X-API-Key": token})).text)
+    clients_own = ("httpx2", "mcp.client")
+    seen += [record.getMessage() for record in caplog.records if not record.name.startswith(clients_own)]
+    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())  # noqa: ASYNC240
+
+    for secret in (KEY, token, token.removeprefix("mmcp_")):
+        assert not any(secret in text for text in seen)
+        assert secret.encode() not in stored
+
+
+async def test_many_connections_interleaved_each_call_with_their_own_key(
+    http: httpx2.AsyncClient, sandbox: Sandbox
+) -> None:
+    keys = [f"kEyNumber{number:02d}0123456789abcdefghij" for number in range(20)]
+    made = [await connected(http, api_key=key) for key in keys]
+    sandbox.reset()
+
+    async def calls(url: str, number: int) -> None:
+        async with at(url, {}) as client:
+            for _ in range(5):
+                await client.call_tool("mistral_chat", {"prompt": f"number {number:02d}"})
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as group:
+            for number, connection in enumerate(made):
+                group.start_soon(calls, connection["url"], number)
+
+    assert len(sandbox.requests) == 100
+    for request in sandbox.requests:
+        assert request.json["messages"][0]["content"][-2:] == (request.key or "")[9:11]

@@ -1,0 +1,331 @@
+"""The connect page in a real browser: Debian's Chromium, driven by Playwright, against the sandbox."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from mistral_mcp import Settings
+from mistral_mcp.hosting.app import create_app
+from mistral_mcp.sandbox import Sandbox, listening
+from tests.conftest import KEY, at, skip_without
+from tests.test_http import HEADERS, PING
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+]
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+NARROW = {"width": 320, "height": 640}
+
+Open = Callable[..., AbstractAsyncContextManager[Page]]
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="Debian's Chromium is meant")]
+
+
+@pytest.fixture
+def chromium() -> Path:
+    if not CHROMIUM.exists():
+        skip_without("Chromium (apt-get install chromium)")
+    return CHROMIUM
+
+
+@pytest.fixture
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    """With a profile of its own, gone afterwards."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def base(mistral_url: str, tmp_path: Path) -> AsyncIterator[str]:
+    hosting = {"route": mistral_url, "data_dir": tmp_path / "data", "allowed_hosts": "plain.test:*"}
+    async with listening(create_app(Settings.model_validate(hosting))) as url:
+        yield url
+
+
+@pytest.fixture
+def opened(browser: Browser, base: str) -> Open:
+    """A page of a new window; at the end, nothing may have been complained of in its console."""
+
+    @asynccontextmanager
+    async def opened(viewport: dict[str, int] = DESKTOP, **options: Any) -> AsyncIterator[Page]:
+        context: BrowserContext = await browser.new_context(**{"viewport": viewport, "base_url": base} | options)
+        complaints: list[str] = []
+        page = await context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        # That an answer is a refusal is no complaint of the page's.
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text)
+                if said.type in {"error", "warning"} and "server responded with a status of 4" not in said.text
+                else None
+            ),
+        )
+        yield page
+        await context.close()
+        assert complaints == []
+
+    return opened
+
+
+async def fill_in(page: Page, key: str = KEY, label: str = "my laptop") -> None:
+    await page.get_by_label("Mistral API key").fill(key)
+    await page.get_by_label("Label").fill(label)
+
+
+async def connect(page: Page) -> str:
+    """The secret URL."""
+    await page.goto("/")
+    await fill_in(page)
+    await page.get_by_role("button", name="Get my address").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your connection is ready")
+    return await page.get_by_label("Secret address").input_value()
+
+
+async def fits(page: Page) -> bool:
+    """Nothing sticks out to the side."""
+    return await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+async def made(base: str) -> int:
+    async with httpx2.AsyncClient() as http:
+        metrics = (await http.get(f"{base}/metrics")).text
+    return sum(
+        int(float(line.split()[-1])) for line in metrics.splitlines() if 'connections_total{what="made"}' in line
+    )
+
+
+async def status_at(url: str) -> int:
+    async with httpx2.AsyncClient() as http:
+        return (await http.post(url, json=PING, headers=HEADERS)).status_code
+
+
+@pytest.mark.parametrize(
+    ("viewport", "scripts", "colours"),
+    [
+        (DESKTOP, True, "light"),
+        (DESKTOP, False, "dark"),
+        (PHONE, True, "dark"),
+        (PHONE, False, "light"),
+        (NARROW, True, "light"),
+    ],
+    ids=["desktop", "desktop without JavaScript", "phone", "phone without JavaScript", "narrow"],
+)
+async def test_a_person_connects_tries_replaces_and_ends(
+    opened: Open, tmp_path: Path, viewport: dict[str, int], colours: str, *, scripts: bool
+) -> None:
+    async with opened(viewport, java_script_enabled=scripts, color_scheme=colours) as page:
+
+        async def look(name: str) -> None:
+            await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+            assert await fits(page), name
+
+        await page.goto("/")
+        await look("connect")
+        url = await connect(page)
+        await look("made")
+        async with at(url, {}) as client:
+            assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
+
+        await page.get_by_text("Claude Code", exact=True).click()
+        await expect(page.get_by_text(f"claude mcp add --transport http --scope user mistral {url}")).to_be_visible()
+
+        await page.get_by_role("button", name="Try it with one live call").click()
+        await expect(page.get_by_text("It works.")).to_be_visible()
+        await look("tried")
+
+        await page.get_by_role("link", name="Manage").click()
+        await look("manage")
+        await page.get_by_label("Secret address, or its token").fill(url)
+        await page.get_by_role("button", name="Show the connection").click()
+        await expect(page.get_by_text("my laptop, made on")).to_be_visible()
+
+        await page.locator("summary", has_text="Replace the address").click()
+        await page.get_by_role("button", name="Replace the address").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your new address")
+        newer = await page.get_by_label("Secret address").input_value()
+        assert [await status_at(url), await status_at(newer)] == [410, 200]
+
+        await page.goto(newer)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("This address is for your MCP client")
+        await look("address")
+
+        await page.goto("/manage")
+        await page.get_by_label("Secret address, or its token").fill(newer)
+        await page.keyboard.press("Enter")
+        await page.locator("summary", has_text="End this connection").click()
+        await page.get_by_role("button", name="End it for good").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("The connection has ended")
+        await look("ended")
+        assert await status_at(newer) == 410
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
+async def test_what_is_wrong_is_told_beside_its_field_and_the_key_is_not_kept(opened: Open, *, scripts: bool) -> None:
+    async with opened(PHONE, java_script_enabled=scripts) as page:
+        await page.goto("/")
+        await fill_in(page, key="invalid-0123456789abcdef")
+        await page.get_by_label("Expires").select_option("In 90 days")
+        await page.get_by_text("more toolsets").click()
+        await page.get_by_label("documents Read").check()
+        await page.get_by_role("button", name="Get my address").click()
+
+        key = page.get_by_label("Mistral API key")
+        await expect(key).to_have_attribute("aria-invalid", "true")
+        await expect(page.locator("#api_key-wrong")).to_contain_text("refused the key")
+        await expect(key).to_be_focused()
+        await expect(key).to_have_value("")
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_label("Label")).to_have_value("my laptop")
+        await expect(page.get_by_label("Expires")).to_have_value("90")
+        await expect(page.get_by_label("documents Read")).to_be_checked()
+        await key.fill(KEY)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your connection is ready")
+
+
+async def test_copy_buttons_copy_and_say_so(opened: Open) -> None:
+    async with opened(permissions=["clipboard-read", "clipboard-write"]) as page:
+        url = await connect(page)
+        await page.get_by_role("button", name="Copy", exact=True).click()
+
+        await expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+        await expect(page.get_by_role("status")).to_have_text("Copied to the clipboard.")
+        assert await page.evaluate("navigator.clipboard.readText()") == url
+        await page.get_by_text("Claude Code", exact=True).click()
+        await page.get_by_role("button", name="Copy the entry for Claude Code").click()
+        await expect(page.get_by_role("button", name="Copied")).to_have_count(2)
+        assert (await page.evaluate("navigator.clipboard.readText()")).startswith("claude mcp add")
+
+
+async def test_without_javascript_there_are_no_buttons_that_do_nothing(opened: Open) -> None:
+    async with opened(java_script_enabled=False) as page:
+        await connect(page)
+
+        await expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
+async def test_without_tls_a_browser_tells_less_and_the_page_still_works(opened: Open, base: str) -> None:
+    plain = base.replace("127.0.0.1", "plain.test")
+    async with opened(base_url=plain) as page:
+        sent: list[dict[str, str]] = []
+        page.on("request", lambda request: sent.append(request.headers) if request.method == "POST" else None)
+        url = await connect(page)
+        assert url.startswith(plain)
+        assert "sec-fetch-site" not in sent[0]
+        assert await page.evaluate("navigator.clipboard") is None
+        await page.get_by_role("button", name="Copy", exact=True).click()
+        await expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+
+
+async def test_a_reload_makes_nothing(opened: Open, base: str) -> None:
+    async with opened() as page:
+        await connect(page)
+        await page.reload()
+
+        await expect(page.get_by_role("heading", level=1)).to_have_text("This was done already")
+        assert await made(base) == 1
+
+
+async def test_a_double_click_sends_once(opened: Open, base: str) -> None:
+    async with opened() as page:
+        await page.goto("/")
+        await fill_in(page)
+        await page.get_by_role("button", name="Get my address").dblclick()
+
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your connection is ready")
+        assert await made(base) == 1
+
+
+async def test_another_sites_form_is_not_read(opened: Open, base: str) -> None:
+    async with httpx2.AsyncClient() as http:
+        stamp = (await http.get(base)).text.split('name="stamp" value="')[1].split('"')[0]
+    fields = {"stamp": stamp, "api_key": KEY, "toolsets": "core", "label": "theirs"}
+    hidden = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+    async with opened() as page:
+        await page.goto(f"data:text/html,<form method=post action={base}/>{hidden}<button>Win</button></form>")
+        await page.get_by_role("button").click()
+
+        await expect(page.get_by_role("alert")).to_contain_text("Another site's page sent this form")
+        await expect(page.get_by_label("Label")).to_have_value("")
+        assert await made(base) == 0
+
+
+async def test_the_keyboard_alone_is_enough(opened: Open) -> None:
+    async with opened(permissions=["clipboard-read", "clipboard-write"]) as page:
+
+        async def tab_to(name: str) -> None:
+            """Tab on until this has the focus, which must be seen."""
+            for _ in range(40):
+                await page.keyboard.press("Tab")
+                focused = page.locator(":focus")
+                text = await focused.evaluate("it => it.labels?.[0]?.textContent || it.textContent")
+                assert await focused.evaluate("it => getComputedStyle(it).outlineStyle") != "none", text
+                if name in text:
+                    return
+            pytest.fail(f"the keyboard does not get to {name}")
+
+        await page.goto("/")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await tab_to("Mistral API key")
+        await page.keyboard.type(KEY)
+        await tab_to("more toolsets")
+        await page.keyboard.press("Enter")
+        await tab_to("documents Read")
+        await page.keyboard.press("Space")
+        await tab_to("Get my address")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your connection is ready")
+        await expect(page.get_by_text("core, models, documents")).to_be_visible()
+        url = await page.get_by_label("Secret address").input_value()
+
+        await tab_to("Copy")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_have_text("Copied to the clipboard.")
+        assert await page.evaluate("navigator.clipboard.readText()") == url
+        await tab_to("End this connection")
+        await page.keyboard.press("Enter")
+        await tab_to("End it for good")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("The connection has ended")
+
+
+async def test_nothing_is_loaded_from_elsewhere_and_no_referrer_is_sent(opened: Open, base: str) -> None:
+    async with opened() as page:
+        seen: list[Any] = []
+        page.on("request", lambda request: seen.append(request))  # noqa: PLW0108 - Playwright marks what it is given
+        url = await connect(page)
+        await page.goto(url)
+        await page.get_by_role("link", name="Manage").first.click()
+
+        assert len(seen) > 5
+        assert all(request.url.startswith(f"{base}/") for request in seen)
+        assert not [request.url for request in seen if (await request.all_headers()).get("referer")]
+
+
+async def test_the_sandbox_was_asked_with_the_key_and_nothing_else(opened: Open, sandbox: Sandbox) -> None:
+    async with opened() as page:
+        await connect(page)
+
+    assert [(request.method, request.path, request.key) for request in sandbox.requests] == [("GET", "/v1/models", KEY)]

@@ -1,0 +1,158 @@
+"""What a thief has of a stolen database: nothing, with the master keys or without."""
+
+import base64
+from collections.abc import AsyncIterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, text, update
+
+from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.hosting.sealing import SealBroken, unseal
+from mistral_mcp.hosting.tables import connections, metadata, tokens
+from mistral_mcp.hosting.tokens import checked_token
+from mistral_mcp.hosting.vault import Created, Vault
+from mistral_mcp.settings import Route, Settings
+from tests.hosting.conftest import Clock
+
+KEYS = [SecretStr(f"tEsTkEyOfTenant{number:017}") for number in range(5)]
+ROUTE_TOKEN = SecretStr("r0uteT0kenOfTenant")
+CLOUDFLARE = Route.parse("cloudflare://acc0unt/gateway")
+
+
+@pytest.fixture
+async def made(vault: Vault) -> AsyncIterator[list[Created]]:
+    made = [await vault.create(key, route=CLOUDFLARE, route_token=ROUTE_TOKEN) for key in KEYS]
+    made[3] = await vault.rotate(made[3].token)
+    await vault.revoke(made[4].token)
+    return made
+
+
+async def stored(vault: Vault) -> bytes:
+    """Every value of every row of every table, as the database has it."""
+    values: list[object] = []
+    async with vault._database.reading() as database:
+        for table in metadata.tables:
+            for row in await database.execute(text(f"SELECT * FROM {table}")):  # noqa: S608 - our own names
+                values += row
+    return b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "master.key"}
+
+
+def forms(secret: bytes) -> set[bytes]:
+    encoded = {base64.b64encode(secret)[:-4], base64.urlsafe_b64encode(secret)[:-4], secret.hex().encode()}
+    return {secret, secret[5:], *encoded}
+
+
+def opens(key: bytes, sealed: bytes, context: list[str]) -> bool:
+    try:
+        unseal(key, sealed, *context)
+    except SealBroken:
+        return False
+    return True
+
+
+def secrets_of(made: list[Created], settings: Settings) -> set[bytes]:
+    found = {secret.get_secret_value().encode() for secret in (*KEYS, ROUTE_TOKEN, *(each.token for each in made))}
+    found |= {checked_token(each.token).key() for each in made}
+    keys = [key.get_secret_value() for key in settings.master_keys]
+    found |= {bytes.fromhex(key) for key in keys or [(settings.data_dir / "master.key").read_text().strip()]}
+    return {form for secret in found for form in forms(secret)}
+
+
+async def test_no_key_and_no_token_is_in_any_row(settings: Settings, vault: Vault, made: list[Created]):
+    await vault.credentials(made[0].token, "a header")
+    await vault.write_last_used()
+    everything = await stored(vault)
+
+    assert made[0].connection.id.encode() in everything
+    assert {secret for secret in secrets_of(made, settings) if secret in everything} == set()
+
+
+async def test_no_key_and_no_token_is_in_any_byte_of_the_files(sqlite_settings: Settings):
+    data_dir = Path(str(sqlite_settings.data_dir))
+    async with Vault.open(sqlite_settings) as vault:
+        made = [await vault.create(key, route=CLOUDFLARE, route_token=ROUTE_TOKEN) for key in KEYS]
+        await vault.rotate(made[3].token)
+        await vault.revoke(made[4].token)
+        opened = contents(data_dir)
+    closed = contents(data_dir)
+
+    assert set(opened) == {"vault.db", "vault.db-wal", "vault.db-shm"}
+    assert made[0].connection.id.encode() in closed["vault.db"]
+    for content in (*opened.values(), *closed.values()):
+        assert {secret for secret in secrets_of(made, sqlite_settings) if secret in content} == set()
+
+
+async def test_the_database_and_the_master_keys_open_nothing_without_a_token(vault: Vault, made: list[Created]):
+    async with vault._database.reading() as database:
+        rows = (await database.execute(select(tokens, connections).join_from(tokens, connections))).mappings().all()
+    live = [row for row in rows if row["wrapped_key"]]
+    # The outer layer comes off; what is below does not open with anything there is.
+    bare = [vault._ring.unseal(row["master_key"], row["wrapped_key"], row["id"], "wrapped data key") for row in live]
+    material = await stored(vault) + b"".join(bare) + b"".join(vault._ring._keys.values())
+    candidates = {material[start : start + 32] for start in range(len(material) - 31)}
+    assert len(live) == 4
+    assert len(candidates) > 1000
+
+    sealed: list[tuple[bytes, list[str]]] = []
+    for row, inner in zip(live, bare, strict=True):
+        sealed += [
+            (inner, [row["id"], "data key"]),
+            (row["sealed_key"], [row["connection_id"], "key", str(CLOUDFLARE)]),
+            (row["sealed_route_token"], [row["connection_id"], "route token", str(CLOUDFLARE)]),
+        ]
+
+    def opened(keys: set[bytes]) -> int:
+        return sum(opens(key, *each) for key, each in product(keys, sealed))
+
+    assert opened(candidates) == 0
+    assert opened({checked_token(made[0].token).key()}) == 1  # the same with one token at hand
+
+
+async def test_what_ended_is_erased(vault: Vault, clock: Clock):
+    revoked, rotated = await vault.create(KEYS[0]), await vault.create(KEYS[1])
+    expired = await vault.create(KEYS[2], expires_in_days=1)
+    await vault.credentials(expired.token, "a header")
+    await vault.revoke(revoked.token)
+    newer = await vault.rotate(rotated.token)
+    clock.pass_by(days=1)
+    await vault.sweep()
+
+    async with vault._database.reading() as database:
+        sealed = (await database.execute(select(connections.c.id).where(connections.c.sealed_key.is_not(None)))).all()
+        wrapped = (await database.execute(select(tokens.c.digest).where(tokens.c.wrapped_key.is_not(None)))).all()
+    assert [row.id for row in sealed] == [rotated.connection.id]
+    assert [row.digest for row in wrapped] == [checked_token(newer.token).digest]
+
+
+@pytest.mark.parametrize("column", ["sealed_key", "sealed_route_token", "route"])
+async def test_nobody_who_can_write_the_database_moves_a_key_or_sends_it_another_way(
+    vault: Vault, made: list[Created], column: str, clock: Clock
+):
+    victim, other = made[0].connection.id, made[1].connection.id
+    theirs = select(connections.c[column]).where(connections.c.id == other).scalar_subquery()
+    value = "cloudflare://thief/gateway" if column == "route" else theirs
+    async with vault._database.writing() as database:
+        await database.execute(update(connections).where(connections.c.id == victim).values({column: value}))
+    clock.pass_by(10)
+
+    with pytest.raises(VaultUnavailable, match="damaged"):
+        await vault.credentials(made[0].token, "a header")
+    assert (await vault.credentials(made[1].token, "a header")).key == KEYS[1]
+
+
+async def test_nobody_who_can_write_the_database_opens_a_connection_with_a_token_of_their_own(
+    vault: Vault, made: list[Created]
+):
+    mine, victim = checked_token(made[0].token), made[1].connection.id
+    async with vault._database.writing() as database:
+        await database.execute(update(tokens).where(tokens.c.digest == mine.digest).values(connection_id=victim))
+
+    with pytest.raises(VaultUnavailable, match="damaged"):
+        await vault.credentials(made[0].token, "a header")
