@@ -1,0 +1,50 @@
+"""Write the manifests anew: the clients' entries from `mistral_mcp.install`, the version from `mistral_mcp`."""
+
+import re
+from pathlib import Path
+
+from mistral_mcp import __version__
+from mistral_mcp.install import HOSTS, stdio_entry
+from mistral_mcp.install.documents import rendered
+from mistral_mcp.install.steps import PLACEHOLDER
+
+ROOT = Path(__file__).parent.parent
+
+ENTRIES = {
+    "manifests/claude-desktop.json": "claude-desktop",
+    "manifests/claude-code.mcp.json": "claude-code",
+    "manifests/cursor.json": "cursor",
+    "manifests/vscode.json": "vscode",
+    "manifests/codex.toml": "codex",
+}
+
+VERSIONED = {
+    "manifests/server.json": (r'"version": "', r"ghcr\.io/mistral-mcp/mistral-mcp:"),
+    "manifests/mcpb/manifest.json": (r'"version": "',),
+    "manifests/mcpb/pyproject.toml": (r'version = "', r"mistral-mcp=="),
+    "manifests/claude-plugin/.claude-plugin/plugin.json": (r'"version": "',),
+    ".claude-plugin/marketplace.json": (r'"version": "',),
+    "manifests/gemini-extension.json": (r'"version": "',),
+    "manifests/compose.yaml": (r"ghcr\.io/mistral-mcp/mistral-mcp:",),
+    "manifests/kubernetes.yaml": (r"ghcr\.io/mistral-mcp/mistral-mcp:",),
+    "Dockerfile": (r'org\.opencontainers\.image\.version="',),
+}
+
+
+def files() -> dict[str, str]:
+    """Every manifest that this program writes, as it should be."""
+    found: dict[str, str] = {}
+    for name, host in ENTRIES.items():
+        key = None if HOSTS[host].stdio_reference else PLACEHOLDER
+        found[name] = rendered(HOSTS[host], "mistral", stdio_entry(host, key=key)) + "\n"
+    for name, places in VERSIONED.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for place in places:
+            text = re.sub(rf"({place})[0-9][\w.+-]*", rf"\g<1>{__version__}", text)
+        found[name] = text
+    return found
+
+
+if __name__ == "__main__":
+    for name, text in files().items():
+        (ROOT / name).write_text(text, encoding="utf-8")

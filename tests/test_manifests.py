@@ -1,0 +1,307 @@
+"""What hosts, registries and clusters read about us is complete, of one version, and holds no secret."""
+
+import json
+import re
+import struct
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from mistral_mcp import __version__
+from mistral_mcp.settings import Settings
+from scripts import manifests
+
+ROOT = Path(__file__).parent.parent
+NAME = "io.github.mistral-mcp/mistral-mcp"
+SERVER = json.loads((ROOT / "manifests/server.json").read_text(encoding="utf-8"))
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def load(name: str) -> Any:
+    return json.loads(read(name))
+
+
+def documents(name: str) -> list[Any]:
+    return list(YAML(typ="safe", pure=True).load_all(read(name)))
+
+
+def instructions() -> list[tuple[str, str]]:
+    joined = re.sub(r"(?m)^#.*\n", "", read("Dockerfile")).replace("\\\n", " ")
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in joined.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("name", list(manifests.files()))
+def test_each_manifest_is_as_make_manifests_writes_it(name: str):
+    assert read(name) == manifests.files()[name]
+
+
+def test_every_version_is_the_package_s():
+    versions = {
+        "server": SERVER["version"],
+        "pypi": SERVER["packages"][0]["version"],
+        "oci": SERVER["packages"][1]["identifier"].rpartition(":")[2],
+        "bundle": load("manifests/mcpb/manifest.json")["version"],
+        "bundle's server": tomllib.loads(read("manifests/mcpb/pyproject.toml"))["project"]["dependencies"][0].partition(
+            "=="
+        )[2],
+        "plugin": load("manifests/claude-plugin/.claude-plugin/plugin.json")["version"],
+        "marketplace": load(".claude-plugin/marketplace.json")["plugins"][0]["version"],
+        "gemini": load("manifests/gemini-extension.json")["version"],
+        "compose": documents("manifests/compose.yaml")[0]["services"]["serve"]["image"].rpartition(":")[2],
+        "image": re.search(r'image\.version="(.+?)"', read("Dockerfile"))[1],  # pyright: ignore[reportOptionalSubscript]
+    }
+
+    assert set(versions.values()) == {__version__}
+
+
+def test_no_manifest_holds_anything_like_a_secret():
+    for path in [*(ROOT / "manifests").rglob("*"), ROOT / "Dockerfile"]:
+        if path.is_file() and path.suffix != ".png":
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"mmcp_[A-Za-z0-9]{8}|\b[0-9a-f]{48,}\b|postgresql://[^$…\s']+:[^$\s]+@", text), path
+
+
+# The registry
+
+
+def test_the_registry_s_entry_keeps_the_dated_schema_s_rules():
+    allowed = {
+        "$schema",
+        "name",
+        "title",
+        "description",
+        "version",
+        "websiteUrl",
+        "repository",
+        "icons",
+        "packages",
+        "remotes",
+    }
+    assert set(SERVER) <= allowed | {"_meta"}
+    assert SERVER["$schema"] == "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
+    assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", SERVER["name"])
+    assert 3 <= len(SERVER["name"]) <= 200
+    assert 1 <= len(SERVER["title"]) <= 100
+    assert 1 <= len(SERVER["description"]) <= 100
+    assert not re.search(r"[\^~<>*]|latest", SERVER["version"])
+    assert set(SERVER["repository"]) >= {"url", "source"}
+    for icon in SERVER["icons"]:
+        assert icon["src"].startswith("https://")
+        assert icon["mimeType"] in {"image/png", "image/jpeg", "image/jpg", "image/svg+xml", "image/webp"}
+        assert all(re.fullmatch(r"\d+x\d+|any", size) for size in icon["sizes"])
+
+
+@pytest.mark.parametrize("package", SERVER["packages"], ids=lambda package: package["registryType"])
+def test_each_package_in_the_registry_s_entry_can_be_started(package: dict[str, Any]):
+    assert set(package) <= {
+        *("registryType", "registryBaseUrl", "identifier", "version", "runtimeHint", "transport"),
+        *("environmentVariables", "packageArguments", "runtimeArguments", "fileSha256"),
+    }
+    assert package["transport"] == {"type": "stdio"}
+    if package["registryType"] == "oci":
+        assert "version" not in package  # it is the tag
+        assert re.fullmatch(r"ghcr\.io/[a-z0-9-]+/[a-z0-9-]+:[\w.-]+", package["identifier"])
+        assert package["packageArguments"] == [
+            package["packageArguments"][0] | {"type": "positional", "value": "stdio"}
+        ]
+    else:
+        assert package["registryType"] == "pypi"
+        assert package["identifier"] == tomllib.loads(read("pyproject.toml"))["project"]["name"]
+        assert package["runtimeHint"] == "uvx"
+    for variable in package["environmentVariables"]:
+        assert set(variable) <= {"name", "description", "isRequired", "isSecret", "format", "default", "placeholder"}
+        assert variable.get("format", "string") in {"string", "number", "boolean", "filepath"}
+        setting = variable["name"].removeprefix("MISTRAL_MCP_").lower()
+        assert variable["name"] == "MISTRAL_API_KEY" or setting in Settings.model_fields
+    secrets = [variable["name"] for variable in package["environmentVariables"] if variable.get("isSecret")]
+    assert secrets == ["MISTRAL_API_KEY"]
+
+
+def test_the_remote_in_the_registry_s_entry_is_a_secret_url_that_asks_for_its_parts():
+    [remote] = SERVER["remotes"]
+
+    assert remote["type"] == "streamable-http"
+    assert set(re.findall(r"\{(\w+)\}", remote["url"])) == set(remote["variables"])
+    assert remote["url"].endswith("/c/{token}/mcp")
+    assert remote["variables"]["token"]["isSecret"] is True
+    assert all(variable["isRequired"] for variable in remote["variables"].values())
+
+
+def test_the_registry_can_tell_that_package_and_image_are_ours():
+    labels = next(rest for name, rest in instructions() if name == "LABEL")
+
+    assert SERVER["name"] == NAME
+    assert f'io.modelcontextprotocol.server.name="{NAME}"' in labels
+    assert f"mcp-name: {NAME}" in read("README.md")
+
+
+# Bundles and extensions
+
+
+def test_the_bundle_keeps_the_key_with_the_host_and_starts_the_server_of_its_version():
+    bundle = load("manifests/mcpb/manifest.json")
+    folder = ROOT / "manifests/mcpb"
+
+    assert bundle["manifest_version"] == "0.4"
+    assert bundle["server"]["type"] == "uv"
+    assert (folder / bundle["server"]["entry_point"]).is_file()
+    assert (folder / "pyproject.toml").is_file()
+    assert not (folder / "server").exists()
+    asked = bundle["user_config"]
+    assert asked["api_key"]["sensitive"] is asked["api_key"]["required"] is True
+    used = set(re.findall(r"\$\{user_config\.(\w+)\}", json.dumps(bundle["server"])))
+    assert used == set(asked)
+    width, height = struct.unpack(">II", (folder / bundle["icon"]).read_bytes()[16:24])
+    assert (width, height) == (512, 512)
+
+
+def test_the_bundle_s_entry_point_serves_over_stdio():
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+    }
+
+    finished = subprocess.run(  # noqa: S603
+        [sys.executable, ROOT / "manifests/mcpb/server.py"],
+        input=json.dumps(hello) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+
+    assert json.loads(finished.stdout)["result"]["serverInfo"]["version"] == __version__
+
+
+def test_the_plugin_and_the_extension_refer_to_the_key_and_hide_it():
+    plugin = load("manifests/claude-plugin/.claude-plugin/plugin.json")
+    gemini = load("manifests/gemini-extension.json")
+    marketplace = load(".claude-plugin/marketplace.json")
+
+    assert plugin["mcpServers"]["mistral"]["env"] == {"MISTRAL_API_KEY": "${user_config.api_key}"}
+    assert plugin["userConfig"]["api_key"]["sensitive"] is True
+    assert gemini["mcpServers"]["mistral"]["env"] == {"MISTRAL_API_KEY": "$MISTRAL_API_KEY"}
+    assert gemini["settings"] == [gemini["settings"][0] | {"envVar": "MISTRAL_API_KEY", "sensitive": True}]
+    for listed in marketplace["plugins"]:
+        assert (ROOT / listed["source"] / ".claude-plugin/plugin.json").is_file()
+
+
+# Where it is hosted
+
+
+def environment_names(name: str) -> set[str]:
+    return set(re.findall(r"\bMISTRAL_MCP_[A-Z_]+", read(name)))
+
+
+@pytest.mark.parametrize("name", ["manifests/compose.yaml", "manifests/kubernetes.yaml", "Dockerfile"])
+def test_only_settings_that_exist_are_set(name: str):
+    named = {found.removeprefix("MISTRAL_MCP_").lower() for found in environment_names(name)} - {"port"}
+
+    assert named - set(Settings.model_fields) == set()
+
+
+def test_compose_runs_two_hardened_servers_on_one_vault_and_keeps_secrets_in_the_env_file():
+    services = documents("manifests/compose.yaml")[0]["services"]
+    serve = services["serve"]
+
+    assert serve["deploy"]["replicas"] == 2
+    assert serve["user"] == "10001:10001"
+    assert "ports" not in serve
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["healthcheck"]["test"][0] == "CMD"
+        for key, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|TOKEN|KEYS|DATABASE_URL", key):
+                assert re.search(r"\$\{\w+:\?[^}]*\}", value), f"{key} must come from the environment"
+
+
+def test_the_cluster_s_pods_are_two_bare_and_unprivileged():
+    by_kind = {document["kind"]: document for document in documents("manifests/kubernetes.yaml")}
+    deployment = by_kind["Deployment"]["spec"]
+    pod = deployment["template"]["spec"]
+    [container] = pod["containers"]
+
+    assert deployment["replicas"] == 2
+    assert pod["enableServiceLinks"] is False
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert set(container["resources"]) == {"requests", "limits"}
+    assert all("secretKeyRef" in variable["valueFrom"] for variable in container["env"])
+    assert pod["terminationGracePeriodSeconds"] > 30  # a drain takes that long at most
+    selectors = [
+        by_kind["Service"]["spec"]["selector"],
+        by_kind["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+    ]
+    assert selectors == [deployment["template"]["metadata"]["labels"]] * 2
+
+
+def test_the_proxies_mask_what_a_token_may_stand_in():
+    caddy, nginx = read("manifests/Caddyfile"), read("manifests/nginx.conf")
+
+    masks = re.findall(r'request>uri regexp "(.+?)" "(.+?)"', caddy)
+    assert len(masks) == len(re.findall(r"(?m)^\tlog\b", caddy)) == 2  # the access log, and the errors
+    for pattern, _ in masks:
+        for path in ("/c/mmcp_abc/mcp", "/.well-known/x/c/mmcp_abc/mcp", "/C/MMCP_ABC", "/x?t=mmcp_abc", "/mmcp_abc"):
+            assert "abc" not in re.sub(pattern, "masked", path, flags=re.IGNORECASE).lower()
+    assert "$masked_uri" in nginx
+    assert not re.search(r"log_format[^;]*\$(request|request_uri|uri|args|http_referer)\b", nginx)
+    assert re.search(r"^error_log stderr emerg;", nginx, re.MULTILINE)
+
+
+# The image
+
+
+def test_the_image_runs_as_nobody_in_particular_and_serves_unless_told_otherwise():
+    steps = instructions()
+    last = steps[max(index for index, (name, _) in enumerate(steps) if name == "FROM") :]
+    by_name = dict(last)
+
+    assert by_name["USER"] == "10001:10001"
+    assert json.loads(by_name["ENTRYPOINT"]) == ["mistral-mcp"]
+    assert json.loads(by_name["CMD"])[0] == "serve"
+    assert "/healthz" in by_name["HEALTHCHECK"]
+    assert [name for name, _ in last].index("USER") < [name for name, _ in last].index("ENTRYPOINT")
+    assert len([name for name, _ in steps if name == "FROM"]) == 2
+
+
+def test_the_image_is_built_from_the_tree_with_the_hashed_lock_and_without_secrets():
+    steps = instructions()
+    text = read("Dockerfile")
+
+    assert any("--require-hashes" in rest for name, rest in steps if name == "RUN")
+    assert "--no-deps --no-build-isolation ." in text
+    assert not re.search(
+        r"^(ARG|ENV)\b.*(KEY|TOKEN|PASSWORD|DATABASE_URL)", "\n".join(map(" ".join, steps)), re.MULTILINE
+    )
+    assert not any(name == "ADD" for name, _ in steps)
+    assert all(":" in rest for name, rest in steps if name == "FROM")
+
+
+def test_what_the_image_copies_is_all_that_is_sent_to_be_built():
+    kept = {line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")}
+    copied = {
+        source.removeprefix("./")
+        for name, rest in instructions()
+        if name == "COPY" and "--from" not in rest
+        for source in rest.split()[:-1]
+    }
+
+    assert read(".dockerignore").splitlines()[1] == "*"
+    assert copied == kept
