@@ -1,0 +1,48 @@
+# HTTP by default:   docker run -p 8000:8000 -v mistral-mcp:/data -e MISTRAL_MCP_PUBLIC_URL=https://… IMAGE
+# MCP over stdio:    docker run -i --rm --no-healthcheck -e MISTRAL_API_KEY IMAGE stdio
+# Both work with --read-only --tmpfs /tmp. There is no secret in the image and none has a default.
+
+FROM python:3.13-slim AS build
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+RUN python -m venv /opt/venv
+# What is installed is what the lock names, by hash. It changes more seldom than the tree, so it is a layer of its own.
+COPY requirements.txt ./
+RUN /opt/venv/bin/python -m pip install --require-hashes --requirement requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY mistral_mcp ./mistral_mcp
+# Nothing that builds or installs goes into the image that runs.
+RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation . \
+    && /opt/venv/bin/python -m pip uninstall --yes hatchling editables pathspec pluggy trove-classifiers pip \
+    && /opt/venv/bin/python -m compileall -q /opt/venv/lib
+
+FROM python:3.13-slim
+
+LABEL io.modelcontextprotocol.server.name="io.github.mistral-mcp/mistral-mcp" \
+      org.opencontainers.image.title="mistral-mcp" \
+      org.opencontainers.image.description="Mistral's models as MCP tools" \
+      org.opencontainers.image.source="https://github.com/mistral-mcp/mistral-mcp" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="0.1.0"
+
+RUN groupadd --gid 10001 mistral \
+    && useradd --uid 10001 --gid mistral --home-dir /data --no-create-home --no-log-init --shell /usr/sbin/nologin mistral \
+    && install --directory --owner mistral --group mistral --mode 0700 /data
+COPY --from=build /opt/venv /opt/venv
+
+ENV PATH="/opt/venv/bin:${PATH}" \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    MISTRAL_MCP_DATA_DIR=/data
+# By number, so that a cluster can see that it is not root.
+USER 10001:10001
+WORKDIR /data
+VOLUME ["/data"]
+EXPOSE 8000
+
+HEALTHCHECK --interval=30s --timeout=5s --start-period=15s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+
+ENTRYPOINT ["mistral-mcp"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,0 +1,102 @@
+"""Execute the Dockerfile where there is no Docker: as root, in copies of a Debian root that stands in for the base image.
+
+debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates trixie BASE
+python scripts/dockerfile_steps.py BASE WORK    # leaves the last stage in WORK/root, and how to run it in WORK/run.json
+
+It knows what our Dockerfile uses, stops at anything else, and keeps no layers. What it proves is that the steps work on
+that Debian; the base image itself, its platform and an engine's own defaults remain to be seen.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LENT = ("PIP_", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")  # how this machine reaches its registries
+
+
+def instructions(text: str) -> list[tuple[str, str]]:
+    """The name and the rest of each, continued lines joined."""
+    text = re.sub(r"(?m)^#.*\n", "", text).replace("\\\n", " ")
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()]
+
+
+def shell(root: Path, environment: dict[str, str], folder: str, command: str, user: str = "0:0") -> None:
+    print(f"--- RUN {command}", flush=True)
+    lent = {name: value for name, value in os.environ.items() if name.startswith(LENT)}
+    inside = ["chroot", f"--userspec={user}", str(root), "/bin/sh", "-ec", f"cd {shlex.quote(folder)} && {command}"]
+    subprocess.run(inside, env=lent | environment, check=True)  # noqa: S603
+
+
+def prepared(base: Path, root: Path) -> None:
+    """A copy of the base, with the command `python` and this machine's way to the network."""
+    if root.exists():
+        shutil.rmtree(root)
+    subprocess.run(["cp", "-a", str(base), str(root)], check=True)  # noqa: S603, S607
+    (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
+    for name in ("etc/resolv.conf", "etc/hosts", "etc/ssl/certs/ca-certificates.crt"):
+        shutil.copy(f"/{name}", root / name)
+    for device in ("null", "zero", "random", "urandom"):
+        (root / "dev" / device).unlink(missing_ok=True)
+        info = Path("/dev", device).stat()
+        os.mknod(root / "dev" / device, info.st_mode, info.st_rdev)
+
+
+def copied(rest: str, root: Path, stages: dict[str, Path], folder: str) -> None:
+    *sources, target = [part for part in rest.split() if not part.startswith("--")]
+    context = next((stages[part[7:]] for part in rest.split() if part.startswith("--from=")), ROOT)
+    into = root / Path(folder, target).relative_to("/")
+    for source in sources:
+        found = context / source.lstrip("/")
+        last = into / found.name if target.endswith("/") else into
+        last.parent.mkdir(parents=True, exist_ok=True)
+        if found.is_dir():
+            shutil.copytree(
+                found, last, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        else:
+            shutil.copy(found, last)
+
+
+def build(base: Path, work: Path) -> None:
+    stages: dict[str, Path] = {}
+    run: dict[str, object] = {}
+    root, environment, folder, user = work, {}, "/", "0:0"
+    for name, rest in instructions((ROOT / "Dockerfile").read_text(encoding="utf-8")):
+        print(f"=== {name} {rest}", flush=True)
+        if name == "FROM":
+            root, folder, user = work / f"stage-{len(stages)}", "/", "0:0"
+            environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+            stages[rest.partition(" AS ")[2] or "last"] = root
+            prepared(base, root)
+        elif name == "ENV":
+            pairs = (pair.partition("=") for pair in shlex.split(rest))
+            environment |= {key: value.replace("${PATH}", environment["PATH"]) for key, _, value in pairs}
+        elif name == "WORKDIR":
+            folder = rest
+            (root / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        elif name == "RUN":
+            shell(root, environment, folder, rest, user)
+        elif name == "COPY":
+            copied(rest, root, stages, folder)
+        elif name == "USER":
+            user = rest
+        elif name in {"ENTRYPOINT", "CMD", "HEALTHCHECK", "LABEL", "EXPOSE", "VOLUME"}:
+            run[name.lower()] = json.loads(rest[rest.index("[") :]) if "[" in rest else rest
+        else:
+            sys.exit(f"{name} is not known here.")
+    last = work / "root"
+    if last.exists():
+        shutil.rmtree(last)
+    stages["last"].rename(last)
+    run |= {"environment": environment, "user": user, "folder": folder}
+    (work / "run.json").write_text(json.dumps(run, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]), Path(sys.argv[2]))
