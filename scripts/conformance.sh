@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The protocol's own conformance suite against `serve`, at both wires: through a secret URL, and through /mcp by way of
+# a small proxy that adds the header, since the suite can send none.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+suite=@modelcontextprotocol/conformance@0.2.0-alpha.12
+node=node@24
+python=${1:-.venv/bin/python}
+work=$(mktemp -d)
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+
+npm install --silent --no-audit --no-fund --prefix "$work" "$suite" "$node"
+
+"$python" tests/conformance/serving.py "$work/urls" &
+pids+=($!)
+for _ in $(seq 300); do [ -s "$work/urls" ] && break; sleep 0.1; done
+
+failed=0
+while read -r door url; do
+    for version in 2026-07-28 2025-11-25; do
+        log="$work/$door-$version.log"
+        if "$work/node_modules/.bin/node" "$work/node_modules/@modelcontextprotocol/conformance/dist/index.js" server \
+            --url "$url" --suite all --spec-version "$version" -o "$work/out-$door-$version" \
+            --expected-failures "tests/conformance/baseline-$version.yml" >"$log" 2>&1; then
+            verdict="as expected"
+        else
+            verdict="NOT as expected"
+            failed=1
+            sed 's|/c/[^/ ]*/|/c/…/|g' "$log" | tail -40
+        fi
+        printf '%-12s %s: %s, %s\n' "$door" "$version" "$(grep '^Total' "$log")" "$verdict"
+    done
+done <"$work/urls"
+exit "$failed"

@@ -1,0 +1,56 @@
+"""Write README's tables anew from the code: the tools, and the settings. `make docs` runs it; a test asserts that it was."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mistral_mcp
+from mistral_mcp import tools
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` stands beside the package
+from benchmarks import tokens
+from mistral_mcp.settings import Settings
+
+README = Path(__file__).parents[1] / "README.md"
+PACKAGE = Path(mistral_mcp.__file__).parent
+
+
+def tool_table() -> Iterator[str]:
+    costs = tokens.costs()
+    yield "| toolset | tool | what it does | tokens |"
+    yield "|---|---|---|---|"
+    for toolset, built in tools.build().items():
+        yield f"| **{toolset}** | | | **{sum(costs[toolset].values())}** |"
+        for tool in built:
+            yield f"| | `{tool.name}` | {' '.join(tool.description.split())} | {costs[toolset][tool.name]} |"
+
+
+def settings_table() -> Iterator[str]:
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    read = set(re.findall(r"\bsettings\.(\w+)", code))
+    yield "| variable | default | meaning |"
+    yield "|---|---|---|"
+    for name, field in Settings.model_fields.items():
+        later = "" if name in read else " *Not in effect yet.*"
+        yield f"| `MISTRAL_MCP_{name.upper()}` | {default(field.default)} | {field.description}{later} |"
+
+
+def default(value: object) -> str:
+    if value is None or value == ():
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def rewritten(readme: str) -> str:
+    """The README with what stands between its markers replaced."""
+    for name, table in (("tools", tool_table()), ("settings", settings_table())):
+        begin, end = f"<!-- {name}: written by make docs -->", f"<!-- end of {name} -->"
+        before, rest = readme.split(begin)
+        after = rest.split(end)[1]
+        readme = "\n".join([before + begin, *table, end + after])
+    return readme
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")

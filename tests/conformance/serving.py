@@ -1,0 +1,44 @@
+"""Serves the sandbox, and the product on top of it, for the conformance suite; writes the URLs of its doors to a file."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import anyio
+import httpx2
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mistral_mcp import Settings
+from mistral_mcp.hosting.app import create_app
+from mistral_mcp.sandbox import Sandbox, listening
+
+KEY = "kEyOfConformance0123456789abcdef"
+
+
+def with_key(app: ASGIApp) -> ASGIApp:
+    """The suite sends no header of ours."""
+
+    async def added(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["headers"] = [*scope["headers"], (b"x-mistral-api-key", KEY.encode())]
+        await app(scope, receive, send)
+
+    return added
+
+
+async def main(urls: Path, data_dir: Path) -> None:
+    async with listening(Sandbox()) as mistral:
+        settings = Settings.model_validate({"route": mistral, "data_dir": data_dir, "log_level": "WARNING"})
+        async with (
+            listening(create_app(settings)) as hosted,
+            listening(with_key(create_app(settings))) as keyed,
+            httpx2.AsyncClient() as http,
+        ):
+            made = (await http.post(f"{hosted}/connections", json={"api_key": KEY})).json()
+            await anyio.Path(urls).write_text(f"secret-url {made['url']}\nmcp {keyed}/mcp\n", encoding="utf-8")
+            await anyio.sleep_forever()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        anyio.run(main, Path(sys.argv[1]), Path(folder))

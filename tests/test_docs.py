@@ -1,0 +1,119 @@
+"""What the documents say is so."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import mistral_mcp
+from mistral_mcp.cli import PREFIX, main
+from mistral_mcp.settings import Settings
+from scripts import readme_tables
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(mistral_mcp.__file__).parent
+DOCUMENTS = sorted(ROOT.glob("*.md"))
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands(group: click.Group = main) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            yield from commands(command)
+        yield command
+
+
+def options() -> list[tuple[str, click.Option]]:
+    found = [(command.name, option) for command in commands() for option in command.params]
+    return [(f"{name} {option.opts[0]}", option) for name, option in found if isinstance(option, click.Option)]
+
+
+def test_the_readme_s_tables_are_those_that_make_docs_writes():
+    readme = read("README.md")
+
+    assert readme_tables.rewritten(readme) == readme
+
+
+def test_the_readme_names_every_setting_with_its_default():
+    rows = {row.split("|")[1].strip(): row for row in read("README.md").splitlines() if row.startswith("| `MISTRAL_")}
+
+    for name, field in Settings.model_fields.items():
+        row = rows[f"`{PREFIX}{name.upper()}`"]
+        assert field.description
+        assert field.description in row
+        assert not field.default or str(field.default).lower() in row.lower()
+
+
+def test_the_readme_s_first_code_is_the_two_commands():
+    first = re.search(r"```\w*\n(.*?)```", read("README.md"), re.DOTALL)
+
+    assert first
+    assert [line.partition("#")[0].strip() for line in first[1].splitlines()] == ["make demo", "make test"]
+
+
+def test_the_readme_names_every_command_and_only_those():
+    shown = set(re.findall(r"`mistral-mcp ([a-z]+)[^`]*`", read("README.md")))
+
+    assert shown | {"stdio"} == set(main.commands)
+
+
+def test_the_makefile_has_every_command_that_the_documents_name():
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    for document in DOCUMENTS:
+        named = re.findall(r"(?:`|^|\d )make ([a-z]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(named) <= targets, document.name
+
+
+def test_the_changelog_begins_with_the_version():
+    versions = re.findall(r"^## \[(.+?)\]", read("CHANGELOG.md"), re.MULTILINE)
+
+    assert versions[0] == mistral_mcp.__version__
+
+
+def test_the_map_of_the_rooms_has_every_room():
+    drawn = read("CONTRIBUTING.md").partition("## The rooms")[2].partition("\n## ")[0]
+    rooms = {path.name for path in PACKAGE.glob("*.py")} | {f"{path.parent.name}/" for path in PACKAGE.glob("*/*.py")}
+
+    assert {room for room in rooms if not re.search(rf"(?<![\w.]){re.escape(room)}", drawn)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_the_documents_lead_somewhere(document: Path):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("option", [pytest.param(option, id=name) for name, option in options()])
+def test_every_option_says_what_it_does_and_which_variable_stands_for_it(option: click.Option):
+    assert option.help
+    if option.name in Settings.model_fields and option.default is None:
+        assert f"[env: {PREFIX}{str(option.name).upper()}]" in option.help
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
+def test_the_lock_pins_and_hashes_everything_and_names_no_host_and_no_path(lock: str):
+    text = read(lock)
+
+    blocks = re.split(r"\n(?=\w)", re.sub(r"(?m)^#.*\n", "", text).strip())
+    assert len(blocks) > 30
+    for block in blocks:
+        assert re.match(r"[\w.-]+==[\w.]+ \\\n    --hash=sha256:", block), block[:80]
+    assert not re.search(r"://|file:/|^-|--(?!hash)", text, re.MULTILINE)
+
+
+def test_the_lock_pins_whatever_the_project_asks_for():
+    asked = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    names = re.findall(r'^    "([a-z][\w-]+)(?:\[\w+\])?[><=]', asked, re.MULTILINE)
+    pinned = set(re.findall(r"^([\w.-]+)==", read("requirements-dev.txt"), re.MULTILINE))
+
+    assert len(names) > 10
+    assert set(names) - pinned == set()
+    assert set(re.findall(r"^\S+==\S+", read("requirements.txt"), re.MULTILINE)) <= set(
+        re.findall(r"^\S+==\S+", read("requirements-dev.txt"), re.MULTILINE)
+    )

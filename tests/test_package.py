@@ -1,0 +1,85 @@
+"""What is in the wheel and in the sdist."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mistral_mcp import __version__
+
+ROOT = Path(__file__).parent.parent
+STEM = f"mistral_mcp-{__version__}"
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where both were built: once, and with the installed build backend, so that nothing is downloaded."""
+    if not (ROOT / "mistral_mcp").is_dir():
+        pytest.skip("there is no source tree: these tests run against an installed package")
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if built.returncode and "CI" not in os.environ:
+        pytest.skip(f"the package cannot be built here: {(built.stderr or built.stdout)[-200:]}")
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(dist: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(dist / f"{STEM}-py3-none-any.whl") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="session")
+def sdist(dist: Path) -> set[str]:
+    with tarfile.open(dist / f"{STEM}.tar.gz") as archive:
+        return {member.name.removeprefix(f"{STEM}/") for member in archive.getmembers() if member.isfile()}
+
+
+def test_the_wheel_holds_the_whole_package_its_data_and_nothing_else(wheel: dict[str, bytes]):
+    package = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "mistral_mcp").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    assert {"mistral_mcp/py.typed", "mistral_mcp/mistral/catalog.json"} <= package
+    assert {name for name in wheel if ".dist-info/" not in name} == package
+
+
+def test_the_wheel_brings_its_licence_its_command_and_its_readme(wheel: dict[str, bytes]):
+    info = f"{STEM}.dist-info"
+    metadata = wheel[f"{info}/METADATA"].decode()
+
+    assert wheel[f"{info}/licenses/LICENSE"].startswith(b"MIT License")
+    assert b"mistral-mcp = mistral_mcp.cli:main" in wheel[f"{info}/entry_points.txt"]
+    assert f"\nVersion: {__version__}\n" in metadata
+    assert "\nRequires-Python: >=3.11\n" in metadata
+    assert "\nLicense-Expression: MIT\n" in metadata
+    assert "\n# mistral-mcp\n" in metadata
+
+
+def test_only_the_oracle_s_users_need_the_oracle(wheel: dict[str, bytes]):
+    asked = wheel[f"{STEM}.dist-info/METADATA"].decode().lower()
+
+    assert "requires-dist: mcp" in asked
+    assert "requires-dist: mistralai" not in asked
+    assert "requires-dist: pytest" not in asked
+
+
+def test_the_sdist_brings_all_that_its_own_tests_and_commands_need(sdist: set[str]):
+    tree = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("mistral_mcp", "tests", "scripts")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and not {"__pycache__", ".hypothesis"} & set(path.parts)
+    }
+    documents = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"}
+
+    assert tree | documents | {"requirements.txt", "requirements-dev.txt"} <= sdist
+    assert not any(name.startswith((".venv", "dist", "../")) for name in sdist)
