@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from mistral_mcp.errors import NotAllowed, NotFound
 from mistral_mcp.mistral.call import Call, Reply
@@ -75,6 +75,15 @@ class DeletedReply(Reply):
     deleted: bool = True
 
 
+class ClassifierTarget(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    labels: list[str]
+    weight: float | None = None
+    loss_function: Literal["single_class", "multi_class"] | None = None
+
+
 class ListJobsCall(Call[JobList]):
     path = "/v1/fine_tuning/jobs"
     method = "GET"
@@ -104,7 +113,7 @@ class CreateJobCall(Call[EstimateReply | JobReply]):
     validation_files: list[str] | None = None
     suffix: str | None = None
     job_type: Literal["completion", "classifier"] | None = None
-    classifier_targets: list[dict[str, JsonValue]] | None = None
+    classifier_targets: list[ClassifierTarget] | None = None
     dry_run: bool | None = None
 
 

@@ -146,7 +146,9 @@ async def mistral_create_fine_tuning_job(
     auto_start: Annotated[bool, Field(description="false: validate only, wait for start.")] = False,
     dry_run: Annotated[bool, Field(description="Only estimate cost and duration.")] = False,
     job_type: Annotated[Literal["completion", "classifier"] | None, Field(description="What to train.")] = None,
-    classifier_targets: Annotated[list[dict[str, JsonValue]] | None, Field(description="[{name, labels}].")] = None,
+    classifier_targets: Annotated[
+        list[wire.ClassifierTarget] | None, Field(description="What a classifier tells.")
+    ] = None,
 ) -> NewJob:
     """Fine-tune a model on uploaded JSONL files (deprecated by Mistral; at least 4 USD a job)."""
     call = wire.CreateJobCall(

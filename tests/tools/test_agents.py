@@ -7,7 +7,7 @@ from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from tests.conftest import in_memory, over_http, text_of
+from tests.conftest import in_memory, over_http, refuses_at_once, text_of
 
 AGENT = "ag_0123456789abcdef"
 WEATHER = {
@@ -121,11 +121,7 @@ async def test_an_unknown_agent_is_no_unknown_model(client: Client) -> None:
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool("mistral_agent_complete", arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, "mistral_agent_complete", arguments, sentence)
 
 
 async def test_regions_carry_no_agents() -> None:

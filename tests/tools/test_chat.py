@@ -7,7 +7,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import text_of
+from tests.conftest import refuses_at_once, text_of
 
 PIXEL = base64.b64encode(
     base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
@@ -133,12 +133,7 @@ async def test_temperature_zero_never_earns_a_complaint_about_top_p(
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool("mistral_chat", arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert len(text_of(result)) < 400
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, "mistral_chat", arguments, sentence)
 
 
 async def test_no_argument_value_is_echoed(client: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import in_memory, text_of
+from tests.conftest import in_memory, refuses_at_once, text_of
 
 MODEL = "ft:classifier:ministral-3b-latest:abc"
 
@@ -64,8 +64,4 @@ async def test_a_model_that_is_no_classifier_is_refused_by_name(client: Client) 
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool("mistral_classify", arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, "mistral_classify", arguments, sentence)

@@ -11,7 +11,7 @@ from mcp_types import ImageContent
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools import documents
-from tests.conftest import in_memory, over_http, text_of
+from tests.conftest import in_memory, over_http, refuses_at_once, text_of
 
 PDF = "https://example.com/report.pdf"
 
@@ -220,12 +220,7 @@ async def test_over_http_no_path_is_read(mistral_url: str, sandbox: Sandbox, tmp
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool("mistral_ocr", arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert len(text_of(result)) < 400
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, "mistral_ocr", arguments, sentence)
 
 
 async def test_a_document_that_is_none_is_refused_with_mistrals_reason(client: Client) -> None:

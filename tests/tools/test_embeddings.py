@@ -9,7 +9,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult, EmbeddedResource
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import text_of
+from tests.conftest import refuses_at_once, text_of
 
 
 def rows_of(result: CallToolResult) -> list[list[float]]:
@@ -139,8 +139,4 @@ async def test_ranking_thousands_does_not_hold_up_others(client: Client) -> None
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool(tool, arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, tool, arguments, sentence)

@@ -17,7 +17,7 @@ from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools import files
 from mistral_mcp.tools._local_files import opened
-from tests.conftest import KEY, in_memory, text_of
+from tests.conftest import KEY, in_memory, refuses_at_once, text_of
 
 BATCH = '{"custom_id": "a", "body": {"messages": []}}\n{"custom_id": "b", "body": {"messages": []}}\n'
 
@@ -316,11 +316,7 @@ async def test_a_good_batch_is_sent_as_it_is(client: Client, sandbox: Sandbox, f
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool(tool, arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, tool, arguments, sentence)
 
 
 async def test_an_id_that_is_none_gets_mistrals_reason(client: Client) -> None:

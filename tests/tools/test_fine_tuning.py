@@ -9,7 +9,7 @@ from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox, listening
 from mistral_mcp.sandbox.faults import Fault
-from tests.conftest import in_memory, text_of
+from tests.conftest import in_memory, refuses_at_once, text_of
 
 ID = "00000000-0000-4000-8000-000000000000"
 SAMPLE = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
@@ -198,6 +198,11 @@ async def test_what_may_have_been_created_is_not_repeated(client: Client, sandbo
         ("create_fine_tuning_job", {"model": "m", "training_files": []}, "training_files: list should have at least 1"),
         ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "suffix": "x" * 19}, "suffix: string should"),
         ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "job_type": "x"}, "'completion' or"),
+        (
+            "create_fine_tuning_job",
+            {"model": "m", "training_files": [ID], "classifier_targets": [{"name": "mood"}]},
+            "classifier_targets.0.labels is missing",
+        ),
         ("get_fine_tuning_job", {"job_id": "../models"}, "job_id is not a valid id"),
         ("start_fine_tuning_job", {"job_id": "a/b"}, "job_id is not a valid id"),
         ("cancel_fine_tuning_job", {}, "job_id is missing"),
@@ -209,9 +214,4 @@ async def test_what_may_have_been_created_is_not_repeated(client: Client, sandbo
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool(f"mistral_{tool}", arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert len(text_of(result)) < 400
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, f"mistral_{tool}", arguments, sentence)

@@ -6,7 +6,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import text_of
+from tests.conftest import refuses_at_once, text_of
 
 WEATHER = {
     "name": "get_weather",
@@ -212,11 +212,7 @@ async def test_tool_choice_is_a_word_or_a_functions_name(
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool("mistral_function_call", arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, "mistral_function_call", arguments, sentence)
 
 
 async def test_a_pattern_that_would_freeze_others_is_answered_in_time(client: Client) -> None:

@@ -56,7 +56,7 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 
 
 def arguments(tool: MistralTool) -> st.SearchStrategy[dict[str, Any]]:
     """All that is required and some of the rest; sometimes one of them replaced, left out or added."""
-    properties, required = tool.parameters["properties"], set(tool.parameters.get("required", ()))
+    properties, required = tool.parameters["properties"], tool.parameters.get("required", ())
     valid = st.fixed_dictionaries(
         {name: fitting(properties[name]) for name in required},
         optional={name: fitting(schema) for name, schema in properties.items() if name not in required},

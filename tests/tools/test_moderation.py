@@ -4,7 +4,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import text_of
+from tests.conftest import refuses_at_once, text_of
 
 
 async def test_each_input_gets_its_verdict(client: Client) -> None:
@@ -42,8 +42,4 @@ async def test_a_conversation_is_judged_as_one(client: Client, sandbox: Sandbox)
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    result = await client.call_tool("mistral_moderate", arguments)
-
-    assert result.is_error
-    assert sentence in text_of(result)
-    assert not sandbox.requests
+    await refuses_at_once(client, sandbox, "mistral_moderate", arguments, sentence)
