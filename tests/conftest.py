@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -15,6 +16,7 @@ from mcp_types import CallToolResult, TextContent
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
+from mistral_mcp.hosting.wire import Wire
 from mistral_mcp.http import create_app
 from mistral_mcp.sandbox import Sandbox, listening
 
@@ -59,9 +61,15 @@ async def in_memory(
 
 @asynccontextmanager
 async def over_http(
-    url: str, *, key: str = KEY, mode: str = "auto", header: str = "X-Mistral-Api-Key", **settings: object
+    url: str,
+    *,
+    key: str = KEY,
+    mode: str = "auto",
+    header: str = "X-Mistral-Api-Key",
+    transport: httpx2.AsyncBaseTransport | None = None,
+    **settings: object,
 ) -> AsyncGenerator[Client]:
-    app = create_app(Settings.model_validate({"route": url, **settings}))
+    app = create_app(Settings.model_validate({"route": url, **settings}), transport)
     async with listening(app) as base, at(f"{base}/mcp", {header: key}, mode) as client:
         yield client
 
@@ -91,12 +99,20 @@ async def over_stdio(
         yield client
 
 
+@asynccontextmanager
+async def over_hosted_http(url: str, **options: Any) -> AsyncGenerator[Client]:
+    """Over HTTP, and on to Mistral by the wire that comes with hosting."""
+    async with Wire() as wire, over_http(url, transport=wire, **options) as client:
+        yield client
+
+
 TRANSPORTS: dict[str, Connect] = {
     "in-memory": in_memory,
     "stdio": over_stdio,
     "stdio-2025": lambda url, **options: over_stdio(url, mode="legacy", **options),
     "http-2026": lambda url, **options: over_http(url, mode="2026-07-28", **options),
     "http-2025": lambda url, **options: over_http(url, mode="legacy", **options),
+    "http-hosted": lambda url, **options: over_hosted_http(url, mode="2026-07-28", **options),
 }
 
 
@@ -112,6 +128,18 @@ def text_of(result: CallToolResult) -> str:
     first = result.content[0]
     assert isinstance(first, TextContent)
     return first.text
+
+
+async def refuses_at_once(
+    client: Client, sandbox: Sandbox, tool: str, arguments: Mapping[str, object], sentence: str = ""
+) -> None:
+    """The tool does not take these arguments: it says why in few words, and nothing is sent to Mistral."""
+    result = await client.call_tool(tool, dict(arguments))
+
+    assert result.is_error
+    assert sentence in text_of(result)
+    assert len(text_of(result)) < 500
+    assert not sandbox.requests
 
 
 def skip_without(service: str) -> None:

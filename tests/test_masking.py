@@ -158,6 +158,16 @@ def test_no_key_however_odd_makes_a_reply_unreadable(secret: str) -> None:
     assert masked["key"] == f"a{MASK}b"
 
 
+@pytest.mark.parametrize("secret", [KEY, ODD])
+@pytest.mark.parametrize("written", [json.dumps, lambda text: json.dumps(text).replace("/", "\\/")])
+def test_an_event_of_a_stream_is_masked_as_a_whole_reply_is(secret: str, written: Any) -> None:
+    mask = Mask([secret])
+    for text in (f"the {secret}", f"été {secret}\n", "nothing / here"):
+        data = written({"text": text})
+        assert mask.event(data) == mask.body(data.encode()).decode()
+        assert json.loads(mask.event(data)) == {"text": text.replace(secret, MASK)}
+
+
 def test_a_reply_without_a_secret_is_passed_on_byte_for_byte() -> None:
     body = b'{ "a": 1.0,\n "b": "\\u00fc\\n" , "a": 2 }'
 

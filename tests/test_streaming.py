@@ -15,7 +15,7 @@ from starlette.requests import Request
 from mistral_mcp.sandbox import Fault, Sandbox, listening
 from tests.conftest import TRANSPORTS, over_http, text_of
 
-WIRES = ["stdio", "http-2026", "http-2025"]
+WIRES = ["stdio", "http-2026", "http-hosted", "http-2025"]
 
 FUNCTION = {
     "name": "get_weather",
@@ -98,7 +98,7 @@ async def test_what_is_heard_is_the_answer_and_the_result_is_that_of_a_call_with
                 assert bodies[:asked] == bodies[asked:]
 
 
-@pytest.mark.parametrize("wire", WIRES[:2])
+@pytest.mark.parametrize("wire", WIRES[:3])
 async def test_the_text_is_heard_while_mistral_still_writes_and_no_more_than_ten_times_a_second(wire: str) -> None:
     mistral, ear = Sandbox(chunk_delay=0.02), Ear()
     async with listening(mistral) as url, TRANSPORTS[wire](url) as client:
@@ -154,7 +154,7 @@ BREAKS = [
 ]
 
 
-@pytest.mark.parametrize("wire", WIRES[:2])
+@pytest.mark.parametrize("wire", WIRES[:3])
 async def test_a_stream_that_breaks_or_takes_too_long_keeps_what_had_come(wire: str) -> None:
     mistral = Sandbox(chunk_delay=0.02)
     poem = {"prompt": "Write a poem"}

@@ -26,6 +26,7 @@ from mistral_mcp.hosting.observing import Metrics, Observed
 from mistral_mcp.hosting.pages import Pages
 from mistral_mcp.hosting.throttle import Throttle
 from mistral_mcp.hosting.vault import Vault
+from mistral_mcp.hosting.wire import wire
 from mistral_mcp.http import assemble, refused
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.settings import Settings
@@ -54,18 +55,18 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         lifespan=hosted.open,
         own_origin_check=pages.paths,
         for_browsers=pages.address,
-        transport=transport,
+        transport=hosted.wire,
     )
     templates.update({route.endpoint: route.path for route in app.routes if isinstance(route, Route)})
     templates.update({mount.app: f"{mount.path}/{{path}}" for mount in app.routes if isinstance(mount, Mount)})
     return app
 
 
-async def prepare(settings: Settings) -> None:
-    """Find out what would stop a start, the vault's migrations included. Raises `BadSetting`."""
-    create_app(settings)  # before anything is made on disk
+async def prepared(settings: Settings) -> Starlette:
+    """The same, after a look at what would stop a start, the vault's migrations included. Raises `BadSetting`."""
+    app = create_app(settings)  # before anything is made on disk
     async with Vault.open(settings):
-        pass
+        return app
 
 
 class Hosted:
@@ -76,18 +77,21 @@ class Hosted:
         self.metrics = Metrics()
         self.upstream: Upstream
         self.vault: Vault
+        self.wire = transport or wire()
         self._throttle = Throttle()
         self._transport = transport
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
         """From here on there is a vault, and a way to Mistral of its own to check keys with."""
-        self.upstream = Upstream(self.settings, self._transport)
+        self.upstream = Upstream(self.settings, self.wire)
         try:
             async with Vault.open(self.settings) as self.vault:
                 yield
         finally:
             await self.upstream.aclose()
+            if self._transport is None:
+                await self.wire.aclose()
 
     async def by_header(self, request: HTTPConnection) -> Credentials:
         """A token of the vault's, or the caller's own key."""

@@ -28,13 +28,13 @@ ReplyT = TypeVar("ReplyT")
 class Reply(BaseModel):
     """What came back, or a part of it. Mistral adds fields without notice."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=(), defer_build=True)  # till it is used
 
 
 class Call(BaseModel, Generic[ReplyT]):
     """A request and the type of its reply."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
     path: ClassVar[str]
     method: ClassVar[Literal["GET", "POST", "PATCH", "PUT", "DELETE"]] = "POST"
@@ -70,7 +70,9 @@ class Call(BaseModel, Generic[ReplyT]):
     def payload(self) -> tuple[bytes | httpx2.AsyncByteStream | None, dict[str, str]]:
         """What goes out: the body, or a stream of it, and the headers that describe it."""
         body = self.body()
-        return body, {} if body is None else _JSON
+        if body is None:
+            return None, {} if self.method in ("GET", "DELETE") else {"content-length": "0"}
+        return body, {"content-type": "application/json", "content-length": str(len(body))}
 
     @classmethod
     def path_names(cls) -> tuple[str, ...]:
@@ -89,9 +91,6 @@ class Call(BaseModel, Generic[ReplyT]):
         if kind is bytes:
             return cast("ReplyT", body)
         return cast("ReplyT", None if kind is None else _adapter(cls).validate_json(body))
-
-
-_JSON = {"content-type": "application/json"}
 
 
 @cache

@@ -179,47 +179,59 @@ class _Content:
     """Pieces of content put together: text to text, thinking to thinking, anything else as it is."""
 
     def __init__(self) -> None:
-        self.chunks: list[dict[str, JsonValue]] = []
+        self._chunks: list[dict[str, JsonValue]] = []
+        self._texts: list[str] = []
+        """Pieces of text since the last chunk; most answers are nothing else, and come in thousands of them."""
 
     def add(self, content: JsonValue) -> None:
         if isinstance(content, str):
-            self._add({"type": "text", "text": content})
+            self._texts.append(content)
         elif isinstance(content, list):
+            self._add_texts()
             for chunk in content:
                 if isinstance(chunk, dict):
                     self._add(chunk)
 
+    def _add_texts(self) -> None:
+        self._add({"type": "text", "text": "".join(self._texts)})
+        self._texts.clear()
+
     def _add(self, chunk: dict[str, JsonValue]) -> None:
         kind = chunk.get("type", "text")
-        last = self.chunks[-1] if self.chunks and self.chunks[-1].get("type") == kind else None
+        last = self._chunks[-1] if self._chunks and self._chunks[-1].get("type") == kind else None
         if kind == "text":
             if last is not None:
                 last["text"] = text_of([last]) + text_of([chunk])
             elif text_of([chunk]):
-                self.chunks.append({**chunk, "type": "text"})
+                self._chunks.append({**chunk, "type": "text"})
         elif kind == "thinking" and last is not None:
             last["thinking"] = [{"type": "text", "text": thinking_of([last]) + thinking_of([chunk])}]
         else:
-            self.chunks.append({**chunk, "closed": True} if kind == "thinking" else chunk)
+            self._chunks.append({**chunk, "closed": True} if kind == "thinking" else chunk)
 
     def whole(self) -> JsonValue:
-        if all(chunk["type"] == "text" for chunk in self.chunks):
-            return text_of(cast("JsonValue", self.chunks))
-        return cast("JsonValue", self.chunks)
+        self._add_texts()
+        if all(chunk["type"] == "text" for chunk in self._chunks):
+            return text_of(cast("JsonValue", self._chunks))
+        return cast("JsonValue", self._chunks)
 
 
 class Assembly:
     """A streamed reply, put together to what it would have been in one piece."""
 
     def __init__(self) -> None:
-        self.text = ""
         self.thinks = False
         """Whether the last piece was thinking."""
+        self._texts: list[str] = []
         self._content = _Content()
         self._tool_calls: list[ToolCallReply] = []
         self._model = ""
         self._usage: UsageReply | None = None
         self._finish_reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
 
     @property
     def finished(self) -> bool:
@@ -239,7 +251,7 @@ class Assembly:
         self._content.add(choice.delta.content)
         piece = text_of(choice.delta.content)
         self.thinks = not piece and bool(thinking_of(choice.delta.content))
-        self.text += piece
+        self._texts.append(piece)
         return piece
 
     def _add_call(self, call: ToolCallReply) -> None:

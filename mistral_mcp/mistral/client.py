@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.request import getproxies
 
@@ -43,15 +44,35 @@ _TIMEOUTS = {"connect": 10.0, "read": None, "write": None, "pool": None}
 _EVENT_SIZE = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
 
 
+def proxy() -> str | None:
+    """The environment's."""
+    proxies = getproxies()
+    return proxies.get("https") or proxies.get("all")
+
+
 def wire() -> httpx2.AsyncBaseTransport:
     """The innermost transport: pooled connections, the environment's proxy and certificates."""
-    proxies = getproxies()
     limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30)
     return httpx2.AsyncHTTPTransport(
         verify=ssl.create_default_context(),
-        proxy=proxies.get("https") or proxies.get("all"),
+        proxy=proxy(),
         limits=limits,
     )
+
+
+class _Wire(httpx2.AsyncBaseTransport):
+    """`wire`, made for the first request: certificates take long to load, and a start that lists tools needs none."""
+
+    _made: httpx2.AsyncBaseTransport | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self._made is None:
+            self._made = wire()
+        return await self._made.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        if self._made is not None:
+            await self._made.aclose()
 
 
 class _Borrowed(httpx2.AsyncBaseTransport):
@@ -68,7 +89,7 @@ class Upstream:
         self.settings = settings
         self.transport = Retries(
             Limits(
-                Routes(_Borrowed(transport) if transport else wire()),
+                Routes(_Borrowed(transport) if transport else _Wire()),
                 max_concurrency=settings.max_concurrency,
                 requests_per_second=settings.requests_per_second,
                 tokens_per_minute=settings.tokens_per_minute,
@@ -135,7 +156,7 @@ class MistralClient:
                         await anext(events, None)
                     return
                 if event.data:  # else it told a time to reconnect after, or an id
-                    yield self.caller.mask.body(event.data.encode()).decode()
+                    yield self.caller.mask.event(event.data)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise failures.dropped(error, exchange) from None
         finally:
@@ -224,15 +245,18 @@ class MistralClient:
 
 def _request(call: Call[Any], exchange: Exchange, headers: dict[str, str]) -> httpx2.Request:
     payload, described = call.payload()
-    streams = isinstance(payload, httpx2.AsyncByteStream)
     return httpx2.Request(
         call.method,
-        API + call.url(),
+        _url(API + call.url()),
         headers=headers | described,
-        content=None if streams else payload,
-        stream=payload if streams else None,
+        # Of `content` httpx2 would find out again what is known already.
+        stream=payload if isinstance(payload, httpx2.AsyncByteStream) else httpx2.ByteStream(payload or b""),
         extensions={"exchange": exchange, "timeout": _TIMEOUTS},
     )
+
+
+_url = lru_cache(maxsize=1024)(httpx2.URL)
+"""Parsing one costs more than all the rest of a request."""
 
 
 def _is_text(body: bytes) -> bool:

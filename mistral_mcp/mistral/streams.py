@@ -16,10 +16,13 @@ from mistral_mcp.mistral.sentences import LOOK_FIRST
 class Assembly(Protocol):
     """What becomes the reply that would have come in one piece."""
 
-    text: str
-    """All of it so far."""
     thinks: bool
     """Whether the last piece was a sign of life, and nothing to show."""
+
+    @property
+    def text(self) -> str:
+        """All of it so far."""
+        ...
 
     @property
     def finished(self) -> bool: ...

@@ -1,0 +1,68 @@
+"""How connections are served, with h11 and with httptools."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from mistral_mcp import Settings
+from mistral_mcp import http as core
+from mistral_mcp.hosting import front
+from mistral_mcp.http import create_app
+from tests.conftest import KEY
+
+pytestmark = pytest.mark.timeout(20)
+
+HEADERS = {"x-api-key": KEY, "accept": "application/json, text/event-stream"}
+FRONTS: list[type[asyncio.Protocol]] = [core.Front, front.Front]
+
+
+@asynccontextmanager
+async def serving(app: Starlette, protocol: type[asyncio.Protocol]) -> AsyncGenerator[tuple[uvicorn.Server, int]]:
+    """On a socket made as uvicorn makes the one that workers share."""
+    with socket.socket(family=socket.AF_INET) as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
+            await anyio.sleep(0.01)
+        yield server, listener.getsockname()[1]
+        server.should_exit = True
+        await running
+
+
+@pytest.mark.parametrize("protocol", FRONTS)
+async def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_headers(protocol: type[asyncio.Protocol]):
+    async with serving(create_app(Settings()), protocol) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+        connections: list[Any] = list(server.server_state.connections)
+        sockets = [each.transport.get_extra_info("socket") for each in connections]
+        assert [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in sockets] == [1]
+        writer.close()
+
+
+@pytest.mark.parametrize("protocol", FRONTS)
+async def test_a_head_without_end_is_refused_and_a_large_body_is_not(protocol: type[asyncio.Protocol]):
+    async with serving(create_app(Settings()), protocol) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n")
+        for number in range(2):
+            writer.write(b"X-%d: %b\r\n" % (number, b"y" * 10_000))
+            await anyio.sleep(0.001)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+        body = {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y" * 500_000}}
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as http:
+            assert [(await http.post("/mcp", json=body)).status_code for _ in range(2)] == [200, 200]
