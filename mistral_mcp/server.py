@@ -1,22 +1,24 @@
 """Assembles the MCP server: settings, whose key, and the way to Mistral. Holds no tools."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any, cast
 
 import httpx2
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.tools.base import Tool
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
+from mcp_types import Tool as ListedTool
 
 from mistral_mcp import __version__, prompts, resources, tools
 from mistral_mcp.credentials import CredentialSource
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.selection import Bound, Selection, selected
 from mistral_mcp.settings import Settings
-from mistral_mcp.tools._toolset import Served, nearest
+from mistral_mcp.tools._toolset import MistralTool, Served, nearest
 
 INSTRUCTIONS = """\
 Mistral's models as tools. Costs money per token; each result says how much.
@@ -48,15 +50,12 @@ def create_server(
             await upstream.aclose()
 
     bound = Bound.of(settings)
-    built = tools.build(local_files=settings.files_dir is not None)
-    every = [tool for toolset in built.values() for tool in toolset]
-    server = MCPServer(
+    server = _Server(
         name="mistral-mcp",
         title="Mistral",
         version=__version__,
         instructions=INSTRUCTIONS,
         website_url="https://docs.mistral.ai",
-        tools=cast("list[Tool]", every),
         lifespan=lifespan,
         log_level=settings.log_level,
         # What is offered never changes while the process lives: nothing to subscribe to, and clients may keep it. But it
@@ -64,9 +63,11 @@ def create_server(
         subscriptions=False,
         cache_hints=dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private")),
     )
+    server.local_files = settings.files_dir is not None
+    server.make(bound.chosen)
     resources.declare(server)
     prompts.declare(server)
-    server.middleware.extend([OnlySelected(bound), resources.Answers(), prompts.Checks(server)])
+    server.middleware.extend([OnlySelected(bound, server), resources.Answers(), prompts.Checks(server)])
     return server
 
 
@@ -79,17 +80,46 @@ _LISTS: tuple[CacheableMethod, ...] = (
 )
 
 
+class _Server(MCPServer[Served]):
+    """The SDK's, which would have all tools made at its start: here a toolset's are made when it is first selected."""
+
+    local_files = False
+    _toolsets: frozenset[str] = frozenset()
+    _made: Mapping[str, MistralTool] = MappingProxyType({})
+
+    def make(self, toolsets: Iterable[str]) -> None:
+        """From now on the tools of these toolsets can be listed and called."""
+        if not self._toolsets.issuperset(toolsets):
+            self._toolsets = self._toolsets.union(toolsets)
+            # In one order, whoever selected what first.
+            names = [name for name in tools.TOOLSETS if name in self._toolsets]
+            made = (tool for name in names for tool in tools.built(name, local_files=self.local_files))
+            self._made = {tool.name: tool for tool in made}
+
+    async def list_tools(self) -> list[ListedTool]:
+        return [tool.listed for tool in self._made.values()]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Served, Any] | None = None
+    ) -> CallToolResult:
+        if context is None or name not in self._made:
+            raise ToolError(f"Unknown tool: {name}")
+        return await self._made[name].run(arguments, context)
+
+
 class OnlySelected:
     """The middleware that lists the tools of a request's selection, and calls no other."""
 
-    def __init__(self, bound: Bound) -> None:
+    def __init__(self, bound: Bound, server: _Server) -> None:
         self._bound = bound
+        self._server = server
 
     async def __call__(self, ctx: ServerRequestContext[Served, Any], call_next: CallNext) -> HandlerResult:
         if ctx.method not in {"tools/list", "tools/call"}:
             return await call_next(ctx)
         selection = selected(ctx.request) or self._bound.select()
         offered = tools.offered(selection.toolsets, read_only=selection.read_only)
+        self._server.make(selection.toolsets)
         if ctx.method == "tools/call":
             name = str((ctx.params or {}).get("name"))
             return await call_next(ctx) if name in offered else _not_offered(name, offered, selection)

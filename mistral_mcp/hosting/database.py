@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import anyio
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from pydantic import SecretStr
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, event, insert, inspect, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -20,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from mistral_mcp.errors import BadSetting, VaultUnavailable
 from mistral_mcp.hosting import failures
+from mistral_mcp.hosting.tables import VERSION, metadata, version
 
 PATIENCE = 5.0  # seconds: for a connection, for a lock, for an answer
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -173,6 +171,27 @@ def _turned_to_wal(connection: Connection) -> bool:
 
 
 def _upgrade(connection: Connection) -> None:
+    found = _version(connection)
+    if found is None:
+        metadata.create_all(connection, checkfirst=False)
+        version.create(connection, checkfirst=True)
+        connection.execute(insert(version).values(version_num=VERSION))
+    elif found != VERSION:
+        _migrate(connection)
+        _log.info("The tables went from version %s to %s.", found, VERSION)
+
+
+def _version(connection: Connection) -> str | None:
+    """None where there are no tables yet."""
+    return connection.scalar(select(version.c.version_num)) if inspect(connection).has_table(version.name) else None
+
+
+def _migrate(connection: Connection) -> None:
+    # Of no use where the tables are new or of this version, and as large as the rest of the vault's libraries.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -8,8 +8,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 
-import psycopg
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from mistral_mcp.errors import BadSetting, VaultUnavailable
@@ -47,19 +46,21 @@ def is_busy(error: DBAPIError) -> bool:
 
 def _translated(error: Exception) -> VaultUnavailable:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    match cause:
-        case sqlite3.Error():
+    sqlstate: str = getattr(cause, "sqlstate", None) or ""
+    match error:
+        case _ if isinstance(cause, sqlite3.Error):
             found = _SQLITE.get(_code(cause))
-        case psycopg.Error() if cause.sqlstate:
-            found = _POSTGRES.get(cause.sqlstate) or _POSTGRES.get(cause.sqlstate[:2])
-        case psycopg.OperationalError():  # no connection was made, or it broke: libpq gives no code
+        # From here on Postgres. Its library's classes would have to be imported, also where there is only SQLite.
+        case DBAPIError() if sqlstate:
+            found = _POSTGRES.get(sqlstate) or _POSTGRES.get(sqlstate[:2])
+        case OperationalError():  # no connection was made, or it broke: libpq gives no code
             found = _REFUSED if "FATAL" in str(cause) else _AWAY
-        case psycopg.ProgrammingError():
+        case ProgrammingError():
             found = _NO_OPTION
         case TimeoutError() | NoneFree():
             found = _SLOW
         case OSError():
-            found = _SYSTEM.get(cause.errno or 0)
+            found = _SYSTEM.get(error.errno or 0)
         case _:
             found = None
     kind, what, advice = found or (VaultUnavailable, f"The vault's database failed ({_name(cause)}).", "")

@@ -1,7 +1,7 @@
 """What the operator does with the vault from the command line: `mistral-mcp connections …`."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from pydantic import SecretStr
@@ -81,10 +81,10 @@ async def revoked(settings: Settings, connection_id: str) -> str:
     return f"{connection_id} is revoked; every replica refuses it within 5 s."
 
 
-async def resealed(settings: Settings) -> str:
-    """Turn every token's outer seal to the first master key."""
+async def resealed(settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> str:
+    """Turn every token's outer seal to the first master key; `tell` hears how far it is."""
     async with Vault.open(settings) as vault:
-        result = await vault.reseal()
+        result = await vault.reseal(lambda done, of: tell(f"{done} of {of} turned"))
     left = "".join(
         f"\n{count} stay on master key {key}, which is not in MASTER_KEYS." for key, count in result.left.items()
     )

@@ -6,11 +6,11 @@ buttons say. There is no cookie and no redirect: a token is in the body of an an
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -29,6 +29,8 @@ from mistral_mcp.install.snippets import snippets
 from mistral_mcp.selection import Bound
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from mistral_mcp.hosting.app import Hosted
 
 _HERE = Path(__file__).parent
@@ -63,14 +65,6 @@ class Pages:
     def __init__(self, hosted: "Hosted", connect: Connect) -> None:
         self._hosted = hosted
         self._connect = connect
-        self._templates = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=StrictUndefined,
-        )
-        self._templates.filters["day"] = _day
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -132,6 +126,20 @@ class Pages:
         hosts = [(snippet.title, snippet.where) for snippet in snippets("https://") if snippet.language == "text"]
         return self._page("address.html", hosts=hosts)
 
+    @cached_property
+    def _templates(self) -> "Environment":
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - many serve no page, ever
+
+        templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+        templates.filters["day"] = _day
+        return templates
+
     @property
     def _stamps(self) -> Stamps:
         return Stamps(self._hosted.vault.keys_for("form stamps"))
@@ -154,7 +162,7 @@ class Pages:
         """With what was typed, but for the secrets; problems by field, those of no field under ''."""
         bound = Bound.of(self._hosted.settings)
         chosen = form.all("toolsets") if form.fields else bound.chosen
-        toolsets = [(name, _listed([tool.title or "" for tool in tools.build()[name]])) for name in bound.allowed]
+        toolsets = [(name, _listed(tools.titles(name))) for name in bound.allowed]
         return self._page(
             "connect.html",
             status,

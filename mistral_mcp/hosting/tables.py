@@ -50,6 +50,11 @@ class Utc(TypeDecorator[datetime]):
 # Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
 metadata = MetaData()
 VERSION_TABLE = "mmcp_version"
+VERSION = "0001"
+"""The newest of `migrations/`."""
+
+version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+"""Alembic's: which version the tables are of."""
 
 connections = Table(
     "mmcp_connections",

@@ -1,7 +1,7 @@
 """What keeps the vault in order, with nobody's token: when connections were used, what goes, which master key."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,7 +66,12 @@ async def sweep(database: Database, now: datetime, never_used_after: timedelta, 
     return gone.rowcount
 
 
-async def reseal(database: Database, ring: MasterKeys, batch: int = 500) -> Resealed:
+async def reseal(
+    database: Database,
+    ring: MasterKeys,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+    batch: int = 500,
+) -> Resealed:
     """In batches, each whole or not at all; what is changed meanwhile is left as it is, and is found the next time."""
     others = select(tokens.c.id, tokens.c.master_key, tokens.c.wrapped_key).where(
         tokens.c.wrapped_key.is_not(None), tokens.c.master_key != ring.first
@@ -89,6 +94,7 @@ async def reseal(database: Database, ring: MasterKeys, batch: int = 500) -> Rese
     for start in range(0, len(turned), batch):
         async with database.writing() as connection:
             await connection.execute(statement, turned[start : start + batch])
+        progress(min(start + batch, len(turned)), len(turned))
     left = await tokens_by_key(database)
     left.pop(ring.first, None)
     return Resealed(moved=len(turned), left=left)

@@ -205,9 +205,9 @@ class Vault:
                 keys.setdefault(connection_id, set()).add(key_id)
         return [records.told(row, tuple(sorted(keys.get(row.id, ())))) for row in rows]
 
-    async def reseal(self) -> Resealed:
+    async def reseal(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Resealed:
         """Every token to the first master key, with nobody's token at hand, while the vault is in use or not."""
-        return await upkeep.reseal(self._database, self._ring)
+        return await upkeep.reseal(self._database, self._ring, progress)
 
     async def sweep(
         self, *, never_used_after: timedelta = NEVER_USED_AFTER, ended_after: timedelta = ENDED_AFTER

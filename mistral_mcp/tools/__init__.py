@@ -1,38 +1,25 @@
 """What the model can call: one line a toolset."""
 
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
+from typing import cast
 
-from mistral_mcp.tools import (
-    agents,
-    audio,
-    batch,
-    chat,
-    classifiers,
-    code,
-    conversations,
-    documents,
-    embeddings,
-    files,
-    fine_tuning,
-    function_calling,
-    libraries,
-    models,
-    moderation,
-)
 from mistral_mcp.tools._toolset import MistralTool, Toolset
 
-TOOLSETS: dict[str, tuple[Toolset, ...]] = {
-    "core": (chat.toolset, embeddings.toolset, function_calling.toolset, code.toolset, moderation.toolset),
-    "models": (models.toolset,),
-    "agents": (agents.toolset,),
-    "classifiers": (classifiers.toolset,),
-    "files": (files.toolset,),
-    "fine_tuning": (fine_tuning.toolset,),
-    "documents": (documents.toolset,),
-    "audio": (audio.toolset,),
-    "batch": (batch.toolset,),
-    "conversations": (conversations.toolset,),
-    "libraries": (libraries.toolset,),
+# Each with its files. One is imported when its toolset is first selected: most callers want two of eleven.
+TOOLSETS: dict[str, tuple[str, ...]] = {
+    "core": ("chat", "embeddings", "function_calling", "code", "moderation"),
+    "models": ("models",),
+    "agents": ("agents",),
+    "classifiers": ("classifiers",),
+    "files": ("files",),
+    "fine_tuning": ("fine_tuning",),
+    "documents": ("documents",),
+    "audio": ("audio",),
+    "batch": ("batch",),
+    "conversations": ("conversations",),
+    "libraries": ("libraries",),
 }
 
 DEFAULT = ("core", "models")
@@ -40,16 +27,28 @@ DEFAULT = ("core", "models")
 
 
 @cache
-def build(*, local_files: bool = False) -> dict[str, list[MistralTool]]:
-    """Every tool of every toolset, schemas made. `local_files`: with the parameters that name files of the server's."""
-    return {
-        name: [tool for part in parts for tool in part.build(local_files=local_files)]
-        for name, parts in TOOLSETS.items()
-    }
+def built(toolset: str, *, local_files: bool) -> tuple[MistralTool, ...]:
+    """A toolset's tools, schemas made. `local_files`: with the parameters that name files of the server's."""
+    return tuple(tool for part in _parts(toolset) for tool in part.build(local_files=local_files))
+
+
+def build(*, local_files: bool = False) -> dict[str, tuple[MistralTool, ...]]:
+    """Every tool of every toolset."""
+    return {toolset: built(toolset, local_files=local_files) for toolset in TOOLSETS}
 
 
 @cache
 def offered(toolsets: tuple[str, ...], *, read_only: bool) -> frozenset[str]:
     """The names of the tools of these toolsets."""
-    every = (tool for name in toolsets for tool in build()[name])
-    return frozenset(tool.name for tool in every if not read_only or tool.reads_only)
+    parts = (part for toolset in toolsets for part in _parts(toolset))
+    return frozenset(name for part in parts for name in part.names(read_only=read_only))
+
+
+def titles(toolset: str) -> list[str]:
+    """What its tools are called where people read."""
+    return [title for part in _parts(toolset) for title in part.titles()]
+
+
+def _parts(toolset: str) -> Iterator[Toolset]:
+    for file in TOOLSETS[toolset]:
+        yield cast("Toolset", import_module(f"{__name__}.{file}").toolset)

@@ -22,7 +22,6 @@ from itertools import islice
 from time import thread_time
 from typing import Any
 
-import jsonschema_rs
 from pydantic import JsonValue
 
 from mistral_mcp.errors import BadArgument
@@ -40,7 +39,6 @@ SHOWN = 120  # characters of a path or an expected value
 
 _DRAFTS = {"draft-04": "4", "draft-06": "6", "draft-07": "7", "draft/2019-09": "201909", "draft/2020-12": "202012"}
 _REFERENCES = {"$ref", "$dynamicRef", "$recursiveRef"}
-_FEW_STEPS_BACK = jsonschema_rs.FancyRegexOptions(backtrack_limit=1_000, size_limit=1 << 16, dfa_size_limit=1 << 18)
 _TOO_DEEP = "$: cannot be checked, because it is nested too deeply"
 
 Path = tuple[str | int, ...]
@@ -115,6 +113,8 @@ class CallerSchema:
 
     def _prepared(self) -> Any:
         """The library's validator, after a look at all that it can come across."""
+        import jsonschema_rs  # noqa: PLC0415 - this library, and those below: most servers meet no schema
+
         named = str(self._root.get("$schema"))
         draft = next((draft for draft in _DRAFTS if f"json-schema.org/{draft}/schema" in named), "draft/2020-12")
         dialect = f"{'https' if '/' in draft else 'http'}://json-schema.org/{draft}/schema"
@@ -173,10 +173,16 @@ class _Pattern:
     """
 
     def __init__(self, pattern: str, room: int) -> None:
+        import jsonschema_rs  # noqa: PLC0415 - as above
+
+        self._out_of_steps = jsonschema_rs.ValidationErrorKind.BacktrackLimitExceeded
+        few_steps_back = jsonschema_rs.FancyRegexOptions(
+            backtrack_limit=1_000, size_limit=1 << 16, dfa_size_limit=1 << 18
+        )
         sizes = (1 << 13, 1 << 15, 1 << 17, 1 << 20)
         linear = [(size, False, jsonschema_rs.RegexOptions(size, 4 * size)) for size in sizes]
         several = (1 + pattern.count("(")) << 16  # any group may be a lookaround, which is compiled by itself
-        for self.size, self._backs, options in [*linear, (several, True, _FEW_STEPS_BACK)]:
+        for self.size, self._backs, options in [*linear, (several, True, few_steps_back)]:
             with suppress(jsonschema_rs.ValidationError):
                 if self.size <= room:
                     self._search = jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=options)
@@ -191,7 +197,7 @@ class _Pattern:
         started = thread_time()
         error = next(self._search.iter_errors(text.encode("utf-8", "replace").decode()), None)
         check.spend(2 + int((thread_time() - started) / STEP))
-        if error and isinstance(error.kind, jsonschema_rs.ValidationErrorKind.BacktrackLimitExceeded):
+        if error and isinstance(error.kind, self._out_of_steps):
             raise _TooMuchWork
         return error is None
 

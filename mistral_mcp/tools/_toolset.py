@@ -14,16 +14,16 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from types import new_class
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
-from mcp.server.mcpserver.resolve import AcceptedElicitation, Resolve, resolve_arguments
 from mcp.server.mcpserver.tools.base import Tool
-from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata, func_metadata
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from mcp_types import Tool as ListedTool
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
@@ -38,9 +38,6 @@ from mistral_mcp.settings import Settings
 from mistral_mcp.tools._ledger import Ledger
 from mistral_mcp.tools._trimming import trimmed
 
-# The SDK parametrizes this generic on every call and keeps it only weakly: one reference spares rebuilding it.
-_KEPT = AcceptedElicitation[Any]
-
 
 @dataclass(frozen=True)
 class Served:
@@ -52,13 +49,8 @@ class Served:
     ledger: Ledger = field(default_factory=Ledger)
 
 
-async def client_of_this_connection(ctx: Context[Served, Any]) -> MistralClient:
-    """Mistral with the key of this very request. Raises a `CredentialError` where there is none."""
-    return await client_of(ctx.request_context)
-
-
 async def client_of(request: ServerRequestContext[Served, Any]) -> MistralClient:
-    """The same, where the SDK hands out no `Context`."""
+    """Mistral with the key of this very request. Raises a `CredentialError` where there is none."""
     served = request.lifespan_context
     found = await served.credentials(request.request)
     settings = served.settings
@@ -77,8 +69,11 @@ async def client_of(request: ServerRequestContext[Served, Any]) -> MistralClient
     return served.upstream.client(caller, progress)
 
 
-Mistral = Annotated[MistralClient, Resolve(client_of_this_connection)]
-"""A tool's way to Mistral: filled per request, and no part of the input schema."""
+Mistral = MistralClient
+"""A tool's way to Mistral, in its first parameter, `mistral`: filled per request, and no part of the input schema.
+
+Not by the SDK's `Resolve`: its plans for asking the user cost more than a tool does.
+"""
 
 
 def absent(value: object) -> bool:
@@ -183,6 +178,14 @@ class Toolset:
 
         return declare
 
+    def names(self, *, read_only: bool = False) -> list[str]:
+        return [
+            declared.function.__name__ for declared in self._declared if not read_only or declared.effect == "reads"
+        ]
+
+    def titles(self) -> list[str]:
+        return [declared.title for declared in self._declared]
+
     def build(self, *, local_files: bool = False) -> list["MistralTool"]:
         tools = [MistralTool.of(declared.function, declared.title, declared.effect) for declared in self._declared]
         return tools if local_files else [tool.without_local_files() for tool in tools]
@@ -199,25 +202,22 @@ class MistralTool(Tool):
 
     @classmethod
     def of(cls, function: Callable[..., Awaitable[Result]], title: str, effect: Effect) -> "MistralTool":
-        built = cast(
-            "MistralTool",
-            cls.from_function(
-                function,
-                title=title,
-                description=_description(function),
-                annotations=ToolAnnotations(title=title, open_world_hint=True, **_HINTS[effect]),
-            ),
-        )
-        metadata = built.fn_metadata
+        metadata = func_metadata(function, skip_names=["mistral"])
         arguments = cast("type[ArgModelBase]", new_class(metadata.arg_model.__name__, (metadata.arg_model,), _STRICT))
         output = trimmed(metadata.output_schema or {}, keep_null=True)
-        update = {
-            "parameters": trimmed(arguments.model_json_schema(by_alias=True)),
-            "fn_metadata": _Arguments(
+        return cls(
+            fn=function,
+            name=function.__name__,
+            title=title,
+            description=_description(function),
+            parameters=trimmed(arguments.model_json_schema(by_alias=True)),
+            fn_metadata=_Arguments(
                 arg_model=arguments, output_schema=output, output_model=metadata.output_model, wrap_output=False
             ),
-        }
-        return built.model_copy(update=update)
+            is_async=True,
+            context_kwarg=None,
+            annotations=ToolAnnotations(title=title, open_world_hint=True, **_HINTS[effect]),
+        )
 
     def without_local_files(self) -> "MistralTool":
         """The same tool where no file of the server's may be read."""
@@ -232,18 +232,24 @@ class MistralTool(Tool):
         parameters = {**self.parameters, "properties": kept}
         return self.model_copy(update={"hidden": frozenset(hidden), "parameters": parameters})
 
-    @property
-    def reads_only(self) -> bool:
-        return bool(self.annotations and self.annotations.read_only_hint)
+    @functools.cached_property
+    def listed(self) -> ListedTool:
+        """As `tools/list` tells it."""
+        return ListedTool(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            input_schema=self.parameters,
+            output_schema=self.output_schema,
+            annotations=self.annotations,
+        )
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:  # noqa: ARG002 - the SDK's signature
         mistral: MistralClient | None = None
         try:
             validated = self._validated(arguments)
-            resolved = await resolve_arguments(self.resolved_params, self.resolver_plans, validated, context)
-            injected = cast("dict[str, MistralClient]", resolved)
-            mistral = next(iter(injected.values()))
-            result: Result = await self.fn(**validated, **injected)
+            mistral = await client_of(context.request_context)
+            result: Result = await self.fn(mistral, **validated)
             self._enter(context, mistral, getattr(result, "usage", None))
             return _succeeded(result, mistral)
         except Error as error:

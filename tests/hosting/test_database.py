@@ -21,8 +21,8 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from mistral_mcp.errors import BadSetting, Error, VaultUnavailable
-from mistral_mcp.hosting.database import Database
-from mistral_mcp.hosting.tables import VERSION_TABLE, metadata
+from mistral_mcp.hosting.database import Database, _migrate
+from mistral_mcp.hosting.tables import VERSION, VERSION_TABLE, metadata, version
 from mistral_mcp.hosting.vault import Vault
 from mistral_mcp.settings import Settings
 from tests.conftest import skip_without
@@ -67,13 +67,20 @@ async def test_nobody_else_on_the_machine_may_read_the_files(sqlite_settings: Se
     }
 
 
-async def test_the_migrations_make_the_tables_that_the_code_describes(settings: Settings, vault: Vault):
-    def differences(connection: Connection) -> list[object]:
-        options = {"version_table": VERSION_TABLE, "compare_type": True}
-        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+@pytest.mark.parametrize("migrated", [False, True])
+async def test_new_tables_and_migrated_ones_are_what_the_code_describes(
+    settings: Settings, vault: Vault, *, migrated: bool
+):
+    def found(connection: Connection) -> tuple[list[object], str | None]:
+        if migrated:
+            for tables in (metadata, version.metadata):
+                tables.drop_all(connection)
+            _migrate(connection)
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        return compare_metadata(context, metadata), context.get_current_revision()
 
     async with vault._database.writing() as database:
-        assert await database.run_sync(differences) == []
+        assert await database.run_sync(found) == ([], VERSION)
 
 
 @pytest.mark.parametrize(

@@ -146,10 +146,14 @@ async def test_resealed_offline_everything_opens_without_the_old_key(settings: S
     assert "opens none" in await refusal(with_keys(settings, OLD))
 
 
-async def test_resealing_goes_in_batches(settings: Settings):
+async def test_resealing_goes_in_batches_and_tells_how_far_it_is(settings: Settings):
     created = await make(with_keys(settings, OLD), 20)
+    told: list[tuple[int, int]] = []
     async with Vault.open(with_keys(settings, NEW, OLD)) as vault:
-        assert await upkeep.reseal(vault._database, vault._ring, batch=7) == Resealed(moved=20, left={})
+        resealed = await upkeep.reseal(vault._database, vault._ring, lambda done, of: told.append((done, of)), batch=7)
+
+    assert resealed == Resealed(moved=20, left={})
+    assert told == [(7, 20), (14, 20), (20, 20)]
 
     assert await keys_found(with_keys(settings, NEW), created) == {KEY}
 
