@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import cast
-from urllib.parse import urlsplit
 
 import httpx2
 from pydantic_core import from_json
@@ -21,6 +20,8 @@ from mistral_mcp.errors import UpstreamError
 from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral import sentences as say
 from mistral_mcp.mistral.exchange import Caller, Exchange
+from mistral_mcp.mistral.routes import name_of
+from mistral_mcp.settings import Route, RouteKind
 
 NEVER_ARRIVED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 """What httpx2 raises before it sends anything: Mistral cannot have seen the request."""
@@ -34,10 +35,8 @@ _CORRELATION = ("mistral-correlation-id", "x-kong-request-id", "cf-ray", "x-lava
 _ADDRESS = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]{1,20}://|data:[\w.+-]{1,50}/)\S*")
 _MARKUP = re.compile(r"(?i)<(?:!|/?[a-z])")
 _PASSING = frozenset({429, 500, 502, 503, 504, *range(520, 525)})
-_GATEWAYS = {
-    **dict.fromkeys(("cloudflare", "cloudflare-compat"), "the Cloudflare AI Gateway"),
-    **dict.fromkeys(("lava", "lava-byok"), "the Lava gateway"),
-}
+_GATEWAY_KINDS: tuple[RouteKind, ...] = ("cloudflare", "cloudflare-compat", "lava", "lava-byok")
+_GATEWAYS = {kind: name_of(Route(kind=kind)) for kind in _GATEWAY_KINDS}
 # Mistral's codes, and its types for where a code is missing.
 _BY_CODE = {
     **dict.fromkeys(("1500", "invalid_model"), say.UNKNOWN_MODEL),
@@ -181,13 +180,6 @@ def retry_after(response: httpx2.Response) -> float | None:
     return None
 
 
-def far_end(caller: Caller) -> str:
-    """Who answers on this caller's route, for a sentence: "Mistral", "the Lava gateway"."""
-    if caller.route.kind == "base":
-        return f"Mistral at {urlsplit(caller.route.base).netloc}"
-    return _GATEWAYS.get(caller.route.kind, "Mistral")
-
-
 def _until(date: str) -> float:
     try:
         return parsedate_to_datetime(date).timestamp() - time.time()
@@ -267,7 +259,7 @@ def _speaker(response: httpx2.Response, body: _Body, caller: Caller) -> str:
     """Who wrote this reply, as far as one can tell."""
     if body.gateway is not None:
         return body.gateway
-    here = far_end(caller)
+    here = name_of(caller.route)
     if caller.route.kind not in _GATEWAYS:
         return here
     mistral = body.mistral or not response.headers.keys().isdisjoint(_CORRELATION[:2])
@@ -284,7 +276,7 @@ def _error(
 ) -> UpstreamError:
     """Fill in the sentences. `in_doubt`: Mistral may have done what was asked, so only what is repeatable is."""
     caller = exchange.caller
-    who = far_end(caller) if response is None else _speaker(response, body, caller)
+    who = name_of(caller.route) if response is None else _speaker(response, body, caller)
     reason = _safe(body.reason, caller)
     named = re.match(r"(?:Invalid model:|Model) (\S+)", reason)
     model = _safe(exchange.model, caller, 80) or (named[1] if named else "")

@@ -10,6 +10,7 @@ import httpx2
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.exchange import Exchange, exchange_of
 from mistral_mcp.mistral.multipart import Form
+from mistral_mcp.mistral.routes import name_of
 
 _FIRST, _LONGEST = 0.5, 8.0  # seconds of backoff, doubled from attempt to attempt
 
@@ -44,12 +45,12 @@ class Retries(httpx2.AsyncBaseTransport):
             except httpx2.TransportError as error:
                 if not _harmless_after(error, request, exchange) or wait >= exchange.remaining:
                     raise
-                why = f"No answer from {failures.far_end(exchange.caller)}"
+                why = f"No answer from {name_of(exchange.caller.route)}"
             else:
                 wait = max(wait, failures.retry_after(response) or 0)
                 if response.is_success or not _worth_it(response, request, exchange) or wait >= exchange.remaining:
                     return response
-                why = f"HTTP {response.status_code} from {failures.far_end(exchange.caller)}"
+                why = f"HTTP {response.status_code} from {name_of(exchange.caller.route)}"
             await exchange.waiting(why, wait)
             await self._sleep(wait)
         exchange.attempts += 1

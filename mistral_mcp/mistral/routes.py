@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from re import Pattern
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx2
 
@@ -47,13 +47,13 @@ _WAYS: dict[RouteKind, _Way] = {
     "direct": _Way(_MISTRAL + "{target}", "Mistral", "everything"),
     "eu": _Way("https://api.eu.mistral.ai{target}", "Mistral's EU endpoint", _STATELESS, never=_STATEFUL),
     "us": _Way("https://api.us.mistral.ai{target}", "Mistral's US endpoint", _STATELESS, never=_STATEFUL),
-    "base": _Way("{route.base}{target}", "the configured base URL", "everything"),
+    "base": _Way("{route.base}{target}", "Mistral at {host}", "everything"),
     "cloudflare": _Way(
         _CLOUDFLARE + "/mistral{target}", "the Cloudflare AI Gateway", "everything but file uploads", never=_UPLOADS
     ),
     "cloudflare-compat": _Way(
         _CLOUDFLARE + "/compat/chat/completions",
-        "the Cloudflare AI Gateway's compat endpoint",
+        "the Cloudflare AI Gateway",
         "chat and function calling",
         only=_CHAT,
     ),
@@ -77,8 +77,8 @@ def carries(route: Route, method: str, path: str) -> bool:
 
 
 def name_of(route: Route) -> str:
-    """Who is at the other end, in the middle of a sentence: "the Lava gateway", "Mistral's EU endpoint"."""
-    return _WAYS[route.kind].name
+    """Who is at the other end, in the middle of a sentence: "the Lava gateway", "Mistral at proxy.example"."""
+    return _WAYS[route.kind].name.format(host=urlsplit(route.base).netloc)
 
 
 def base_of(route: Route) -> str:
@@ -99,8 +99,9 @@ class Routes(httpx2.AsyncBaseTransport):
         target = request.url.raw_path.decode()
         path = target.partition("?")[0]
         if not carries(route, method, path):
+            who = name_of(route)
             raise errors.NotCarried(
-                f"{way.name[0].upper()}{way.name[1:]} (route {route}) does not carry this call.",
+                f"{who[0].upper()}{who[1:]} (route {route}) does not carry this call.",
                 f"It carries {way.carries}; use one of these, or a connection with another route.",
             )
         encoded = quote(_MISTRAL + target, safe="") if way.url == _LAVA else ""

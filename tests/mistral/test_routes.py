@@ -295,8 +295,12 @@ async def test_a_route_carries_what_the_contract_says_and_refuses_the_rest_befor
 
 
 def test_every_kind_of_route_has_a_name():
-    assert name_of(Route.parse("lava://byok")) == "the Lava gateway"
-    assert len({name_of(Route.parse(route)) for route in CARRIED}) == len(CARRIED) - 1
+    names = {route: name_of(Route.parse(route)) for route in CARRIED}
+
+    assert names["lava://byok"] == names["lava://"] == "the Lava gateway"
+    assert names["eu"] == "Mistral's EU endpoint"
+    assert name_of(Route.parse("https://proxy.example:8443/mistral")) == "Mistral at proxy.example:8443"
+    assert all(name and "{" not in name for name in names.values())
 
 
 async def test_closing_closes_the_wire():
