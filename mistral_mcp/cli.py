@@ -5,14 +5,18 @@ the process list shows options.
 """
 
 import difflib
+import gc
 import importlib.util
 import logging
 import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic import SecretStr, ValidationError
@@ -52,6 +56,10 @@ _HTTP = (
 _HOSTING = ("data_dir", "signup")  # the others are secrets, or hold some: environment only
 _LOGS = ("log_level", "log_format")
 
+_FOLDERS = ("data_dir", "files_dir")
+_NOW_AND_THEN = 5.0  # seconds between plain lines, where a person waits without a terminal
+_COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
+
 log = logging.getLogger("mistral_mcp")
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
@@ -67,11 +75,42 @@ def options(*names: str) -> Callable[[CommandT], CommandT]:
             about = f"{field.description} [env: {PREFIX}{name.upper()}]"
             if field.annotation is bool:
                 command = click.option(f"{flag}/--no-{flag[2:]}", default=None, help=about)(command)
+            elif get_origin(field.annotation) is Literal:
+                choice = click.Choice(get_args(field.annotation), case_sensitive=False)
+                command = click.option(flag, default=None, type=choice, help=about)(command)
+            elif name in _FOLDERS:
+                folder = click.Path(file_okay=False)
+                command = click.option(flag, default=None, type=folder, help=about)(command)
             else:
-                command = click.option(flag, default=None, metavar="VALUE", help=about)(command)
+                complete = _toolsets if name == "toolsets" else None
+                command = click.option(flag, default=None, metavar="VALUE", help=about, shell_complete=complete)(
+                    command
+                )
         return command
 
     return decorate
+
+
+def _option(*names: str, variable: str, about: str, **more: Any) -> Callable[[CommandT], CommandT]:
+    """An option of one command, which is no setting, and the variable that stands for it."""
+    variable = PREFIX + variable
+    return click.option(*names, envvar=variable, help=f"{about} [env: {variable}]", **more)
+
+
+def _toolsets(_context: object, _parameter: object, begun: str) -> list[str]:
+    """For a shell: the names that the last one of a list may become."""
+    from mistral_mcp.tools import TOOLSETS  # noqa: PLC0415
+
+    before, comma, last = begun.rpartition(",")
+    return [before + comma + name for name in [*TOOLSETS, "all"] if name.startswith(last)]
+
+
+def variables(group: click.Group | None = None) -> Iterator[str]:
+    """The variables that stand for options of single commands."""
+    for command in (group or main).commands.values():
+        yield from (str(option.envvar) for option in command.params if option.envvar)
+        if isinstance(command, click.Group):
+            yield from variables(command)
 
 
 def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Settings:
@@ -84,7 +123,9 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Se
         if setting in Settings.model_fields:
             found[setting] = value
         else:
-            known = [PREFIX + field.upper() for field in Settings.model_fields]
+            known = [*(PREFIX + field.upper() for field in Settings.model_fields), *variables()]
+            if name in known:
+                continue
             meant = difflib.get_close_matches(name, known, n=1)
             log.warning("%s is no setting%s.", name, f"; did you mean {meant[0]}?" if meant else "")
     found |= {name: value for name, value in given.items() if value is not None}
@@ -130,6 +171,8 @@ class _Group(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Mistral's models as MCP tools. Without a command: an MCP server over stdio."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
     if ctx.invoked_subcommand is None:
         ctx.invoke(stdio)
 
@@ -139,13 +182,13 @@ def main(ctx: click.Context) -> None:
 def stdio(**given: object) -> None:
     """Serve MCP over stdio, with the key in MISTRAL_API_KEY."""
     settings = _start(given)
+    with _nothing_to_collect():
+        import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
-    import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
+        from mistral_mcp.credentials import from_key  # noqa: PLC0415
+        from mistral_mcp.server import create_server  # noqa: PLC0415
 
-    from mistral_mcp.credentials import from_key  # noqa: PLC0415
-    from mistral_mcp.server import create_server  # noqa: PLC0415
-
-    server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")))
+        server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")))
     anyio.run(server.run_stdio_async)
 
 
@@ -162,31 +205,48 @@ def serve(**given: object) -> None:
             "Set BYOK=false and SIGNUP=code or off.",
         )
 
-    import uvicorn  # noqa: PLC0415
+    with _nothing_to_collect():
+        import uvicorn  # noqa: PLC0415
 
-    _app(settings, prepare=True)
+        app = _app(settings, prepare=True)
     # Workers are processes of their own: they read the settings anew, so the options go into their environment.
     os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
-    uvicorn.run(
-        "mistral_mcp.cli:worker",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        http="h11",
-        proxy_headers=False,
-        timeout_graceful_shutdown=30,
-        timeout_keep_alive=75,  # seconds; longer than proxies keep theirs, or they meet connections that just closed
-    )
+    _say_where(settings)
+    try:
+        uvicorn.run(
+            app if settings.workers == 1 else "mistral_mcp.cli:worker",
+            factory=settings.workers > 1,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            http="mistral_mcp.hosting.front:Front" if _has_hosting() else "mistral_mcp.http:Front",
+            proxy_headers=False,
+            timeout_graceful_shutdown=30,
+            timeout_keep_alive=75,  # seconds; longer than proxies keep theirs, or they meet connections that just closed
+        )
+    except SystemExit as ended:
+        sys.exit(1 if ended.code else 0)  # uvicorn has codes of its own, and has said why
+
+
+def _say_where(settings: Settings) -> None:
+    """Uvicorn's own line is among those that could repeat paths, and knows no public name."""
+    if settings.port == 0:  # only uvicorn will know
+        logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+        return
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = settings.public_url or f"http://{host}:{settings.port}"
+    log.info("Serving MCP at %s/mcp%s.", base, f", the connect page at {base}/" if _has_hosting() else "")
 
 
 def worker() -> "Starlette":
     """The app of one worker."""
-    return _app(_start({}), prepare=False)
+    settings = _start({})
+    with _nothing_to_collect():
+        return _app(settings, prepare=False)
 
 
 def _app(settings: Settings, *, prepare: bool) -> "Starlette":
@@ -202,9 +262,7 @@ def _app(settings: Settings, *, prepare: bool) -> "Starlette":
 
     from mistral_mcp.hosting import app  # noqa: PLC0415
 
-    if prepare:
-        anyio.run(app.prepare, settings)
-    return app.create_app(settings)
+    return anyio.run(app.prepared, settings) if prepare else app.create_app(settings)
 
 
 @main.group()
@@ -220,10 +278,27 @@ def list_connections(**given: object) -> None:
 
 
 @connections.command("create")
-@click.option("--label", default="", help="A name to tell it by.")
-@click.option("--connection-toolsets", "names", help="Toolsets it is limited to, comma-separated.")
-@click.option("--connection-read-only", "only_reads", is_flag=True, help="Limit it to tools that change nothing.")
-@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Days until it ends; default: never.")
+@_option("--label", variable="CONNECTION_LABEL", about="A name to tell it by.", default="")
+@_option(
+    "--connection-toolsets",
+    "names",
+    variable="CONNECTION_TOOLSETS",
+    about="Toolsets it is limited to, comma-separated.",
+    shell_complete=_toolsets,
+)
+@_option(
+    "--connection-read-only",
+    "only_reads",
+    variable="CONNECTION_READ_ONLY",
+    about="Limit it to tools that change nothing.",
+    is_flag=True,
+)
+@_option(
+    "--expires-in-days",
+    variable="CONNECTION_EXPIRES_IN_DAYS",
+    about="Days until it ends; default: never.",
+    type=click.IntRange(1, 3650),
+)
 @options("data_dir", "public_url", "host", "port", *_LOGS)
 def create_connection(
     label: str,
@@ -252,10 +327,10 @@ def revoke_connection(connection_id: str, **given: object) -> None:
 @options("data_dir", *_LOGS)
 def reseal_connections(**given: object) -> None:
     """Turn all connections to the first of MASTER_KEYS; nobody's token is needed."""
-    _operate("resealed", given)
+    _operate("resealed", given, tells=True)
 
 
-def _operate(what: str, given: Mapping[str, object], *arguments: object, **more: object) -> None:
+def _operate(what: str, given: Mapping[str, object], *arguments: object, tells: bool = False, **more: object) -> None:
     settings = _start(given)
     if not _has_hosting():
         raise BadSetting("There is no vault here.", "Install mistral-mcp[hosting].")
@@ -264,12 +339,52 @@ def _operate(what: str, given: Mapping[str, object], *arguments: object, **more:
 
     from mistral_mcp.hosting import operating  # noqa: PLC0415
 
-    click.echo(anyio.run(partial(getattr(operating, what), settings, *arguments, **more)))
+    with _waiting("Opening the vault") as tell:
+        text = anyio.run(
+            partial(getattr(operating, what), settings, *arguments, **more, **({"tell": tell} if tells else {}))
+        )
+    click.echo(text)
+
+
+@contextmanager
+def _waiting(what: str) -> Generator[Callable[[str], None]]:
+    """While something takes long: on a terminal a line that goes again, elsewhere a plain one now and then. On stderr."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        last = time.monotonic()
+
+        def tell(text: str) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _NOW_AND_THEN:
+                last = time.monotonic()
+                click.echo(f"{text}…", err=True)
+
+        yield tell
+        return
+
+    from rich.console import Console  # noqa: PLC0415
+
+    logs: list[Any] = [
+        handler for handler in logging.getLogger().handlers if isinstance(handler, logging.StreamHandler)
+    ]
+    with Console(stderr=True).status(f"{what}…") as status:
+        before = [handler.setStream(sys.stderr) for handler in logs]  # rich's for now, which writes above the line
+        try:
+            yield lambda text: status.update(f"{text}…")
+        finally:
+            for handler, stream in zip(logs, before, strict=True):
+                handler.setStream(stream)
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
-@click.option("--port", default=8787, show_default=True, help="Port to bind.")
+@_option("--host", variable="SANDBOX_HOST", about="Address to bind.", default="127.0.0.1", show_default=True)
+@_option(
+    "--port",
+    variable="SANDBOX_PORT",
+    about="Port to bind.",
+    type=click.IntRange(1, 65535),
+    default=8787,
+    show_default=True,
+)
 def sandbox(host: str, port: int) -> None:
     """Run a simulated Mistral API, for trying things offline."""
     from mistral_mcp.sandbox import Sandbox, run  # noqa: PLC0415
@@ -283,7 +398,7 @@ def sandbox(host: str, port: int) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@_option("--json", "as_json", variable="DOCTOR_JSON", about="For programs.", is_flag=True)
 @options(*_UPSTREAM, *_TOOLS, "files_dir", "data_dir", *_LOGS)
 def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
     """Check key, route, reachability, models and vault; a line each. Exits with 1 if a check fails."""
@@ -300,11 +415,19 @@ def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
 
     async def examine() -> list[doctors.Finding]:
         findings: list[doctors.Finding] = []
-        async for finding in doctors.examine(settings, SecretStr(key) if key else None, count):
+        checks = doctors.examine(
+            settings, SecretStr(key) if key else None, count, lambda check: tell(f"Checking {check}")
+        )
+        while True:
+            with _waiting("Checking") as tell:
+                finding = await anext(checks, None)
+            if finding is None:
+                return findings
             findings.append(finding)
             if not as_json:
-                click.echo(doctors.line(finding))
-        return findings
+                width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+                state, rest = doctors.line(finding, width).split(finding.state, 1)
+                click.echo(state + click.style(finding.state, fg=_COLOURS[finding.state]) + rest)
 
     findings = anyio.run(examine)
     if as_json:
@@ -324,7 +447,7 @@ def tools(**given: object) -> None:
     selection = Bound.of(settings).select()
     names = offered.offered(selection.toolsets, read_only=selection.read_only)
     for toolset in selection.toolsets:
-        for tool in offered.build()[toolset]:
+        for tool in offered.built(toolset, local_files=False):
             if tool.name in names:
                 click.echo(f"{toolset:<14} {tool.name:<36} {tool.title}")
 
@@ -338,11 +461,23 @@ def _hosts(_context: object = None, _parameter: object = None, begun: str = "") 
 
 @main.command()
 @click.argument("host", shell_complete=_hosts)
-@click.option(
-    "--url", metavar="URL", help="A remote endpoint instead of a program of this machine; -: ask for it, unseen."
+@_option(
+    "--url",
+    variable="INSTALL_URL",
+    about="A remote endpoint instead of a program of this machine; -: ask for it, unseen.",
+    metavar="URL",
 )
-@click.option("--name", default="mistral", show_default=True, help="What the host calls the server.")
-@click.option("--scope", type=click.Choice(["user", "project"]), default="user", show_default=True, help="Whose entry.")
+@_option(
+    "--name", variable="INSTALL_NAME", about="What the host calls the server.", default="mistral", show_default=True
+)
+@_option(
+    "--scope",
+    variable="INSTALL_SCOPE",
+    about="Whose entry.",
+    type=click.Choice(["user", "project"]),
+    default="user",
+    show_default=True,
+)
 @click.option(
     "--ask-key", is_flag=True, help="Ask for the key, and keep it in the host's file rather than refer to it."
 )
@@ -379,7 +514,9 @@ def install(
         if ask_key and scope == "project":
             raise BadSetting("A project's file is shared; a key does not belong in it.", "Leave --ask-key out.")
         key = _asked_for(url) if wish.takes_key and (ask_key or wish.must_ask) else None
-        click.echo(steps.told(wish, steps.install(machine, wish, key)))
+        with _waiting(f"Telling {wish.host.title}"):
+            done = steps.install(machine, wish, key)
+        click.echo(steps.told(wish, done))
     except CannotInstall as error:
         click.echo(f"mistral-mcp: {wish.file}: {error}", err=True)
         if error.by_hand and not remove:
@@ -415,6 +552,19 @@ def demo() -> None:
 def _has_hosting() -> bool:
     """Whether the extra is installed."""
     return importlib.util.find_spec("sqlalchemy") is not None
+
+
+@contextmanager
+def _nothing_to_collect() -> Generator[None]:
+    """For what is made once and stays, modules and schemas. Looking for garbage there takes a fifth of a start, and some
+    of every collection after it.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def _start(given: Mapping[str, object]) -> Settings:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import IO, Any, cast
 
 import anyio
@@ -59,6 +59,7 @@ def run(environ: dict[str, str]) -> int:
     console = Console(highlight=False)
     console.width = min(console.width, WIDTH)
     failure: BaseException | None = None
+    gone = False
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
             anyio.run(_demo, environ, console, log)
@@ -66,10 +67,12 @@ def run(environ: dict[str, str]) -> int:
             failure = failures
             while isinstance(failure, BaseExceptionGroup):  # one for each task group around it
                 failure = cast("BaseExceptionGroup[Exception]", failure).exceptions[0]
+        except* SystemExit:  # how rich ends where nobody reads any more: `mistral-mcp demo | head`
+            gone = True
         log.seek(0)
         logged = log.read().strip()
     if failure is None:
-        return 0
+        return int(gone)
     console.print("\n[bold red]The demo failed.[/]", Text(str(failure) or type(failure).__name__))
     if logged:
         console.print("[bold]The server's log:[/]", Text(f"\n{logged[-4000:]}"))
@@ -91,9 +94,10 @@ async def _demo(environ: dict[str, str], console: Console, log: IO[str]) -> None
 
 async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str]) -> None:
     tour = Tour(console)
-    async with over_stdio(environ | {KEY: key}, log) as tour.client:
+    keyless = {name: value for name, value in environ.items() if name != KEY}
+    async with _started(console, over_stdio(environ | {KEY: key}, log)) as tour.client:
         await tour.take("stdio")
-    async with over_http({name: value for name, value in environ.items() if name != KEY}, key, log) as tour.client:
+    async with _started(console, over_http(keyless, key, log)) as tour.client:
         await tour.take("HTTP", brief=True)
     console.print()
     console.rule(style="green")
@@ -102,6 +106,15 @@ async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str
         f"over {' and '.join(tour.transports)}, {tour.reports} progress reports, "
         f"${tour.cost_usd:.5f} at list prices, {time.monotonic() - tour.began:.1f} s."
     )
+
+
+@asynccontextmanager
+async def _started(console: Console, connecting: AbstractAsyncContextManager[Client]) -> AsyncGenerator[Client]:
+    """The client, and on a terminal a line for as long as the server takes to start."""
+    async with AsyncExitStack() as stack:
+        with console.status("The server starts…") if console.is_interactive else nullcontext():
+            client = await stack.enter_async_context(connecting)
+        yield client
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 import stat
+import textwrap
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -42,8 +43,13 @@ Count = Callable[[Settings], Awaitable[int]]
 """Opens the vault and counts its connections; handed in, because the vault is an extra."""
 
 
-async def examine(settings: Settings, key: SecretStr | None, connections: Count | None) -> AsyncGenerator[Finding]:
-    """Every check, as soon as it is done."""
+async def examine(
+    settings: Settings,
+    key: SecretStr | None,
+    connections: Count | None,
+    begin: Callable[[str], None] = lambda _: None,
+) -> AsyncGenerator[Finding]:
+    """Every check, as soon as it is done; `begin` hears of those that may take long, when they begin."""
     yield Finding("route", "ok", f"{settings.route}, to {routes.name_of(settings.route)}")
     pays = settings.route.pays(settings.route_token)
     if key is not None:
@@ -55,14 +61,18 @@ async def examine(settings: Settings, key: SecretStr | None, connections: Count 
         )
     caller = Caller.of(key, "MISTRAL_API_KEY", settings.route, settings.route_token)
     host, port, tls = _address(caller)
+    begin("dns")
     yield await _tried("dns", _dns, host, port)
     if tls:
+        begin("tls")
         yield await _tried("tls", _tls, host, port)
     if key is not None or pays:
+        begin("mistral")
         async for finding in _mistral(settings, caller):
             yield finding
     if settings.files_dir is not None:
         yield _files_dir(settings)
+    begin("vault")
     yield await _vault(settings, connections)
 
 
@@ -88,7 +98,7 @@ async def _tried(check: str, work: Callable[[str, int], str], host: str, port: i
 def _dns(host: str, port: int) -> str:
     began = time.perf_counter()
     addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    return f"{host} has {len(addresses)} addresses ({(time.perf_counter() - began) * 1000:.0f} ms)"
+    return f"{host} has {len(addresses)} address{'' if len(addresses) == 1 else 'es'} ({(time.perf_counter() - began) * 1000:.0f} ms)"
 
 
 def _tls(host: str, port: int) -> str:
@@ -181,9 +191,14 @@ async def _vault(settings: Settings, connections: Count | None) -> Finding:
         return Finding("vault", "failed", str(error))
 
 
-def line(finding: Finding) -> str:
-    """One finding for a reader."""
-    return f"{finding.state:>7}  {finding.check:<8} {finding.detail}"
+def line(finding: Finding, width: int | None = None) -> str:
+    """One finding for a reader; over several lines of its column where there is a width."""
+    start = f"{finding.state:>7}  {finding.check:<8} "
+    if width is None:
+        return start + finding.detail
+    return textwrap.fill(
+        finding.detail, width, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
+    )
 
 
 def as_json(findings: list[Finding]) -> str:

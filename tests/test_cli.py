@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
-from mistral_mcp import __version__
+from mistral_mcp import __version__, cli
 from mistral_mcp.cli import main, settings_from
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.sandbox import Fault, Sandbox
@@ -70,6 +72,108 @@ def test_what_kubernetes_injects_is_passed_over_in_silence(caplog: pytest.LogCap
     }
     assert settings_from(environment, {}).port == 8000
     assert not caplog.text
+
+
+def test_variables_of_single_commands_are_known_and_count() -> None:
+    shown = run("tools", MISTRAL_MCP_SANDBOX_PORT="9", MISTRAL_MCP_INSTALL_NAME="other")
+    printed = run("install", "cursor", "--print", MISTRAL_MCP_INSTALL_URL="https://mcp.example.com/mcp")
+    refused = run("sandbox", MISTRAL_MCP_SANDBOX_PORT="far")
+
+    assert shown.exit_code == 0
+    assert "is no setting" not in shown.output
+    assert '"url": "https://mcp.example.com/mcp"' in printed.stdout
+    assert (refused.exit_code, "'--port'" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("typed", "begun", "completed"),
+    [
+        ("install", "claude-", {"claude-desktop", "claude-code"}),
+        ("install --scope", "p", {"project"}),
+        ("connections", "re", {"reseal", "revoke"}),
+        ("serve --signup", "o", {"open", "off"}),
+        ("serve --log-format", "", {"text", "json"}),
+        ("tools --toolsets", "fi", {"files", "fine_tuning"}),
+    ],
+)
+def test_a_shell_completes_commands_hosts_and_values(shell: str, typed: str, begun: str, completed: set[str]) -> None:
+    words = f"mistral-mcp {typed} {begun}"
+    asked = {"COMP_WORDS": words, "COMP_CWORD": begun if shell == "fish" else str(len(typed.split()) + 1)}
+    result = CliRunner().invoke(
+        main, [], prog_name="mistral-mcp", env={"_MISTRAL_MCP_COMPLETE": f"{shell}_complete", **asked}
+    )
+    words_of = re.split(r"[\n,\t]", result.output)
+
+    assert completed <= set(words_of)
+    assert not {name for name in ("vscode", "user", "create", "code", "core") if name in words_of}
+
+
+def test_a_shell_completes_the_last_name_of_a_list() -> None:
+    asked = {"COMP_WORDS": "mistral-mcp serve --toolsets core,fi", "COMP_CWORD": "3"}
+    result = CliRunner().invoke(
+        main, [], prog_name="mistral-mcp", env={"_MISTRAL_MCP_COMPLETE": "bash_complete", **asked}
+    )
+
+    assert result.output.split() == ["plain,core,files", "plain,core,fine_tuning"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_is_given_what_it_sources(shell: str) -> None:
+    result = CliRunner().invoke(main, [], prog_name="mistral-mcp", env={"_MISTRAL_MCP_COMPLETE": f"{shell}_source"})
+
+    assert f"_MISTRAL_MCP_COMPLETE={shell}_complete" in result.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no terminals of this kind")
+@pytest.mark.parametrize(
+    "plain", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb", "NO_COLOR": "1"}], ids=["", "no colour", "dumb"]
+)
+async def test_on_a_terminal_the_doctor_shows_what_it_waits_for_and_elsewhere_only_what_it_found(
+    tmp_path: Path, plain: dict[str, str]
+) -> None:
+    command = [sys.executable, "-m", "mistral_mcp", "doctor", "--data-dir", str(tmp_path / "no")]
+    environment = {**os.environ, "TERM": "xterm", "MISTRAL_MCP_ROUTE": "http://127.0.0.1:1", **plain}
+    piped = await anyio.run_process(command, env=environment, check=False)
+    shown = await anyio.to_thread.run_sync(on_a_terminal, command, environment)
+
+    assert piped.stderr == b""
+    assert b"\x1b" not in piped.stdout
+    assert [line.split()[0] for line in piped.stdout.decode().splitlines()] == ["ok", "failed", "ok", "skipped"]
+    assert ("\x1b[32mok" in shown) == (not plain)
+    assert ("Checking" in shown) == ("TERM" not in plain)
+
+
+def test_without_a_terminal_a_long_wait_is_told_in_plain_lines_on_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cli._waiting("Opening the vault") as tell:
+        tell("1 of 9 turned")  # so soon nobody has waited
+        monkeypatch.setattr(cli, "_NOW_AND_THEN", 0)
+        tell("5 of 9 turned")
+
+    assert capsys.readouterr() == ("", "5 of 9 turned…\n")
+
+
+def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
+    """Everything that the command writes to a terminal of 80 columns."""
+    ours, its = os.openpty()
+    with subprocess.Popen(  # noqa: S603
+        command, stdin=its, stdout=its, stderr=its, env={**environment, "COLUMNS": "80"}
+    ) as process:
+        os.close(its)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # how Linux says that the other side is closed
+                piece = b""
+            if not piece:
+                break
+            shown += piece
+        process.wait(60)
+    os.close(ours)
+    return shown.decode()
 
 
 @pytest.mark.parametrize(
@@ -133,6 +237,21 @@ async def test_the_doctor_finds_a_key_that_does_not_work(mistral_url: str, tmp_p
     assert report["ok"] is (code == 0)
     assert {check["check"] for check in report["checks"]} >= {"route", "key", "dns", "vault"}
     assert not key or key.encode() not in done.stdout + done.stderr
+
+
+async def test_serve_says_where_it_is_and_a_port_that_is_taken_ends_it_with_1(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "mistral_mcp", "serve", "--port", str(port), "--data-dir", str(tmp_path)]
+        with anyio.fail_after(60):
+            done = await anyio.run_process(command, check=False)
+
+    logged = done.stderr.decode()
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert f"Serving MCP at http://127.0.0.1:{port}/mcp, the connect page at http://127.0.0.1:{port}/." in logged
+    assert "address already in use" in logged
+    assert "Traceback" not in logged
 
 
 async def test_serve_finishes_what_is_under_way_on_sigterm(mistral_url: str, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`mistral-mcp demo`, in a process of its own, as a person runs it."""
 
+import os
+import shlex
 import sys
 from subprocess import CompletedProcess
 
@@ -55,6 +57,15 @@ async def test_with_a_key_the_demo_goes_to_mistral_and_a_refused_key_ends_it_in_
     assert "The demo failed. mistral_chat over stdio" in " ".join(text.split())
     assert SECRET not in text
     assert "Traceback" not in text + shown.stderr.decode()
+
+
+async def test_nobody_who_stops_reading_sees_a_traceback():
+    piped = f"{shlex.quote(sys.executable)} -m mistral_mcp demo | head -1"
+    with anyio.fail_after(60):
+        shown = await anyio.run_process(piped, env={"COLUMNS": str(COLUMNS), "PATH": os.defpath})
+
+    assert len(shown.stdout.splitlines()) == 1
+    assert shown.stderr == b""
 
 
 async def test_a_server_that_does_not_start_is_shown_with_what_it_logged():
