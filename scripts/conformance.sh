@@ -4,14 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-suite=@modelcontextprotocol/conformance@0.2.0-alpha.12
-node=node@24
 python=${1:-.venv/bin/python}
 work=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 
-npm install --silent --no-audit --no-fund --prefix "$work" "$suite" "$node"
+tools=${NODE_TOOLS:-$work/npm}
+[ -n "${NODE_TOOLS:-}" ] || scripts/npm.sh "$tools"
 
 "$python" tests/conformance/serving.py "$work/urls" &
 pids+=($!)
@@ -21,7 +20,7 @@ failed=0
 while read -r door url; do
     for version in 2026-07-28 2025-11-25; do
         log="$work/$door-$version.log"
-        if "$work/node_modules/.bin/node" "$work/node_modules/@modelcontextprotocol/conformance/dist/index.js" server \
+        if "$tools/node_modules/.bin/node" "$tools/node_modules/@modelcontextprotocol/conformance/dist/index.js" server \
             --url "$url" --suite all --spec-version "$version" -o "$work/out-$door-$version" \
             --expected-failures "tests/conformance/baseline-$version.yml" >"$log" 2>&1; then
             verdict="as expected"

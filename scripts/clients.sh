@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Real clients against the product, over stdio, /mcp with headers and the secret URL, each at one version and in a home of
+# its own. Prints a table; a client that fails, fails this.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=${1:-.venv/bin/python}
+work=$(mktemp -d)
+installing=()
+trap 'kill "${installing[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+environment() {  # of that name, with the package, by the first of the interpreters that can
+    local name=$1 package=$2
+    shift 2
+    for interpreter in "$@"; do
+        if "$interpreter" -c 'import venv, ensurepip' 2>/dev/null; then
+            "$interpreter" -m venv "$work/environments/$name"
+            "$work/environments/$name/bin/python" -m pip install --quiet "$package" || echo "pip cannot install $package" >&2
+            return
+        fi
+    done
+    echo "There is none of $* for $package" >&2
+}
+
+tools=${NODE_TOOLS:-$work/npm}
+if [ -z "${NODE_TOOLS:-}" ]; then
+    scripts/npm.sh "$tools" &
+    installing+=($!)
+fi
+environment fastmcp "fastmcp-slim[client]==4.1.6" "$python" &
+installing+=($!)
+environment vibe mistral-vibe==3.0.2 python3.13 python3.12 &  # it needs 3.12
+installing+=($!)
+for job in "${installing[@]}"; do wait "$job"; done
+
+"$python" -m tests.clients "$tools/node_modules" "$work/environments"

@@ -1,0 +1,173 @@
+"""Real clients against the product, over every transport they speak: `python -m tests.clients NODE_MODULES ENVIRONMENTS`.
+
+NODE_MODULES is where npm put the clients, ENVIRONMENTS holds Python environments with the others. Prints a table, and exits
+with 1 if a client failed. One that cannot run without the world outside is in the table with what it said, and is no failure.
+"""
+
+import importlib.metadata
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import anyio
+import httpx2
+
+from mistral_mcp.sandbox import Sandbox, listening
+from tests.clients import model, proxy
+from tests.clients.clients import KINDS, Kind
+from tests.clients.place import KEY, PRODUCT, Around, Failed, NotOffline, Place
+from tests.clients.witness import Log, Seen
+
+AT_ONCE = 4  # clients
+
+
+@dataclass(slots=True)
+class Row:
+    """One client over one transport, and what came of it."""
+
+    kind: Kind
+    place: Place
+    seconds: float = 0
+    failed: bool = False
+    verdict: str = ""
+
+    async def fill(self) -> None:
+        began = time.monotonic()
+        try:
+            self.verdict = self._judged(await self.kind.run(self.place), self.place.log.seen())
+        except Exception as raised:  # noqa: BLE001 - one client must not stop the others
+            error = _first(raised)
+            self.failed = not isinstance(error, NotOffline)
+            said = str(error).replace(self.place.around.token, "…") or type(error).__name__
+            self.verdict = f"FAILED: {said}" if self.failed else f"not offline: {said}"
+        self.seconds = time.monotonic() - began
+
+    def _judged(self, count: int, seen: Seen) -> str:
+        expected = self.place.around.tools
+        if seen.tools != expected:
+            raise Failed(f"it listed {sorted(seen.tools)} instead of {sorted(expected)}")
+        if count != len(expected):
+            raise Failed(f"it says that it has {count} tools of {len(expected)}")
+        if model.ARGUMENTS["prompt"] not in seen.called.get(model.TOOL, ""):
+            raise Failed(f"{model.TOOL} did not answer: {seen.failed or seen.called or 'nobody called it'}")
+        return "ok"
+
+    def cells(self) -> tuple[str, ...]:
+        seen = self.place.log.seen()
+        return (
+            self.kind.title,
+            _version(self.kind, self.place.around),
+            self.place.door,
+            ", ".join(sorted(seen.credentials)) or "-",
+            str(len(seen.tools)) if seen.tools else "-",
+            ", ".join(seen.called) or "-",
+            ", ".join(sorted(seen.revisions)) or "-",
+            f"{self.seconds:.1f} s",
+            self.verdict,
+        )
+
+
+HEAD = ("client", "version", "transport", "credential", "tools", "called", "revision", "took", "verdict")
+
+
+def _first(error: Exception) -> Exception:
+    """The error within groups of them."""
+    return (
+        _first(cast("ExceptionGroup[Exception]", error).exceptions[0]) if isinstance(error, ExceptionGroup) else error
+    )
+
+
+def _version(kind: Kind, around: Around) -> str:
+    file = around.node_modules / kind.package / "package.json"
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))["version"]
+    path = [*sys.path, *map(str, around.site_packages)]
+    found = next(iter(importlib.metadata.distributions(name=kind.package, path=path)), None)
+    return found.version if found else "-"
+
+
+@asynccontextmanager
+async def serving(mistral: str, home: Path) -> AsyncGenerator[str]:
+    """`mistral-mcp serve`, with a vault in that folder."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    told = {"ROUTE": mistral, "DATA_DIR": str(home), "PORT": str(port), "MASTER_KEYS": os.urandom(32).hex()}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(home)} | {f"MISTRAL_MCP_{key}": told[key] for key in told}
+    log = home / "serve.log"
+    with log.open("w", encoding="utf-8") as out:
+        async with await anyio.open_process([str(PRODUCT), "serve"], env=environ, stdout=out, stderr=out) as server:
+            try:
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                if server.returncode is None:
+                    server.terminate()
+                code = await server.wait()
+                said = log.read_text(encoding="utf-8").splitlines()
+                errors = any(" ERROR " in line or line.startswith("Traceback") for line in said)
+                if errors or code not in {0, -signal.SIGTERM}:
+                    raise Failed("\n".join([f"`serve` ended with {code}, and its log ends:", *said[-40:]]))
+
+
+async def main(node_modules: Path, environments: Path, work: Path) -> bool:
+    """Whether no client failed."""
+    (work / "vault").mkdir()
+    async with (
+        listening(Sandbox()) as mistral,
+        listening(model.create_app()) as models,
+        serving(mistral, work / "vault") as server,
+        httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport(retries=6), timeout=600) as http,
+        AsyncExitStack() as proxies,
+    ):
+        made = await http.post(f"{server}/connections", json={"api_key": KEY})
+        token: str = made.raise_for_status().json()["token"]
+        listed = await anyio.run_process([str(PRODUCT), "tools"], env={})
+        tools = {line.split()[1] for line in listed.stdout.decode().splitlines()}
+        around = Around(node_modules, environments, mistral, models, token, tools)
+        rows: list[Row] = []
+        for kind in KINDS:
+            for door in kind.doors:
+                home = work / str(len(rows))
+                log, url = Log(home.with_suffix(".log")), None
+                if door != "stdio":
+                    base = await proxies.enter_async_context(listening(proxy.create_app(server, http, log)))
+                    url = base + ("/mcp" if door == "/mcp" else f"/c/{token}/mcp")
+                place = Place(around, door, url, home, log)
+                place.prepare()
+                rows.append(Row(kind, place))
+        await _run(rows)
+        _print(rows)
+        return not any(row.failed for row in rows)
+
+
+async def _run(rows: list[Row]) -> None:
+    limit = anyio.CapacityLimiter(AT_ONCE)
+
+    async def limited(row: Row) -> None:
+        async with limit:
+            await row.fill()
+
+    async with anyio.create_task_group() as group:
+        for row in reversed(rows):  # the slowest are last
+            group.start_soon(limited, row)
+
+
+def _print(rows: list[Row]) -> None:
+    lines = [HEAD, *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD) - 1)]
+    for line in lines:
+        cells = [*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]
+        print("  ".join(cells))  # noqa: T201 - what this is for
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(not anyio.run(main, Path(sys.argv[1]).absolute(), Path(sys.argv[2]).absolute(), Path(folder)))

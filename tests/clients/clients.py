@@ -1,0 +1,251 @@
+"""The clients, one function each: list the tools and call one, each in its own way.
+
+Each gives how many tools the client itself says there are. The rest is seen by the witness.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+from anyio.abc import ByteReceiveStream, Process
+from anyio.streams.text import TextReceiveStream
+from mcp.client import Client, Transport
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+
+from mistral_mcp.install import snippets
+from tests.clients.model import ARGUMENTS, TOOL
+from tests.clients.place import KEY, PATIENCE, Door, Place
+
+Run = Callable[[Place], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A client."""
+
+    title: str
+    package: str
+    run: Run
+    doors: tuple[Door, ...] = ("stdio", "/mcp", "secret URL")
+
+
+async def python(place: Place) -> int:
+    server = place.server("Authorization", f"Bearer {place.around.token}")
+    if place.url is None:
+        return await _python_over_stdio(place, server)
+    async with httpx2.AsyncClient(headers=server["headers"], timeout=PATIENCE) as http:
+        return await _with_python(streamable_http_client(place.url, http_client=http))
+
+
+async def _python_over_stdio(place: Place, server: dict[str, Any]) -> int:
+    log = place.home / "stderr.log"
+    with log.open("w", encoding="utf-8") as out:
+        try:
+            return await _with_python(stdio_client(StdioServerParameters(**server, cwd=place.project), out))
+        except Exception as error:
+            raise place.failure(f"{error!r} {log.read_text(encoding='utf-8')}") from error
+
+
+async def _with_python(transport: Transport) -> int:
+    with anyio.fail_after(PATIENCE):
+        async with Client(transport, read_timeout_seconds=PATIENCE) as client:
+            tools = (await client.list_tools()).tools
+            await client.call_tool(TOOL, ARGUMENTS)
+            return len(tools)
+
+
+async def mcp_remote(place: Place) -> int:
+    """As Claude Desktop starts it, from the entry that `install` writes."""
+    place.program("mcp-remote")
+    (place.home / "package.json").symlink_to(place.around.node_modules.parent / "package.json")
+    (place.home / "node_modules").symlink_to(place.around.node_modules)  # where npx looks first
+    await place.install("claude-desktop", answer=f"{KEY}\n")
+    file = place.home / ".config" / "Claude" / "claude_desktop_config.json"
+    entry = json.loads(file.read_text(encoding="utf-8"))["mcpServers"]["mistral"]
+    offline = {"npm_config_offline": "true"}
+    return await _python_over_stdio(place, {**entry, "env": place.variables | offline | entry.get("env", {})})
+
+
+async def fastmcp(place: Place) -> int:
+    python = place.around.python("fastmcp", "python")
+    server = place.server("Authorization", f"Bearer {KEY}")
+    script = Path(__file__).with_name("with_fastmcp.py")
+    arguments = map(json.dumps, (server, TOOL, ARGUMENTS))
+    said = await place.run(python, str(script), *arguments)
+    return len(json.loads(said)["tools"])
+
+
+def typescript(major: int) -> Run:
+    async def run(place: Place) -> int:
+        server = place.server("X-API-Key", KEY if major == 1 else place.around.token)
+        script = Path(__file__).with_name("with_typescript.mjs")
+        arguments = map(json.dumps, (major, server, TOOL, ARGUMENTS))
+        return len(json.loads(await place.run(place.program("node"), str(script), *arguments))["tools"])
+
+    return run
+
+
+def inspector(era: str) -> Run:
+    async def run(place: Place) -> int:
+        server = place.server("X-Mistral-Api-Key", KEY) | {"protocolEra": era}
+        if place.url is not None:
+            server["type"] = "streamable-http"
+        config = place.home / "servers.json"
+        config.write_text(json.dumps({"mcpServers": {"mistral": server}}), encoding="utf-8")
+        ask = (place.program("mcp-inspector"), "--cli", "--config", str(config), "--server", "mistral", "--method")
+        listed = json.loads(await place.run(*ask, "tools/list", "--strict", "--format", "json"))
+        arguments = [f"{name}={value}" for name, value in ARGUMENTS.items()]
+        await place.run(*ask, "tools/call", "--tool-name", TOOL, "--tool-arg", *arguments, "--format", "json")
+        return len(listed.get("result", listed)["tools"])
+
+    return run
+
+
+async def claude_code(place: Place) -> int:
+    """Through `install`, the health check, and a turn in print mode, whose model is the stand-in."""
+    claude = place.program("claude")
+    place.variables.update(
+        ANTHROPIC_BASE_URL=place.around.model,
+        ANTHROPIC_API_KEY="pretend",
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
+        DISABLE_AUTOUPDATER="1",
+        ENABLE_TOOL_SEARCH="false",  # the model is offered all tools at once
+        MCP_CONNECTION_NONBLOCKING="false",  # and not before the server is up
+    )
+    await place.install("claude-code")
+    names = ["mistral"]
+    if place.url is not None and place.door == "secret URL":  # what the connect page tells a person to type
+        shown = next(each for each in snippets(place.url, name="page") if each.host == "claude-code")
+        await place.run(claude, *shlex.split(shown.text)[1:])
+        names.append("page")
+    health = await place.run(claude, "mcp", "list", aside=True)
+    if not all(re.search(rf"^{name}: .* Connected$", health, re.MULTILINE) for name in names):
+        raise place.failure(health)
+    if len(names) > 1:
+        await place.run(claude, "mcp", "remove", "page")
+    told = ("--allowedTools", f"mcp__mistral__{TOOL}", "--output-format", "text")
+    return _count(place, await place.run(claude, "--print", "Say hello.", *told))
+
+
+async def gemini(place: Place) -> int:
+    """Through `install`, the health check, and a turn, whose model is the stand-in."""
+    program = place.program("gemini")
+    place.variables.update(GOOGLE_GEMINI_BASE_URL=place.around.model, GEMINI_API_KEY="pretend")
+    settings = place.home / ".gemini" / "settings.json"
+    settings.parent.mkdir()
+    # In a folder that is not trusted, Gemini starts no server.
+    chosen = {"security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}}}
+    settings.write_text(json.dumps(chosen), encoding="utf-8")
+    await place.install("gemini")
+    health = await place.run(program, "mcp", "list", aside=True)
+    if not re.search(r"mistral: .* - Connected", health):
+        raise place.failure(health)
+    told = ("--approval-mode", "yolo", "--output-format", "text", "--model", "gemini-2.5-flash")
+    return _count(place, await place.run(program, "--prompt", "Say hello.", *told))
+
+
+def _count(place: Place, said: str) -> int:
+    """What the stand-in says last, and the host shows."""
+    found = re.search(r"(\d+) tools", said)
+    if found is None:
+        raise place.failure(said)
+    return int(found[1])
+
+
+async def vibe(place: Place) -> int:
+    """Through `install`, and a turn, whose model is the stand-in."""
+    program = place.around.python("vibe", "vibe")
+    await place.install("vibe", answer=f"{KEY}\n")
+    file = place.home / ".vibe" / "config.toml"
+    model = f"""
+active_model = "none"
+enable_telemetry = false
+enable_update_checks = false
+providers = [{{name = "none", api_base = "{place.around.model}/v1", api_key_env_var = "MISTRAL_API_KEY", backend = "mistral"}}]
+models = [{{name = "none", provider = "none", alias = "none"}}]
+"""
+    file.write_text(model + file.read_text(encoding="utf-8"), encoding="utf-8")
+    return _count(place, await place.run(program, "--prompt", "Say hello.", "--auto-approve", "--trust"))
+
+
+async def codex(place: Place) -> int:
+    """Through `install`, `codex mcp list`, and its app server, which calls tools without a model."""
+    program = place.program("codex")
+    await place.install("codex")
+    if not re.search(r"^mistral .* enabled", said := await place.run(program, "mcp", "list"), re.MULTILINE):
+        raise place.failure(said)
+    nowhere = f'{{name = "none", base_url = "{place.around.model}", supports_websockets = false}}'
+    command = [program, "app-server", "-c", "model_provider=none", "-c", f"model_providers.none={nowhere}"]
+    async with Rpc.started(place, command) as rpc:
+        about = {"clientInfo": {"name": "check", "version": "1"}, "capabilities": {"experimentalApi": True}}
+        await rpc.ask("initialize", about)
+        servers = (await rpc.ask("mcpServerStatus/list", {}))["data"]
+        thread = (await rpc.ask("thread/start", {"cwd": str(place.project), "ephemeral": True}))["thread"]["id"]
+        call = {"threadId": thread, "server": "mistral", "tool": TOOL, "arguments": ARGUMENTS}
+        await rpc.ask("mcpServer/tool/call", call)
+        return sum(len(server["tools"]) for server in servers)
+
+
+@dataclass(slots=True)
+class Rpc:
+    """A program that answers a line with a line, and says other things in between."""
+
+    place: Place
+    process: Process
+    lines: AsyncIterator[str]
+    count: int = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, place: Place, command: list[str]) -> AsyncGenerator["Rpc"]:
+        started = anyio.open_process(command, cwd=place.project, env=place.variables, stderr=subprocess.DEVNULL)
+        with anyio.fail_after(PATIENCE):
+            async with await started as process:
+                assert process.stdout
+                yield cls(place, process, _lines(process.stdout))
+                process.kill()
+
+    async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        self.count += 1
+        line = json.dumps({"id": self.count, "method": method, "params": params}) + "\n"
+        assert self.process.stdin
+        await self.process.stdin.send(line.encode())
+        async for line in self.lines:
+            message = json.loads(line)
+            if message.get("id") == self.count and "method" not in message:
+                if "error" in message:
+                    raise self.place.failure(f"{method}: {message['error']}")
+                return message["result"]
+        raise self.place.failure(f"{method}: the program ended")
+
+
+async def _lines(stream: ByteReceiveStream) -> AsyncGenerator[str]:
+    rest = ""
+    async for text in TextReceiveStream(stream):
+        *lines, rest = (rest + text).split("\n")
+        for line in lines:
+            yield line
+
+
+KINDS = (
+    Kind("Python SDK", "mcp", python),
+    Kind("FastMCP", "fastmcp-slim", fastmcp),
+    Kind("TypeScript SDK 1", "@modelcontextprotocol/sdk", typescript(1)),
+    Kind("TypeScript SDK 2", "@modelcontextprotocol/client", typescript(2)),
+    Kind("Inspector", "@modelcontextprotocol/inspector", inspector("legacy")),
+    Kind("Inspector, modern", "@modelcontextprotocol/inspector", inspector("modern")),
+    Kind("mcp-remote", "mcp-remote", mcp_remote, ("/mcp", "secret URL")),
+    Kind("Claude Code", "@anthropic-ai/claude-code", claude_code),
+    Kind("Codex", "@openai/codex", codex),
+    Kind("Gemini CLI", "@google/gemini-cli", gemini),
+    Kind("Mistral Vibe", "mistral-vibe", vibe),
+)
