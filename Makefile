@@ -9,7 +9,7 @@ COMPILE := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras
 export CUSTOM_COMPILE_COMMAND := make lock
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs manifests lock clean
+.PHONY: help demo test bench lint docs manifests lock clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,9 @@ demo: .venv/runs  ## watch the server work, over stdio and over HTTP
 
 test: .venv/develops  ## run the tests; make test ARGS="-k chat" runs some of them
 	$(BIN)/pytest $(ARGS)
+
+bench: .venv/develops  ## measure speed, cost and scale beside baselines; make bench ARGS=--quick
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: .venv/develops  ## check style, format and types
 	$(BIN)/ruff check .

@@ -1,125 +1,82 @@
-"""HTTP calls: processor time a call, calls a second, memory; beside the SDK's minimal server, and with the vault beside without."""
+"""Many HTTP calls at once: processor time a call, calls a second. Each caller is another tenant, with its own key."""
 
-import socket
-import statistics
-import tempfile
-import time
-from dataclasses import dataclass
+from benchmarks.bench import Bench, Contender, Load, interleaved
+from benchmarks.processes import Server
+from benchmarks.rows import Goal, Row, median_row
 
-import anyio
-import httpx2
-
-from benchmarks.processes import Server, running
-
-KEY = "bEnChMaRk0123456789abcdefghijklm"
-HEADERS = {
-    "accept": "application/json, text/event-stream",
-    "content-type": "application/json",
-    "mcp-protocol-version": "2026-07-28",
-    "mcp-method": "tools/call",
-    "mcp-name": "mistral_chat",
-}
-_META = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
-CALL = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "tools/call",
-    "params": {"name": "mistral_chat", "arguments": {"prompt": "Hello"}, "_meta": _META},
-}
+_MANY = 32
+_CPU, _RATE = "CPU per call, {} caller{}", "calls a second, {} caller{}"
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+async def measure(bench: Bench) -> list[Row]:
+    everything = bench.ours("all toolsets", toolsets="all")
+    contenders = [bench.ours(), bench.minimal(), everything]
+    runs: dict[int, dict[str, list[Load]]] = {}
+    async with bench.serving(*contenders) as servers:
+        ways = list(zip(contenders, servers, strict=True))
+        for callers in (1, _MANY, 128):
+            some = ways if callers == _MANY else ways[:2]
+            runs[callers] = await _rounds(bench, some, callers, bench.scale.calls)
+    return [*_rows(runs), *await _beside_peers(bench)]
 
 
-@dataclass(frozen=True)
-class Load:
-    """What a number of calls cost the server."""
+async def _rounds(
+    bench: Bench, ways: list[tuple[Contender, Server]], callers: int, calls: int
+) -> dict[str, list[Load]]:
+    async def load(contender: Contender, server: Server, count: int) -> Load:
+        era = contender.eras[-1]
+        return await bench.load(bench.plan(contender, server.port, callers, count, era=era), server)
 
-    cpu_ms: float
-    per_second: float
-
-
-async def load(server: Server, url: str, callers: int, calls: int, headers: dict[str, str]) -> Load:
-    """Call the chat tool from so many callers at once. The client shares the machine: processor time is the sound figure."""
-    left = iter(range(calls))
-
-    async def caller(http: httpx2.AsyncClient) -> None:
-        for _ in left:
-            response = await http.post(url, json=CALL, headers={**HEADERS, **headers})
-            if response.json()["result"].get("isError"):
-                raise RuntimeError(response.text)
-
-    limits = httpx2.Limits(max_connections=callers, max_keepalive_connections=callers)
-    async with httpx2.AsyncClient(limits=limits, timeout=60) as http:
-        before, began = server.cpu_seconds(), time.monotonic()
-        async with anyio.create_task_group() as group:
-            for _ in range(callers):
-                group.start_soon(caller, http)
-        seconds = time.monotonic() - began
-    return Load((server.cpu_seconds() - before) / calls * 1000, calls / seconds)
-
-
-async def measure(calls: int = 2_000, rounds: int = 3) -> list[str]:
-    """Rounds alternate between the servers, so that a noisy minute hits them all."""
-    with tempfile.TemporaryDirectory() as folder:
-        return await _measure(folder, calls, rounds)
-
-
-async def _measure(folder: str, calls: int, rounds: int) -> list[str]:
-    upstream, minimal, product = free_port(), free_port(), free_port()
-    mistral = f"http://127.0.0.1:{upstream}"
-    settings = {
-        "MISTRAL_MCP_ROUTE": mistral,
-        "MISTRAL_MCP_DATA_DIR": folder,
-        "MISTRAL_MCP_MAX_CONCURRENCY": "128",
-        "MISTRAL_MCP_LOG_LEVEL": "WARNING",
-    }
-    async with (
-        running(["-m", "benchmarks.upstream", str(upstream)], {}, upstream, "/v1/models"),
-        running(["-m", "benchmarks.minimal", mistral, str(minimal)], {}, minimal, "/") as baseline,
-        running(["-m", "mistral_mcp", "serve", "--port", str(product)], settings, product, "/healthz") as ours,
-        httpx2.AsyncClient() as http,
-    ):
-        idle = {"minimal": baseline.rss_mb(), "ours": ours.rss_mb()}
-        secret_url = (await http.post(f"{ours.url}/connections", json={"api_key": KEY})).json()["url"]
-        own_key = {"x-mistral-api-key": KEY}
-        ways: dict[str, tuple[Server, str, dict[str, str]]] = {
-            "minimal": (baseline, f"{baseline.url}/mcp", {}),
-            "ours, key in a header": (ours, f"{ours.url}/mcp", own_key),
-            "ours, secret URL": (ours, secret_url, {}),
-        }
-        for server, url, headers in ways.values():
-            await load(server, url, 8, 200, headers)
-        lines = [f"{'':>24} {'callers':>8} {'CPU ms/call':>12} {'ratio':>6} {'calls/s':>8} {'ratio':>6}"]
-        for callers in (1, 32, 128):
-            runs = {
-                name: [await load(*way[:2], callers, calls, way[2]) for _ in range(rounds)]
-                for name, way in ways.items()
-            }
-            base = _median(runs["minimal"])
-            for name, results in runs.items():
-                found = _median(results)
-                lines.append(
-                    f"{name:>24} {callers:>8} {found.cpu_ms:>12.2f} {found.cpu_ms / base.cpu_ms:>5.2f}x"
-                    f" {found.per_second:>8.0f} {found.per_second / base.per_second:>5.2f}x"
-                )
-        after = {"minimal": baseline.rss_mb(), "ours": ours.rss_mb()}
-        for name, memory in (("idle", idle), ("after the calls", after)):
-            lines.append(
-                f"memory {name}: minimal {memory['minimal']:.0f} MB, ours {memory['ours']:.0f} MB, "
-                f"{memory['ours'] / memory['minimal']:.2f}x"
-            )
-    return lines
-
-
-def _median(results: list[Load]) -> Load:
-    return Load(
-        statistics.median(result.cpu_ms for result in results),
-        statistics.median(result.per_second for result in results),
+    for contender, server in ways:
+        await load(contender, server, calls // 5)  # warms caches and pools
+    return await interleaved(
+        {each.name: lambda each=each, server=server: load(each, server, calls) for each, server in ways},
+        bench.scale.rounds,
     )
+
+
+def _rows(runs: dict[int, dict[str, list[Load]]]) -> list[Row]:
+    goals = {_MANY: Goal(0.7, floor=1.0)}
+    cpu = {count: {name: [load.cpu_ms for load in loads] for name, loads in runs[count].items()} for count in runs}
+    return [
+        *(
+            median_row(
+                _named(_CPU, count), "ms", by["ours"], beside="minimal", baseline=by["minimal"], goal=goals.get(count)
+            )
+            for count, by in cpu.items()
+        ),
+        median_row(
+            _named(_CPU, 128), "ms", cpu[128]["ours"], beside="32 callers", baseline=cpu[_MANY]["ours"], goal=Goal(1.2)
+        ),
+        median_row(
+            "CPU per call, 32 callers, all toolsets",
+            "ms",
+            cpu[_MANY]["all toolsets"],
+            beside="default toolsets",
+            baseline=cpu[_MANY]["ours"],
+            goal=Goal(1.1),
+        ),
+        *(_rate(count, by, "minimal") for count, by in runs.items()),
+    ]
+
+
+def _rate(callers: int, loads: dict[str, list[Load]], beside: str) -> Row:
+    ours, others = ([load.outcome.per_second for load in loads[name]] for name in ("ours", beside))
+    return median_row(_named(_RATE, callers), "calls/s", ours, beside=beside, baseline=others)
+
+
+def _named(name: str, callers: int) -> str:
+    return name.format(callers, "" if callers == 1 else "s")
+
+
+async def _beside_peers(bench: Bench) -> list[Row]:
+    rows: list[Row] = []
+    for peer in bench.peers:
+        contenders = [bench.ours(), peer]
+        async with bench.serving(*contenders) as servers:
+            ways = list(zip(contenders, servers, strict=True))
+            runs = await _rounds(bench, ways, _MANY, bench.scale.calls)
+        ours, theirs = ([load.cpu_ms for load in runs[each.name]] for each in contenders)
+        rows.append(median_row(_named(_CPU, _MANY), "ms", ours, beside=peer.name, baseline=theirs))
+        rows.append(_rate(_MANY, runs, peer.name))
+    return rows

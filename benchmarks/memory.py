@@ -1,55 +1,61 @@
-"""Memory over 10,000 calls with faults: it must stay, whatever goes wrong."""
+"""Memory over HTTP: idle, after ten thousand calls, and with five thousand connections in the vault."""
 
-import os
-from pathlib import Path
+from benchmarks.bench import Bench, Contender, interleaved
+from benchmarks.rows import Goal, Row, median_row
+from benchmarks.tenants import connect, own_doors
+from benchmarks.wire import keys
 
-import anyio
-from mcp.client import Client
-
-from mistral_mcp import Settings, create_server
-from mistral_mcp.credentials import from_key
-from mistral_mcp.sandbox import Fault, Sandbox, listening
-
-_FAULTS = (
-    Fault(status=500),
-    Fault(status=422),
-    Fault.rate_limited(),
-    Fault(malformed=True),
-    Fault(html=True, status=502),
-    Fault(drop="before_headers"),
-    Fault(echo_key=True),
-)
+_CALLERS = 32
 
 
-def rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+async def measure(bench: Bench) -> list[Row]:
+    contenders = [bench.ours(), bench.minimal(), *bench.peers]
+    starts = bench.scale.rounds // 2
+    idle = await interleaved({each.name: lambda each=each: _idle(bench, each) for each in contenders}, starts)
+    after = {each.name: await _after(bench, each) for each in contenders}
+    notes = {
+        each.name: f"which had {max(_CALLERS, bench.scale.load // each.slow):,} calls"
+        for each in contenders
+        if each.slow > 1
+    }
+    rows: list[Row] = []
+    for name in list(idle)[1:]:
+        goals = (Goal(1.2), Goal(1.3)) if name == "minimal" else (None, None)
+        rows += [
+            median_row("memory idle, HTTP", "MB", idle["ours"], beside=name, baseline=idle[name], goal=goals[0]),
+            Row(
+                "memory after the calls",
+                "MB",
+                after["ours"],
+                name,
+                after[name],
+                goal=goals[1],
+                note=notes.get(name, ""),
+            ),
+        ]
+    return [*rows, await _with_connections(bench)]
 
 
-async def measure(calls: int = 10_000) -> list[str]:
-    sandbox = Sandbox()
-    lines = ["calls with a fault in every seventh; sandbox, client and server share this process"]
-    async with listening(sandbox) as url:
-        settings = Settings.model_validate({"route": url, "max_retries": 0, "max_concurrency": 32})
-        async with Client(create_server(settings, from_key("bEnChMaRk0123456789abcdefghijklm"))) as client:
-            first = 0.0
-            for done in range(0, calls + 1, calls // 10):
-                if done:
-                    await _calls(client, sandbox, calls // 10)
-                # The first tenth fills caches and pools.
-                first = rss_mb() if done <= calls // 10 else first
-                lines.append(f"{done:>8} {rss_mb():>8.1f} MB {rss_mb() / first:>6.3f}x")
-    return lines
+async def _idle(bench: Bench, contender: Contender) -> float:
+    async with bench.serving(contender) as (server,):
+        await bench.load(bench.plan(contender, server.port, 1, contender.slow, era=contender.eras[0]))
+        return server.rss_mb()
 
 
-async def _calls(client: Client, sandbox: Sandbox, calls: int) -> None:
-    async def some(count: int) -> None:
-        for number in range(count):
-            if number % 7 == 0:
-                sandbox.faults.append(_FAULTS[number // 7 % len(_FAULTS)])
-            await client.call_tool("mistral_chat", {"prompt": "Hello"})
+async def _after(bench: Bench, contender: Contender) -> float:
+    async with bench.serving(contender) as (server,):
+        await bench.load(bench.plan(contender, server.port, _CALLERS, bench.scale.load, era=contender.eras[-1]))
+        return server.rss_mb()
 
-    async with anyio.create_task_group() as group:
-        for _ in range(16):
-            group.start_soon(some, calls // 16)
-    sandbox.reset()
+
+async def _with_connections(bench: Bench) -> Row:
+    """Each stored and called once; beside as many callers with keys in headers, so that what is left is the vault's."""
+    theirs = keys(bench.scale.connections)
+
+    async with bench.serving(bench.ours()) as (server,):
+        await bench.load(await connect(bench, theirs, [server]))
+        with_vault = server.rss_mb()
+    async with bench.serving(bench.ours()) as (server,):
+        await bench.load(own_doors(theirs, [server]))
+        without_vault = server.rss_mb()
+    return Row("memory with vault connections", "MB", with_vault, "as many keys in headers", without_vault)

@@ -1,32 +1,41 @@
-"""From spawn to the answered tools/list over stdio, beside the SDK's minimal server."""
+"""From spawn to the answered tools/list over stdio, and what is then in memory."""
 
-import statistics
-import sys
 import time
-from pathlib import Path
 
-from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters
+from benchmarks.bench import Bench, Contender, interleaved
+from benchmarks.processes import talking
+from benchmarks.rows import Goal, Row, median_row
+from benchmarks.wire import Json
+
+LIST: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+Started = tuple[float, float, float]
+"""Milliseconds, milliseconds of processor time, megabytes."""
 
 
-async def measure(rounds: int = 7) -> list[str]:
-    ways = {
-        "minimal": StdioServerParameters(
-            command=sys.executable, args=["-m", "benchmarks.minimal", "http://127.0.0.1:9"], cwd=Path.cwd()
-        ),
-        "ours": StdioServerParameters(
-            command=sys.executable, args=["-m", "mistral_mcp"], env={"MISTRAL_API_KEY": "key"}
-        ),
-    }
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, parameters in ways.items():
-            began = time.perf_counter()
-            async with Client(parameters) as client:
-                await client.list_tools()
-                times[name].append(time.perf_counter() - began)
-    base = statistics.median(times["minimal"])
+async def started(contender: Contender) -> Started:
+    began = time.perf_counter()
+    async with talking(contender.stdio, contender.environment) as server:
+        await server.greet()
+        await server.ask(LIST)
+        seconds = time.perf_counter() - began
+        return seconds * 1000, server.costs.cpu_seconds() * 1000, server.costs.rss_mb()
+
+
+async def measure(bench: Bench) -> list[Row]:
+    contenders = [bench.ours(), bench.minimal(), bench.ours("ours, all toolsets", toolsets="all"), *bench.peers]
+    await interleaved({each.name: lambda each=each: started(each) for each in contenders}, 1)  # warms the disk
+    runs = await interleaved({each.name: lambda each=each: started(each) for each in contenders}, bench.scale.starts)
+
+    def row(what: str, unit: str, which: int, beside: str, goal: Goal | None = None, ours: str = "ours") -> Row:
+        mine, others = ([run[which] for run in runs[name]] for name in (ours, beside))
+        return median_row(what, unit, mine, beside=beside, baseline=others, goal=goal)
+
     return [
-        f"{name:>8} {statistics.median(found) * 1000:>6.0f} ms {statistics.median(found) / base:>5.2f}x"
-        for name, found in times.items()
+        row("start to tools/list, stdio", "ms", 0, "minimal", Goal(1.15)),
+        row("start to tools/list, stdio, all toolsets", "ms", 0, "ours", ours="ours, all toolsets"),
+        row("start to tools/list, stdio, CPU", "ms", 1, "minimal"),
+        row("memory idle, stdio", "MB", 2, "minimal", Goal(1.2)),
+        *(row("start to tools/list, stdio", "ms", 0, peer.name) for peer in bench.peers),
+        *(row("memory idle, stdio", "MB", 2, peer.name) for peer in bench.peers),
     ]

@@ -1,34 +1,63 @@
 """What the tools cost a context: name, description and input schema as compact JSON, in tekken tokens."""
 
 import json
+from functools import cache
 from pathlib import Path
+from typing import cast
 
 import mistral_common
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
+from benchmarks.bench import Bench, Contender
+from benchmarks.processes import talking
+from benchmarks.rows import Goal, Row
+from benchmarks.start import LIST
+from benchmarks.wire import Json
 from mistral_mcp import tools
-
-_PEER = {"default": 3_797, "all": 11_554}
-"""The npm peer's core and admin profiles, measured the same way on 2026-11-21."""
 
 
 def costs() -> dict[str, dict[str, int]]:
     """Tokens of each tool, by toolset."""
-    tokenizer = Tekkenizer.from_file(Path(mistral_common.__file__).parent / "data" / "tekken_240911.json")
     found: dict[str, dict[str, int]] = {}
     for toolset, offered in tools.build().items():
         for tool in offered:
-            seen = {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters}
-            text = json.dumps(seen, separators=(",", ":"), ensure_ascii=False)
-            found.setdefault(toolset, {})[tool.name] = len(tokenizer.encode(text, bos=False, eos=False))
+            seen: Json = {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters}
+            found.setdefault(toolset, {})[tool.name] = _tokens(seen)
     return found
 
 
-async def measure() -> list[str]:
-    found = costs()
-    lines = [f"{sum(each.values()):>6}  {toolset}" for toolset, each in found.items()]
-    default = sum(sum(found[name].values()) for name in tools.DEFAULT)
-    everything = sum(sum(each.values()) for each in found.values())
-    lines.append(f"{default:>6}  default toolsets, {default / _PEER['default']:.2f}x the peer's")
-    lines.append(f"{everything:>6}  all toolsets, {everything / _PEER['all']:.2f}x the peer's")
-    return lines
+@cache
+def _tokenizer() -> Tekkenizer:
+    return Tekkenizer.from_file(Path(mistral_common.__file__).parent / "data" / "tekken_240911.json")
+
+
+def _tokens(tool: Json) -> int:
+    text = json.dumps(tool, separators=(",", ":"), ensure_ascii=False)
+    return len(_tokenizer().encode(text, bos=False, eos=False))
+
+
+_SEEN = ("name", "description", "inputSchema")
+"""What most hosts show a model of a tool."""
+
+
+async def _listed(contender: Contender) -> tuple[int, int]:
+    """Of the tools/list that a client gets: its bytes, and the tokens that a model reads."""
+    async with talking(contender.stdio, contender.environment) as server:
+        await server.greet()
+        line = await server.ask(LIST)
+    offered = cast("list[Json]", cast("dict[str, Json]", json.loads(line))["result"]["tools"])
+    return len(line), sum(_tokens({name: tool.get(name) for name in _SEEN}) for tool in offered)
+
+
+async def measure(bench: Bench) -> list[Row]:
+    default, every = await _listed(bench.ours()), await _listed(bench.ours(toolsets="all"))
+    theirs = {peer.name: await _listed(peer) for peer in bench.peers}
+    all_theirs = {peer.name: await _listed(peer.with_everything()) for peer in bench.peers}
+    rows: list[Row] = []
+    for kind, ours, limit, peers in (("default", default, 1_500, theirs), ("all", every, 6_000, all_theirs)):
+        rows.append(Row(f"tools/list, {kind} toolsets", "tokens", ours[1], goal=Goal(limit, of="ours")))
+        rows.append(Row(f"tools/list, {kind} toolsets, whole", "bytes", ours[0]))
+        for name, (size, tokens) in peers.items():
+            rows.append(Row(f"tools/list, {kind} toolsets", "tokens", ours[1], name, tokens))
+            rows.append(Row(f"tools/list, {kind} toolsets, whole", "bytes", ours[0], name, size))
+    return rows

@@ -1,79 +1,85 @@
-"""300 connections, 20 calls each, interleaved over two replicas on one Postgres; beside the same calls with keys in headers.
+"""Many connections, some calls each, over two replicas on one database; beside the same calls with keys in headers.
 
-Needs a Postgres that trusts 127.0.0.1, with a database `test`; every call is checked to have gone out with its own key.
+Postgres is the one that trusts 127.0.0.1 with a database `test`, or PGHOST, PGPORT, PGUSER and PGDATABASE.
 """
 
 import os
 import secrets
-import time
-from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
-import anyio
-import httpx2
 import psycopg
 
-from benchmarks.calls import CALL, HEADERS, free_port
-from benchmarks.processes import running
-from mistral_mcp.sandbox import Sandbox, listening
+from benchmarks.bench import Bench, interleaved
+from benchmarks.processes import CannotMeasure
+from benchmarks.rows import Goal, Row, median_row, not_measured
+from benchmarks.tenants import connect, own_doors
+from benchmarks.wire import keys
 
-_POSTGRES = f"postgresql://{os.environ.get('PGUSER', 'postgres')}@127.0.0.1:5432/test"
-_KEY = "bEnChMaRk{:04d}23456789abcdefghijk"
+_BESIDE = "keys in headers"
+_GOAL = Goal(0.9, at="least")
 
 
-async def measure(connections: int = 300, calls: int = 20) -> list[str]:
+async def measure(bench: Bench) -> list[Row]:
+    rows = await _replicas(bench, "SQLite", {})
+    try:
+        async with _schema() as url:
+            return rows + await _replicas(
+                bench, "Postgres", {"database_url": url, "master_keys": "0123456789abcdef" * 4}
+            )
+    except CannotMeasure as why:
+        rate, cpu = _names("Postgres")
+        missing = [not_measured(rate, "calls/s", _BESIDE, str(why)), not_measured(cpu, "ms", _BESIDE, str(why))]
+        return rows + missing
+
+
+def _names(database: str) -> tuple[str, str]:
+    name = f"vault on {database}, two replicas"
+    return name, f"{name}, CPU per call"
+
+
+@asynccontextmanager
+async def _schema() -> AsyncGenerator[str]:
+    """The URL of an empty schema, gone afterwards."""
+    at = (
+        f"{os.environ.get('PGHOST', '127.0.0.1')}:{os.environ.get('PGPORT', '5432')}"
+        f"/{os.environ.get('PGDATABASE', 'test')}"
+    )
     schema = f"mmcp_bench_{secrets.token_hex(4)}"
-    with psycopg.connect(_POSTGRES, autocommit=True) as database:
-        database.execute(f"CREATE SCHEMA {schema}")
+    for user in filter(None, (os.environ.get("PGUSER"), "postgres", "root")):
+        with suppress(psycopg.OperationalError):
+            database = await psycopg.AsyncConnection.connect(
+                f"postgresql://{user}@{at}", connect_timeout=3, autocommit=True
+            )
+            break
+    else:
+        raise CannotMeasure("Postgres is not there")
+    async with database:
+        await database.execute(f"CREATE SCHEMA {schema}".encode())
         try:
-            return await _measure(f"{_POSTGRES}?options=-csearch_path%3D{schema}", connections, calls)
+            yield f"postgresql://{user}@{at}?options=-csearch_path%3D{schema}"
         finally:
-            database.execute(f"DROP SCHEMA {schema} CASCADE")
+            await database.execute(f"DROP SCHEMA {schema} CASCADE".encode())
 
 
-async def _measure(database: str, connections: int, calls: int) -> list[str]:
-    sandbox = Sandbox()
-    keys = [_KEY.format(number) for number in range(connections)]
-    async with listening(sandbox) as mistral, httpx2.AsyncClient(timeout=60) as http:
-        settings = {
-            "MISTRAL_MCP_DATABASE_URL": database,
-            "MISTRAL_MCP_MASTER_KEYS": "0123456789abcdef" * 4,
-            "MISTRAL_MCP_ROUTE": mistral,
-            "MISTRAL_MCP_LOG_LEVEL": "WARNING",
+async def _replicas(bench: Bench, database: str, settings: dict[str, str]) -> list[Row]:
+    """Calls a second, and processor time a call, of both together."""
+    one = bench.ours(**settings)
+    async with bench.serving(one, replace(one, name="the other")) as servers:
+        tenants = keys(bench.scale.tenants)
+        plans = {
+            _BESIDE: own_doors(tenants, servers, bench.scale.calls_each),
+            "vault": await connect(bench, tenants, servers, bench.scale.calls_each),
         }
-        one, other = free_port(), free_port()
-        serve = ["-m", "mistral_mcp", "serve", "--port"]
-        async with (
-            running([*serve, str(one)], settings, one, "/readyz") as first,
-            running([*serve, str(other)], settings, other, "/readyz") as second,
-        ):
-            bases = [first.url, second.url]
-            made = [(await http.post(f"{first.url}/connections", json={"api_key": key})).json() for key in keys]
-            stored = [(f"{bases[n % 2]}/c/{each['token']}/mcp", {}) for n, each in enumerate(made)]
-            own = [(f"{bases[n % 2]}/mcp", {"x-mistral-api-key": key}) for n, key in enumerate(keys)]
-            rates = {"with the vault": [], "keys in headers": []}
-            for _ in range(2):
-                for name, doors in (("keys in headers", own), ("with the vault", stored)):
-                    sandbox.reset()
-                    rates[name].append(await _all(http, doors, calls))
-                    used = Counter(request.key for request in sandbox.requests)
-                    if used != Counter(dict.fromkeys(keys, calls)):
-                        raise RuntimeError("a call went out with another's key")
-    base = max(rates["keys in headers"])
-    return [f"{name:>16} {max(found):>6.0f} calls/s {max(found) / base:>5.2f}x" for name, found in rates.items()]
-
-
-async def _all(http: httpx2.AsyncClient, doors: list[tuple[str, dict[str, str]]], calls: int) -> float:
-    """Calls a second, 32 at once, the connections taking turns."""
-    left = iter([door for _ in range(calls) for door in doors])
-
-    async def caller() -> None:
-        for url, headers in left:
-            response = await http.post(url, json=CALL, headers={**HEADERS, **headers})
-            if response.json()["result"].get("isError"):
-                raise RuntimeError(response.text)
-
-    began = time.monotonic()
-    async with anyio.create_task_group() as group:
-        for _ in range(32):
-            group.start_soon(caller)
-    return len(doors) * calls / (time.monotonic() - began)
+        for plan in plans.values():  # the first call of each finds no cache
+            await bench.load(plan.model_copy(update={"calls": len(tenants)}))
+        ways = {name: lambda plan=plan: bench.load(plan, *servers) for name, plan in plans.items()}
+        runs = await interleaved(ways, min(bench.scale.rounds, 3))
+    rates = {name: [load.outcome.per_second for load in loads] for name, loads in runs.items()}
+    cpu = {name: [load.cpu_ms for load in loads] for name, loads in runs.items()}
+    rate_name, cpu_name = _names(database)
+    return [
+        median_row(rate_name, "calls/s", rates["vault"], beside=_BESIDE, baseline=rates[_BESIDE], goal=_GOAL),
+        median_row(cpu_name, "ms", cpu["vault"], beside=_BESIDE, baseline=cpu[_BESIDE]),
+    ]

@@ -1,0 +1,185 @@
+"""The load generator, a process of its own: prepared bytes out, answers checked, nothing tried twice.
+
+Reads a `Plan` a line, opens its connections, says `ready`, waits for a line, and says the `Outcome`.
+"""
+
+import asyncio
+import gc
+import itertools
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from benchmarks.plans import Outcome, Plan
+from benchmarks.wire import CALL_ID
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_SESSION = re.compile(rb"\r\nmcp-session-id: *([^\r]+)", re.IGNORECASE)
+
+
+_ID = f'"id":{CALL_ID}'.encode()
+
+
+class Ready(NamedTuple):
+    port: int
+    request: bytes
+    expect: bytes
+    position: int
+    """Which of the plan's doors it is."""
+
+
+class Failed(Exception):
+    """An answer that is not the right one; the text says how."""
+
+
+class Connection:
+    """One keep-alive connection, opened anew after a failure, for the next call."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        return self._streams
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def exchange(self, request: bytes, first: bytes = b"") -> tuple[bytes, bytes, float]:
+        """Head and body of the answer, and when `first` was in it; 0 where it was not."""
+        reader, writer = await self.open()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if length := _LENGTH.search(head):
+            return head, await reader.readexactly(int(length[1])), 0.0
+        parts: list[bytes] = []
+        seen = 0.0
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            part = await reader.readexactly(size + 2)
+            if first and not seen and first in part:
+                seen = time.perf_counter()
+            parts.append(part[:-2])
+        await reader.readuntil(b"\r\n")
+        return head, b"".join(parts), seen
+
+
+class Run:
+    """One plan under way."""
+
+    def __init__(self, plan: Plan, sessions: dict[int, bytes]) -> None:
+        self.plan = plan
+        self.sessions = sessions
+        """By port: one client's, for all the plans. Some servers give no second one."""
+        self.latencies: list[float] = []
+        self.firsts: list[float] = []
+        self.errors: Counter[str] = Counter()
+        self.answers: dict[int, str] = {}
+        ports = sorted({door.port for door in plan.doors})
+        self.callers = [{port: Connection(port) for port in ports} for _ in range(plan.callers)]
+        self._first = plan.first.encode()
+        self._ids = itertools.count(CALL_ID + 1)
+
+    async def open(self) -> list[Ready]:
+        """Every connection, so that none is opened while the clock runs; and the doors, with a session if there is one."""
+        # A thousand at once is more than most servers will queue.
+        for some in _batched(self.callers):
+            connecting = (connection.open() for caller in some for connection in caller.values())
+            # What is refused now is refused again to the call that needs it, and counted there.
+            await asyncio.gather(*connecting, return_exceptions=True)
+        extra = await self._session() if self.plan.handshake else b""
+        return [
+            Ready(door.port, _with(door.request.encode("latin-1"), extra), door.expect.encode(), position)
+            for position, door in enumerate(self.plan.doors)
+        ]
+
+    async def _session(self) -> bytes:
+        """The header of the session that everybody shares; empty where the server keeps none."""
+        [(port, connection)] = self.callers[0].items()
+        if port not in self.sessions:
+            extra = b""
+            for request in self.plan.handshake:
+                head, body, _ = await connection.exchange(_with(request.encode("latin-1"), extra))
+                if head[9:10] != b"2":
+                    self.errors[f"handshake: {head[9:12].decode()} {body[-200:].decode('utf-8', 'replace')}"] += 1
+                if session := _SESSION.search(head):
+                    extra = b"mcp-session-id: " + session[1] + b"\r\n"
+            self.sessions[port] = extra
+        return self.sessions[port]
+
+    async def run(self, doors: list[Ready]) -> Outcome:
+        left = itertools.islice(itertools.cycle(doors), self.plan.calls)
+        busy, began = time.process_time(), time.perf_counter()
+        await asyncio.gather(*(self._caller(connections, left) for connections in self.callers))
+        seconds = time.perf_counter() - began
+        for caller in self.callers:
+            for connection in caller.values():
+                connection.close()
+        return Outcome(
+            seconds=seconds,
+            calls=self.plan.calls,
+            latencies=sorted(self.latencies),
+            firsts=sorted(self.firsts),
+            errors=dict(self.errors),
+            answers=[self.answers[position] for position in sorted(self.answers)],
+            busy=(time.process_time() - busy) / seconds,
+        )
+
+    async def _caller(self, connections: dict[int, Connection], left: Iterator[Ready]) -> None:
+        for door in left:
+            connection = connections[door.port]
+            try:
+                async with asyncio.timeout(self.plan.timeout):
+                    await self._call(connection, door)
+            except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError, Failed) as error:
+                connection.close()
+                self.errors[f"{type(error).__name__} {error}"[:300].strip()] += 1
+
+    async def _call(self, connection: Connection, door: Ready) -> None:
+        request = door.request
+        if self.plan.handshake:
+            request = request.replace(_ID, b'"id":%d' % next(self._ids), 1)
+        began = time.perf_counter()
+        head, body, first = await connection.exchange(request, self._first)
+        ended = time.perf_counter()
+        if head[9:12] not in {b"200", b"201"} or door.expect not in body:
+            raise Failed(f"{head[9:12].decode()} {body[-200:].decode('utf-8', 'replace')}")
+        if self._first and not first:
+            raise Failed("nothing came before the answer")
+        self.latencies.append(ended - began)
+        if first:
+            self.firsts.append(first - began)
+        if self.plan.keep:
+            self.answers[door.position] = body.decode()
+
+
+def _batched(callers: list[dict[int, Connection]]) -> Iterator[list[dict[int, Connection]]]:
+    for start in range(0, len(callers), 64):
+        yield callers[start : start + 64]
+
+
+def _with(request: bytes, header: bytes) -> bytes:
+    head, _, body = request.partition(b"\r\n\r\n")
+    return head + b"\r\n" + header + b"\r\n" + body
+
+
+def main() -> None:
+    gc.disable()  # no pauses of our own; a plan's garbage has few cycles
+    sessions: dict[int, bytes] = {}
+    with asyncio.Runner() as runner:
+        for line in sys.stdin:
+            run = Run(Plan.model_validate_json(line), sessions)
+            doors = runner.run(run.open())
+            print("ready", flush=True)
+            sys.stdin.readline()
+            print(runner.run(run.run(doors)).model_dump_json(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

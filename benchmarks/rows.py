@@ -1,0 +1,187 @@
+"""What is measured: a row has a figure of ours, one of something else, and perhaps a goal. And how rows are shown."""
+
+import json
+import platform
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a ratio, or our figure itself, should be. `floor` is what must hold even where the goal is missed."""
+
+    limit: float
+    of: Literal["ratio", "ours"] = "ratio"
+    at: Literal["most", "least"] = "most"
+    floor: float | None = None
+
+    def __str__(self) -> str:
+        sign = "≤" if self.at == "most" else "≥"
+        if self.of == "ours":
+            return f"{sign}{self.limit:,.0f}"
+        return f"{sign}{self.limit:.2f}x" + (f" (floor {self.floor:.2f}x)" if self.floor is not None else "")
+
+    def verdict(self, row: "Row") -> str:
+        value = row.ratio if self.of == "ratio" else row.ours
+        if value is None:
+            return ""
+        if self._holds(value, self.limit):
+            return "met"
+        return "floor only" if self.floor is not None and self._holds(value, self.floor) else "MISSED"
+
+    def _holds(self, value: float, limit: float) -> bool:
+        return value <= limit if self.at == "most" else value >= limit
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `name` and `beside` together tell it from the others, in this run and in an earlier one."""
+
+    name: str
+    unit: str
+    ours: float | None
+    beside: str = ""
+    """What the baseline is."""
+    baseline: float | None = None
+    spread: float | None = None
+    """Of our runs, (largest - smallest) / 2 / median."""
+    goal: Goal | None = None
+    note: str = ""
+    """Why a figure is missing, or what a reader must know."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours to the baseline's."""
+        return self.ours / self.baseline if self.ours is not None and self.baseline else None
+
+    @property
+    def verdict(self) -> str:
+        return self.goal.verdict(self) if self.goal else ""
+
+
+def median_row(
+    name: str,
+    unit: str,
+    ours: Sequence[float],
+    *,
+    beside: str = "",
+    baseline: Sequence[float] = (),
+    goal: Goal | None = None,
+    note: str = "",
+) -> Row:
+    """The medians of some runs of ours, and of the baseline's."""
+    middle = statistics.median(ours)
+    spread = (max(ours) - min(ours)) / 2 / middle if middle and len(ours) > 1 else None
+    return Row(name, unit, middle, beside, statistics.median(baseline) if baseline else None, spread, goal, note)
+
+
+def not_measured(name: str, unit: str, beside: str, why: str) -> Row:
+    return Row(name, unit, None, beside, note=f"not measured: {why}")
+
+
+_COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
+    ("", lambda row: row.name),
+    ("ours", lambda row: _figure(row.ours)),
+    ("±", lambda row: "" if row.spread is None else f"{row.spread:.0%}"),
+    ("baseline", lambda row: _figure(row.baseline)),
+    ("unit", lambda row: row.unit),
+    ("ratio", lambda row: "" if row.ratio is None else f"{row.ratio:.2f}x"),
+    ("goal", lambda row: str(row.goal or "")),
+    ("", lambda row: row.verdict),
+    ("beside", lambda row: row.beside),
+    ("", lambda row: row.note),
+)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits tell enough
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Columns for a terminal: words to the left, figures to the right."""
+    return _aligned(
+        [
+            [name for name, _ in _COLUMNS],
+            *([show(row) for _, show in _COLUMNS] for row in rows),
+        ]
+    )
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numbers = {index for index, title in enumerate(lines[0]) if title in _NUMBERS}
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if index in numbers else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+_NUMBERS = {"ours", "±", "baseline", "ratio", "then", "now", "change", "ratio then", "ratio now"}
+
+
+class Saved(BaseModel):
+    """A run as `--json` writes it."""
+
+    class Line(BaseModel):
+        name: str
+        beside: str = ""
+        unit: str = ""
+        ours: float | None = None
+        baseline: float | None = None
+        ratio: float | None = None
+
+    quick: bool
+    machine: dict[str, str]
+    rows: list[Line]
+
+    @classmethod
+    def read(cls, file: Path) -> "Saved":
+        return cls.model_validate_json(file.read_bytes())
+
+
+def as_json(rows: Sequence[Row], troubles: Sequence[str] = (), *, quick: bool) -> str:
+    lines = [{**asdict(row), "ratio": row.ratio, "verdict": row.verdict} for row in rows]
+    return json.dumps({"quick": quick, "machine": machine(), "troubles": [*troubles], "rows": lines}, indent=1)
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for package in ("mistral-mcp", "mcp", "httpx2", "uvicorn", "pydantic", "uvloop", "httptools"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def comparison(then: Saved, rows: Iterable[Row], *, quick: bool) -> str:
+    """Each figure then and now. The ratios say more: the baseline stood on the same machine at the same time."""
+    before = {(line.name, line.beside): line for line in then.rows}
+    lines = [["", "unit", "then", "now", "change", "ratio then", "ratio now", "beside"]]
+    lines.extend(_changes(before, rows))
+    warning = (
+        "" if then.quick == quick else "One run was --quick and the other was not: their figures differ by that.\n"
+    )
+    return warning + _aligned(lines)
+
+
+def _changes(before: Mapping[tuple[str, str], Saved.Line], rows: Iterable[Row]) -> Iterator[list[str]]:
+    for row in rows:
+        old = before.get((row.name, row.beside))
+        if old is None or old.ours is None or row.ours is None:
+            continue
+        change = f"{row.ours / old.ours - 1:+.0%}" if old.ours else ""
+        ratios = ["" if ratio is None else f"{ratio:.2f}x" for ratio in (old.ratio, row.ratio)]
+        yield [row.name, row.unit, _figure(old.ours), _figure(row.ours), change, *ratios, row.beside]

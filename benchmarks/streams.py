@@ -1,0 +1,156 @@
+"""Streams: how soon the first progress comes, what a chunk costs, and a thousand open at once."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+import anyio
+
+from benchmarks.bare import Spent, Task
+from benchmarks.bench import Bench, Contender, Load, interleaved
+from benchmarks.plans import Plan, percentile
+from benchmarks.processes import Lines, Server, python, talking
+from benchmarks.rows import Goal, Row, median_row
+from benchmarks.wire import direct, keys, mcp, question
+
+_AT_ONCE = 8
+_APART = 2  # milliseconds; so that each chunk comes alone, as a model writes them
+
+_PROGRESS = "notifications/progress"
+
+
+async def measure(bench: Bench) -> list[Row]:
+    ours, minimal = bench.ours(), _minimal(bench)
+    async with bench.serving(ours, minimal) as (our_server, minimal_server):
+        first = await _first_progress(bench, our_server, minimal_server)
+        chunks = [
+            *await _cost_of_chunks(bench, our_server, minimal_server, gap=_APART, how="one at a time", goal=Goal(1.5)),
+            *await _cost_of_chunks(bench, our_server, minimal_server, gap=0, how="all at once", goal=Goal(1.5)),
+        ]
+    return [*first, *chunks, *await _open_at_once(bench)]
+
+
+def _minimal(bench: Bench) -> Contender:
+    """Streams, and has nothing to compare besides."""
+
+    def command(port: int) -> list[str]:
+        return python("-m", "benchmarks.minimal_streaming", bench.upstream.url, str(port))
+
+    return replace(bench.minimal(), name="minimal, streaming", http=command)
+
+
+def _plan(port: int, callers: int, calls: int, prompt: str) -> Plan:
+    """Callers that listen, each with its own key. The answer is the word so many times."""
+    doors = [
+        mcp(port, "mistral_chat", {"prompt": prompt}, era="2026-07-28", key=key, listening=True, expect=" word word")
+        for key in keys(callers)
+    ]
+    return Plan(doors=doors, callers=callers, calls=calls, first=_PROGRESS)
+
+
+async def _first_progress(bench: Bench, ours: Server, minimal: Server) -> list[Row]:
+    prompt = "stream 3 1"
+    calls = max(bench.scale.sequential // 4, 20)
+    body = question(prompt) | {"stream": True}
+    chunk = direct(bench.upstream.port, body, expect="[DONE]")
+    plans = {
+        "ours": _plan(ours.port, 1, calls, prompt),
+        "minimal, streaming": _plan(minimal.port, 1, calls, prompt),
+        "direct call's first chunk": Plan(doors=[chunk], callers=1, calls=calls, first="data:"),
+    }
+    ways = {name: lambda plan=plan: bench.load(plan) for name, plan in plans.items()}
+    await interleaved(ways, 1)
+    runs = await interleaved(ways, bench.scale.rounds)
+    times = {name: [percentile(load.outcome.firsts, 50) * 1000 for load in loads] for name, loads in runs.items()}
+    return [
+        median_row("time to first progress", "ms", times["ours"], beside=name, baseline=times[name])
+        for name in times
+        if name != "ours"
+    ]
+
+
+async def _cost_of_chunks(bench: Bench, ours: Server, minimal: Server, *, gap: int, how: str, goal: Goal) -> list[Row]:
+    task = Task(streams=_AT_ONCE, chunks=bench.scale.chunks, gap=gap)
+    chunks = task.streams * task.chunks
+    prompt = f"stream {task.chunks} {gap}"
+
+    async def served(server: Server) -> float:
+        load = await bench.load(_plan(server.port, _AT_ONCE, _AT_ONCE, prompt), server)
+        return load.cpu_ms * _AT_ONCE / chunks * 1000
+
+    async def bare(client: Lines) -> float:
+        return (await ask(client, task)).cpu_seconds / chunks * 1e6
+
+    async with talking(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client:
+        ways = {
+            "ours": lambda: served(ours),
+            "minimal, streaming": lambda: served(minimal),
+            "parsing, no server": lambda: bare(client),
+        }
+        await interleaved(ways, 1)
+        runs = await interleaved(ways, bench.scale.rounds)
+    name = f"CPU per chunk, {how}"
+    return [
+        median_row(name, "µs", runs["ours"], beside=other, baseline=runs[other], goal=wanted)
+        for other, wanted in (("parsing, no server", goal), ("minimal, streaming", None))
+    ]
+
+
+async def ask(client: Lines, task: Task) -> Spent:
+    await client.say(task.model_dump_json().encode())
+    return Spent.model_validate_json(await client.hear())
+
+
+@dataclass
+class _Most:
+    mb: float = 0.0
+
+
+@contextlib.asynccontextmanager
+async def most_memory(server: Server) -> AsyncGenerator[_Most]:
+    """The most that was in memory while this lasted."""
+    most = _Most(server.rss_mb())
+
+    async def look() -> None:
+        while True:
+            most.mb = max(most.mb, server.rss_mb())
+            await anyio.sleep(0.1)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(look)
+        yield most
+        group.cancel_scope.cancel()
+
+
+async def _open_at_once(bench: Bench) -> list[Row]:
+    """All asked for in the same moment: the last one's first progress comes when the server has got to it."""
+    streams = bench.scale.streams
+    # The first chunk at once, the others while all are open.
+    prompt = f"stream {bench.scale.seconds_open + 1} 1000"
+    found: dict[str, tuple[Load, float, float]] = {}
+    for contender in (_minimal(bench), bench.ours()):
+        async with bench.serving(contender) as (server,):
+            await bench.load(_plan(server.port, 1, 5, "stream 3 1"))
+            idle = server.rss_mb()
+            async with most_memory(server) as most:
+                load = await bench.load(_plan(server.port, streams, streams, prompt), server)
+            found[contender.name] = load, idle, most.mb
+    (ours, ours_idle, ours_most), (minimal, minimal_idle, minimal_most) = found["ours"], found["minimal, streaming"]
+    beside = "minimal, streaming"
+    middle, late = (percentile(ours.outcome.firsts, percent) * 1000 for percent in (50, 99))
+    minimal_late = percentile(minimal.outcome.firsts, 99) * 1000
+    errors, each = float(ours.outcome.failed), 1000 / streams
+    return [
+        Row("open streams: errors", "", errors, beside, float(minimal.outcome.failed), goal=Goal(0, of="ours")),
+        Row("open streams: first progress, p99", "ms", late, "its own p50", middle, goal=Goal(3)),
+        Row("open streams: first progress, p99", "ms", late, beside, minimal_late),
+        Row("open streams: memory", "MB", ours_most, beside, minimal_most),
+        Row(
+            "open streams: memory for each",
+            "kB",
+            (ours_most - ours_idle) * each,
+            beside,
+            (minimal_most - minimal_idle) * each,
+        ),
+        Row("open streams: CPU for each", "ms", ours.cpu_ms, beside, minimal.cpu_ms),
+    ]

@@ -1,0 +1,52 @@
+"""Many tenants of one or more servers: with connections in the vault, or with their keys in headers."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, TypeAdapter
+
+from benchmarks.bench import Bench
+from benchmarks.plans import Plan
+from benchmarks.processes import CannotMeasure, Server
+from benchmarks.wire import as_bytes, http, mcp
+
+_CALLERS = 32
+
+
+class _Made(BaseModel):
+    token: str
+
+
+_made = TypeAdapter(_Made)
+
+
+async def connect(bench: Bench, keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
+    """Make a connection for each key, at the first server; a plan that calls at their secret URLs, servers in turn."""
+    port = servers[0].port
+    asked = [http(port, "/connections", as_bytes({"api_key": key}), {}, expect='"token"') for key in keys]
+    outcome = (await bench.load(Plan(doors=asked, callers=8, calls=len(asked), keep=True))).outcome
+    if outcome.errors:
+        raise CannotMeasure(f"connections could not be made: {outcome.errors}")
+    paths = [f"/c/{_made.validate_json(answer).token}/mcp" for answer in outcome.answers]
+    return _plan(keys, servers, each, paths)
+
+
+def own_doors(keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
+    """The same calls at `/mcp`, keys in headers."""
+    return _plan(keys, servers, each, None)
+
+
+def _plan(keys: Sequence[str], servers: Sequence[Server], each: int, paths: Sequence[str] | None) -> Plan:
+    """Every answer tells which key went out, and must be its tenant's."""
+    doors = [
+        mcp(
+            servers[number % len(servers)].port,
+            "mistral_chat",
+            {"prompt": "Hello"},
+            era="2026-07-28",
+            key=key,
+            path=paths[number] if paths else "/mcp",
+            in_header=paths is None,
+        )
+        for number, key in enumerate(keys)
+    ]
+    return Plan(doors=doors, callers=_CALLERS, calls=len(doors) * each)
