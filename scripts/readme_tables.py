@@ -1,12 +1,14 @@
-"""Write README's tables anew from the code: the tools, and the settings. `make docs` runs it; a test asserts that it was."""
+"""Write README's tables anew from the code: the tools, the settings, and single commands' options. `make docs` runs it; a test asserts that it was."""
 
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 import mistral_mcp
-from mistral_mcp import tools
+from mistral_mcp import cli, tools
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` stands beside the package
 from benchmarks import tokens
@@ -26,6 +28,15 @@ def tool_table() -> Iterator[str]:
             yield f"| | `{tool.name}` | {' '.join(tool.description.split())} | {costs[toolset][tool.name]} |"
 
 
+def toolsets_table() -> Iterator[str]:
+    costs = tokens.costs()
+    yield "| toolset | its tools | tokens |"
+    yield "|---|---|---|"
+    for toolset, built in tools.build().items():
+        names = " · ".join(tool.name.removeprefix("mistral_") for tool in built)
+        yield f"| **{toolset}** | {names} | {sum(costs[toolset].values())} |"
+
+
 def settings_table() -> Iterator[str]:
     code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
     read = set(re.findall(r"\bsettings\.(\w+)", code))
@@ -36,6 +47,25 @@ def settings_table() -> Iterator[str]:
         yield f"| `MISTRAL_MCP_{name.upper()}` | {default(field.default)} | {field.description}{later} |"
 
 
+def options_table() -> Iterator[str]:
+    """The variables that stand for options of single commands, which are no settings."""
+    yield "| variable | default | stands for | meaning |"
+    yield "|---|---|---|---|"
+    for path, option in sorted(options_of(cli.main, ()), key=lambda found: found[0]):
+        if option.envvar:
+            about = str(option.help).partition(" [env: ")[0]
+            given = None if option.is_flag or option.required or not option.default else option.default
+            usual = default(given if isinstance(given, str | int) else None)
+            yield f"| `{option.envvar}` | {usual} | `{' '.join(path)} {option.opts[0]}` | {about} |"
+
+
+def options_of(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Option]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from options_of(command, (*path, name))
+        yield from (((*path, name), option) for option in command.params if isinstance(option, click.Option))
+
+
 def default(value: object) -> str:
     if value is None or value == ():
         return ""
@@ -44,7 +74,12 @@ def default(value: object) -> str:
 
 def rewritten(readme: str) -> str:
     """The README with what stands between its markers replaced."""
-    for name, table in (("tools", tool_table()), ("settings", settings_table())):
+    for name, table in (
+        ("toolsets", toolsets_table()),
+        ("tools", tool_table()),
+        ("settings", settings_table()),
+        ("options", options_table()),
+    ):
         begin, end = f"<!-- {name}: written by make docs -->", f"<!-- end of {name} -->"
         before, rest = readme.split(begin)
         after = rest.split(end)[1]

@@ -1,20 +1,24 @@
 """What the documents say is so."""
 
+import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import click
 import pytest
 
 import mistral_mcp
-from mistral_mcp.cli import PREFIX, main
+from mistral_mcp.cli import PREFIX, main, variables
+from mistral_mcp.install import HOSTS, deeplink, stdio_entry
 from mistral_mcp.settings import Settings
 from scripts import readme_tables
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(mistral_mcp.__file__).parent
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "manifests" / "README.md"])
 
 
 def read(name: str) -> str:
@@ -28,8 +32,12 @@ def commands(group: click.Group = main) -> Iterator[click.Command]:
         yield command
 
 
+# What is asked of one run: a variable that was forgotten would take entries out, or ask nothing of nobody.
+ONE_RUN = {"--version", "--help", "--ask-key", "--print", "--remove"}
+
+
 def options() -> list[tuple[str, click.Option]]:
-    found = [(command.name, option) for command in commands() for option in command.params]
+    found = [(command.name, option) for command in [main, *commands()] for option in command.params]
     return [(f"{name} {option.opts[0]}", option) for name, option in found if isinstance(option, click.Option)]
 
 
@@ -47,6 +55,12 @@ def test_the_readme_names_every_setting_with_its_default():
         assert field.description
         assert field.description in row
         assert not field.default or str(field.default).lower() in row.lower()
+
+
+def test_the_readme_names_every_host_of_install():
+    table = re.findall(r"(?m)^\| (.+?) \| `mistral-mcp install ([a-z-]+)` \|", read("README.md"))
+
+    assert [(title, name) for title, name in table] == [(host.title, name) for name, host in HOSTS.items()]
 
 
 def test_the_readme_s_first_code_is_the_two_commands():
@@ -84,16 +98,55 @@ def test_the_map_of_the_rooms_has_every_room():
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_the_documents_lead_somewhere(document: Path):
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text(encoding="utf-8"))
+    text = document.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]+)?\)", text)
+    links += [(source, "") for source in re.findall(r"(?:src|srcset)=\"([^\"]+)\"", text)]
 
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    for path, anchor in links:
+        target = document.parent / path if path else document
+        assert target.exists(), path
+        if anchor:
+            headings = re.findall(r"(?m)^#+ (.+)$", target.read_text(encoding="utf-8"))
+            assert anchor[1:] in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}, anchor
+
+
+def test_the_readme_s_install_links_carry_the_entries_of_their_hosts():
+    found = dict(re.findall(r"\[([^]]+)\]\((https://(?:cursor\.com|insiders\.vscode\.dev)/[^)]+)\)", read("README.md")))
+    cursor, vscode = (parse_qs(urlsplit(found[host]).query) for host in ("Cursor", "VS Code"))
+
+    assert json.loads(b64decode(cursor["config"][0])) == stdio_entry("cursor")
+    assert json.loads(vscode["config"][0]) == stdio_entry("vscode")
+    assert json.loads(vscode["inputs"][0]) == HOSTS["vscode"].beside["inputs"]
+    assert cursor["name"] == vscode["name"] == ["mistral"]
+    assert found == {HOSTS[host].title: deeplink(host, stdio_entry(host), web=True) for host in ("cursor", "vscode")}
 
 
 @pytest.mark.parametrize("option", [pytest.param(option, id=name) for name, option in options()])
 def test_every_option_says_what_it_does_and_which_variable_stands_for_it(option: click.Option):
     assert option.help
-    if option.name in Settings.model_fields and option.default is None:
-        assert f"[env: {PREFIX}{str(option.name).upper()}]" in option.help
+    if set(option.opts) & ONE_RUN:
+        assert not option.envvar
+        return
+    setting = PREFIX + str(option.name).upper() if option.name in Settings.model_fields else None
+    variable = option.envvar or setting
+    assert variable
+    assert str(variable).startswith(PREFIX)
+    assert f"[env: {variable}]" in option.help
+
+
+def test_no_variable_stands_for_two_things():
+    single = [str(option.envvar) for _, option in options() if option.envvar]
+
+    assert len(set(single)) == len(single)
+    assert set(single) == set(variables())
+    assert not {name.removeprefix(PREFIX).lower() for name in single} & set(Settings.model_fields)
+
+
+def test_the_readme_names_the_options_that_have_no_variable():
+    sentence = re.search(r"(?s)no variable.*?\.\n", read("README.md"))
+
+    assert sentence
+    assert set(re.findall(r"`(--[a-z-]+)`", sentence[0])) == ONE_RUN
 
 
 @pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])

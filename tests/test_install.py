@@ -421,6 +421,33 @@ def test_each_system_keeps_the_files_elsewhere(tmp_path: Path, platform: str, va
     assert found == expected | everywhere
 
 
+@pytest.mark.parametrize("roaming", [None, "Elsewhere/Roaming"], ids=["default", "APPDATA"])
+@every_host
+def test_on_windows_each_host_s_file_is_found_and_only_added_to(tmp_path: Path, host: str, roaming: str | None):
+    """As Windows has it: APPDATA, line ends, a byte order mark, an interpreter with blanks in its path."""
+    variables = {"USERPROFILE": str(tmp_path), **({"APPDATA": str(tmp_path / roaming)} if roaming else {})}
+    python = "C:\\Program Files\\Python313\\python.exe"
+    there = Machine("win32", tmp_path, tmp_path / "project", python, variables)
+    file = HOSTS[host].file(there)
+    in_roaming = {"claude-desktop", "vscode", "zed", "goose"}
+    before = fixture_of(host).decode().replace("\n", "\r\n")
+    mark = "\ufeff" if HOSTS[host].language == "json" else ""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(f"{mark}{before}".encode())
+
+    install(there, host, KEY if host in asking else None)
+
+    after = file.read_bytes().decode()
+    assert file.is_relative_to(tmp_path / (roaming or "AppData/Roaming")) == (host in in_roaming)
+    assert after.startswith(mark)
+    assert not re.search(r"(?<!\r)\n", after)
+    text = after.removeprefix("\ufeff")
+    assert {k: v for k, v in servers(host, text).items() if k != "mistral"} == servers(host, before)
+    entry = servers(host, text)["mistral"]
+    assert (entry.get("command") or entry["cmd"]) == python  # there is no uvx
+    assert install(there, host, KEY if host in asking else None).how == "unchanged"
+
+
 def test_variables_that_move_a_host_s_files_are_followed(tmp_path: Path):
     moved = {"CODEX_HOME": "/c", "CLAUDE_CONFIG_DIR": "/d", "VIBE_HOME": "/v", "XDG_CONFIG_HOME": "/x", "APPDATA": "/a"}
 
@@ -679,6 +706,44 @@ def test_deeplinks_carry_the_entry():
     }
     assert parse_qs(urlsplit(links["goose"]).query)["url"] == [SECRET_URL]
     assert deeplink("zed", stdio_entry("zed")) is None
+
+
+def decoded(link: str) -> dict[str, Any]:
+    """The entry in a link, as the host reads it there."""
+    parts = urlsplit(link)
+    if parts.scheme == "vscode":
+        return json.loads(unquote(parts.query))
+    query = parse_qs(parts.query)
+    if parts.scheme == "goose":
+        if "url" in query:
+            return {"uri": query["url"][0], "type": query["type"][0]}
+        return {"type": "stdio", "cmd": query["cmd"][0], "args": query["arg"]}
+    [config] = query["config"]
+    return (
+        json.loads(config) if parts.hostname == "insiders.vscode.dev" else json.loads(b64decode(config, validate=True))
+    )
+
+
+@pytest.mark.parametrize("web", [False, True], ids=["app", "web"])
+@pytest.mark.parametrize("host", ["cursor", "vscode", "lmstudio", "goose"])
+@pytest.mark.parametrize("url", [None, REMOTE, SECRET_URL], ids=["stdio", "remote", "secret"])
+def test_a_link_decodes_to_the_very_entry_that_the_file_would_get(host: str, url: str | None, web: bool):  # noqa: FBT001
+    entry = stdio_entry(host) if url is None else remote_entry(host, url)
+    link = deeplink(host, entry, name="mine", web=web)
+    if link is None:
+        assert (host, web) == ("goose", True)  # it has no page
+        return
+    found = decoded(link)
+
+    name = found.pop("name", None) or parse_qs(urlsplit(link).query)["name"][0]
+    inputs = found.pop("inputs", None)
+    assert name == "mine"
+    assert found == {key: value for key, value in entry.items() if key in found}
+    assert host == "goose" or found == entry
+    if host == "vscode" and not web:
+        assert inputs == (HOSTS["vscode"].beside["inputs"] if "${input:" in repr(entry) else None)
+    assert " " not in link
+    assert "+" not in urlsplit(link).query  # a blank, to some
 
 
 def test_web_links_for_a_program_hold_no_key_but_ask_for_it():

@@ -1,9 +1,11 @@
 """What is in the wheel and in the sdist."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -48,8 +50,15 @@ def test_the_wheel_holds_the_whole_package_its_data_and_nothing_else(wheel: dict
         if path.is_file() and "__pycache__" not in path.parts
     }
 
-    assert {"mistral_mcp/py.typed", "mistral_mcp/mistral/catalog.json"} <= package
     assert {name for name in wheel if ".dist-info/" not in name} == package
+    for needed in (
+        *("py.typed", "__main__.py", "cli.py", "mistral/catalog.json", "sandbox/app.py", "install/hosts.py"),
+        *("hosting/templates/connect.html", "hosting/static/page.css", "hosting/static/page.js"),
+        *("hosting/migrations/env.py", "hosting/migrations/versions/0001_connections.py"),
+    ):
+        assert f"mistral_mcp/{needed}" in package
+    assert {name.split("/")[0] for name in wheel} == {"mistral_mcp", f"{STEM}.dist-info"}
+    assert not [name for name in wheel if name.endswith((".pyc", ".db", ".key", ".env", ".log"))]
 
 
 def test_the_wheel_brings_its_licence_its_command_and_its_readme(wheel: dict[str, bytes]):
@@ -72,14 +81,23 @@ def test_only_the_oracle_s_users_need_the_oracle(wheel: dict[str, bytes]):
     assert "requires-dist: pytest" not in asked
 
 
-def test_the_sdist_brings_all_that_its_own_tests_and_commands_need(sdist: set[str]):
+def test_the_sdist_brings_all_that_its_own_tests_and_commands_need_and_no_stray_file(sdist: set[str]):
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = [ROOT / name.strip("/") for name in asked["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]]
     tree = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("mistral_mcp", "tests", "scripts")
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file() and not {"__pycache__", ".hypothesis"} & set(path.parts)
+        for root in included
+        for path in ([root] if root.is_file() else root.rglob("*"))
+        if path.is_file() and not {"__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache"} & set(path.parts)
     }
-    documents = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"}
 
-    assert tree | documents | {"requirements.txt", "requirements-dev.txt"} <= sdist
-    assert not any(name.startswith((".venv", "dist", "../")) for name in sdist)
+    assert sdist == tree | {"pyproject.toml", "PKG-INFO", ".gitignore"}
+    for needed in (
+        *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "Dockerfile", ".dockerignore"),
+        *("requirements.txt", "requirements-dev.txt", "docs/hosting.md", "docs/security.md", "docs/connect-page.png"),
+        *("manifests/compose.yaml", "manifests/server.json", ".claude-plugin/marketplace.json"),
+        *("tests/conftest.py", "tests/fixtures/install/goose.yaml", "benchmarks/__main__.py", "scripts/manifests.py"),
+    ):
+        assert needed in sdist
+    stray = re.compile(r"(^|/)(\.venv|\.git|\.env|dist|build|node_modules|__pycache__)(/|$)|\.(pyc|db|key|log|bak)$")
+    assert not [name for name in sdist if stray.search(name)]
