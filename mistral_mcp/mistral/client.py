@@ -24,7 +24,7 @@ from mistral_mcp.mistral.call import Call, ReplyT
 from mistral_mcp.mistral.exchange import Caller, Exchange
 from mistral_mcp.mistral.limits import Limits
 from mistral_mcp.mistral.progress import Progress
-from mistral_mcp.mistral.retries import Retries
+from mistral_mcp.mistral.retries import Retries, undescribed
 from mistral_mcp.mistral.routes import Routes
 from mistral_mcp.settings import Settings
 
@@ -135,7 +135,7 @@ class MistralClient:
         try:
             return call.read(body)
         except ValidationError:
-            read = httpx2.Response(response.status_code, headers=_undescribed(response.headers), content=body)
+            read = httpx2.Response(response.status_code, headers=undescribed(response.headers), content=body)
             raise failures.malformed(read, exchange) from None
 
     async def stream(self, call: Call[Any], *, model: str = "", tokens: int = 0) -> AsyncGenerator[str]:
@@ -266,8 +266,3 @@ def _is_text(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _undescribed(headers: httpx2.Headers) -> list[tuple[str, str]]:
-    """Without what was true of the body on the wire only."""
-    return [(name, value) for name, value in headers.multi_items() if not name.lower().startswith("content-")]

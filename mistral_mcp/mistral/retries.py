@@ -12,6 +12,8 @@ from mistral_mcp.mistral.exchange import Exchange, exchange_of
 from mistral_mcp.mistral.multipart import Form
 from mistral_mcp.mistral.routes import name_of
 
+_AHEAD = 16 * 1024 * 1024  # bytes of an answer that are read before it counts as having come
+_ERROR = 1024 * 1024  # bytes that are read of a failure
 _FIRST, _LONGEST = 0.5, 8.0  # seconds of backoff, doubled from attempt to attempt
 
 
@@ -60,35 +62,29 @@ class Retries(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
     async def _send(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
-        """One attempt. Failures are read, and so are plain answers to what may be asked again if they break off."""
+        """One attempt. Failures are read, and so is the beginning of what may be asked for again if it breaks off."""
         response = await self._inner.handle_async_request(request)
         kind = response.headers.get("content-type", "")
-        if response.is_success and exchange.repeatable and kind.startswith("text/event-stream"):
-            return await _begun(response)
-        if response.is_success and not (exchange.repeatable and kind.startswith("application/json")):
-            return response
-        try:
-            await response.aread()
-        except httpx2.HTTPError:
-            if response.is_success:
-                raise
-            # The status alone tells enough, and more than the broken connection would.
-            return httpx2.Response(response.status_code, headers=_without_body(response.headers))
-        finally:
-            await response.aclose()
+        if not response.is_success:
+            return await _failed(response)
+        if exchange.repeatable and kind.startswith("text/event-stream"):
+            return await _begun(response, 1)
+        if exchange.repeatable and kind.startswith("application/json"):
+            return await _begun(response, _AHEAD)
         return response
 
 
 class _Begun(httpx2.AsyncByteStream):
-    """A stream of which the first piece has been read."""
+    """A body of which the first pieces have been read."""
 
-    def __init__(self, first: bytes, rest: AsyncIterator[bytes], response: httpx2.Response) -> None:
-        self._first = first
+    def __init__(self, read: list[bytes], rest: AsyncIterator[bytes], response: httpx2.Response) -> None:
+        self._read = read
         self._rest = rest
         self._response = response
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
-        yield self._first
+        for piece in self._read:
+            yield piece
         async for piece in self._rest:
             yield piece
 
@@ -96,18 +92,48 @@ class _Begun(httpx2.AsyncByteStream):
         await self._response.aclose()
 
 
-async def _begun(response: httpx2.Response) -> httpx2.Response:
-    """Wait for the first piece: until it has come, a stream may be asked for again."""
-    pieces = response.aiter_raw()
+async def _begun(response: httpx2.Response, size: int) -> httpx2.Response:
+    """Wait for so many bytes, or the end: until they have come, an answer may be asked for again."""
+    pieces = response.aiter_bytes()
+    read: list[bytes] = []
     try:
-        first = await anext(pieces)
-    except BaseException as error:
+        while size > 0 and (piece := await anext(pieces, None)) is not None:
+            read.append(piece)
+            size -= len(piece)
+    except BaseException:
         with anyio.CancelScope(shield=True):
             await response.aclose()
-        if isinstance(error, StopAsyncIteration):
-            raise httpx2.RemoteProtocolError("the stream ended before it began") from None
         raise
-    return httpx2.Response(response.status_code, headers=response.headers, stream=_Begun(first, pieces, response))
+    if not read:
+        await response.aclose()
+        raise httpx2.RemoteProtocolError("the answer ended before it began")
+    return httpx2.Response(
+        response.status_code, headers=undescribed(response.headers), stream=_Begun(read, pieces, response)
+    )
+
+
+async def _failed(response: httpx2.Response) -> httpx2.Response:
+    """With as much of its body as an error needs. If that breaks off, the status alone tells enough."""
+    read = b""
+    try:
+        async for piece in response.aiter_bytes():
+            read += piece
+            if len(read) > _ERROR:
+                break
+    except httpx2.HTTPError:
+        read = b""
+    finally:
+        await response.aclose()
+    return httpx2.Response(response.status_code, headers=undescribed(response.headers), content=read)
+
+
+def undescribed(headers: httpx2.Headers) -> list[tuple[str, str]]:
+    """Without what was true of the body on the wire only."""
+    return [
+        (name, value)
+        for name, value in headers.multi_items()
+        if not name.startswith("content-") or name == "content-type"
+    ]
 
 
 def _harmless_after(error: httpx2.TransportError, request: httpx2.Request, exchange: Exchange) -> bool:
@@ -124,7 +150,3 @@ def _worth_it(response: httpx2.Response, request: httpx2.Request, exchange: Exch
 def _replayable(request: httpx2.Request) -> bool:
     """Whether the body can be sent twice; a stream may have been used up, but a form begins anew."""
     return isinstance(request.stream, (httpx2.ByteStream, Form))
-
-
-def _without_body(headers: httpx2.Headers) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in headers.multi_items() if not name.startswith("content-")]
