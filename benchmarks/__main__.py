@@ -12,7 +12,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import calls, embedding, latency, memory, peers, start, streams, tokens, vault, workers
+from benchmarks import calls, embedding, faults, latency, memory, peers, start, streams, tokens, vault, workers
 from benchmarks.bench import QUICK, Bench, Scale, opened
 from benchmarks.processes import CannotMeasure
 from benchmarks.rows import Row, Saved, as_json, comparison, machine, not_measured, table
@@ -24,6 +24,7 @@ ALL: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "streams": streams.measure,
     "embedding": embedding.measure,
     "memory": memory.measure,
+    "faults": faults.measure,
     "tokens": tokens.measure,
     "vault": vault.measure,
     "workers": workers.measure,

@@ -89,6 +89,7 @@ EXPECTED = {
     "3,000-input embedding, memory afterwards": [""],
     "memory idle, HTTP": ["minimal"],
     "memory after the calls": ["minimal"],
+    "memory after the calls, with faults": ["after a tenth of them"],
     "memory with vault connections": ["as many keys in headers"],
     "tools/list, default toolsets": [""],
     "tools/list, default toolsets, whole": [""],

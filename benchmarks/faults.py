@@ -1,0 +1,67 @@
+"""Memory over ten thousand calls, every seventh with something gone wrong: it must stay."""
+
+import os
+from pathlib import Path
+
+import anyio
+from mcp.client import Client
+
+from benchmarks.bench import Bench
+from benchmarks.processes import CannotMeasure
+from benchmarks.rows import Goal, Row
+from benchmarks.wire import KEY
+from mistral_mcp import Settings, create_server
+from mistral_mcp.credentials import from_key
+from mistral_mcp.sandbox import Fault, Sandbox, listening
+
+_CALLERS = 16
+_FAULTS = (
+    Fault(status=500),
+    Fault(status=422),
+    Fault(status=429),
+    Fault(malformed=True),
+    Fault(html=True, status=502),
+    Fault(drop="before_headers"),
+    Fault(echo_key=True),
+)
+
+
+async def measure(bench: Bench) -> list[Row]:
+    """The sandbox, the client and the server share this process; the first tenth fills caches and pools."""
+    sandbox = Sandbox()
+    tenth = bench.scale.load // 10
+    async with listening(sandbox) as url:
+        settings = Settings.model_validate({"route": url, "max_retries": 0, "max_concurrency": 32})
+        async with Client(create_server(settings, from_key(KEY))) as client:
+            answered = await _calls(client, sandbox, tenth)
+            first = _rss_mb()
+            for _ in range(9):
+                answered += await _calls(client, sandbox, tenth)
+            if answered < 0.8 * 10 * tenth:
+                raise CannotMeasure(f"only {answered} calls were answered")
+            name, beside = "memory after the calls, with faults", "after a tenth of them"
+            return [Row(name, "MB", _rss_mb(), beside, first, goal=Goal(1.05))]
+
+
+async def _calls(client: Client, sandbox: Sandbox, calls: int) -> int:
+    """How many were answered."""
+    answered = 0
+
+    async def some(count: int) -> None:
+        nonlocal answered
+        for number in range(count):
+            if number % 7 == 0:
+                sandbox.faults.append(_FAULTS[number // 7 % len(_FAULTS)])
+            result = await client.call_tool("mistral_chat", {"prompt": "Hello"})
+            answered += not result.is_error
+
+    async with anyio.create_task_group() as group:
+        for _ in range(_CALLERS):
+            group.start_soon(some, calls // _CALLERS)
+    sandbox.reset()
+    return answered
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
