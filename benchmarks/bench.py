@@ -12,6 +12,8 @@ from benchmarks.wire import INITIALIZE, INITIALIZED, KEY, Door, Era, Json, answe
 
 T = TypeVar("T")
 
+CORE = "ours, without hosting"
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -118,6 +120,14 @@ class Bench:
             environment | {"MISTRAL_API_KEY": KEY},
             ready="/healthz",
         )
+
+    def core(self) -> Contender:
+        """The same without `hosting`."""
+
+        def command(port: int) -> Sequence[str]:
+            return python("-m", "benchmarks.core", str(port))
+
+        return replace(self.ours(), name=CORE, http=command)
 
     def new_folder(self) -> Path:
         folder = self.folder / f"data{len(list(self.folder.iterdir()))}"

@@ -1,6 +1,6 @@
 """Many HTTP calls at once: processor time a call, calls a second. Each caller is another tenant, with its own key."""
 
-from benchmarks.bench import Bench, Contender, Load, interleaved
+from benchmarks.bench import CORE, Bench, Contender, Load, interleaved
 from benchmarks.processes import Server
 from benchmarks.rows import Goal, Row, median_row
 
@@ -10,7 +10,7 @@ _CPU, _RATE = "CPU per call, {} caller{}", "calls a second, {} caller{}"
 
 async def measure(bench: Bench) -> list[Row]:
     everything = bench.ours("all toolsets", toolsets="all")
-    contenders = [bench.ours(), bench.minimal(), everything]
+    contenders = [bench.ours(), bench.minimal(), everything, bench.core()]
     runs: dict[int, dict[str, list[Load]]] = {}
     async with bench.serving(*contenders) as servers:
         ways = list(zip(contenders, servers, strict=True))
@@ -55,6 +55,14 @@ def _rows(runs: dict[int, dict[str, list[Load]]]) -> list[Row]:
             beside="default toolsets",
             baseline=cpu[_MANY]["ours"],
             goal=Goal(1.1),
+        ),
+        median_row(
+            "CPU per call, 32 callers, without hosting",
+            "ms",
+            cpu[_MANY][CORE],
+            beside="minimal",
+            baseline=cpu[_MANY]["minimal"],
+            goal=goals[_MANY],
         ),
         *(_rate(count, by, "minimal") for count, by in runs.items()),
     ]

@@ -1,6 +1,6 @@
 """Memory over HTTP: idle, after ten thousand calls, and with five thousand connections in the vault."""
 
-from benchmarks.bench import Bench, Contender, interleaved
+from benchmarks.bench import CORE, Bench, Contender, interleaved
 from benchmarks.rows import Goal, Row, median_row
 from benchmarks.tenants import connect, own_doors
 from benchmarks.wire import keys
@@ -9,7 +9,7 @@ _CALLERS = 32
 
 
 async def measure(bench: Bench) -> list[Row]:
-    contenders = [bench.ours(), bench.minimal(), *bench.peers]
+    contenders = [bench.ours(), bench.core(), bench.minimal(), *bench.peers]
     starts = bench.scale.rounds // 2
     idle = await interleaved({each.name: lambda each=each: _idle(bench, each) for each in contenders}, starts)
     after = {each.name: await _after(bench, each) for each in contenders}
@@ -19,18 +19,22 @@ async def measure(bench: Bench) -> list[Row]:
         if each.slow > 1
     }
     rows: list[Row] = []
-    for name in list(idle)[1:]:
-        goals = (Goal(1.2), Goal(1.3)) if name == "minimal" else (None, None)
+    pairs = [("ours", "minimal"), (CORE, "minimal"), *(("ours", peer.name) for peer in bench.peers)]
+    for ours, beside in pairs:
+        which = ", without hosting" if ours == CORE else ""
+        goals = (Goal(1.2), Goal(1.3)) if beside == "minimal" else (None, None)
         rows += [
-            median_row("memory idle, HTTP", "MB", idle["ours"], beside=name, baseline=idle[name], goal=goals[0]),
+            median_row(
+                f"memory idle, HTTP{which}", "MB", idle[ours], beside=beside, baseline=idle[beside], goal=goals[0]
+            ),
             Row(
-                "memory after the calls",
+                f"memory after the calls{which}",
                 "MB",
-                after["ours"],
-                name,
-                after[name],
+                after[ours],
+                beside,
+                after[beside],
                 goal=goals[1],
-                note=notes.get(name, ""),
+                note=notes.get(beside, ""),
             ),
         ]
     return [*rows, await _with_connections(bench)]
