@@ -348,7 +348,7 @@ async def test_a_database_that_goes_away_is_told_so_and_comes_back_without_a_res
 async def test_a_database_that_is_locked_for_too_long_is_told_so(
     sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("mistral_mcp.hosting.database.PATIENCE", 0.05)
+    monkeypatch.setattr("mistral_mcp.hosting.database.PATIENCE", 0.5)
     async with Vault.open(sqlite_settings) as vault:
         created = await vault.create(KEY)
         with contextlib.closing(sqlite3.connect(data_dir_of(sqlite_settings) / "vault.db")) as other:
