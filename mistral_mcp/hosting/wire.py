@@ -49,8 +49,9 @@ class Wire(httpx2.AsyncBaseTransport):
         return httpx2.Response(response.status, headers=list(response.raw_headers), stream=_Body(response))
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
 
 def _session() -> aiohttp.ClientSession:

@@ -204,15 +204,20 @@ class MistralTool(Tool):
     def of(cls, function: Callable[..., Awaitable[Result]], title: str, effect: Effect) -> "MistralTool":
         metadata = func_metadata(function, skip_names=["mistral"])
         arguments = cast("type[ArgModelBase]", new_class(metadata.arg_model.__name__, (metadata.arg_model,), _STRICT))
+        parameters = arguments.model_json_schema(by_alias=True)
         output = trimmed(metadata.output_schema or {}, keep_null=True)
         return cls(
             fn=function,
             name=function.__name__,
             title=title,
             description=_description(function),
-            parameters=trimmed(arguments.model_json_schema(by_alias=True)),
+            parameters=trimmed(parameters),
             fn_metadata=_Arguments(
-                arg_model=arguments, output_schema=output, output_model=metadata.output_model, wrap_output=False
+                arg_model=arguments,
+                output_schema=output,
+                output_model=metadata.output_model,
+                wrap_output=False,
+                texts=_texts(parameters),
             ),
             is_async=True,
             context_kwarg=None,
@@ -298,19 +303,21 @@ class _Crash(Exception):
 class _Arguments(FuncMetadata):
     """Hosts that send a list as JSON in a string are helped; text that happens to be JSON stays text."""
 
+    texts: frozenset[str]
+    """The parameters that take text."""
+
     def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
-        texts = self._text_parameters
-        parsed = super().pre_parse_json({name: value for name, value in data.items() if name not in texts})
+        parsed = super().pre_parse_json({name: value for name, value in data.items() if name not in self.texts})
         return {name: parsed.get(name, value) for name, value in data.items()}
 
-    @functools.cached_property
-    def _text_parameters(self) -> frozenset[str]:
-        properties: dict[str, dict[str, Any]] = self.arg_model.model_json_schema(by_alias=True).get("properties", {})
-        return frozenset(
-            name
-            for name, schema in properties.items()
-            if any(arm.get("type") == "string" for arm in [schema, *schema.get("anyOf", [])])
-        )
+
+def _texts(parameters: dict[str, Any]) -> frozenset[str]:
+    properties: dict[str, dict[str, Any]] = parameters.get("properties", {})
+    return frozenset(
+        name
+        for name, schema in properties.items()
+        if any(arm.get("type") == "string" for arm in [schema, *schema.get("anyOf", [])])
+    )
 
 
 def _description(function: Callable[..., object]) -> str:

@@ -40,7 +40,7 @@ class Model(BaseModel):
             id=card.id,
             aliases=card.aliases,
             description=card.description,
-            context_length=card.max_context_length,
+            context_length=card.max_context_length or catalog.context_window(card.id),
             capabilities=embeds + [name for name, able in card.capabilities.items() if able],
             price=price
             and Price(

@@ -321,6 +321,14 @@ async def test_a_place_is_given_back_whatever_happens(monkeypatch: pytest.Monkey
         assert await ask(wire, url) == b"hello"
 
 
+async def test_a_wire_that_was_closed_can_be_used_again():
+    async with served(server := Server(OK)) as (wire, url):
+        await ask(wire, url)
+        await wire.aclose()
+        assert await ask(wire, url) == b"hello"
+        assert server.connections == 2
+
+
 async def test_over_tls_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     certificate = self_signed(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
