@@ -125,7 +125,7 @@ class Bench:
         """The same without `hosting`."""
 
         def command(port: int) -> Sequence[str]:
-            return python("-m", "benchmarks.core", str(port))
+            return python("-m", "benchmarks.core", "serve", "--port", str(port))
 
         return replace(self.ours(), name=CORE, http=command)
 

@@ -1,13 +1,11 @@
-"""`mistral-mcp serve` as it is without the extra `hosting`: no vault, no pages, callers with keys of their own."""
+"""`mistral-mcp` as it is without the extra `hosting`: no vault, no pages, callers with keys of their own."""
 
-import os
 import sys
+from types import ModuleType
+from typing import cast
 
-import uvicorn
-
-from mistral_mcp.cli import settings_from
-from mistral_mcp.http import Front, create_app
+from mistral_mcp.cli import main
 
 if __name__ == "__main__":
-    app = create_app(settings_from(os.environ, {}))
-    uvicorn.run(app, port=int(sys.argv[1]), http=Front, log_level="error", access_log=False, timeout_keep_alive=75)
+    sys.modules["sqlalchemy"] = cast("ModuleType", None)  # Python's way to say that it is not installed
+    main()

@@ -223,7 +223,7 @@ def serve(**given: object) -> None:
             access_log=False,
             server_header=False,
             date_header=False,
-            http="mistral_mcp.hosting.front:Front" if _has_hosting() else "mistral_mcp.http:Front",
+            http="mistral_mcp.http:Front",
             proxy_headers=False,
             timeout_graceful_shutdown=30,
             timeout_keep_alive=75,  # seconds; longer than proxies keep theirs, or they meet connections that just closed

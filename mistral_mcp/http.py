@@ -9,7 +9,7 @@ import json
 import math
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
@@ -23,11 +23,12 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
 from mistral_mcp.credentials import Credentials, from_headers, from_scope, is_token, own_key
 from mistral_mcp.errors import BadSetting, CredentialError, NothingSelected, RefusedCredential, VaultUnavailable
+from mistral_mcp.mistral.wire import wire
 from mistral_mcp.selection import SCOPE as SELECTION
 from mistral_mcp.selection import Bound
 from mistral_mcp.server import create_server
@@ -36,12 +37,18 @@ from mistral_mcp.settings import LOOPBACK, Settings
 FindCredentials = Callable[[HTTPConnection], Awaitable[Credentials]]
 """Gives an HTTP request's credentials, or raises a `CredentialError`."""
 
-Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+Lifespan = Callable[[], AbstractAsyncContextManager[object]]
+
+_HEAD = 16 * 1024  # bytes
 
 
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
     """The core's app: bring your own key, no vault."""
-    return assemble(settings, {"/mcp": bring_your_own(settings)}, transport=transport)
+    doors = {"/mcp": bring_your_own(settings)}
+    if transport:
+        return assemble(settings, doors, transport=transport)
+    own = wire()
+    return assemble(settings, doors, lifespan=lambda: aclosing(own), transport=own)
 
 
 def assemble(
@@ -53,7 +60,7 @@ def assemble(
     lifespan: Lifespan = nullcontext,
     own_origin_check: frozenset[str] = frozenset(),
     for_browsers: Callable[[], Response] | None = None,
-    transport: httpx2.AsyncBaseTransport | None = None,
+    transport: httpx2.AsyncBaseTransport,
 ) -> Starlette:
     """The app: MCP at each door, a path and its way to find credentials, and whatever is added to it.
 
@@ -186,15 +193,35 @@ def refusal(status: int, message: str, headers: dict[str, str] | None = None) ->
     return Response(json.dumps(body), status, headers, "application/json")
 
 
-class Front(H11Protocol):
-    """How `serve` treats a client's connection: uvicorn's HTTP/1.1."""
+class Front(HttpToolsProtocol):
+    """How `serve` treats a client's connection: uvicorn's HTTP/1.1 by httptools, with the bound for the head of a request
+    that h11 has.
+    """
+
+    _in_head = False
+    _head = 0
+    """Bytes since it began, more or less."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        at_once(transport)
+        _at_once(transport)
         super().connection_made(cast("asyncio.Transport", transport))
 
+    def data_received(self, data: bytes) -> None:
+        self._head = len(data) + (self._head if self._in_head else 0)
+        super().data_received(data)
+        if self._in_head and self._head > _HEAD:
+            self.send_400_response("The head of the request is too large.")
 
-def at_once(transport: asyncio.BaseTransport) -> None:
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+
+def _at_once(transport: asyncio.BaseTransport) -> None:
     """Switch Nagle's algorithm off, as asyncio does for its own sockets, but not for those that uvicorn's workers share.
 
     With it the body of each reply waits 40 ms for the acknowledgement of the headers.

@@ -5,7 +5,6 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -16,7 +15,6 @@ from mcp_types import CallToolResult, TextContent
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
-from mistral_mcp.hosting.wire import Wire
 from mistral_mcp.http import create_app
 from mistral_mcp.sandbox import Sandbox, listening
 
@@ -99,20 +97,12 @@ async def over_stdio(
         yield client
 
 
-@asynccontextmanager
-async def over_hosted_http(url: str, **options: Any) -> AsyncGenerator[Client]:
-    """Over HTTP, and on to Mistral by the wire that comes with hosting."""
-    async with Wire() as wire, over_http(url, transport=wire, **options) as client:
-        yield client
-
-
 TRANSPORTS: dict[str, Connect] = {
     "in-memory": in_memory,
     "stdio": over_stdio,
     "stdio-2025": lambda url, **options: over_stdio(url, mode="legacy", **options),
     "http-2026": lambda url, **options: over_http(url, mode="2026-07-28", **options),
     "http-2025": lambda url, **options: over_http(url, mode="legacy", **options),
-    "http-hosted": lambda url, **options: over_hosted_http(url, mode="2026-07-28", **options),
 }
 
 

@@ -76,7 +76,6 @@ async def by_hanging_up(transport: str, url: str, **settings: Any) -> AsyncGener
 WAYS = {
     "stdio": by_the_sdk,
     "http-2026": by_the_sdk,
-    "http-hosted": by_the_sdk,
     "hung-up-2026-07-28": by_hanging_up,
     "hung-up-2025-11-25": by_hanging_up,
 }

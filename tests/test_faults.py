@@ -230,7 +230,7 @@ async def play(client: Client, rows: Rows, table: Sequence[Row]) -> list[Seen]:
 # The third differs from the second in nothing that comes after it.
 @pytest.mark.parametrize(
     ("transport", "table"),
-    [("stdio", ROWS), ("http-2026", ROWS), ("http-hosted", ROWS), ("http-2025", ROWS[::4])],
+    [("stdio", ROWS), ("http-2026", ROWS), ("http-2025", ROWS[::4])],
 )
 async def test_every_fault_ends_as_it_should(transport: str, table: list[Row]) -> None:
     rows = Rows()

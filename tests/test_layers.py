@@ -155,6 +155,8 @@ SCHEMAS = {"jsonschema", "jsonschema_rs", "referencing"}
 COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.doctor", "mistral_mcp.demo", *FILES}
 NOT_SELECTED = {"mistral_mcp.tools.agents", "mistral_mcp.tools.batch", "mistral_mcp.mistral.fine_tuning"}
 
+SERVING = {"mistral_mcp.http", "httptools", "aiohttp"}
+
 COMMAND_LINE = "import mistral_mcp.cli"
 STDIO = "from mistral_mcp.cli import main; main([], standalone_mode=False)"  # is asked for its tools
 SERVE = """
@@ -185,8 +187,8 @@ HELLO = """
 @pytest.mark.parametrize(
     ("program", "unwanted"),
     [
-        (COMMAND_LINE, {"mcp", "httpx2", "starlette", "uvicorn", "rich", *VAULT, *COMMANDS, *SCHEMAS}),
-        (STDIO, {"mistral_mcp.http", *VAULT, *COMMANDS, *SCHEMAS, *NOT_SELECTED}),
+        (COMMAND_LINE, {"mcp", "httpx2", "starlette", "uvicorn", "rich", *SERVING, *VAULT, *COMMANDS, *SCHEMAS}),
+        (STDIO, {*SERVING, *VAULT, *COMMANDS, *SCHEMAS, *NOT_SELECTED}),
         (SERVE, VAULT | COMMANDS | SCHEMAS | NOT_SELECTED),
         (HOSTED, {"redis", "jinja2", *POSTGRES, *MIGRATIONS, *FILES, *SCHEMAS, *NOT_SELECTED}),
     ],

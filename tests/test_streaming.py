@@ -15,7 +15,7 @@ from starlette.requests import Request
 from mistral_mcp.sandbox import Fault, Sandbox, listening
 from tests.conftest import TRANSPORTS, over_http, text_of
 
-WIRES = ["stdio", "http-2026", "http-hosted", "http-2025"]
+WIRES = ["stdio", "http-2026", "http-2025"]
 
 FUNCTION = {
     "name": "get_weather",

@@ -26,9 +26,9 @@ from mistral_mcp.hosting.observing import Metrics, Observed
 from mistral_mcp.hosting.pages import Pages
 from mistral_mcp.hosting.throttle import Throttle
 from mistral_mcp.hosting.vault import Vault
-from mistral_mcp.hosting.wire import wire
 from mistral_mcp.http import assemble, refused
 from mistral_mcp.mistral.client import Upstream
+from mistral_mcp.mistral.wire import wire
 from mistral_mcp.settings import Settings
 
 

@@ -94,22 +94,22 @@ class _Begun(httpx2.AsyncByteStream):
 
 async def _begun(response: httpx2.Response, size: int) -> httpx2.Response:
     """Wait for so many bytes, or the end: until they have come, an answer may be asked for again."""
+    status, headers = response.status_code, undescribed(response.headers)
     pieces = response.aiter_bytes()
     read: list[bytes] = []
     try:
-        while size > 0 and (piece := await anext(pieces, None)) is not None:
+        async for piece in pieces:
             read.append(piece)
             size -= len(piece)
+            if size <= 0:
+                return httpx2.Response(status, headers=headers, stream=_Begun(read, pieces, response))
     except BaseException:
         with anyio.CancelScope(shield=True):
             await response.aclose()
         raise
     if not read:
-        await response.aclose()
         raise httpx2.RemoteProtocolError("the answer ended before it began")
-    return httpx2.Response(
-        response.status_code, headers=undescribed(response.headers), stream=_Begun(read, pieces, response)
-    )
+    return httpx2.Response(status, headers=headers, content=b"".join(read))
 
 
 async def _failed(response: httpx2.Response) -> httpx2.Response:

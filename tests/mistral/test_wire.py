@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mistral_mcp.hosting import wire as wires
-from mistral_mcp.hosting.wire import Wire, wire
+from mistral_mcp.mistral import wire as wires
+from mistral_mcp.mistral.wire import Wire, wire
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Told: yes\r\n\r\nhello"
 

@@ -1,4 +1,4 @@
-"""How connections are served, with h11 and with httptools."""
+"""How clients' connections are served."""
 
 import asyncio
 import socket
@@ -13,23 +13,20 @@ import uvicorn
 from starlette.applications import Starlette
 
 from mistral_mcp import Settings
-from mistral_mcp import http as core
-from mistral_mcp.hosting import front
-from mistral_mcp.http import create_app
+from mistral_mcp.http import Front, create_app
 from tests.conftest import KEY
 
 pytestmark = pytest.mark.timeout(20)
 
 HEADERS = {"x-api-key": KEY, "accept": "application/json, text/event-stream"}
-FRONTS: list[type[asyncio.Protocol]] = [core.Front, front.Front]
 
 
 @asynccontextmanager
-async def serving(app: Starlette, protocol: type[asyncio.Protocol]) -> AsyncGenerator[tuple[uvicorn.Server, int]]:
+async def serving(app: Starlette) -> AsyncGenerator[tuple[uvicorn.Server, int]]:
     """On a socket made as uvicorn makes the one that workers share."""
     with socket.socket(family=socket.AF_INET) as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, http=Front, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
@@ -39,9 +36,8 @@ async def serving(app: Starlette, protocol: type[asyncio.Protocol]) -> AsyncGene
         await running
 
 
-@pytest.mark.parametrize("protocol", FRONTS)
-async def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_headers(protocol: type[asyncio.Protocol]):
-    async with serving(create_app(Settings()), protocol) as (server, port):
+async def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_headers():
+    async with serving(create_app(Settings())) as (server, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
@@ -52,9 +48,8 @@ async def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_headers(prot
         writer.close()
 
 
-@pytest.mark.parametrize("protocol", FRONTS)
-async def test_a_head_without_end_is_refused_and_a_large_body_is_not(protocol: type[asyncio.Protocol]):
-    async with serving(create_app(Settings()), protocol) as (_, port):
+async def test_a_head_without_end_is_refused_and_a_large_body_is_not():
+    async with serving(create_app(Settings())) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n")
         for number in range(2):

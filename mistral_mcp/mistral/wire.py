@@ -1,4 +1,4 @@
-"""The wire of a server for many: aiohttp's client under httpx2, at a third of the processor time of httpx2's own.
+"""The wire of `serve`: aiohttp's client under httpx2, at a third of the processor time of httpx2's own.
 
 httpx2's searches its pool and parses replies in Python, which would cost as much as all the rest of a tool call.
 """
