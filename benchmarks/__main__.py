@@ -1,6 +1,7 @@
 """python -m benchmarks [NAME…] [--quick] [--json FILE] [--compare FILE] [--peers] [--openapi FILE]."""
 
 import argparse
+import logging
 import os
 import resource
 import sys
@@ -84,6 +85,7 @@ async def measured(asked: Options) -> tuple[list[Row], list[str]]:
 
 def main() -> None:
     asked = options(sys.argv[1:])
+    logging.basicConfig(level=logging.WARNING)  # before the SDK does, which would tell of every request
     # A thousand streams are two thousand sockets.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
