@@ -5,6 +5,7 @@ mistral = upstream.client(caller)              # one for a tool call: its key, i
 reply = await mistral.send(EmbeddingCall(model="mistral-embed", input=["hello"]))
 """
 
+import logging
 import ssl
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -41,6 +42,8 @@ _FILE = _HEADERS | {"accept": "*/*"}
 # The whole call has a deadline; only connecting gets a time of its own, so that another attempt still fits.
 _TIMEOUTS = {"connect": 10.0, "read": None, "write": None, "pool": None}
 
+_log = logging.getLogger(__name__)
+
 _EVENT_SIZE = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
 
 
@@ -50,8 +53,10 @@ def proxy() -> str | None:
     return proxies.get("https") or proxies.get("all")
 
 
-def wire() -> httpx2.AsyncBaseTransport:
-    """The innermost transport: pooled connections, the environment's proxy and certificates."""
+def plain_wire() -> httpx2.AsyncBaseTransport:
+    """httpx2's own innermost transport, with the environment's proxy and certificates: stdio's, the doctor's, and `serve`'s
+    behind a proxy.
+    """
     limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30)
     return httpx2.AsyncHTTPTransport(
         verify=ssl.create_default_context(),
@@ -60,14 +65,14 @@ def wire() -> httpx2.AsyncBaseTransport:
     )
 
 
-class _Wire(httpx2.AsyncBaseTransport):
-    """`wire`, made for the first request: certificates take long to load, and a start that lists tools needs none."""
+class _PlainWire(httpx2.AsyncBaseTransport):
+    """`plain_wire`, made for the first request: certificates take long to load, and a start that lists tools needs none."""
 
     _made: httpx2.AsyncBaseTransport | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if self._made is None:
-            self._made = wire()
+            self._made = plain_wire()
         return await self._made.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -89,7 +94,7 @@ class Upstream:
         self.settings = settings
         self.transport = Retries(
             Limits(
-                Routes(_Borrowed(transport) if transport else _Wire()),
+                Routes(_Borrowed(transport) if transport else _PlainWire()),
                 max_concurrency=settings.max_concurrency,
                 requests_per_second=settings.requests_per_second,
                 tokens_per_minute=settings.tokens_per_minute,
@@ -229,10 +234,15 @@ class MistralClient:
         try:
             response = await self._transport.handle_async_request(request)
             self._note(response, exchange)
+            _log.debug(
+                "%s %s: HTTP %d, correlation id %s",
+                request.method,
+                request.url.path,
+                response.status_code,
+                self.correlation_id,
+            )
             if response.is_success:
                 return response
-            await response.aread()
-            await response.aclose()
         except httpx2.HTTPError as error:
             raise failures.dropped(error, exchange) from None
         raise failures.failure(response, exchange)

@@ -1,5 +1,6 @@
 """A transport: what is tried again, and when."""
 
+import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
@@ -11,6 +12,8 @@ from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.exchange import Exchange, exchange_of
 from mistral_mcp.mistral.multipart import Form
 from mistral_mcp.mistral.routes import name_of
+
+_log = logging.getLogger(__name__)
 
 _AHEAD = 16 * 1024 * 1024  # bytes of an answer that are read before it counts as having come
 _ERROR = 1024 * 1024  # bytes that are read of a failure
@@ -53,6 +56,7 @@ class Retries(httpx2.AsyncBaseTransport):
                 if response.is_success or not _worth_it(response, request, exchange) or wait >= exchange.remaining:
                     return response
                 why = f"HTTP {response.status_code} from {name_of(exchange.caller.route)}"
+            _log.debug("%s at attempt %d; the next in %.1f s", why, exchange.attempts, wait)
             await exchange.waiting(why, wait)
             await self._sleep(wait)
         exchange.attempts += 1

@@ -14,14 +14,14 @@ from yarl import URL
 
 from mistral_mcp.mistral import client
 
-_MOST = 1000  # requests under way at once
+_MOST = 1000  # requests under way at once; waiting for a place counts as connecting
 _KEPT = 30.0  # seconds that a connection without a request is kept
 _HEADER = 64 * 1024  # bytes of one header of a reply
 
 
 def wire() -> httpx2.AsyncBaseTransport:
     """The innermost transport; httpx2's own where the environment names a proxy."""
-    return client.wire() if client.proxy() else Wire()
+    return client.plain_wire() if client.proxy() else Wire()
 
 
 class Wire(httpx2.AsyncBaseTransport):
@@ -43,7 +43,7 @@ class Wire(httpx2.AsyncBaseTransport):
                 URL(str(request.url), encoded=True),
                 headers=[(name, value) for name, value in request.headers.multi_items() if name != "host"],
                 data=await request.aread() if whole else cast("httpx2.AsyncByteStream", request.stream),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
+                timeout=aiohttp.ClientTimeout(total=None, connect=connect),
                 allow_redirects=False,
             )
         return httpx2.Response(response.status, headers=list(response.raw_headers), stream=_Body(response))
@@ -60,9 +60,16 @@ def _session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         auto_decompress=False,
+        middlewares=(_once,),
         max_line_size=_HEADER,
         max_field_size=_HEADER,
     )
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """With its own errors aiohttp would send some methods again; what is sent again is for `retries` to say."""
+    with _told_as_httpx2_would():
+        return await handler(request)
 
 
 class _Body(httpx2.AsyncByteStream):

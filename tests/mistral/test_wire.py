@@ -230,9 +230,10 @@ async def test_nobody_there_is_a_connect_error_and_silence_is_a_connect_timeout(
     async def never(*_: object, **__: object) -> None:
         await anyio.sleep_forever()
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
-    with pytest.raises(httpx2.ConnectTimeout):
-        await begin(wire, url, connect=0.01)
+    for step in ("sock_connect", "getaddrinfo"):
+        monkeypatch.setattr(asyncio.get_running_loop(), step, never)
+        with pytest.raises(httpx2.ConnectTimeout):
+            await begin(wire, url.replace("127.0.0.1", "localhost"), connect=0.01)
     await wire.aclose()
 
 
@@ -367,3 +368,12 @@ def test_a_proxy_of_the_environments_is_used(monkeypatch: pytest.MonkeyPatch):
     assert isinstance(wire(), Wire)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     assert isinstance(wire(), httpx2.AsyncHTTPTransport)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_request_whose_answer_is_lost_goes_out_once(method: str):
+    async with served(server := Server(OK, None)) as (wire, url):
+        await ask(wire, url)
+        with pytest.raises(httpx2.TransportError):
+            await wire.handle_async_request(httpx2.Request(method, url, headers={"host": "x"}))
+        assert [request[:3] for request in server.requests] == [b"POS", method.encode()[:3]]
