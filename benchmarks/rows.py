@@ -158,7 +158,7 @@ def as_json(rows: Sequence[Row], troubles: Sequence[str] = (), *, quick: bool) -
 def machine() -> dict[str, str]:
     """What the figures depend on."""
     found = {"python": platform.python_version(), "system": platform.platform()}
-    for package in ("mistral-mcp", "mcp", "httpx2", "uvicorn", "pydantic", "aiohttp", "httptools", "uvloop"):
+    for package in ("mistral-mcp", "mcp", "httpx2", "uvicorn", "pydantic", "aiohttp", "uvloop"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

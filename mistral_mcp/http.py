@@ -14,16 +14,18 @@ from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
 
+import h11
 import httpx2
 from mcp.server.transport_security import TransportSecuritySettings
+from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
 from mistral_mcp.credentials import Credentials, from_headers, from_scope, is_token, own_key
@@ -39,16 +41,15 @@ FindCredentials = Callable[[HTTPConnection], Awaitable[Credentials]]
 
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]
 
-_HEAD = 16 * 1024  # bytes
-
 
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
     """The core's app: bring your own key, no vault."""
-    doors = {"/mcp": bring_your_own(settings)}
+    doors = {"/mcp": bring_your_own(settings), "/c/{token}/mcp": _no_connection}
+    routes = [Route("/readyz", healthz)]
     if transport:
-        return assemble(settings, doors, transport=transport)
+        return assemble(settings, doors, routes=routes, transport=transport)
     own = wire()
-    return assemble(settings, doors, lifespan=lambda: aclosing(own), transport=own)
+    return assemble(settings, doors, routes=routes, lifespan=lambda: aclosing(own), transport=own)
 
 
 def assemble(
@@ -80,6 +81,8 @@ def assemble(
 
     @asynccontextmanager
     async def running(_: Starlette) -> AsyncGenerator[None]:
+        # It would cut every answer under way at once where uvicorn is told to end; each ends by itself, and uvicorn waits.
+        AppStatus.disable_automatic_graceful_drain()
         async with lifespan(), mcp.run():
             yield
 
@@ -89,18 +92,23 @@ def assemble(
         origins=allowed_origins(settings),
         own_check=own_origin_check,
     )
-    return Starlette(
+    endpoints = {
+        path: McpEndpoint(mcp.handle_request, find, bound, for_browsers or _for_browsers)
+        for path, find in doors.items()
+    }
+    app = Starlette(
         routes=[
-            *(
-                Route(path, McpEndpoint(mcp.handle_request, find, bound, for_browsers or _for_browsers))
-                for path, find in doors.items()
-            ),
+            # With a slash at its end as well: to be sent elsewhere with a token in the path is worse.
+            *(Route(path + "/", endpoint) for path, endpoint in endpoints.items()),
+            *(Route(path, endpoint) for path, endpoint in endpoints.items()),
             Route("/healthz", healthz),
             *routes,
         ],
         middleware=[*middleware, front],
         lifespan=running,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def bring_your_own(settings: Settings) -> FindCredentials:
@@ -118,6 +126,12 @@ def bring_your_own(settings: Settings) -> FindCredentials:
         return own_key(secret, source)
 
     return find
+
+
+async def _no_connection(_: HTTPConnection) -> Credentials:
+    error = RefusedCredential("This server keeps no connections.", "Send your Mistral key to /mcp instead.")
+    error.status = HTTPStatus.NOT_FOUND
+    raise error
 
 
 async def healthz(_: Request) -> Response:
@@ -147,15 +161,44 @@ class McpEndpoint:
         except (CredentialError, VaultUnavailable, NothingSelected) as error:
             await refused(error)(scope, receive, send)
             return
-        # httptools leaves blanks after header values, which 2026-07-28 forbids to count. The path may hold a token.
-        found = {
-            "headers": [(name, value.strip()) for name, value in scope["headers"]],
-            "path": "/mcp",
-            "raw_path": b"/mcp",
-            CREDENTIALS: credentials,
-            SELECTION: selection,
-        }
-        await self.app({**scope, **found}, receive, send)
+        # The path may hold a token.
+        found = {"path": "/mcp", "raw_path": b"/mcp", CREDENTIALS: credentials, SELECTION: selection}
+        await self.app({**scope, **found}, receive, _shaped(send))
+
+
+def _shaped(send: Send) -> Send:
+    """The SDK's own refusals: all as JSON-RPC, and none with a dump of what the caller sent."""
+    start: Message | None = None
+    body = b""
+
+    async def shaped(message: Message) -> None:
+        nonlocal start, body
+        if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+            start = message
+            return
+        if start is not None:
+            body += message.get("body", b"")
+            if message.get("more_body", False):
+                return
+            body = _in_json_rpc(start["status"], body)
+            kept = [header for header in start["headers"] if header[0] not in {b"content-type", b"content-length"}]
+            described = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            await send({**start, "headers": kept + described})
+            message = {"type": "http.response.body", "body": body}
+        await send(message)
+
+    return shaped
+
+
+def _in_json_rpc(status: int, body: bytes) -> bytes:
+    try:
+        answer = json.loads(body)
+        if "\n" in answer["error"]["message"]:  # pydantic's
+            answer["error"]["message"] = "The body is no JSON-RPC message."
+            return json.dumps(answer).encode()
+    except (ValueError, TypeError, KeyError):
+        return bytes(refusal(status, body.decode("utf-8", "replace")).body)
+    return body
 
 
 _PASTE = "This is the address of an MCP server: paste it into your MCP client."
@@ -193,42 +236,29 @@ def refusal(status: int, message: str, headers: dict[str, str] | None = None) ->
     return Response(json.dumps(body), status, headers, "application/json")
 
 
-class Front(HttpToolsProtocol):
-    """How `serve` treats a client's connection: uvicorn's HTTP/1.1 by httptools, with the bound for the head of a request
-    that h11 has.
-    """
+class Front(H11Protocol):
+    """How `serve` treats a client's connection: uvicorn's HTTP/1.1 by h11.
 
-    _in_head = False
-    _head = 0
-    """Bytes since it began, more or less."""
+    httptools would make a call a tenth cheaper. But with uvicorn it loses the body of a request that offers an upgrade, as
+    Java's do, takes trailers for headers, and keeps heads and trailers of any size.
+    """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        _at_once(transport)
+        """Switch Nagle's algorithm off, as asyncio does for its own sockets, but not for those that uvicorn's workers share.
+
+        With it the body of each reply waits 40 ms for the acknowledgement of the headers.
+        """
+        connection = transport.get_extra_info("socket")
+        if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(cast("asyncio.Transport", transport))
 
-    def data_received(self, data: bytes) -> None:
-        self._head = len(data) + (self._head if self._in_head else 0)
-        super().data_received(data)
-        if self._in_head and self._head > _HEAD:
-            self.send_400_response("The head of the request is too large.")
-
-    def on_message_begin(self) -> None:
-        self._in_head = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-
-def _at_once(transport: asyncio.BaseTransport) -> None:
-    """Switch Nagle's algorithm off, as asyncio does for its own sockets, but not for those that uvicorn's workers share.
-
-    With it the body of each reply waits 40 ms for the acknowledgement of the headers.
-    """
-    connection = transport.get_extra_info("socket")
-    if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def send_400_response(self, msg: str) -> None:
+        """For what is no HTTP; unless its request was answered already, before the rest of it came."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
 
 class HostAndOrigin:
@@ -264,7 +294,8 @@ class HostAndOrigin:
 
 def _listed(value: str, allowed: frozenset[str]) -> bool:
     """Exactly, or with any port where `:*` is listed."""
-    return value in allowed or "*" in allowed or f"{value.rpartition(':')[0]}:*" in allowed
+    host, _, port = value.rpartition(":")
+    return value in allowed or "*" in allowed or (port.isdecimal() and f"{host}:*" in allowed)
 
 
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")

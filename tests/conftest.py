@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -15,7 +16,7 @@ from mcp_types import CallToolResult, TextContent
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
-from mistral_mcp.http import create_app
+from mistral_mcp.http import Front, create_app
 from mistral_mcp.sandbox import Sandbox, listening
 
 KEY = "tEsTkEy0123456789abcdefghijklmn1"
@@ -57,6 +58,10 @@ async def in_memory(
         yield client
 
 
+serving = partial(listening, http=Front)
+"""On a real socket, as `serve` does it."""
+
+
 @asynccontextmanager
 async def over_http(
     url: str,
@@ -68,7 +73,7 @@ async def over_http(
     **settings: object,
 ) -> AsyncGenerator[Client]:
     app = create_app(Settings.model_validate({"route": url, **settings}), transport)
-    async with listening(app) as base, at(f"{base}/mcp", {header: key}, mode) as client:
+    async with serving(app) as base, at(f"{base}/mcp", {header: key}, mode) as client:
         yield client
 
 

@@ -17,7 +17,7 @@ from mcp_types import CallToolResult
 from mistral_mcp import Settings
 from mistral_mcp.http import create_app
 from mistral_mcp.sandbox import Fault, Sandbox, listening
-from tests.conftest import KEY, TRANSPORTS, at, over_http, text_of
+from tests.conftest import KEY, TRANSPORTS, at, over_http, serving, text_of
 
 PLACES = 3
 PROMPT = {"prompt": "Write a poem"}
@@ -58,7 +58,7 @@ async def by_hanging_up(transport: str, url: str, **settings: Any) -> AsyncGener
     """A client that knows no cancel and only closes its connection."""
     era = transport.removeprefix("hung-up-")
     app = create_app(Settings.model_validate({"route": url, **settings}))
-    async with listening(app) as base, at(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
+    async with serving(app) as base, at(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
 
         async def call(report: Report | None) -> object:
             asked = request_of(era, listens=report is not None)
@@ -203,7 +203,7 @@ async def test_a_2025_clients_cancelled_over_stateless_http_is_accepted_and_has_
     sandbox.faults.append(Fault(delay=0.3))
     app = create_app(Settings.model_validate({"route": mistral_url}))
     answers: list[Any] = []
-    async with listening(app) as base, httpx2.AsyncClient(timeout=60) as http:
+    async with serving(app) as base, httpx2.AsyncClient(timeout=60) as http:
 
         async def call() -> None:
             response = await http.post(f"{base}/mcp", **request_of("2025-11-25", listens=False))

@@ -1,6 +1,7 @@
 """How clients' connections are served."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -61,3 +62,67 @@ async def test_a_head_without_end_is_refused_and_a_large_body_is_not():
         body = {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y" * 500_000}}
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as http:
             assert [(await http.post("/mcp", json=body)).status_code for _ in range(2)] == [200, 200]
+
+
+async def test_trailers_without_end_are_refused():
+    async with serving(create_app(Settings())) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+        for number in range(3):
+            writer.write(b"X-%d: %b\r\n" % (number, b"y" * 10_000))
+            await anyio.sleep(0.001)
+        assert (await reader.read()).startswith(b"HTTP/1.1 401")  # and the connection ends
+        writer.close()
+
+
+async def test_a_trailer_is_no_header():
+    async with serving(create_app(Settings())) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+        writer.write(head + b"2\r\n{}\r\n0\r\nX-API-Key: %b\r\n\r\n" % KEY.encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+        writer.close()
+
+
+async def test_who_offers_an_upgrade_is_served_as_if_not():
+    async with serving(create_app(Settings())) as (_, port):
+        offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAAB"}
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=HEADERS | offer) as http:
+            ping = {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y" * 100_000}}
+            assert [(await http.post("/mcp", json=ping)).status_code for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize("more", [b"Host: localhost\r\nHost: evil.example\r\n", b""])
+async def test_a_request_has_one_host(more: bytes):
+    async with serving(create_app(Settings())) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\n" + more + b"\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+
+async def test_a_body_and_the_next_request_may_come_in_one_piece():
+    async with serving(create_app(Settings())) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n" + b" " * 40_000)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
+        await anyio.sleep(0.01)
+        writer.write(b"\r\n")
+        answers = await reader.read()
+        assert (answers.count(b"HTTP/1.1 401"), answers.count(b"HTTP/1.1 200")) == (1, 1)
+        writer.close()
+
+
+async def test_blanks_after_a_headers_value_do_not_count():
+    async with serving(create_app(Settings())) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+        meta |= {"io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}}
+        meta |= {"io.modelcontextprotocol/clientCapabilities": {}}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}).encode()
+        headers = {"host": "localhost", "content-type": "application/json", "content-length": str(len(body))} | HEADERS
+        headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list \t"}
+        lines = [f"{name}: {value} \t\r\n" for name, value in headers.items()]
+        writer.write(b"POST /mcp HTTP/1.1\r\n" + "".join(lines).encode() + b"\r\n" + body)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()

@@ -11,8 +11,8 @@ import pytest
 from mistral_mcp import Settings
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.http import create_app
-from mistral_mcp.sandbox import Fault, Sandbox, listening
-from tests.conftest import KEY, at
+from mistral_mcp.sandbox import Fault, Sandbox
+from tests.conftest import KEY, at, serving
 
 PING = {
     "jsonrpc": "2.0",
@@ -35,7 +35,7 @@ HEADERS = {
 
 @pytest.fixture
 async def base(mistral_url: str) -> AsyncIterator[str]:
-    async with listening(create_app(Settings(route=mistral_url))) as url:
+    async with serving(create_app(Settings(route=mistral_url))) as url:
         yield url
 
 
@@ -83,6 +83,7 @@ async def test_a_key_comes_in_any_of_three_headers(http: httpx2.AsyncClient, hea
         ({"X-API-Key": "aks_live_0123456789"}, 401, "another service's"),
         ({"X-API-Key": "mmcp_whatever"}, 401, "keeps no connections"),
         ({"X-API-Key": "MMCP_whatever"}, 401, "keeps no connections"),
+        ({"X-API-Key": "https://example.org/c/mmcp_whatever/mcp"}, 401, "holds a connection's token"),
         ({"X-API-Key": "two words"}, 401, "not a key"),
         ({"X-API-Key": KEY, "X-Mistral-Api-Key": "another-key-0123456789"}, 400, "two different"),
         ({"X-API-Key": KEY, "Authorization": "Bearer another-key-0123456789"}, 400, "two different"),
@@ -99,6 +100,41 @@ async def test_what_is_no_single_key_of_mistrals_is_refused_and_never_sent_on(
     assert ("www-authenticate" in response.headers) == (status == 401)
     assert not any(value and value in response.text for name, value in headers.items() if "0123456789" in value)
     assert not sandbox.requests
+
+
+async def test_without_a_vault_there_is_no_secret_url_and_the_server_is_ready(http: httpx2.AsyncClient) -> None:
+    response = await http.post("/c/mmcp_whatever/mcp", headers={**HEADERS, "X-API-Key": KEY}, json=PING)
+
+    assert response.status_code == 404
+    assert "keeps no connections" in response.json()["error"]["message"]
+    assert (await http.get("/readyz", headers={"Host": "10.1.2.3"})).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:x@evil.example", "localhost:1.evil.example"])
+async def test_a_port_is_a_number(http: httpx2.AsyncClient, host: str) -> None:
+    assert (await http.post("/mcp", headers={**HEADERS, "X-API-Key": KEY, "Host": host}, json=PING)).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b'{"jsonrpc": "2.0", "id": 1, "method": 5, "params": {"prompt": "CANARY"}}'),
+        ({}, b'[{"jsonrpc": "2.0", "id": 1, "method": "CANARY"}]'),
+        ({}, b'{"CANARY'),
+        ({"content-type": "text/plain"}, b"CANARY"),
+    ],
+)
+@pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
+async def test_what_is_no_message_is_refused_in_one_that_repeats_nothing_of_it(
+    http: httpx2.AsyncClient, version: str, headers: dict[str, str], body: bytes
+) -> None:
+    sent = {**HEADERS, "mcp-protocol-version": version, "X-API-Key": KEY, **headers}
+    response = await http.post("/mcp", headers=sent, content=body)
+
+    assert response.status_code == 400
+    assert response.json()["jsonrpc"] == "2.0"
+    assert 0 < len(response.json()["error"]["message"]) < 200
+    assert "CANARY" not in response.text
 
 
 async def test_credentials_are_checked_before_the_body_is_read(base: str) -> None:
@@ -145,16 +181,16 @@ async def test_nothing_but_post_is_served_and_no_stream_is_held_open(http: httpx
 
 async def test_a_body_beyond_the_limit_is_refused(mistral_url: str) -> None:
     app = create_app(Settings(route=mistral_url, max_body=10_000))
-    async with listening(app) as base, httpx2.AsyncClient(base_url=base) as http:
+    async with serving(app) as base, httpx2.AsyncClient(base_url=base) as http:
         response = await http.post(
             "/mcp", content=json.dumps(PING).ljust(20_000), headers={**HEADERS, "X-API-Key": KEY}
         )
-    assert response.status_code == 413
+    assert response.status_code == response.json()["error"]["code"] == 413
 
 
 async def test_keys_of_callers_are_refused_where_the_operator_does_not_want_them(mistral_url: str) -> None:
     app = create_app(Settings(route=mistral_url, byok=False))
-    async with listening(app) as base, httpx2.AsyncClient(base_url=base) as http:
+    async with serving(app) as base, httpx2.AsyncClient(base_url=base) as http:
         assert (await ask(http, {"X-API-Key": KEY})).status_code == 401
 
 

@@ -105,7 +105,7 @@ def test_no_room_imports_a_library_it_should_not_know_of(path: Path):
 
 @every_module
 def test_only_the_command_line_reads_the_environment(path: Path):
-    # The one exception is `mistral.client.wire`: proxies are the system's business, and on some systems `getproxies`
+    # The one exception is `mistral.client.proxy`: proxies are the system's business, and on some systems `getproxies`
     # looks elsewhere than in the environment.
     exceptions = {"mistral/client.py": {"getproxies"}}.get(name_of(path), set())
     reading = {"environ", "environb", "getenv", "getenvb", "getproxies", "getproxies_environment"} - exceptions
@@ -137,7 +137,7 @@ for module in pkgutil.walk_packages(mistral_mcp.__path__, "mistral_mcp."):
         importlib.import_module(module.name)
 assert not logging.root.handlers, "logging is configured on import"
 built = {type(thing).__name__ for thing in gc.get_objects()}
-assert not built & {"AsyncClient", "AsyncHTTPTransport"}, "a client is built on import"
+assert not built & {"AsyncClient", "AsyncHTTPTransport", "ClientSession"}, "a client is built on import"
 """
 
 
@@ -155,7 +155,7 @@ SCHEMAS = {"jsonschema", "jsonschema_rs", "referencing"}
 COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.doctor", "mistral_mcp.demo", *FILES}
 NOT_SELECTED = {"mistral_mcp.tools.agents", "mistral_mcp.tools.batch", "mistral_mcp.mistral.fine_tuning"}
 
-SERVING = {"mistral_mcp.http", "httptools", "aiohttp"}
+SERVING = {"mistral_mcp.http", "aiohttp"}
 
 COMMAND_LINE = "import mistral_mcp.cli"
 STDIO = "from mistral_mcp.cli import main; main([], standalone_mode=False)"  # is asked for its tools

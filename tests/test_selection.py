@@ -2,14 +2,15 @@
 
 import httpx2
 import pytest
+from pydantic import ValidationError
 
 from mistral_mcp import Settings, create_server, tools
 from mistral_mcp.credentials import Credentials, from_key
 from mistral_mcp.errors import BadSetting, NothingSelected
 from mistral_mcp.http import create_app
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.selection import Bound
-from tests.conftest import KEY, at, in_memory, text_of
+from tests.conftest import KEY, at, in_memory, serving, text_of
 
 CONNECTION = Credentials(None, "a connection", toolsets=("core", "files"))
 
@@ -86,6 +87,12 @@ def test_an_operators_unknown_toolset_stops_the_start() -> None:
         create_server(Settings(toolsets="core,model"), from_key(KEY))  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize("toolsets", ["", ",", " , ", ()])
+def test_an_operators_selection_of_nothing_is_refused(toolsets: object) -> None:
+    with pytest.raises(ValidationError, match="it names no toolset"):
+        Settings.model_validate({"toolsets": toolsets})
+
+
 async def test_a_tool_that_is_not_listed_cannot_be_called(mistral_url: str, sandbox: Sandbox) -> None:
     async with in_memory(mistral_url, toolsets="models") as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
@@ -95,6 +102,7 @@ async def test_a_tool_that_is_not_listed_cannot_be_called(mistral_url: str, sand
     assert listed == {"mistral_list_models", "mistral_get_model"}
     assert hidden.is_error
     assert "There is no tool 'mistral_chat' here" in text_of(hidden)
+    assert hidden.meta == unknown.meta == {"mistral-mcp/error": {}}
     assert "did you mean mistral_list_models?" in text_of(unknown)
     assert not sandbox.requests
 
@@ -109,7 +117,7 @@ async def test_read_only_hides_what_changes_anything(mistral_url: str) -> None:
 
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
 async def test_header_and_url_select_for_each_request(mistral_url: str, mode: str) -> None:
-    async with listening(create_app(Settings.model_validate({"route": mistral_url}))) as base:
+    async with serving(create_app(Settings.model_validate({"route": mistral_url}))) as base:
         async with at(f"{base}/mcp", {"X-API-Key": KEY, "X-MCP-Toolsets": "models"}, mode) as client:
             by_header = {tool.name for tool in (await client.list_tools()).tools}
         async with at(f"{base}/mcp?toolsets=models", {"X-API-Key": KEY}, mode) as client:
@@ -120,7 +128,7 @@ async def test_header_and_url_select_for_each_request(mistral_url: str, mode: st
 
 async def test_a_request_that_selects_nothing_gets_400_in_json_rpc(mistral_url: str) -> None:
     async with (
-        listening(create_app(Settings.model_validate({"route": mistral_url}))) as base,
+        serving(create_app(Settings.model_validate({"route": mistral_url}))) as base,
         httpx2.AsyncClient(base_url=base) as http,
     ):
         response = await http.post("/mcp?toolsets=unheard-of", headers={"X-API-Key": KEY}, json={})

@@ -36,12 +36,14 @@ class BreakableProtocol(H11Protocol):
 
 
 @contextlib.asynccontextmanager
-async def listening(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[str]:
-    """Serve the app from the running event loop, and give its base URL. Port 0 takes a free one.
+async def listening(
+    app: ASGIApp, host: str = "127.0.0.1", port: int = 0, http: type[asyncio.Protocol] = BreakableProtocol
+) -> AsyncGenerator[str]:
+    """Serve the app from the running event loop, and give its base URL. Port 0 takes a free one, `http` is uvicorn's protocol.
 
     On leaving, requests under way get `GRACE` seconds; then their connections are cut.
     """
-    config = _config(app)
+    config = _config(app, http)
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
@@ -61,11 +63,11 @@ def run(app: ASGIApp, host: str = "127.0.0.1", port: int = 8787) -> None:
         uvicorn.Server(_config(app)).run(sockets=[listener])
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, http: type[asyncio.Protocol] = BreakableProtocol) -> uvicorn.Config:
     return uvicorn.Config(
         cast("Any", app),
         loop="asyncio",
-        http=BreakableProtocol,
+        http=http,
         ws="none",
         log_config=None,
         access_log=False,
@@ -98,7 +100,7 @@ async def _close(server: uvicorn.Server) -> None:
     if state.tasks:
         await asyncio.wait(state.tasks, timeout=GRACE)
     for connection in list(state.connections):
-        cast("H11Protocol", connection).transport.abort()
+        cast("Any", connection).transport.abort()
     await asyncio.sleep(0)
     if state.tasks:
         await asyncio.wait(state.tasks, timeout=GRACE)
