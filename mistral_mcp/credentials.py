@@ -47,10 +47,10 @@ def from_key(key: str | SecretStr | None) -> CredentialSource:
     """One key for the process: stdio."""
     text = (key.get_secret_value() if isinstance(key, SecretStr) else key or "").strip()
     # Some clients pass on a reference to a variable that is not set as it stands: `${MISTRAL_API_KEY}`.
-    found = Credentials(SecretStr(text) if text and not text.startswith("$") else None, "MISTRAL_API_KEY")
+    missing = not text or text.startswith("$")
 
     async def source(_: HTTPConnection | None) -> Credentials:
-        return found
+        return Credentials(None, "MISTRAL_API_KEY") if missing else own_key(SecretStr(text), "MISTRAL_API_KEY")
 
     return source
 
@@ -117,6 +117,11 @@ def is_token(secret: SecretStr) -> bool:
 def own_key(secret: SecretStr, source: str) -> Credentials:
     """A caller's own Mistral key, for this request and never stored."""
     text = secret.get_secret_value()
+    if TOKEN_PREFIX in text.lower():
+        raise RefusedCredential(
+            f"What {source} carries holds a connection's token, which is no Mistral key, and was not sent on.",
+            "Send a Mistral API key (from https://console.mistral.ai).",
+        )
     if _FOREIGN.match(text):
         raise RefusedCredential(
             f"What {source} carries has the shape of another service's credential and was not sent on.",

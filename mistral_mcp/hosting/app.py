@@ -133,7 +133,12 @@ class Hosted:
     def failed(self, request: HTTPConnection, why: str) -> None:
         """Count a failure. Raises `TooManyFailures` where its address has had too many."""
         self.metrics.refused.labels(why).inc()
-        wait = self._throttle.failed(request.client.host if request.client else "unknown")
+        self.hold_down(request, failed=True)
+
+    def hold_down(self, request: HTTPConnection, *, failed: bool = False) -> None:
+        """For what may be guessed in few tries. Raises `TooManyFailures` where the address has had too many failures."""
+        address = request.client.host if request.client else "unknown"
+        wait = self._throttle.failed(address) if failed else self._throttle.wait(address)
         if wait is not None:
             raise TooManyFailures(wait)
 

@@ -25,7 +25,7 @@ from starlette.routing import Route as HttpRoute
 
 from mistral_mcp.credentials import from_headers, own_key
 from mistral_mcp.errors import BadArgument, Error, KeyRefused, RefusedCredential, SignupRefused, UpstreamError
-from mistral_mcp.hosting.vault import Connection, Created
+from mistral_mcp.hosting.vault import LONGEST_EXPIRY, LONGEST_LABEL, Connection, Created
 from mistral_mcp.mistral import routes
 from mistral_mcp.mistral.chat import ChatCall
 from mistral_mcp.mistral.embeddings import EmbeddingCall
@@ -42,10 +42,8 @@ _LARGEST_FORM = 16 * 1024  # bytes
 
 def _known_kind(value: object) -> object:
     """A route a tenant may choose: one of the known kinds, never an address of their own."""
-    if not isinstance(value, str):
-        return value
-    route = Route.parse(value)
-    if route.kind == "base":
+    route = Route.parse(value) if isinstance(value, str) else None  # as JSON, it could be made of any parts
+    if route is None or route.kind == "base":
         raise ValueError("it must be direct, eu, us, a cloudflare route, lava://byok or lava://")
     return route
 
@@ -56,10 +54,10 @@ class NewConnection(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     api_key: SecretStr | None = None
-    label: str = Field(default="", max_length=100)
+    label: str = Field(default="", max_length=LONGEST_LABEL)
     toolsets: Names | None = None
     read_only: bool = False
-    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+    expires_in_days: int | None = Field(default=None, ge=1, le=LONGEST_EXPIRY)
     route: Annotated[Route, BeforeValidator(_known_kind)] | None = None
     route_token: SecretStr | None = None
     signup_code: SecretStr | None = None
@@ -113,7 +111,7 @@ class Connect:
             raise WrongField("route_token", "The lava routes need route_token, Lava's secret key.")
         # The operator's token never goes out on a tenant's own route.
         route_token = asked.route_token if asked.route else settings.route_token
-        if asked.api_key is None and not route.pays(route_token):
+        if asked.api_key is None and not (asked.route and asked.route.pays(asked.route_token)):
             advice = "Give a Mistral API key (from https://console.mistral.ai)."
             raise WrongField("api_key", "api_key is missing.", advice)
         if asked.api_key is not None:
@@ -140,6 +138,7 @@ class Connect:
         if settings.signup == "off":
             raise SignupRefused("This server makes no new connections.", "Ask its operator for one.")
         if settings.signup == "code":
+            self._hosted.hold_down(request)
             given = asked.signup_code.get_secret_value() if asked.signup_code else ""
             wanted = settings.signup_code.get_secret_value() if settings.signup_code else ""
             if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):

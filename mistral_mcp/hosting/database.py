@@ -88,6 +88,11 @@ class Database:
             await self._begin(connection)
             yield connection
 
+    def check_file(self) -> None:
+        """Raises `VaultUnavailable` where SQLite's file was deleted: it would go on, and lose what it is given."""
+        if not self.shared and not Path(str(self._engine.url.database)).exists():
+            raise VaultUnavailable("The vault's file is gone.", "Put it back, and start the server again.")
+
     @asynccontextmanager
     async def _ours(self, seconds: float) -> AsyncGenerator[None]:
         """Bounded in time, failures translated; the log hears of it when they begin and when they are over."""

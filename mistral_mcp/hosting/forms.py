@@ -33,8 +33,8 @@ class Form:
 
     fields: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
-    def one(self, name: str, default: str = "") -> str:
-        return self.fields.get(name, [default])[0].strip()
+    def one(self, name: str) -> str:
+        return self.fields.get(name, [""])[0].strip()
 
     def all(self, name: str) -> list[str]:
         return self.fields.get(name, [])

@@ -15,7 +15,7 @@ from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import CredentialError, Error
 from mistral_mcp.hosting.tokens import Token
 
-LIFE = 3.0  # seconds; the contract allows 5, the rest is for a slow database
+LIFE = 3.0  # seconds; docs/security.md promises 5, the rest is for a slow database
 _HITS = 10_000
 _MISSES = 1_000
 _TOGETHER = 100

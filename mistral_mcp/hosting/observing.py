@@ -78,6 +78,9 @@ class Observed:
         self.metrics.active.inc()
         try:
             await self.app(scope, receive, told)
+        except Exception:
+            status = 500  # as Starlette answers, further out
+            raise
         finally:
             self.metrics.active.dec()
             # The router writes the endpoint it found into the scope.

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
+from mistral_mcp.credentials import own_key
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.hosting.vault import Connection, Vault
 from mistral_mcp.settings import Settings
@@ -64,6 +65,7 @@ async def created(
     names = None if toolsets is None else tuple(toolsets)
     if unknown := [name for name in names or () if name not in TOOLSETS]:
         raise BadArgument(f"There is no toolset {unknown[0]!r}.", f"There are {', '.join(TOOLSETS)}.")
+    own_key(key, "the prompt")
     async with Vault.open(settings) as vault:
         made = await vault.create(
             key, label=label, toolsets=names, read_only=read_only, expires_in_days=expires_in_days

@@ -20,22 +20,26 @@ class Throttle:
         self._clock = clock
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def failed(self, address: str) -> float | None:
-        """Count a failure. Seconds to stay away, where the address has had too many; else None."""
-        whose, now = _network(address), self._clock()
-        until = max(self._until.pop(whose, now), now)
+    def wait(self, address: str) -> float | None:
+        """Seconds to stay away, where the address has had too many failures; else None."""
         # A bucket that leaks: each failure adds its spacing, time takes it away.
-        too_many = until - now + self._spacing > self._burst
-        self._until[whose] = until if too_many else until + self._spacing
+        filled = max(self._until.get(_network(address), 0.0) - self._clock(), 0.0)
+        return filled + self._spacing - self._burst if filled + self._spacing > self._burst else None
+
+    def failed(self, address: str) -> float | None:
+        """Count a failure, unless there were too many already; then how long to wait."""
+        whose, wait, now = _network(address), self.wait(address), self._clock()
+        until = max(self._until.pop(whose, now), now)
+        self._until[whose] = until if wait else until + self._spacing
         if len(self._until) > _ADDRESSES:
             self._until.popitem(last=False)
-        return until - now + self._spacing - self._burst if too_many else None
+        return wait
 
 
 def _network(address: str) -> str:
-    """One IPv6 user has a whole /64."""
+    """One IPv6 user has a whole /64; an IPv4 user comes as IPv6 where one socket serves both."""
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return parsed.exploded[:19] if isinstance(parsed, IPv6Address) else str(parsed)
+    return str(parsed.ipv4_mapped or parsed.exploded[:19]) if isinstance(parsed, IPv6Address) else str(parsed)

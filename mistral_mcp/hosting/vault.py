@@ -7,6 +7,7 @@ async with Vault.open(settings) as vault:
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -38,6 +39,8 @@ ENDED_AFTER = timedelta(days=90)
 LONGEST_LABEL = 100
 LONGEST_EXPIRY = 3650  # days
 _HOUR = 60  # minutes
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +234,7 @@ class Vault:
 
     async def ready(self) -> None:
         """Raises `VaultUnavailable` unless connections can be looked up."""
+        self._database.check_file()
         async with self._database.reading() as database:
             await database.execute(_BY_DIGEST, {"digests": [b""]})
 
@@ -258,6 +262,10 @@ class Vault:
         """Once a minute what was used, once an hour what goes."""
         for round_ in itertools.count(1):
             await asyncio.sleep(minute)
-            self._lookups.purge()
-            with suppress(VaultUnavailable):  # it is in the log, and there is a next minute
+            try:
+                self._lookups.purge()
                 await (self.write_last_used() if round_ % _HOUR else self.sweep())
+            except VaultUnavailable:
+                pass  # it is in the log, and there is a next minute
+            except Exception:  # noqa: BLE001 - a bug in one round must not end the tending for good
+                _log.exception("The vault could not be tended to.")

@@ -8,11 +8,14 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
-from mistral_mcp.sandbox import Fault, Sandbox, listening
-from tests.conftest import KEY, at, text_of
+from mistral_mcp.sandbox import Fault, Sandbox
+from tests.conftest import KEY, at, serving, text_of
 from tests.test_http import HEADERS, PING
 
 OTHER_KEY = "oThErKeY0123456789abcdefghijklmn"
@@ -25,7 +28,7 @@ def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 async def base(hosting: dict[str, Any]) -> AsyncIterator[str]:
-    async with listening(create_app(Settings.model_validate(hosting))) as url:
+    async with serving(create_app(Settings.model_validate(hosting))) as url:
         yield url
 
 
@@ -78,16 +81,24 @@ async def test_a_connection_is_bound_to_its_toolsets(http: httpx2.AsyncClient) -
         ({"api_key": KEY, "toolsets": ["cores"]}, 422, "toolsets: it must name some of core"),
         ({"api_key": KEY, "toolsets": []}, 422, "toolsets: it must name some of core"),
         ({"api_key": KEY, "route": "https://evil.example"}, 422, "route: it must be direct"),
+        ({"api_key": KEY, "route": {"kind": "base", "base": "https://evil.example"}}, 422, "route: it must be direct"),
+        (
+            {"api_key": KEY, "route": {"kind": "cloudflare", "account": "../..", "gateway": "x"}},
+            422,
+            "route: it must be",
+        ),
+        ({"api_key": "mmcp_0123456789abcdef"}, 422, "holds a connection's token"),
         ({"api_key": KEY, "route_token": "x"}, 422, "route_token goes with a route"),
         ({"api_key": KEY, "expires_in_days": 0}, 422, "expires_in_days"),
         ({"api_key": KEY, "colour": "red"}, 422, "colour"),
     ],
 )
 async def test_what_cannot_be_kept_is_refused_and_not_echoed(
-    http: httpx2.AsyncClient, asked: dict[str, Any], status: int, words: str
+    http: httpx2.AsyncClient, sandbox: Sandbox, asked: dict[str, Any], status: int, words: str
 ) -> None:
     response = await http.post("/connections", json=asked)
 
+    assert len(sandbox.requests) == (words == "refused the key")  # else nothing went out
     assert response.status_code == status
     assert words in response.json()["error"]["message"]
     assert not any(str(value) in response.text for name, value in asked.items() if name == "api_key")
@@ -161,9 +172,41 @@ async def test_who_may_sign_up_is_the_operators_choice(
     hosting: dict[str, Any], signup: str, code: str | None, status: int
 ) -> None:
     settings = Settings.model_validate({**hosting, "signup": signup, "signup_code": "yes"})
-    async with listening(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
         asked = {"api_key": KEY} | ({"signup_code": code} if code else {})
         assert (await http.post("/connections", json=asked)).status_code == status
+
+
+async def test_a_sign_up_code_cannot_be_guessed(hosting: dict[str, Any]) -> None:
+    settings = Settings.model_validate({**hosting, "signup": "code", "signup_code": "yes"})
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+        guesses = ["no"] * 20 + ["yes"]
+        asked = [{"api_key": KEY, "signup_code": code} for code in guesses]
+        statuses = [(await http.post("/connections", json=each)).status_code for each in asked]
+    assert (statuses[0], statuses[-1]) == (403, 429)
+
+
+async def test_without_a_key_the_operators_own_route_is_not_asked(hosting: dict[str, Any]) -> None:
+    sent: list[httpx2.Request] = []
+
+    class Noting(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            sent.append(request)
+            return httpx2.Response(200, json={"object": "list", "data": []})
+
+    settings = Settings.model_validate({**hosting, "route": "cloudflare://acc0unt/gateway", "route_token": "op3rators"})
+    async with serving(create_app(settings, Noting())) as base, httpx2.AsyncClient(base_url=base) as http:
+        refused = await http.post("/connections", json={"label": "x"})
+    assert (refused.status_code, sent) == (422, [])
+    assert "api_key is missing" in refused.text
+
+
+@pytest.mark.parametrize("path", ["/mcp/", "/c/{token}/mcp/"])
+async def test_a_slash_too_many_sends_nobody_elsewhere(http: httpx2.AsyncClient, path: str) -> None:
+    made = await connected(http)
+    headers = HEADERS if "token" in path else {**HEADERS, "X-API-Key": KEY}
+    assert (await http.post(path.format(token=made["token"]), json=PING, headers=headers)).status_code == 200
+    assert (await http.get("/manage/")).status_code == 404
 
 
 async def test_a_browser_is_told_to_paste_the_secret_url(http: httpx2.AsyncClient) -> None:
@@ -187,13 +230,31 @@ async def test_readiness_and_metrics(http: httpx2.AsyncClient) -> None:
     assert made["token"] not in metrics
 
 
+async def test_a_vault_whose_file_was_deleted_is_not_ready(http: httpx2.AsyncClient, hosting: dict[str, Any]) -> None:
+    (hosting["data_dir"] / "vault.db").unlink()
+    response = await http.get("/readyz")
+    assert response.status_code == 503
+    assert "file is gone" in response.json()["error"]["message"]
+
+
+async def test_a_crash_is_counted_as_what_the_client_got(hosting: dict[str, Any]) -> None:
+    async def crash(_: Request) -> Response:
+        raise ZeroDivisionError
+
+    app = create_app(Settings.model_validate(hosting))
+    app.router.routes.append(Route("/crash", crash))
+    async with serving(app) as base, httpx2.AsyncClient(base_url=base) as http:
+        assert (await http.get("/crash")).status_code == 500
+        assert 'method="GET",route="(unmatched)",status="500"' in (await http.get("/metrics")).text
+
+
 async def test_no_key_and_no_token_reaches_a_log_a_metric_a_page_or_the_disk(
     hosting: dict[str, Any], sandbox: Sandbox, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
     seen: list[str] = []
     async with (
-        listening(create_app(Settings.model_validate(hosting))) as base,
+        serving(create_app(Settings.model_validate(hosting))) as base,
         httpx2.AsyncClient(base_url=base) as http,
     ):
         made = await connected(http, label="canary")

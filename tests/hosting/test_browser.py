@@ -12,8 +12,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
-from mistral_mcp.sandbox import Sandbox, listening
-from tests.conftest import KEY, at, skip_without
+from mistral_mcp.sandbox import Sandbox
+from tests.conftest import KEY, at, serving, skip_without
 from tests.test_http import HEADERS, PING
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -56,7 +56,7 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
 @pytest.fixture
 async def base(mistral_url: str, tmp_path: Path) -> AsyncIterator[str]:
     hosting = {"route": mistral_url, "data_dir": tmp_path / "data", "allowed_hosts": "plain.test:*"}
-    async with listening(create_app(Settings.model_validate(hosting))) as url:
+    async with serving(create_app(Settings.model_validate(hosting))) as url:
         yield url
 
 

@@ -18,8 +18,8 @@ from mistral_mcp.hosting.forms import LIFETIME, Stamps
 from mistral_mcp.hosting.records import new_id
 from mistral_mcp.hosting.sealing import MasterKeys
 from mistral_mcp.hosting.vault import AlreadyMade, Vault
-from mistral_mcp.sandbox import Fault, Sandbox, listening
-from tests.conftest import KEY, at, text_of
+from mistral_mcp.sandbox import Fault, Sandbox
+from tests.conftest import KEY, at, serving, text_of
 from tests.hosting.conftest import MASTER_KEY
 from tests.test_http import HEADERS, PING
 
@@ -36,7 +36,7 @@ def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 async def base(hosting: dict[str, Any]) -> AsyncIterator[str]:
-    async with listening(create_app(Settings.model_validate(hosting))) as url:
+    async with serving(create_app(Settings.model_validate(hosting))) as url:
         yield url
 
 
@@ -287,8 +287,8 @@ async def test_replicas_answer_each_others_forms_once_in_all_even_while_the_mast
 ) -> None:
     newer = hosting | {"master_keys": f"{OTHER_MASTER_KEY},{MASTER_KEY}"}
     async with (
-        listening(create_app(Settings.model_validate(hosting))) as one,
-        listening(create_app(Settings.model_validate(newer))) as other,
+        serving(create_app(Settings.model_validate(hosting))) as one,
+        serving(create_app(Settings.model_validate(newer))) as other,
         httpx2.AsyncClient() as http,
     ):
         fields = {"stamp": stamp_in((await http.get(one)).text), "api_key": KEY, "toolsets": "core"}
@@ -489,7 +489,7 @@ async def test_who_may_connect_is_the_operators_choice(
     hosting: dict[str, Any], signup: str, code: str, status: int
 ) -> None:
     settings = Settings.model_validate(hosting | {"signup": signup, "signup_code": "yes"})
-    async with listening(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
         page = (await http.get("/")).text
         assert ('name="signup_code"' in page) == (signup == "code")
         assert ('name="api_key"' in page) == (signup != "off")
@@ -502,7 +502,7 @@ async def test_who_may_connect_is_the_operators_choice(
 
 async def test_only_what_the_operator_offers_can_be_chosen(hosting: dict[str, Any]) -> None:
     settings = Settings.model_validate(hosting | {"toolsets": "core,documents", "read_only": True})
-    async with listening(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
         page = (await http.get("/")).text
 
     assert re.findall(r'name="toolsets" value="(\w+)"( checked)?', page) == [
@@ -514,7 +514,7 @@ async def test_only_what_the_operator_offers_can_be_chosen(hosting: dict[str, An
 
 async def test_behind_a_proxy_the_pages_live_under_the_public_url(hosting: dict[str, Any]) -> None:
     settings = Settings.model_validate(hosting | {"public_url": "https://example.org/mistral"})
-    async with listening(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
         page = (await send(http, api_key=KEY, toolsets="core")).text
 
     assert url_in(page).startswith("https://example.org/mistral/c/mmcp_")

@@ -1,7 +1,7 @@
 """What a vault does, the same on SQLite and on Postgres."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import anyio
 import anyio.lowlevel
@@ -264,6 +264,27 @@ async def test_use_is_dated_in_the_background(settings: Settings, clock: Clock):
         with anyio.fail_after(5):
             while (await vault.describe(created.token)).last_used_at is None:
                 await anyio.lowlevel.checkpoint()
+
+
+async def test_a_round_that_fails_is_logged_and_not_the_last(
+    settings: Settings, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    broken = True
+
+    def now() -> datetime:
+        nonlocal broken
+        if clock.seconds and broken:
+            broken = False
+            raise ZeroDivisionError
+        return clock.now()
+
+    async with Vault.open(settings, now=now, clock=clock, minute=0.001) as vault:
+        await vault.create(KEY)
+        clock.pass_by(days=30)
+        with anyio.fail_after(5):
+            while await vault.connections():
+                await anyio.lowlevel.checkpoint()
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_what_nobody_used_is_swept_in_the_background(settings: Settings, clock: Clock):
