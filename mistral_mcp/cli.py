@@ -10,6 +10,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -127,7 +128,7 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Se
             if name in known:
                 continue
             meant = difflib.get_close_matches(name, known, n=1)
-            log.warning("%s is no setting%s.", name, f"; did you mean {meant[0]}?" if meant else "")
+            log.warning("%s is no setting%s", name, f"; did you mean {meant[0]}?" if meant else ".")
     found |= {name: value for name, value in given.items() if value is not None}
     if "data_dir" not in found and (folder := _users_data_dir(environ)):
         found["data_dir"] = folder
@@ -182,6 +183,8 @@ def main(ctx: click.Context) -> None:
 def stdio(**given: object) -> None:
     """Serve MCP over stdio, with the key in MISTRAL_API_KEY."""
     settings = _start(given)
+    if settings.files_dir is not None and not settings.files_dir.is_dir():
+        raise BadSetting(f"{PREFIX}FILES_DIR cannot be used: there is no such folder.")
     with _nothing_to_collect():
         import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
@@ -189,6 +192,9 @@ def stdio(**given: object) -> None:
         from mistral_mcp.server import create_server  # noqa: PLC0415
 
         server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")))
+    if sys.stdin.isatty():
+        # A thread waits in a read of it, which Python's own handler of Ctrl-C would not end.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     anyio.run(server.run_stdio_async)
 
 
@@ -223,7 +229,10 @@ def serve(**given: object) -> None:
             access_log=False,
             server_header=False,
             date_header=False,
+            # Named, so that what is installed beside changes nothing.
+            loop="asyncio",
             http="mistral_mcp.http:Front",
+            ws="none",
             proxy_headers=False,
             timeout_graceful_shutdown=30,
             timeout_keep_alive=75,  # seconds; longer than proxies keep theirs, or they meet connections that just closed
@@ -394,7 +403,8 @@ def sandbox(host: str, port: int) -> None:
     try:
         run(Sandbox(), host=host, port=port)
     except OSError as error:
-        raise BadSetting(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another.") from None
+        click.echo(f"mistral-mcp: Port {port} of {host} cannot be used: {error.strerror}. Choose another.", err=True)
+        sys.exit(1)  # as serve does
 
 
 @main.command()
@@ -407,7 +417,9 @@ def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
     import anyio  # noqa: PLC0415
 
     from mistral_mcp import doctor as doctors  # noqa: PLC0415
+    from mistral_mcp.selection import Bound  # noqa: PLC0415
 
+    Bound.of(settings)  # refuses what a start would refuse
     count = None
     if _has_hosting():
         from mistral_mcp.hosting.operating import counted as count  # noqa: PLC0415
@@ -535,15 +547,16 @@ def _asked_for(url: str | None) -> str | None:
     key = SecretStr(str(asked).strip())
     if not key.get_secret_value():
         return None
-    if is_token(key) and url is None:
+    if not is_token(key):
+        own_key(key, "the prompt")
+    elif url is None:
         raise BadSetting("That is a connection's token, not a key.", "Give the server's address with --url.")
-    own_key(key, "the prompt")
     return key.get_secret_value()
 
 
 @main.command()
 def demo() -> None:
-    """Watch the server work: a real MCP client calls every core tool, over stdio and over HTTP."""
+    """Watch the server work: a real MCP client calls every default tool, over stdio and over HTTP."""
     from mistral_mcp import demo as show  # noqa: PLC0415
 
     sys.exit(show.run(dict(os.environ)))

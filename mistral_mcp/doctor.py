@@ -1,12 +1,14 @@
 """`mistral-mcp doctor`: one line a check, from the key to the vault, with what to do where one fails."""
 
 import json
+import os
 import socket
 import ssl
 import stat
 import textwrap
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -17,9 +19,10 @@ import anyio.to_thread
 import httpx2
 from pydantic import SecretStr
 
-from mistral_mcp.errors import Error, NotCarried
+from mistral_mcp.credentials import own_key
+from mistral_mcp.errors import Error, NotCarried, RefusedCredential
 from mistral_mcp.mistral import routes
-from mistral_mcp.mistral.client import Upstream, wire
+from mistral_mcp.mistral.client import Upstream, plain_wire, proxy
 from mistral_mcp.mistral.exchange import Caller
 from mistral_mcp.mistral.models import ListModelsCall, ModelList
 from mistral_mcp.settings import Settings
@@ -53,7 +56,13 @@ async def examine(
     yield Finding("route", "ok", f"{settings.route}, to {routes.name_of(settings.route)}")
     pays = settings.route.pays(settings.route_token)
     if key is not None:
-        yield Finding("key", "ok", f"MISTRAL_API_KEY is set, ends in {key.get_secret_value()[-2:]}")
+        try:
+            own_key(key, "MISTRAL_API_KEY")
+        except RefusedCredential as error:
+            yield Finding("key", "failed", str(error))
+            key = None  # it goes nowhere
+        else:
+            yield Finding("key", "ok", f"MISTRAL_API_KEY is set, ends in {key.get_secret_value()[-2:]}")
     else:
         state: State = "skipped" if pays else "failed"
         yield Finding(
@@ -61,11 +70,14 @@ async def examine(
         )
     caller = Caller.of(key, "MISTRAL_API_KEY", settings.route, settings.route_token)
     host, port, tls = _address(caller)
-    begin("dns")
-    yield await _tried("dns", _dns, host, port)
-    if tls:
-        begin("tls")
-        yield await _tried("tls", _tls, host, port)
+    if proxy():
+        yield Finding("dns", "skipped", "calls go through the environment's proxy")
+    else:
+        begin("dns")
+        yield await _tried("dns", _dns, host, port)
+        if tls:
+            begin("tls")
+            yield await _tried("tls", _tls, host, port)
     if key is not None or pays:
         begin("mistral")
         async for finding in _mistral(settings, caller):
@@ -128,7 +140,7 @@ class _Listening(httpx2.AsyncBaseTransport):
 
 
 async def _mistral(settings: Settings, caller: Caller) -> AsyncGenerator[Finding]:
-    listening = _Listening(wire())
+    listening = _Listening(plain_wire())
     upstream = Upstream(settings, listening)
     began = time.perf_counter()
     try:
@@ -146,9 +158,15 @@ async def _mistral(settings: Settings, caller: Caller) -> AsyncGenerator[Finding
     finally:
         await upstream.aclose()
         await listening.aclose()
-    if date := listening.headers.get("date"):
-        skew = abs(parsedate_to_datetime(date).timestamp() - time.time())
+    if (skew := _skew(listening.headers)) is not None:
         yield Finding("clock", "ok" if skew < _SKEW else "failed", f"{skew:.0f} s apart from Mistral's")
+
+
+def _skew(headers: httpx2.Headers) -> float | None:
+    """Seconds between the clocks; None where the reply tells none."""
+    with suppress(KeyError, ValueError):  # a gateway may leave it out, or write it in its own way
+        return abs(parsedate_to_datetime(headers["date"]).timestamp() - time.time())
+    return None
 
 
 def _models(settings: Settings, reply: ModelList) -> Finding:
@@ -183,7 +201,8 @@ async def _vault(settings: Settings, connections: Count | None) -> Finding:
     if settings.database_url is None and (folder is None or not folder.exists()):
         return Finding("vault", "skipped", "none yet; serve makes one")
     files = folder.iterdir() if folder is not None and folder.exists() else ()
-    if loose := [path.name for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077]:
+    # Elsewhere a mode says nothing.
+    if os.name == "posix" and (loose := [path.name for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077]):
         return Finding("vault", "failed", f"others can read {', '.join(loose)} in {folder}; chmod 600 them")
     try:
         return Finding("vault", "ok", f"{await connections(settings)} connections")

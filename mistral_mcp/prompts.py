@@ -1,6 +1,6 @@
 """Prompts a person picks from a menu. Each is plain words that make use of the tools."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
@@ -121,7 +121,10 @@ class Checks:
         if ctx.method == "prompts/get" and ctx.request_id is not None:
             params = ctx.params or {}
             name = str(params.get("name"))
-            given: set[str] = set(params.get("arguments") or ())
+            asked = params.get("arguments")
+            if not isinstance(asked, dict | None):
+                raise MCPError(code=INVALID_PARAMS, message="The arguments of a prompt are an object.")
+            given = set(cast("dict[str, object]", asked or {}))
             prompts = {prompt.name: prompt for prompt in await self._server.list_prompts()}
             if name not in prompts:
                 meant = nearest(name, prompts)
@@ -132,6 +135,6 @@ class Checks:
             unknown = given - {argument.name for argument in arguments}
             if missing or unknown:
                 said = [f"{argument} is missing" for argument in missing]
-                said += [f"{argument!r} is no argument of {name}" for argument in sorted(unknown)]
-                raise MCPError(code=INVALID_PARAMS, message=f"{'; '.join(said)}.")
+                said += [f"{argument[:64]!r} is no argument of {name}" for argument in sorted(unknown)]
+                raise MCPError(code=INVALID_PARAMS, message=f"{'; '.join(said[:4])}.")
         return await call_next(ctx)

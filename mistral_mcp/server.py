@@ -137,4 +137,5 @@ def _not_offered(name: str, offered: frozenset[str], selection: Selection) -> Ca
         + f" The toolsets selected are {', '.join(selection.toolsets)}"
         + (", read-only." if selection.read_only else ".")
     )
-    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+    content = TextContent(type="text", text=text)
+    return CallToolResult(content=[content], is_error=True, _meta={"mistral-mcp/error": {}})

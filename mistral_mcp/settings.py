@@ -67,9 +67,16 @@ class Route(BaseModel):
 
 
 def _checked_base(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # its text would repeat the URL
+        raise ValueError("a base URL has a host, and a port up to 65535 if any") from None
     if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("a base URL has a host and a path, and no user, query or fragment")
+    # `urlsplit` drops some blanks, but they stay in the URL.
+    if port == 0 or not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", parts.hostname) or re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise ValueError("a base URL has a host and a port that exist, and no blanks")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http:// is for loopback only; use https://")
     return url.rstrip("/")
@@ -151,6 +158,13 @@ class Settings(BaseModel):
     # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Log level.")
     log_format: Literal["text", "json"] = Field(default="text", description="Log format.")
+
+    @field_validator("toolsets")
+    @classmethod
+    def _toolsets(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value == ():
+            raise ValueError("it names no toolset")
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -44,6 +44,11 @@ def test_options_go_before_the_environment_and_the_environment_before_defaults()
         ({"MISTRAL_MCP_TIMEOUT": "soon"}, "MISTRAL_MCP_TIMEOUT cannot be used: input should be a valid number"),
         ({"MISTRAL_MCP_ROUTE": "ftp://x"}, "MISTRAL_MCP_ROUTE cannot be used: it must be direct, eu, us"),
         ({"MISTRAL_MCP_ROUTE": "http://mistral.example"}, "http:// is for loopback only"),
+        *(
+            ({"MISTRAL_MCP_ROUTE": f"https://{place}/"}, "MISTRAL_MCP_ROUTE cannot be used: a base URL has a host")
+            for place in ("abc:99999", "abc:0", "abc:soon", "ab c", "ab\tc", "ab<c", "[abc", "abc/soon maybe")
+        ),
+        ({"MISTRAL_MCP_TOOLSETS": ","}, "MISTRAL_MCP_TOOLSETS cannot be used: it names no toolset."),
         ({"MISTRAL_MCP_ROUTE": "lava://byok"}, "need ROUTE_TOKEN"),
         ({"MISTRAL_MCP_MASTER_KEYS": "abc"}, "MISTRAL_MCP_MASTER_KEYS cannot be used: each key is 64 hex digits"),
         ({"MISTRAL_MCP_SIGNUP": "maybe"}, "MISTRAL_MCP_SIGNUP cannot be used"),
@@ -58,9 +63,19 @@ def test_a_value_that_cannot_be_used_is_told_in_one_sentence_and_not_repeated(
     assert not any(value in str(raised.value) for value in ("abc", "soon", "maybe"))
 
 
+@pytest.mark.parametrize(
+    "route", ["https://host:8443/base", "https://192.0.2.1", "https://[2001:db8::1]:443", "https://bücher.example"]
+)
+def test_a_base_url_is_taken_as_it_is(route: str) -> None:
+    assert str(settings_from({"MISTRAL_MCP_ROUTE": route}, {}).route) == route
+
+
 def test_an_unknown_setting_is_warned_about_with_the_nearest(caplog: pytest.LogCaptureFixture) -> None:
-    settings_from({"MISTRAL_MCP_CHATMODEL": "x"}, {})
-    assert "did you mean MISTRAL_MCP_CHAT_MODEL?" in caplog.text
+    settings_from({"MISTRAL_MCP_CHATMODEL": "x", f"MISTRAL_MCP_{'Q' * 60}": "x"}, {})
+    assert caplog.messages == [
+        "MISTRAL_MCP_CHATMODEL is no setting; did you mean MISTRAL_MCP_CHAT_MODEL?",
+        f"MISTRAL_MCP_{'Q' * 60} is no setting.",
+    ]
 
 
 def test_what_kubernetes_injects_is_passed_over_in_silence(caplog: pytest.LogCaptureFixture) -> None:
@@ -183,6 +198,9 @@ def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
         (("serve", "--no-such-option"), 2),
         (("serve", "--host", "0.0.0.0"), 2),  # noqa: S104
         (("tools", "--toolsets", "cores"), 2),
+        (("tools", "--toolsets", ","), 2),
+        (("doctor", "--toolsets", "cores"), 2),
+        (("stdio", "--files-dir", "/nonexistent"), 2),
         (("connections", "revoke", "nope"), 1),
     ],
 )
@@ -191,6 +209,46 @@ def test_failures_exit_with_1_and_wrong_usage_with_2(arguments: tuple[str, ...],
 
     assert result.exit_code == code
     assert "Traceback" not in result.output
+
+
+def test_a_port_that_is_taken_ends_the_sandbox_with_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("sandbox", "--port", str(taken.getsockname()[1]))
+
+    assert result.exit_code == 1
+    assert "cannot be used: Address already in use. Choose another." in result.stderr
+
+
+def test_a_folder_that_is_not_there_stops_stdio_in_one_sentence_and_is_a_finding_of_the_doctor(tmp_path: Path) -> None:
+    environment = {
+        "MISTRAL_MCP_FILES_DIR": str(tmp_path / "no"),
+        "MISTRAL_MCP_DATA_DIR": str(tmp_path),
+        "MISTRAL_MCP_ROUTE": "http://127.0.0.1:1",
+    }
+    refused = run("stdio", **environment)
+    found = run("doctor", **environment)
+
+    assert (refused.exit_code, found.exit_code) == (2, 1)
+    assert refused.stderr == "mistral-mcp: MISTRAL_MCP_FILES_DIR cannot be used: there is no such folder.\n"
+    assert "FILES_DIR is no folder" in found.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no terminals of this kind")
+def test_on_a_terminal_ctrl_c_ends_stdio() -> None:
+    ours, its = os.openpty()
+    with subprocess.Popen([sys.executable, "-m", "mistral_mcp"], stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        ask = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+        os.write(ours, json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": ask}).encode() + b"\n")
+        shown = b""
+        while b"serverInfo" not in shown:  # then it waits for more
+            shown += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(10) == -signal.SIGINT
+        finally:
+            process.kill()
+            os.close(ours)
 
 
 def test_a_managed_route_is_not_served_to_just_anybody(tmp_path: Path) -> None:
@@ -221,7 +279,7 @@ def test_an_operator_makes_lists_and_revokes_connections(tmp_path: Path) -> None
     assert "revoked" in run("connections", "list", **environment).output
 
 
-@pytest.mark.parametrize(("key", "code"), [(KEY, 0), ("invalid-0123456789", 1), ("", 1)])
+@pytest.mark.parametrize(("key", "code"), [(KEY, 0), ("invalid-0123456789", 1), ("mmcp_0123456789abcdef", 1), ("", 1)])
 async def test_the_doctor_finds_a_key_that_does_not_work(mistral_url: str, tmp_path: Path, key: str, code: int) -> None:
     environment = {
         "MISTRAL_API_KEY": key,
@@ -239,6 +297,16 @@ async def test_the_doctor_finds_a_key_that_does_not_work(mistral_url: str, tmp_p
     assert not key or key.encode() not in done.stdout + done.stderr
 
 
+async def test_the_doctor_asks_nobody_directly_where_a_proxy_stands_between(mistral_url: str, tmp_path: Path) -> None:
+    environment = {"MISTRAL_MCP_ROUTE": mistral_url, "MISTRAL_MCP_DATA_DIR": str(tmp_path), "HTTPS_PROXY": mistral_url}
+    command = [sys.executable, "-m", "mistral_mcp", "doctor", "--json"]
+    done = await anyio.run_process(command, env={**os.environ, **environment}, check=False)
+
+    assert {"check": "dns", "state": "skipped", "detail": "calls go through the environment's proxy"} in json.loads(
+        done.stdout
+    )["checks"]
+
+
 async def test_serve_says_where_it_is_and_a_port_that_is_taken_ends_it_with_1(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -254,7 +322,10 @@ async def test_serve_says_where_it_is_and_a_port_that_is_taken_ends_it_with_1(tm
     assert "Traceback" not in logged
 
 
-async def test_serve_finishes_what_is_under_way_on_sigterm(mistral_url: str, sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_serve_finishes_what_is_under_way_on_sigterm(
+    mistral_url: str, sandbox: Sandbox, tmp_path: Path, mode: str
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -270,7 +341,7 @@ async def test_serve_finishes_what_is_under_way_on_sigterm(mistral_url: str, san
             command, env={**os.environ, **environment}, stderr=subprocess.PIPE
         ) as server:
             await _up(f"http://127.0.0.1:{port}/readyz")
-            async with at(f"http://127.0.0.1:{port}/mcp", {"X-API-Key": KEY}) as client:
+            async with at(f"http://127.0.0.1:{port}/mcp", {"X-API-Key": KEY}, mode) as client:
                 await client.list_tools()  # or the client would ask for the result's schema afterwards
                 sandbox.faults.append(Fault(delay=1.0))
 

@@ -334,6 +334,17 @@ def test_another_server_of_the_same_name_is_never_dropped(machine: Machine, put,
     assert list(servers("cursor", file.read_text())) == ["mistral", "mistral-2"]
 
 
+@pytest.mark.parametrize("host", [host.name for host in HOSTS.values() if host.remote_reference])
+def test_a_remote_entry_that_refers_to_the_key_is_taken_out_without_its_url(machine: Machine, put, host: str):
+    before = fixture_of(host)
+    file = put(host, before)
+    install(machine, host, url=REMOTE)
+
+    steps.remove(steps.wish(machine, host))
+
+    assert "mistral" not in servers(host, file.read_text())
+
+
 def test_a_link_stays_a_link_and_what_it_leads_to_is_changed(machine: Machine):
     real = machine.home / "dotfiles" / "codex.toml"
     real.parent.mkdir()

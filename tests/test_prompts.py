@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import TextContent
 
-from mistral_mcp import tools
+from mistral_mcp import Settings, tools
+from mistral_mcp.http import create_app
 from mistral_mcp.server import INSTRUCTIONS
-from tests.conftest import TRANSPORTS
+from tests.conftest import KEY, TRANSPORTS, serving
 
 
 async def test_prompts_are_described_down_to_their_arguments(client: Client) -> None:
@@ -52,6 +54,33 @@ async def test_a_wrong_request_is_told_as_a_wrong_parameter(
 
     assert raised.value.error.code == -32602
     assert words in raised.value.error.message
+
+
+@pytest.mark.parametrize("arguments", [5, 0, "abc", "", ["text"], True])
+async def test_arguments_that_are_no_object_are_a_wrong_parameter(mistral_url: str, arguments: object) -> None:
+    asked = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "prompts/get",
+        "params": {"name": "translate", "arguments": arguments},
+    }
+    headers = {"X-API-Key": KEY, "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+    async with (
+        serving(create_app(Settings.model_validate({"route": mistral_url}))) as base,
+        httpx2.AsyncClient() as http,
+    ):
+        response = await http.post(f"{base}/mcp", headers=headers, json=asked)
+
+    assert '"code":-32602' in response.text
+    assert "The arguments of a prompt are an object." in response.text
+
+
+async def test_names_of_arguments_are_cut_and_not_all_told(client: Client) -> None:
+    given = {"x" * 300_000: "1", **{f"unknown{number}": "1" for number in range(100)}}
+    with pytest.raises(MCPError) as raised:
+        await client.get_prompt("translate", given)
+
+    assert len(raised.value.error.message) < 500
 
 
 async def test_instructions_fit_what_clients_keep_of_them(client: Client) -> None:

@@ -29,6 +29,7 @@ from mistral_mcp.install.hosts import (
     remote_entry,
     starts,
     stdio_entry,
+    uses_reference,
 )
 from mistral_mcp.install.snippets import vscode_definition
 from mistral_mcp.settings import LOOPBACK
@@ -159,7 +160,9 @@ def remove(wish: Wish) -> Done:
     """Take the entry out, if it is there. Raises `CannotInstall`, leaving the file as it is."""
 
     def change(text: str) -> str:
-        _own(wish, text)
+        found = documents.entry_in(wish.host, text, wish.name)
+        if found is None or not _sends_our_key(wish, found):
+            _own(wish, text)
         return documents.changed(wish.host, text, wish.name, None)
 
     return _rewrite(wish, change, secret=False)
@@ -213,6 +216,11 @@ def _is_ours(wish: Wish, found: Entry) -> bool:
     if starts(found) in {"npx", "node", "bunx", "deno"}:
         return False  # npm has a package of this name, by somebody else
     return "mistral-mcp" in {starts(found), *arguments} or "mistral_mcp" in arguments
+
+
+def _sends_our_key(wish: Wish, found: Entry) -> bool:
+    """Whether it leads to an endpoint as `--url` takes them, with the key by the reference that is written here."""
+    return _url_of(found).partition("?")[0].rstrip("/").endswith("/mcp") and uses_reference(wish.host, found)
 
 
 def _command(wish: Wish, new: Entry) -> list[str]:

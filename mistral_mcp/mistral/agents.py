@@ -1,6 +1,6 @@
 """Completions by an agent that was made in Mistral's console or by its API.
 
-Source: `POST /v1/agents/completions`; mistral-api.md section 1.8. Mistral calls this API deprecated, in favour of
+Source: `POST /v1/agents/completions`. Mistral calls this API deprecated, in favour of
 conversations with an `agent_id`.
 """
 

@@ -1,6 +1,6 @@
 """Speech to text, text to speech, and its voices.
 
-Source: `/v1/audio/…`; mistral-api.md section 10.
+Source: `/v1/audio/…`.
 """
 
 from typing import Literal

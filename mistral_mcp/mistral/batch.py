@@ -1,6 +1,6 @@
 """Batch jobs: many requests to one endpoint, at half the price, done within hours.
 
-Source: `/v1/batch/jobs`; mistral-api.md section 8. A job that ended with SUCCESS may still have failed rows, and they lie
+Source: `/v1/batch/jobs`. A job that ended with SUCCESS may still have failed rows, and they lie
 in a file of their own, where `response.body` is a string of JSON.
 """
 

@@ -28,7 +28,13 @@ ReplyT = TypeVar("ReplyT")
 class Reply(BaseModel):
     """What came back, or a part of it. Mistral adds fields without notice."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=(), defer_build=True)  # till it is used
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        allow_inf_nan=False,  # no JSON, and null in a result
+        protected_namespaces=(),
+        defer_build=True,  # till it is used
+    )
 
 
 class Call(BaseModel, Generic[ReplyT]):

@@ -1,6 +1,6 @@
 """Chat and fill-in-the-middle completions, whole or streamed.
 
-Source: `POST /v1/chat/completions`, `POST /v1/fim/completions`; mistral-api.md sections 1 and 2.
+Source: `POST /v1/chat/completions`, `POST /v1/fim/completions`.
 """
 
 from typing import Annotated, Any, Literal, cast

@@ -1,6 +1,6 @@
 """Classification of texts and of conversations by a fine-tuned classifier.
 
-Source: `POST /v1/classifications`, `POST /v1/chat/classifications`; mistral-api.md section 5. The wire name is `input`.
+Source: `POST /v1/classifications`, `POST /v1/chat/classifications`. The wire name is `input`.
 """
 
 from pydantic import JsonValue

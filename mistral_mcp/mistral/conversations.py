@@ -1,6 +1,6 @@
 """Conversations that Mistral keeps, with tools that it runs itself; whole or streamed.
 
-Source: `/v1/conversations`; mistral-api.md section 11.
+Source: `/v1/conversations`.
 """
 
 import json

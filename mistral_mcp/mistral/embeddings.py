@@ -1,10 +1,11 @@
 """Texts to vectors, in as many requests as Mistral's limits ask for.
 
-Source: `POST /v1/embeddings`; mistral-api.md section 3. The limits are not in Mistral's specification: 512 inputs and some
+Source: `POST /v1/embeddings`. The limits are not in Mistral's specification: 512 inputs and some
 16,000 tokens a request were observed, so parts stay well below both and are halved where Mistral still refuses (3210).
 """
 
 import base64
+import math
 import sys
 from array import array
 from collections.abc import Iterator
@@ -164,8 +165,11 @@ class _Job:
             raise self._mistral.unusable("does not hold one vector for each input")
         try:
             rows = {part.start + item.index: _row(item.embedding, call.output_dtype or "float") for item in reply.data}
+            readable = all(math.isfinite(sum(row)) for row in rows.values())
         except (ValueError, OverflowError):
-            raise self._mistral.unusable("holds a vector that cannot be read") from None
+            readable, rows = False, {}
+        if not readable:
+            raise self._mistral.unusable("holds a vector that cannot be read")
         self._rows |= rows
         first = next(iter(self._rows.values()))
         if not first or any(len(row) != len(first) for row in rows.values()):

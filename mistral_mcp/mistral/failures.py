@@ -154,7 +154,8 @@ def dropped(error: httpx2.HTTPError | httpx2.StreamError, exchange: Exchange) ->
 
 def timed_out(exchange: Exchange, seconds: float) -> UpstreamError:
     """The error for a call whose own deadline, of so many seconds, has passed."""
-    kind = say.NO_TURN if exchange.queued else say.TIMED_OUT
+    due = say.TIMED_OUT if exchange.progress is None else say.TIMED_OUT_LISTENED_TO
+    kind = say.NO_TURN if exchange.queued else due
     kind = kind._replace(what=kind.what.replace("{seconds}", f"{seconds:g}"))
     return _error(kind, exchange, None, _Body(), in_doubt=not exchange.queued)
 

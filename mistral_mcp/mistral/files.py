@@ -1,6 +1,6 @@
 """Files kept at Mistral, for batches, OCR, fine-tuning and transcription.
 
-Source: `/v1/files`; mistral-api.md section 6. The wire name of a size is `bytes`. Replies that list or create are read as
+Source: `/v1/files`. The wire name of a size is `bytes`. Replies that list or create are read as
 leniently as all others: a purpose or kind that is new is a string like any other.
 """
 

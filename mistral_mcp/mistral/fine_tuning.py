@@ -1,6 +1,6 @@
 """Fine-tuning jobs, which Mistral has deprecated and offers to few, and the models they made.
 
-Source: `/v1/fine_tuning/…`, in an older OpenAPI file only; mistral-api.md section 7.
+Source: `/v1/fine_tuning/…`, in an older OpenAPI file only.
 """
 
 from collections.abc import Generator

@@ -1,6 +1,6 @@
 """Libraries of documents that conversations and agents can search.
 
-Source: `/v1/libraries`; mistral-api.md section 13.
+Source: `/v1/libraries`.
 """
 
 from pydantic import Field
@@ -37,7 +37,6 @@ class DocumentReply(Reply):
 
 class Pagination(Reply):
     total_items: int = 0
-    has_more: bool = False
 
 
 class DocumentList(Reply):

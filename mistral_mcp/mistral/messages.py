@@ -1,6 +1,6 @@
 """Conversations as Mistral takes them: roles in order, tool-call ids of nine characters, no member it does not know.
 
-Rules and texts: mistral-api.md section 1.2, tried against the live API by several public projects.
+Rules and texts are those of the live API, as several public projects met them.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """The models a key may name.
 
-Source: `GET /v1/models`, `GET /v1/models/{id}`; mistral-api.md section 4.
+Source: `GET /v1/models`, `GET /v1/models/{id}`.
 """
 
 from mistral_mcp.mistral.call import Call, Reply

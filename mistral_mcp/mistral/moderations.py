@@ -1,6 +1,6 @@
 """Moderation of texts and of conversations.
 
-Source: `POST /v1/moderations`, `POST /v1/chat/moderations`; mistral-api.md section 5. The wire name is `input`.
+Source: `POST /v1/moderations`, `POST /v1/chat/moderations`. The wire name is `input`.
 """
 
 from pydantic import JsonValue

@@ -1,6 +1,6 @@
 """Text out of documents and images, page by page.
 
-Source: `POST /v1/ocr`; mistral-api.md section 9.
+Source: `POST /v1/ocr`.
 """
 
 from typing import Literal

@@ -71,7 +71,7 @@ _COMPAT_MODEL = re.compile(rb'\A\s*\{\s*"model"\s*:\s*"')
 
 
 def carries(route: Route, method: str, path: str) -> bool:
-    """Whether the route has a way for `POST`, `/v1/files`: the contract's table, one line of `_WAYS` a route."""
+    """Whether the route has a way for `POST`, `/v1/files`: one line of `_WAYS` a route."""
     way, call = _WAYS[route.kind], f"{method} {path}"
     return not (way.never and way.never.fullmatch(call)) and (way.only is None or bool(way.only.fullmatch(call)))
 

@@ -129,4 +129,5 @@ TIMED_OUT = Kind(
     errors.TimedOut, "{Who} did not finish{tried} within {seconds} s, waits and attempts included.",
     "Ask for less at once, or have MISTRAL_MCP_TIMEOUT raised.",
 )
+TIMED_OUT_LISTENED_TO = TIMED_OUT._replace(advice="Ask for less at once, or have MISTRAL_MCP_STREAM_TIMEOUT raised.")
 # fmt: on

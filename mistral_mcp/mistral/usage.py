@@ -19,10 +19,10 @@ class UsageReply(Reply):
         return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
 
     def __add__(self, other: "UsageReply") -> "UsageReply":
-        """The sum of two requests of one tool call."""
-        prompt = (self.prompt_tokens or 0) + (other.prompt_tokens or 0)
-        completion = (self.completion_tokens or 0) + (other.completion_tokens or 0)
-        total = (self.total_tokens or 0) + (other.total_tokens or 0)
+        """The sum of two requests of one tool call; what neither counted stays unknown."""
+        prompt = _sum(self.prompt_tokens, other.prompt_tokens)
+        completion = _sum(self.completion_tokens, other.completion_tokens)
+        total = _sum(self.total_tokens, other.total_tokens)
         cached = PromptDetails(cached_tokens=self.cached_tokens + other.cached_tokens)
         return UsageReply(
             prompt_tokens=prompt,
@@ -31,3 +31,7 @@ class UsageReply(Reply):
             prompt_tokens_details=cached,
             service_tier=other.service_tier or self.service_tier,
         )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)

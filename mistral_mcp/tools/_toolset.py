@@ -29,6 +29,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from mistral_mcp.credentials import CredentialSource
 from mistral_mcp.errors import BadArgument, Error, MissingCredential, UpstreamError
+from mistral_mcp.masking import Mask
 from mistral_mcp.mistral import catalog
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.exchange import Caller
@@ -112,9 +113,13 @@ class UnitUsage(BaseModel):
 
 
 def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, batch: bool = False) -> Usage:
-    """The usage of a reply, priced by the dated catalogue."""
+    """The usage of a reply, priced by the dated catalogue where it was counted."""
     reply = reply or UsageReply()
     prompt, completion = reply.prompt_tokens or 0, reply.completion_tokens or 0
+    # Of what makes vectors only, some count no completion at all.
+    counted = reply.prompt_tokens is not None and (
+        reply.completion_tokens is not None or reply.total_tokens == reply.prompt_tokens
+    )
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
@@ -128,7 +133,9 @@ def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, ba
             regional=mistral.caller.route.kind in {"eu", "us"},
             batch=batch,
             priority=reply.service_tier == "priority",
-        ),
+        )
+        if counted
+        else None,
     )
 
 
@@ -195,7 +202,9 @@ _STRICT = {"extra": "forbid", "hide_input_in_errors": True}
 
 
 class MistralTool(Tool):
-    """The SDK's tool, cured of what a model should not meet: see architecture, section 5."""
+    """The SDK's tool, cured of what a model should not meet: arguments silently ignored, text taken for JSON, titles and
+    nulls in schemas, errors that repeat the input.
+    """
 
     hidden: frozenset[str] = frozenset()
     """Parameters that are not offered here, and refused as unknown."""
@@ -252,8 +261,8 @@ class MistralTool(Tool):
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:  # noqa: ARG002 - the SDK's signature
         mistral: MistralClient | None = None
         try:
-            validated = self._validated(arguments)
             mistral = await client_of(context.request_context)
+            validated = self._validated(arguments, mistral.caller.mask)
             result: Result = await self.fn(mistral, **validated)
             self._enter(context, mistral, getattr(result, "usage", None))
             return _succeeded(result, mistral)
@@ -261,20 +270,19 @@ class MistralTool(Tool):
             if mistral is not None:
                 self._enter(context, mistral, None, failed=True)
             return _failed(error, mistral)
-        except ValidationError as error:
-            if mistral is not None:
-                raise UnexpectedToolError(f"Error executing tool {self.name}") from _Crash.of(error, mistral)
-            return _failed(_bad_arguments(error, self.parameters), mistral)
         except MCPError:
             raise
         except Exception as crash:  # noqa: BLE001 - it is raised again, without the secrets
             # The SDK logs it; its text stays on the server.
             raise UnexpectedToolError(f"Error executing tool {self.name}") from _Crash.of(crash, mistral)
 
-    def _validated(self, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _validated(self, arguments: dict[str, Any], mask: Mask) -> dict[str, Any]:
         if found := self.hidden.intersection(arguments):
             raise BadArgument(_unknown(min(found), list(self.parameters["properties"])) + ".", "Leave it out.")
-        return self.fn_metadata.validate_arguments(arguments)
+        try:
+            return self.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            raise _bad_arguments(error, self.parameters, mask) from None
 
     def _enter(
         self, context: Context[Any, Any], mistral: MistralClient, usage: object, *, failed: bool = False
@@ -364,18 +372,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
 
 
-def _bad_arguments(error: ValidationError, parameters: dict[str, Any]) -> BadArgument:
+def _bad_arguments(error: ValidationError, parameters: dict[str, Any], mask: Mask) -> BadArgument:
     """One sentence of what is wrong with the arguments, and none of what they held."""
     known = list(parameters["properties"])
     details = error.errors(include_url=False, include_input=False, include_context=False)
     # A union reports once for each arm that did not fit: one report a parameter is enough.
     first = {str(detail["loc"][0]) if detail["loc"] else "": detail for detail in reversed(details)}
-    problems = [_problem(detail, known) for detail in reversed(first.values())]
+    problems = [_problem(detail, known, mask) for detail in reversed(first.values())]
     return BadArgument(f"{'; '.join(problems[:4])}.", "Correct the arguments and call again.")
 
 
-def _problem(detail: ErrorDetails, known: list[str]) -> str:
-    where = ".".join(str(part) for part in detail["loc"] if not _is_arm(part))
+def _problem(detail: ErrorDetails, known: list[str], mask: Mask) -> str:
+    # The caller's own names: masked while they are whole, and cut so that none floods a context.
+    where = mask.text(".".join(str(part) for part in detail["loc"] if not _is_arm(part)))[:64]
     match detail["type"]:
         case "extra_forbidden" if len(detail["loc"]) == 1:
             return _unknown(where, known)

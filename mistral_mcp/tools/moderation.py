@@ -58,6 +58,8 @@ async def mistral_moderate(
         reply = await mistral.send(ChatModerationCall(model=name, input=conversation(messages, CallIds())), model=name)
     else:
         reply = await mistral.send(ModerationCall(model=name, input=inputs or []), model=name)
+    if len(reply.results) != len(inputs or [messages]):
+        raise mistral.unusable("does not hold one verdict for each input")
     results = [
         Verdict(
             flagged=any(result.categories.values()),

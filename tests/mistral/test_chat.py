@@ -1,6 +1,6 @@
 """Chat replies in every shape they come in, whole and streamed: the same reply either way.
 
-The shapes are those of mistral-api.md, sections 1.3 to 1.6.
+The shapes are those of the live API.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What each failure becomes: the class, the sentences, the facts; and what never gets into them.
 
-Bodies are written from the reference (`mistral-api.md` section 16, `gateways.md` A.5 and B.4) unless they say otherwise.
+Bodies are those of Mistral and of the gateways, written down from what was seen, unless they say otherwise.
 """
 
 import base64

@@ -6,8 +6,8 @@ import json
 import pytest
 from mcp.client import Client
 
-from mistral_mcp.sandbox import Sandbox
-from tests.conftest import refuses_at_once, text_of
+from mistral_mcp.sandbox import Fault, Sandbox
+from tests.conftest import over_http, refuses_at_once, text_of
 
 PIXEL = base64.b64encode(
     base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
@@ -149,3 +149,32 @@ async def test_an_unknown_model_is_named_with_the_tool_that_lists_them(client: C
     assert "mistral-tiny-9" in text_of(result)
     assert "mistral_list_models" in text_of(result)
     assert result.meta["mistral-mcp/error"] == {"status": 400, "code": "1500"}
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": 9, "completion_tokens": None}]
+)
+async def test_an_answer_whose_tokens_were_not_counted_costs_nobody_knows_what(
+    client: Client, sandbox: Sandbox, usage: object
+) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    body = {"model": "mistral-small-latest", "choices": [choice], "usage": usage}
+    sandbox.faults.append(Fault(status=200, body=body))
+    result = await client.call_tool("mistral_chat", {"prompt": "Hello"})
+
+    assert result.structured_content["text"] == "Hi"
+    assert result.structured_content["usage"]["cost_usd"] is None
+
+
+@pytest.mark.parametrize(("listens", "setting"), [(False, "MISTRAL_MCP_TIMEOUT"), (True, "MISTRAL_MCP_STREAM_TIMEOUT")])
+async def test_a_deadline_names_the_setting_that_it_comes_from(
+    mistral_url: str, sandbox: Sandbox, *, listens: bool, setting: str
+) -> None:
+    async def hear(*_: object) -> None:
+        pass
+
+    sandbox.faults.append(Fault(hang=True))
+    async with over_http(mistral_url, timeout=0.3, stream_timeout=0.3) as client:
+        result = await client.call_tool("mistral_chat", {"prompt": "Hi"}, progress_callback=hear if listens else None)
+
+    assert f"have {setting} raised." in text_of(result)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from mcp.client import Client
 
-from mistral_mcp.sandbox import Sandbox
+from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import in_memory, refuses_at_once, text_of
 
 MODEL = "ft:classifier:ministral-3b-latest:abc"
@@ -65,3 +65,24 @@ async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
     await refuses_at_once(client, sandbox, "mistral_classify", arguments, sentence)
+
+
+RESULT = {"sentiment": {"scores": {"positive": 0.9}}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "results"),
+    [
+        ({"inputs": ["x", "y"]}, [RESULT]),
+        ({"messages": [{"role": "user", "content": "x"}]}, []),
+        ({"messages": [{"role": "user", "content": "x"}]}, [RESULT, RESULT]),
+    ],
+)
+async def test_a_reply_without_a_result_for_each_input_is_no_classification(
+    client: Client, sandbox: Sandbox, arguments: dict[str, object], results: list[object]
+) -> None:
+    sandbox.faults.append(Fault(status=200, body={"model": MODEL, "results": results}))
+    result = await client.call_tool("mistral_classify", {"model": MODEL, **arguments})
+
+    assert result.is_error
+    assert text_of(result).startswith("Mistral's reply does not hold one result for each input. Try again.")

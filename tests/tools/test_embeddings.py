@@ -140,3 +140,36 @@ async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
     await refuses_at_once(client, sandbox, tool, arguments, sentence)
+
+
+@pytest.mark.parametrize(
+    "vector", ["[NaN, 1]", "[1, -Infinity]", "[1, 1e300]", '"AADAfwAAgD8="']
+)  # the last: NaN and 1
+async def test_a_vector_that_holds_no_number_makes_the_reply_unreadable(
+    client: Client, sandbox: Sandbox, vector: str
+) -> None:
+    sandbox.faults.append(Fault(status=200, body=f'{{"data": [{{"index": 0, "embedding": {vector}}}]}}'))
+    result = await client.call_tool("mistral_embed", {"inputs": ["x"]})
+
+    assert result.is_error
+    assert "that cannot be read" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (None, None),
+        ({}, None),
+        ({"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}, None),
+        ({"prompt_tokens": 1_000_000, "total_tokens": 1_000_000}, 0.1),
+        ({"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000}, 0.1),
+    ],
+)
+async def test_vectors_whose_tokens_were_not_counted_cost_nobody_knows_what(
+    client: Client, sandbox: Sandbox, usage: object, cost: float | None
+) -> None:
+    body = {"model": "mistral-embed", "data": [{"index": 0, "embedding": [1, 0]}], "usage": usage}
+    sandbox.faults.append(Fault(status=200, body=body))
+    result = await client.call_tool("mistral_embed", {"inputs": ["x"]})
+
+    assert result.structured_content["usage"]["cost_usd"] == cost

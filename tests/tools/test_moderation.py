@@ -3,7 +3,7 @@
 import pytest
 from mcp.client import Client
 
-from mistral_mcp.sandbox import Sandbox
+from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import refuses_at_once, text_of
 
 
@@ -43,3 +43,37 @@ async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
     await refuses_at_once(client, sandbox, "mistral_moderate", arguments, sentence)
+
+
+VERDICT = {"categories": {"pii": False}, "category_scores": {"pii": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "results"),
+    [
+        ({"inputs": ["x"]}, []),
+        ({"inputs": ["x", "y"]}, [VERDICT]),
+        ({"inputs": ["x"]}, [VERDICT, VERDICT]),
+        ({"messages": [{"role": "user", "content": "x"}]}, []),
+    ],
+)
+async def test_a_reply_without_a_verdict_for_each_input_is_no_verdict(
+    client: Client, sandbox: Sandbox, arguments: dict[str, object], results: list[object]
+) -> None:
+    sandbox.faults.append(Fault(status=200, body={"model": "m", "results": results}))
+    result = await client.call_tool("mistral_moderate", arguments)
+
+    assert result.is_error
+    assert text_of(result).startswith("Mistral's reply does not hold one verdict for each input. Try again.")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+async def test_a_score_that_is_no_number_makes_the_reply_unreadable(
+    client: Client, sandbox: Sandbox, number: str
+) -> None:
+    body = f'{{"results": [{{"categories": {{"pii": false}}, "category_scores": {{"pii": {number}}}}}]}}'
+    sandbox.faults.append(Fault(status=200, body=body))
+    result = await client.call_tool("mistral_moderate", {"inputs": ["x"]})
+
+    assert result.is_error
+    assert "sent a reply that cannot be read" in text_of(result)

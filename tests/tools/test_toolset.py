@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.tools._toolset import MistralTool
-from tests.conftest import in_memory, text_of
+from tests.conftest import KEY, in_memory, text_of
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 TOOLS = [tool for toolset in tools.build().values() for tool in toolset]
@@ -84,6 +84,19 @@ async def test_an_unknown_argument_is_refused_with_the_known_ones(mistral_url: s
     assert result.is_error
     assert "unknown argument 'zzz'; known are model" in text_of(result)
     assert not sandbox.requests
+
+
+async def test_a_name_of_an_argument_is_masked_and_cut(mistral_url: str) -> None:
+    named = f"{'x' * 50}{KEY}{'y' * 300_000}"
+    async with in_memory(mistral_url) as client:
+        result = await client.call_tool("mistral_get_model", {"model": "x", named: 1})
+        nested = await client.call_tool("mistral_chat", {"messages": [{"role": "user", named: 1}]})
+
+    for refused in (result, nested):
+        assert refused.is_error
+        assert "x" * 50 in text_of(refused) or "messages.0" in text_of(refused)
+        assert KEY[:8] not in text_of(refused)
+        assert len(text_of(refused)) < 500
 
 
 async def test_without_a_key_tools_are_listed_and_calls_say_how_to_set_it(mistral_url: str, sandbox: Sandbox) -> None:
