@@ -98,11 +98,11 @@ def assemble(
     }
     app = Starlette(
         routes=[
-            # With a slash at its end as well: to be sent elsewhere with a token in the path is worse.
-            *(Route(path + "/", endpoint) for path, endpoint in endpoints.items()),
             *(Route(path, endpoint) for path, endpoint in endpoints.items()),
             Route("/healthz", healthz),
             *routes,
+            # With a slash at their ends as well: to be sent elsewhere with a token in the path is worse.
+            *(Route(path + "/", endpoint) for path, endpoint in endpoints.items()),
         ],
         middleware=[*middleware, front],
         lifespan=running,

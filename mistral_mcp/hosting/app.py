@@ -57,7 +57,8 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         for_browsers=pages.address,
         transport=hosted.wire,
     )
-    templates.update({route.endpoint: route.path for route in app.routes if isinstance(route, Route)})
+    # The first of an endpoint's paths is its name.
+    templates.update({route.endpoint: route.path for route in reversed(app.routes) if isinstance(route, Route)})
     templates.update({mount.app: f"{mount.path}/{{path}}" for mount in app.routes if isinstance(mount, Mount)})
     return app
 
