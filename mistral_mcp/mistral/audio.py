@@ -113,10 +113,8 @@ async def transcribe(mistral: MistralClient, call: TranscriptionCall) -> Transcr
     """Transcribe; streamed where somebody listens, and the same reply either way."""
     if mistral.progress is None:
         return await mistral.send(call, model=call.model)
-    assembly = _Assembly()
-    await assemble(mistral, mistral.progress, call.model_copy(update={"stream": True}), assembly, model=call.model)
-    # A secret that came in two pieces is whole only now.
-    return TranscriptionReply.model_validate_json(mistral.caller.mask.body(assembly.reply().model_dump_json().encode()))
+    streamed = call.model_copy(update={"stream": True})
+    return await assemble(mistral, mistral.progress, streamed, _Assembly(), model=call.model)
 
 
 class _Assembly:

@@ -164,12 +164,8 @@ async def complete(mistral: MistralClient, call: Completion) -> ChatReply:
     if mistral.progress is None:
         reply = await mistral.send(call, model=call.model_name, tokens=tokens)
     else:
-        assembly = Assembly()
         streamed = call.model_copy(update={"stream": True})
-        await assemble(mistral, mistral.progress, streamed, assembly, model=call.model_name, tokens=tokens)
-        # A secret that came in two pieces is whole only now.
-        whole = mistral.caller.mask.body(assembly.reply().model_dump_json().encode())
-        reply = ChatReply.model_validate_json(whole)
+        reply = await assemble(mistral, mistral.progress, streamed, Assembly(), model=call.model_name, tokens=tokens)
     if reply.finish_reason == "error":
         raise mistral.ended_in_error(reply.text)
     return reply

@@ -163,13 +163,11 @@ async def converse(mistral: MistralClient, call: ConversationCall, *, model: str
     assembly = _Assembly(call.conversation_id if isinstance(call, AppendConversationCall) else "")
     streamed = call.model_copy(update={"stream": True})
     try:
-        await assemble(mistral, mistral.progress, streamed, assembly, model=model, tokens=tokens)
+        return await assemble(mistral, mistral.progress, streamed, assembly, model=model, tokens=tokens)
     except UpstreamError as error:
         if assembly.conversation_id:
             error.advice += f" The conversation is {assembly.conversation_id}."
         raise
-    # A secret that came in two pieces is whole only now.
-    return ConversationReply.model_validate_json(mistral.caller.mask.body(assembly.reply().model_dump_json().encode()))
 
 
 class _Assembly:

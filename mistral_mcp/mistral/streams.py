@@ -1,19 +1,22 @@
 """A streamed reply, put together piece by piece while the caller listens."""
 
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from mistral_mcp.errors import Unavailable, UpstreamError
 from mistral_mcp.masking import MASK, Mask
-from mistral_mcp.mistral.call import Call
+from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.sentences import LOOK_FIRST
 
+_ReplyT = TypeVar("_ReplyT", bound=Reply)
+_ReplyT_co = TypeVar("_ReplyT_co", bound=Reply, covariant=True)
 
-class Assembly(Protocol):
+
+class Assembly(Protocol[_ReplyT_co]):
     """What becomes the reply that would have come in one piece."""
 
     thinks: bool
@@ -31,10 +34,18 @@ class Assembly(Protocol):
         """Add an event's data; gives the text it brought. Raises `ValidationError` where it is no piece of an answer."""
         ...
 
+    def reply(self) -> _ReplyT_co: ...
+
 
 async def assemble(
-    mistral: MistralClient, progress: Progress, call: Call[Any], assembly: Assembly, *, model: str = "", tokens: int = 0
-) -> None:
+    mistral: MistralClient,
+    progress: Progress,
+    call: Call[Any],
+    assembly: Assembly[_ReplyT],
+    *,
+    model: str = "",
+    tokens: int = 0,
+) -> _ReplyT:
     """Stream a call into the assembly. Raises an `UpstreamError` with the text that had come, where it breaks off."""
     try:
         with mistral.deadline():
@@ -44,10 +55,13 @@ async def assemble(
         error.correlation_id = error.correlation_id or mistral.correlation_id
         error.attempts = max(error.attempts, mistral.attempts)
         raise
+    reply = assembly.reply()
+    # A secret that came in two pieces is whole only now.
+    return type(reply).model_validate_json(mistral.caller.mask.body(reply.model_dump_json().encode()))
 
 
 async def _listen(
-    mistral: MistralClient, progress: Progress, call: Call[Any], assembly: Assembly, model: str, tokens: int
+    mistral: MistralClient, progress: Progress, call: Call[Any], assembly: Assembly[Reply], model: str, tokens: int
 ) -> None:
     mask, held = mistral.caller.mask, ""
     async with aclosing(mistral.stream(call, model=model, tokens=tokens)) as events:
