@@ -403,8 +403,7 @@ def sandbox(host: str, port: int) -> None:
     try:
         run(Sandbox(), host=host, port=port)
     except OSError as error:
-        click.echo(f"mistral-mcp: Port {port} of {host} cannot be used: {error.strerror}. Choose another.", err=True)
-        sys.exit(1)  # as serve does
+        raise Error(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another.") from None
 
 
 @main.command()

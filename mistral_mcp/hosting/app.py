@@ -134,14 +134,11 @@ class Hosted:
     def failed(self, request: HTTPConnection, why: str) -> None:
         """Count a failure. Raises `TooManyFailures` where its address has had too many."""
         self.metrics.refused.labels(why).inc()
-        self.hold_down(request, failed=True)
+        _refuse_for(self._throttle.failed(_address(request)))
 
-    def hold_down(self, request: HTTPConnection, *, failed: bool = False) -> None:
-        """For what may be guessed in few tries. Raises `TooManyFailures` where the address has had too many failures."""
-        address = request.client.host if request.client else "unknown"
-        wait = self._throttle.failed(address) if failed else self._throttle.wait(address)
-        if wait is not None:
-            raise TooManyFailures(wait)
+    def hold_down(self, request: HTTPConnection) -> None:
+        """For what may be guessed in few tries. Raises `TooManyFailures` where the address has had too many."""
+        _refuse_for(self._throttle.wait(_address(request)))
 
     async def readyz(self, _: Request) -> Response:
         """The vault can be reached."""
@@ -150,3 +147,12 @@ class Hosted:
         except VaultUnavailable as error:
             return refused(error)
         return JSONResponse({"status": "ready"})
+
+
+def _address(request: HTTPConnection) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _refuse_for(seconds: float | None) -> None:
+    if seconds is not None:
+        raise TooManyFailures(seconds)

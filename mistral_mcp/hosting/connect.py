@@ -25,6 +25,7 @@ from starlette.routing import Route as HttpRoute
 
 from mistral_mcp.credentials import from_headers, own_key
 from mistral_mcp.errors import BadArgument, Error, KeyRefused, RefusedCredential, SignupRefused, UpstreamError
+from mistral_mcp.hosting.records import WrongField, check_route
 from mistral_mcp.hosting.vault import LONGEST_EXPIRY, LONGEST_LABEL, Connection, Created
 from mistral_mcp.mistral import routes
 from mistral_mcp.mistral.chat import ChatCall
@@ -78,14 +79,6 @@ class NewConnection(BaseModel):
         return names
 
 
-class WrongField(BadArgument):
-    """A field that cannot be taken as it is; `field` says which."""
-
-    def __init__(self, field: str, what: str, advice: str = "") -> None:
-        super().__init__(what, advice)
-        self.field = field
-
-
 class Connect:
     """The steps of connecting, and their JSON calls."""
 
@@ -103,23 +96,15 @@ class Connect:
         """Check what is asked for, then keep it. Raises `WrongField`, `SignupRefused`, `UpstreamError`, `AlreadyMade`…"""
         settings = self._hosted.settings
         self._check_signup(request, asked)
-        route = asked.route or settings.route
-        if asked.route_token is not None and asked.route is None:
-            advice = "Give the route too, or leave both out."
-            raise WrongField("route_token", "route_token goes with a route of your own.", advice)
-        if asked.route_token is None and asked.route is not None and asked.route.kind in {"lava", "lava-byok"}:
-            raise WrongField("route_token", "The lava routes need route_token, Lava's secret key.")
-        # The operator's token never goes out on a tenant's own route.
-        route_token = asked.route_token if asked.route else settings.route_token
-        if asked.api_key is None and not (asked.route and asked.route.pays(asked.route_token)):
-            advice = "Give a Mistral API key (from https://console.mistral.ai)."
-            raise WrongField("api_key", "api_key is missing.", advice)
+        check_route(asked.api_key, asked.route, asked.route_token)
         if asked.api_key is not None:
             try:
                 own_key(asked.api_key, "api_key")
             except RefusedCredential as error:
                 raise WrongField("api_key", error.what, error.advice) from None
-        await self._check_key(request, Caller.of(asked.api_key, "this form", route, route_token))
+        # The operator's token never goes out on a tenant's own route.
+        route, token = (asked.route, asked.route_token) if asked.route else (settings.route, settings.route_token)
+        await self._check_key(request, Caller.of(asked.api_key, "this form", route, token))
         created = await self._hosted.vault.create(
             asked.api_key,
             label=asked.label.strip(),

@@ -21,8 +21,9 @@ from mistral_mcp import tools
 from mistral_mcp.credentials import TOKEN_PREFIX
 from mistral_mcp.errors import BadArgument, Error, KeyRefused, SignupRefused
 from mistral_mcp.hosting import forms
-from mistral_mcp.hosting.connect import Connect, NewConnection, WrongField, status_of
+from mistral_mcp.hosting.connect import Connect, NewConnection, status_of
 from mistral_mcp.hosting.forms import Form, Stamps
+from mistral_mcp.hosting.records import WrongField
 from mistral_mcp.hosting.trials import Trial, can_try, try_out
 from mistral_mcp.hosting.vault import AlreadyMade, Connection
 from mistral_mcp.install.snippets import snippets

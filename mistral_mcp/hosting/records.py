@@ -42,6 +42,14 @@ class Connection:
     """Ids of the master keys its live tokens are on; only `Vault.connections` fills it."""
 
 
+class WrongField(BadArgument):
+    """A field that cannot be taken as it is; `field` says which."""
+
+    def __init__(self, field: str, what: str, advice: str = "") -> None:
+        super().__init__(what, advice)
+        self.field = field
+
+
 def new_id() -> str:
     return secrets.token_hex(8)
 
@@ -52,15 +60,17 @@ def hint(api_key: SecretStr | None) -> str:
 
 
 def check_route(api_key: SecretStr | None, route: Route | None, route_token: SecretStr | None) -> None:
-    """Raises `BadArgument` for what a tenant may not ask for, or what could never work."""
+    """Raises `WrongField` for what a tenant may not ask for, or what could never work."""
     if route is not None and route.kind == "base":
-        raise BadArgument("A connection's route is one of the known kinds, never a URL.")
+        raise WrongField("route", "A connection's route is one of the known kinds, never a URL.")
     if route_token is not None and route is None:
-        raise BadArgument("route_token belongs to a route of one's own.", "Name the route too.")
+        advice = "Give the route too, or leave both out."
+        raise WrongField("route_token", "route_token goes with a route of one's own.", advice)
     if route is not None and route.kind in {"lava", "lava-byok"} and route_token is None:
-        raise BadArgument("The lava routes need route_token, Lava's secret key.")
+        raise WrongField("route_token", "The lava routes need route_token, Lava's secret key.")
     if api_key is None and not (route is not None and route.pays(route_token)):
-        raise BadArgument("api_key is missing: only a route that pays by its own token does without.")
+        advice = "Give a Mistral API key (from https://console.mistral.ai)."
+        raise WrongField("api_key", "api_key is missing.", advice)
 
 
 def stored(
