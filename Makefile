@@ -3,10 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-COMPILE := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-annotate \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-
-export CUSTOM_COMPILE_COMMAND := make lock
+# For every promised Python at once, with markers: what one version needs and another does not is in it too.
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11.0 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test bench lint docs manifests lock clean

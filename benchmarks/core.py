@@ -4,7 +4,7 @@ import sys
 from types import ModuleType
 from typing import cast
 
-from mistral_mcp.cli import main
+from mistral_mcp.cli.main import main
 
 if __name__ == "__main__":
     sys.modules["sqlalchemy"] = cast("ModuleType", None)  # Python's way to say that it is not installed

@@ -1,5 +1,5 @@
 """python -m mistral_mcp."""
 
-from mistral_mcp.cli import main
+from mistral_mcp.cli.main import main
 
 main()

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from mistral_mcp.errors import AmbiguousCredential, MissingCredential, RefusedCredential
-from mistral_mcp.settings import Route
+from mistral_mcp.route import Route
 
 SCOPE = "mistral_mcp.credentials"
 """Where the HTTP front leaves the request's credentials in the ASGI scope."""

@@ -9,7 +9,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import Field
 
-from mistral_mcp.tools._toolset import Served, nearest
+from mistral_mcp.suggest import nearest
+from mistral_mcp.tools.framework.toolset import Served
 
 Text = Annotated[str, Field(description="The text.")]
 Code = Annotated[str, Field(description="The code.")]

@@ -26,9 +26,9 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from mistral_mcp.errors import BadArgument, CredentialError, Error, UnknownModel
+from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, folded
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.mistral.models import GetModelCall, ListModelsCall, folded
-from mistral_mcp.tools._toolset import Served, client_of
+from mistral_mcp.tools.framework.toolset import Served, client_of
 from mistral_mcp.tools.models import Model
 
 MODELS = "mistral://models"

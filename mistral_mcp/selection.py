@@ -19,8 +19,8 @@ from starlette.requests import HTTPConnection
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import BadSetting, NothingSelected
 from mistral_mcp.settings import Settings
+from mistral_mcp.suggest import nearest
 from mistral_mcp.tools import DEFAULT, TOOLSETS
-from mistral_mcp.tools._toolset import nearest
 
 SCOPE = "mistral_mcp.selection"
 """Where the HTTP front leaves a request's selection in the ASGI scope."""

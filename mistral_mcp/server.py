@@ -18,7 +18,8 @@ from mistral_mcp.credentials import CredentialSource
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.selection import Bound, Selection, selected
 from mistral_mcp.settings import Settings
-from mistral_mcp.tools._toolset import MistralTool, Served, nearest
+from mistral_mcp.suggest import nearest
+from mistral_mcp.tools.framework.toolset import MistralTool, Served
 
 INSTRUCTIONS = """\
 Mistral's models as tools. Costs money per token; each result says how much.

@@ -11,75 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-RouteKind = Literal["direct", "eu", "us", "base", "cloudflare", "cloudflare-compat", "lava-byok", "lava"]
-
-
-class Route(BaseModel):
-    """Which way calls to Mistral go out. `Route.parse("cloudflare://ACCOUNT/GATEWAY")`; `str(route)` gives it back."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: RouteKind
-    base: str = ""
-    """Of kind `base` only: scheme, host and path, without a trailing slash."""
-    account: str = ""
-    gateway: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        text = text.strip()
-        if text in ("direct", "eu", "us"):
-            return cls(kind=text)
-        if text.rstrip("/") == "lava:":
-            return cls(kind="lava")
-        if text == "lava://byok":
-            return cls(kind="lava-byok")
-        if found := re.fullmatch(r"(cloudflare(?:-compat)?)://([A-Za-z0-9]{1,64})/([A-Za-z0-9_-]{1,64})/?", text):
-            kind: Literal["cloudflare", "cloudflare-compat"] = (
-                "cloudflare" if found[1] == "cloudflare" else "cloudflare-compat"
-            )
-            return cls(kind=kind, account=found[2], gateway=found[3])
-        if text.startswith(("https://", "http://")):
-            return cls(kind="base", base=_checked_base(text))
-        raise ValueError(
-            "it must be direct, eu, us, https://host/base, cloudflare://ACCOUNT_ID/GATEWAY, "
-            "cloudflare-compat://ACCOUNT_ID/GATEWAY, lava://byok or lava://"
-        )
-
-    def pays(self, route_token: SecretStr | None) -> bool:
-        """Whether the route's own token can stand in for a Mistral key: managed, or with keys stored at the gateway."""
-        return route_token is not None and self.kind in {"lava", "cloudflare", "cloudflare-compat"}
-
-    def __str__(self) -> str:
-        match self.kind:
-            case "base":
-                return self.base
-            case "cloudflare" | "cloudflare-compat":
-                return f"{self.kind}://{self.account}/{self.gateway}"
-            case "lava-byok":
-                return "lava://byok"
-            case "lava":
-                return "lava://"
-            case _:
-                return self.kind
-
-
-def _checked_base(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:  # its text would repeat the URL
-        raise ValueError("a base URL has a host, and a port up to 65535 if any") from None
-    if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("a base URL has a host and a path, and no user, query or fragment")
-    # `urlsplit` drops some blanks, but they stay in the URL.
-    if port == 0 or not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", parts.hostname) or re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise ValueError("a base URL has a host and a port that exist, and no blanks")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("http:// is for loopback only; use https://")
-    return url.rstrip("/")
+from mistral_mcp.route import Route
 
 
 def _route(value: object) -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 from mistral_mcp import __version__
 from mistral_mcp.install import HOSTS, stdio_entry
 from mistral_mcp.install.documents import rendered
-from mistral_mcp.install.steps import PLACEHOLDER
+from mistral_mcp.install.plan import PLACEHOLDER
 
 ROOT = Path(__file__).parent.parent
 

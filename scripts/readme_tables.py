@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 import mistral_mcp
-from mistral_mcp import cli, tools
+from mistral_mcp import tools
+from mistral_mcp.cli import main as cli
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` stands beside the package
 from benchmarks import tokens

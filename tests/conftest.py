@@ -16,7 +16,7 @@ from mcp_types import CallToolResult, TextContent
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
-from mistral_mcp.http import Front, create_app
+from mistral_mcp.http.app import Front, create_app
 from mistral_mcp.sandbox import Sandbox, listening
 
 KEY = "tEsTkEy0123456789abcdefghijklmn1"

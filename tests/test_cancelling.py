@@ -15,7 +15,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult
 
 from mistral_mcp import Settings
-from mistral_mcp.http import create_app
+from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Fault, Sandbox, listening
 from tests.conftest import KEY, TRANSPORTS, at, over_http, serving, text_of
 

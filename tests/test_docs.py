@@ -11,7 +11,7 @@ import click
 import pytest
 
 import mistral_mcp
-from mistral_mcp.cli import PREFIX, main, variables
+from mistral_mcp.cli.main import PREFIX, main, variables
 from mistral_mcp.install import HOSTS, deeplink, stdio_entry
 from mistral_mcp.settings import Settings
 from scripts import readme_tables
@@ -156,7 +156,7 @@ def test_the_lock_pins_and_hashes_everything_and_names_no_host_and_no_path(lock:
     blocks = re.split(r"\n(?=\w)", re.sub(r"(?m)^#.*\n", "", text).strip())
     assert len(blocks) > 30
     for block in blocks:
-        assert re.match(r"[\w.-]+==[\w.]+ \\\n    --hash=sha256:", block), block[:80]
+        assert re.match(r"[\w.-]+==[\w.]+( ; [^\n]+)? \\\n    --hash=sha256:", block), block[:80]
     assert not re.search(r"://|file:/|^-|--(?!hash)", text, re.MULTILINE)
 
 

@@ -13,16 +13,22 @@ import mistral_mcp
 
 PACKAGE = Path(mistral_mcp.__file__).parent
 
-OFFERED = {"errors", "masking", "settings", "mistral", "credentials", "tools"}
+GROUND = {"errors", "masking", "suggest", "route", "settings"}
+OFFERED = {*GROUND, "json_schema", "local_files", "mistral", "credentials", "usage", "tools"}
 CORE = {*OFFERED, "selection", "resources", "prompts", "server"}
 
 # Each room, and the rooms it may import beside itself: those to its left, in the order of CONTRIBUTING.md.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "masking": {"errors"},
-    "settings": {"errors", "masking"},
-    "mistral": {"errors", "masking", "settings"},
-    "credentials": {"errors", "masking", "settings", "mistral"},
+    "suggest": set(),
+    "route": set(),
+    "settings": {"errors", "masking", "route"},
+    "json_schema": GROUND,
+    "local_files": {*GROUND, "mistral"},
+    "mistral": GROUND,
+    "credentials": {*GROUND, "mistral"},
+    "usage": {*GROUND, "mistral", "credentials"},
     "tools": OFFERED - {"tools"},
     "selection": OFFERED,
     "resources": {*OFFERED, "selection"},
@@ -32,10 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "install": {*CORE, "http"},
     "sandbox": set(),  # the other side of the wire: it must not share our mistakes
     "logs": {*CORE, "http", "install"},
-    "doctor": {*CORE, "http", "install", "logs"},
-    "demo": {*CORE, "http", "install", "sandbox", "logs"},
     "hosting": {*CORE, "http", "install", "logs"},
-    "cli": {*CORE, "http", "install", "sandbox", "logs", "doctor", "demo", "hosting"},
+    "cli": {*CORE, "http", "install", "sandbox", "logs", "hosting"},
     "__init__": {"server", "settings"},
     "__main__": {"cli"},
 }
@@ -146,21 +150,21 @@ def test_importing_does_nothing():
 
 
 # What each start must do without. The SDK itself brings uvicorn, click and cryptography, and rich where it is installed.
-PAGES = {"jinja2", "mistral_mcp.hosting.pages"}
+PAGES = {"jinja2", "mistral_mcp.hosting.web.pages"}
 POSTGRES = {"psycopg", "sqlalchemy.dialects.postgresql"}
 MIGRATIONS = {"alembic", "mako"}
 VAULT = {"sqlalchemy", "aiosqlite", "prometheus_client", "redis", "mistral_mcp.hosting", *PAGES, *POSTGRES, *MIGRATIONS}
 FILES = {"tomlkit", "ruamel"}
 SCHEMAS = {"jsonschema", "jsonschema_rs", "referencing"}
-COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.doctor", "mistral_mcp.demo", *FILES}
-NOT_SELECTED = {"mistral_mcp.tools.agents", "mistral_mcp.tools.batch", "mistral_mcp.mistral.fine_tuning"}
+COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.cli.doctor", "mistral_mcp.cli.demo", *FILES}
+NOT_SELECTED = {"mistral_mcp.tools.agents", "mistral_mcp.tools.batch", "mistral_mcp.mistral.api.fine_tuning"}
 
-SERVING = {"mistral_mcp.http", "aiohttp"}
+SERVING = {"mistral_mcp.http.app", "aiohttp"}
 
-COMMAND_LINE = "import mistral_mcp.cli"
-STDIO = "from mistral_mcp.cli import main; main([], standalone_mode=False)"  # is asked for its tools
+COMMAND_LINE = "import mistral_mcp.cli.main"
+STDIO = "from mistral_mcp.cli.main import main; main([], standalone_mode=False)"  # is asked for its tools
 SERVE = """
-from mistral_mcp.http import create_app
+from mistral_mcp.http.app import create_app
 from mistral_mcp.settings import Settings
 create_app(Settings())
 """

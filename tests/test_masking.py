@@ -27,7 +27,7 @@ from mistral_mcp.masking import MASK, Mask, mask_shapes
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.sandbox import Fault, Sandbox, listening
-from mistral_mcp.tools._toolset import Mistral, Result, Served, Toolset
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Served, Toolset
 from tests.conftest import KEY, TRANSPORTS, in_memory, over_http, stdio_parameters, text_of
 
 ODD = 'p+q/"r\\s%t=u&v<w>x'

@@ -52,9 +52,9 @@ def test_the_wheel_holds_the_whole_package_its_data_and_nothing_else(wheel: dict
 
     assert {name for name in wheel if ".dist-info/" not in name} == package
     for needed in (
-        *("py.typed", "__main__.py", "cli.py", "mistral/catalog.json", "sandbox/app.py", "install/hosts.py"),
-        *("hosting/templates/connect.html", "hosting/static/page.css", "hosting/static/page.js"),
-        *("hosting/migrations/env.py", "hosting/migrations/versions/0001_connections.py"),
+        *("py.typed", "__main__.py", "cli/main.py", "mistral/catalog.json", "sandbox/app.py", "install/hosts.py"),
+        *("hosting/web/templates/connect.html", "hosting/web/static/page.css", "hosting/web/static/page.js"),
+        *("hosting/vault/migrations/env.py", "hosting/vault/migrations/versions/0001_connections.py"),
     ):
         assert f"mistral_mcp/{needed}" in package
     assert {name.split("/")[0] for name in wheel} == {"mistral_mcp", f"{STEM}.dist-info"}
@@ -66,7 +66,7 @@ def test_the_wheel_brings_its_licence_its_command_and_its_readme(wheel: dict[str
     metadata = wheel[f"{info}/METADATA"].decode()
 
     assert wheel[f"{info}/licenses/LICENSE"].startswith(b"MIT License")
-    assert b"mistral-mcp = mistral_mcp.cli:main" in wheel[f"{info}/entry_points.txt"]
+    assert b"mistral-mcp = mistral_mcp.cli.main:main" in wheel[f"{info}/entry_points.txt"]
     assert f"\nVersion: {__version__}\n" in metadata
     assert "\nRequires-Python: >=3.11\n" in metadata
     assert "\nLicense-Expression: MIT\n" in metadata

@@ -9,7 +9,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import TextContent
 
 from mistral_mcp import Settings, tools
-from mistral_mcp.http import create_app
+from mistral_mcp.http.app import create_app
 from mistral_mcp.server import INSTRUCTIONS
 from tests.conftest import KEY, TRANSPORTS, serving
 

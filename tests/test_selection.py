@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from mistral_mcp import Settings, create_server, tools
 from mistral_mcp.credentials import Credentials, from_key
 from mistral_mcp.errors import BadSetting, NothingSelected
-from mistral_mcp.http import create_app
+from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.selection import Bound
 from tests.conftest import KEY, at, in_memory, serving, text_of

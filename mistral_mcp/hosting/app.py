@@ -21,14 +21,14 @@ from mistral_mcp.errors import (
     TooManyFailures,
     VaultUnavailable,
 )
-from mistral_mcp.hosting.connect import Connect
-from mistral_mcp.hosting.observing import Metrics, Observed
-from mistral_mcp.hosting.pages import Pages
-from mistral_mcp.hosting.throttle import Throttle
-from mistral_mcp.hosting.vault import Vault
-from mistral_mcp.http import assemble, refused
+from mistral_mcp.hosting.vault.vault import Vault
+from mistral_mcp.hosting.web.connect import Connect
+from mistral_mcp.hosting.web.metrics import Metrics, Observed
+from mistral_mcp.hosting.web.pages import Pages
+from mistral_mcp.hosting.web.throttle import Throttle
+from mistral_mcp.http.app import assemble, refused
 from mistral_mcp.mistral.client import Upstream
-from mistral_mcp.mistral.wire import wire
+from mistral_mcp.mistral.transports.aiohttp_wire import wire
 from mistral_mcp.settings import Settings
 
 

@@ -22,11 +22,11 @@ from mistral_mcp import __version__
 from mistral_mcp.errors import ReplyTooLarge, Unavailable, UpstreamError
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
-from mistral_mcp.mistral.exchange import Caller, Exchange
-from mistral_mcp.mistral.limits import Limits
 from mistral_mcp.mistral.progress import Progress
-from mistral_mcp.mistral.retries import Retries, undescribed
-from mistral_mcp.mistral.routes import Routes
+from mistral_mcp.mistral.transports.exchange import Caller, Exchange
+from mistral_mcp.mistral.transports.limits import Limits
+from mistral_mcp.mistral.transports.retries import Retries, undescribed
+from mistral_mcp.mistral.transports.routes import Routes
 from mistral_mcp.settings import Settings
 
 API = "https://api.mistral.ai"

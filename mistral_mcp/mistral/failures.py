@@ -18,10 +18,10 @@ from pydantic_core import from_json
 from mistral_mcp import errors
 from mistral_mcp.errors import UpstreamError
 from mistral_mcp.masking import mask_shapes
-from mistral_mcp.mistral import sentences as say
-from mistral_mcp.mistral.exchange import Caller, Exchange
-from mistral_mcp.mistral.routes import name_of
-from mistral_mcp.settings import Route, RouteKind
+from mistral_mcp.mistral import failure_messages as say
+from mistral_mcp.mistral.transports.exchange import Caller, Exchange
+from mistral_mcp.mistral.transports.routes import name_of
+from mistral_mcp.route import Route, RouteKind
 
 NEVER_ARRIVED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 """What httpx2 raises before it sends anything: Mistral cannot have seen the request."""

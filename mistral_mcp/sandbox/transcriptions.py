@@ -10,7 +10,14 @@ from pydantic import Field
 
 from mistral_mcp.sandbox.calls import Call, Endpoint
 from mistral_mcp.sandbox.documents import NOWHERE
-from mistral_mcp.sandbox.errors import ApiError, error_body, invalid_args, invalid_body, invalid_request, unreadable
+from mistral_mcp.sandbox.errors import (
+    ApiError,
+    error_body,
+    invalid_args,
+    invalid_body,
+    invalid_request,
+    unreadable,
+)
 from mistral_mcp.sandbox.filing import Files, linked
 from mistral_mcp.sandbox.replies import Reply, json_reply, named_stream_reply
 from mistral_mcp.sandbox.sounds import seconds

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import cast
 
-from mistral_mcp.tools._toolset import MistralTool, Toolset
+from mistral_mcp.tools.framework.toolset import MistralTool, Toolset
 
 # Each with its files. One is imported when its toolset is first selected: most callers want two of eleven.
 TOOLSETS: dict[str, tuple[str, ...]] = {

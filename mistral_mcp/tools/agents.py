@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, WithJsonSchema
 
-from mistral_mcp.mistral.agents import AgentCall
-from mistral_mcp.mistral.chat import complete, response_format_of
-from mistral_mcp.mistral.messages import CallIds
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._functions import (
+from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.mistral.api.agents import AgentCall
+from mistral_mcp.mistral.api.chat import complete, response_format_of
+from mistral_mcp.mistral.api.messages import CallIds
+from mistral_mcp.tools.chat import Chat
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.functions import (
     Function,
     FunctionCall,
     Functions,
@@ -17,9 +19,7 @@ from mistral_mcp.tools._functions import (
     identified,
     line_of,
 )
-from mistral_mcp.tools._schemas import CallerSchema
-from mistral_mcp.tools._toolset import Mistral, Toolset, absent, usage_of
-from mistral_mcp.tools.chat import Chat
+from mistral_mcp.tools.framework.toolset import Mistral, Toolset, absent, usage_of
 
 toolset = Toolset()
 

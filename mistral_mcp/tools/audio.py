@@ -7,13 +7,13 @@ from mcp_types import AudioContent, ContentBlock
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral import audio as wire
-from mistral_mcp.mistral import files
+from mistral_mcp.mistral.api import audio as wire
+from mistral_mcp.mistral.api import files
 from mistral_mcp.mistral.multipart import FilePart
-from mistral_mcp.tools import _file_parts as parts
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, UnitUsage, absent, unit_cost_of
-from mistral_mcp.tools._transcripts import Transcription
+from mistral_mcp.tools.framework import file_chunks as parts
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, UnitUsage, absent, unit_cost_of
+from mistral_mcp.tools.framework.transcripts import Transcription
 
 toolset = Toolset()
 

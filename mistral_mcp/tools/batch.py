@@ -9,17 +9,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError, WithJsonSchema
 
 from mistral_mcp.errors import BadArgument, ReplyTooLarge
-from mistral_mcp.mistral import batch
-from mistral_mcp.mistral.batch import BatchJobReply, BatchRequest
+from mistral_mcp.json_schema import parse_json
+from mistral_mcp.mistral.api import batch
+from mistral_mcp.mistral.api.batch import BatchJobReply, BatchRequest
+from mistral_mcp.mistral.api.chat import ChatReply
+from mistral_mcp.mistral.api.files import DownloadFileCall
+from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.mistral.call import Reply
-from mistral_mcp.mistral.chat import ChatReply
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.mistral.files import DownloadFileCall
-from mistral_mcp.mistral.usage import UsageReply
-from mistral_mcp.tools._cutting import LONG, cut
-from mistral_mcp.tools._paging import Page, PageSize, list_text, moment, next_page
-from mistral_mcp.tools._schemas import parse_json
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.tools.framework.cut_text import LONG, cut
+from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, moment, next_page
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
 
 toolset = Toolset()
 

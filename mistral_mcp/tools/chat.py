@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from mistral_mcp.mistral.chat import ChatCall, complete, response_format_of
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._schemas import CallerSchema
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.mistral.api.chat import ChatCall, complete, response_format_of
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
 
 toolset = Toolset()
 

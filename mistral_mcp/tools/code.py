@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mistral_mcp.mistral.chat import FimCall, complete
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, usage_of
+from mistral_mcp.mistral.api.chat import FimCall, complete
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, usage_of
 
 toolset = Toolset()
 

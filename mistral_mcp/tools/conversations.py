@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field, JsonValue
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral import conversations as wire
-from mistral_mcp.mistral.conversations import ConversationCard, Entry
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._conversing import Confirmations, Conversation, FunctionResults, Tools
-from mistral_mcp.tools._cutting import LONG, cut
-from mistral_mcp.tools._paging import Page, PageSize, list_text, next_page
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.mistral.api import conversations as wire
+from mistral_mcp.mistral.api.conversations import ConversationCard, Entry
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.conversation_results import Confirmations, Conversation, FunctionResults, Tools
+from mistral_mcp.tools.framework.cut_text import LONG, cut
+from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, next_page
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
 
 toolset = Toolset()
 

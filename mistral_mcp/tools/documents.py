@@ -11,13 +11,14 @@ from mcp_types import ContentBlock, ImageContent
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, PrivateAttr
 
 from mistral_mcp.errors import AnswerMismatch, BadArgument
-from mistral_mcp.mistral import catalog, files, ocr
-from mistral_mcp.mistral.chat import response_format_of
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._cutting import LONG
-from mistral_mcp.tools._local_files import opened
-from mistral_mcp.tools._schemas import CallerSchema, json_in
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, UnitUsage, absent, unit_cost_of
+from mistral_mcp.json_schema import CallerSchema, json_in
+from mistral_mcp.local_files import opened
+from mistral_mcp.mistral import catalog
+from mistral_mcp.mistral.api import files, ocr
+from mistral_mcp.mistral.api.chat import response_format_of
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.cut_text import LONG
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, UnitUsage, absent, unit_cost_of
 
 toolset = Toolset()
 

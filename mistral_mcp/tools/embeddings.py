@@ -11,10 +11,10 @@ import anyio.lowlevel
 from mcp_types import BlobResourceContents, ContentBlock, EmbeddedResource
 from pydantic import BaseModel, Field, PrivateAttr
 
-from mistral_mcp.mistral import embeddings
-from mistral_mcp.mistral.embeddings import Dtype, Row, Vectors
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.mistral.api import embeddings
+from mistral_mcp.mistral.api.embeddings import Dtype, Row, Vectors
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
 
 toolset = Toolset()
 

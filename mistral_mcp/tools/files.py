@@ -12,13 +12,13 @@ from pydantic import BaseModel, Field, PrivateAttr
 from pydantic_core import from_json
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral import files
-from mistral_mcp.mistral.files import FileReply
+from mistral_mcp.mistral.api import files
+from mistral_mcp.mistral.api.files import FileReply
 from mistral_mcp.mistral.multipart import FilePart
-from mistral_mcp.tools import _file_parts as parts
-from mistral_mcp.tools._cutting import cut
-from mistral_mcp.tools._paging import Page, PageSize, list_text, moment, next_page
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.tools.framework import file_chunks as parts
+from mistral_mcp.tools.framework.cut_text import cut
+from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, moment, next_page
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
 
 toolset = Toolset()
 

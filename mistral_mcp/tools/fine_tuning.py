@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, JsonValue
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral import fine_tuning as wire
-from mistral_mcp.mistral.fine_tuning import EstimateReply, JobReply, TunedModelReply
-from mistral_mcp.tools._paging import Page, PageSize, list_text, moment, next_page
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.mistral.api import fine_tuning as wire
+from mistral_mcp.mistral.api.fine_tuning import EstimateReply, JobReply, TunedModelReply
+from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, moment, next_page
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
 
 toolset = Toolset()
 

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from mistral_mcp.mistral.chat import ChatCall, complete
-from mistral_mcp.mistral.messages import CallIds
-from mistral_mcp.mistral.usage import UsageReply
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._functions import (
+from mistral_mcp.mistral.api.chat import ChatCall, complete
+from mistral_mcp.mistral.api.messages import CallIds
+from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.functions import (
     AnyFunction,
     FunctionCall,
     Functions,
@@ -18,7 +18,7 @@ from mistral_mcp.tools._functions import (
     identified,
     line_of,
 )
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, usage_of
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, usage_of
 
 toolset = Toolset()
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from mistral_mcp.mistral import files
-from mistral_mcp.mistral import libraries as wire
-from mistral_mcp.tools import _file_parts as parts
-from mistral_mcp.tools._cutting import LONG
-from mistral_mcp.tools._paging import Page, PageSize, list_text, next_page
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.mistral.api import files
+from mistral_mcp.mistral.api import libraries as wire
+from mistral_mcp.tools.framework import file_chunks as parts
+from mistral_mcp.tools.framework.cut_text import LONG
+from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, next_page
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
 
 toolset = Toolset()
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from mistral_mcp.mistral import catalog
-from mistral_mcp.mistral.models import GetModelCall, ListModelsCall, ModelCard, folded
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, ModelCard, folded
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
 
 toolset = Toolset()
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral.messages import CallIds, conversation
-from mistral_mcp.mistral.moderations import ChatModerationCall, ModerationCall
-from mistral_mcp.tools import _prompting as ask
-from mistral_mcp.tools._toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.mistral.api.messages import CallIds, conversation
+from mistral_mcp.mistral.api.moderations import ChatModerationCall, ModerationCall
+from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
 
 toolset = Toolset()
 

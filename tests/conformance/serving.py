@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
-from mistral_mcp.http import Front
+from mistral_mcp.http.app import Front
 from mistral_mcp.sandbox import Sandbox, listening
 
 KEY = "kEyOfConformance0123456789abcdef"

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mistral_mcp.hosting.vault import Vault
+from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.settings import Settings
 from tests.conftest import skip_without
 

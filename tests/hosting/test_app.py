@@ -16,7 +16,7 @@ from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, at, serving, text_of
-from tests.test_http import HEADERS, PING
+from tests.http.test_app import HEADERS, PING
 
 OTHER_KEY = "oThErKeY0123456789abcdefghijklmn"
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from mistral_mcp.hosting.tables import connections, tokens
-from mistral_mcp.hosting.vault import Vault
+from mistral_mcp.hosting.vault.tables import connections, tokens
+from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.settings import Settings
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 WRITER = """
 import anyio, json, os, sys
 from pydantic import SecretStr
-from mistral_mcp.hosting.vault import Vault
+from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.settings import Settings
 
 async def create(vault, count, name):

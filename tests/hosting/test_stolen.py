@@ -10,11 +10,12 @@ from pydantic import SecretStr
 from sqlalchemy import select, text, update
 
 from mistral_mcp.errors import VaultUnavailable
-from mistral_mcp.hosting.sealing import SealBroken, unseal
-from mistral_mcp.hosting.tables import connections, metadata, tokens
-from mistral_mcp.hosting.tokens import checked_token
-from mistral_mcp.hosting.vault import Created, Vault
-from mistral_mcp.settings import Route, Settings
+from mistral_mcp.hosting.vault.sealing import SealBroken, unseal
+from mistral_mcp.hosting.vault.tables import connections, metadata, tokens
+from mistral_mcp.hosting.vault.tokens import checked_token
+from mistral_mcp.hosting.vault.vault import Created, Vault
+from mistral_mcp.route import Route
+from mistral_mcp.settings import Settings
 from tests.hosting.conftest import Clock
 
 KEYS = [SecretStr(f"tEsTkEyOfTenant{number:017}") for number in range(5)]

@@ -14,15 +14,22 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from mistral_mcp import Settings
-from mistral_mcp.errors import NotAllowed, PaymentRequired, RateLimited, TimedOut, Unavailable, UpstreamError
-from mistral_mcp.mistral import chat
+from mistral_mcp.errors import (
+    NotAllowed,
+    PaymentRequired,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+    UpstreamError,
+)
+from mistral_mcp.mistral.api import chat
+from mistral_mcp.mistral.api.chat import ChatCall
 from mistral_mcp.mistral.call import Call, Reply
-from mistral_mcp.mistral.chat import ChatCall
 from mistral_mcp.mistral.client import MistralClient, Upstream
-from mistral_mcp.mistral.exchange import Caller
 from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.route import Route
 from mistral_mcp.sandbox import Fault, Sandbox, listening
-from mistral_mcp.settings import Route
 from tests.conftest import KEY
 
 Client = Callable[..., MistralClient]

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 from mistral_mcp import errors
 from mistral_mcp.mistral import failures
-from mistral_mcp.mistral.exchange import Caller, Exchange
-from mistral_mcp.settings import Route
+from mistral_mcp.mistral.transports.exchange import Caller, Exchange
+from mistral_mcp.route import Route
 
 KEY = "cYf8Qm2ZtKxP0aWb7NvR4eUj1HsLd9Go"
 TOKEN = "cfut-9d1f7b3a5c2e4f60"

@@ -15,8 +15,8 @@ from mistral_mcp import Settings
 from mistral_mcp.errors import BadArgument, ReplyTooLarge, Unavailable
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient, Upstream
-from mistral_mcp.mistral.exchange import Caller
 from mistral_mcp.mistral.multipart import CHUNK, FilePart, Form, Upload
+from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.sandbox.forms import Form as ReadForm
 from mistral_mcp.sandbox.forms import read_form
 from mistral_mcp.sandbox.received import Received

@@ -13,7 +13,7 @@ from mcp_types import AudioContent, BlobResourceContents, CallToolResult, Embedd
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.tools import _transcripts
+from mistral_mcp.tools.framework import transcripts as _transcripts
 from tests.conftest import in_memory, over_http, refuses_at_once, text_of
 
 URL = "https://example.com/talk.mp3"

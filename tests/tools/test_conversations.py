@@ -8,10 +8,10 @@ import pytest
 from mcp.client import Client
 from mcp_types import CallToolResult
 
-from mistral_mcp.mistral.conversations import _Assembly
+from mistral_mcp.mistral.api.conversations import _Assembly
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.tools._cutting import LONG
+from mistral_mcp.tools.framework.cut_text import LONG
 from tests.conftest import in_memory, over_http, refuses_at_once, text_of
 
 WEATHER = {

@@ -13,10 +13,10 @@ from mcp_types import BlobResourceContents, EmbeddedResource
 
 from mistral_mcp import tools
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.local_files import opened
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools import files
-from mistral_mcp.tools._local_files import opened
 from tests.conftest import KEY, in_memory, refuses_at_once, text_of
 
 BATCH = '{"custom_id": "a", "body": {"messages": []}}\n{"custom_id": "b", "body": {"messages": []}}\n'

@@ -3,7 +3,7 @@
 import pytest
 from mcp.client import Client
 
-from mistral_mcp.mistral.models import ModelCard
+from mistral_mcp.mistral.api.models import ModelCard
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.tools.models import Model
 from tests.conftest import text_of

@@ -1,0 +1,1 @@
+"""Stored connections: records, sealing, tokens, database."""

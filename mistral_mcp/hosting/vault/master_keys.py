@@ -1,0 +1,86 @@
+"""Where the master keys come from: MASTER_KEYS, or a file that is made once."""
+
+import logging
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from mistral_mcp.errors import BadSetting
+from mistral_mcp.hosting.vault import database_failures as failures
+from mistral_mcp.hosting.vault.sealing import MasterKeys
+from mistral_mcp.settings import Settings
+
+FILE = "master.key"
+
+_log = logging.getLogger(__name__)
+
+
+def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, shared: bool) -> MasterKeys:
+    """The ring. `in_use` says how many tokens are on which key; `shared`, whether other hosts use the database too.
+
+    Raises `BadSetting` rather than start with keys that open nothing: nothing is lost then, and nothing is made.
+    """
+    if settings.master_keys:
+        where, keys = "MASTER_KEYS", [key.get_secret_value() for key in settings.master_keys]
+    elif shared:
+        raise BadSetting(
+            "With Postgres, MASTER_KEYS must be set: every replica needs the same.",
+            "Make one with `openssl rand -hex 32`, and keep it apart from the database and its backups.",
+        )
+    else:
+        where, keys = str(data_dir / FILE), _from_file(data_dir / FILE, in_use)
+    ring = MasterKeys([bytes.fromhex(key) for key in keys])
+    missing = {key_id: count for key_id, count in in_use.items() if key_id not in ring}
+    if missing and len(missing) == len(in_use):
+        raise BadSetting(
+            f"{where} opens none of the stored connections: {_told(missing)}.",
+            "Put the right key back; nothing is lost.",
+        )
+    if missing:
+        _log.warning("%s opens some stored connections, but not all: %s.", where, _told(missing))
+    return ring
+
+
+def _told(tokens: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} on master key {key_id}" for key_id, count in tokens.items())
+
+
+def _from_file(path: Path, in_use: Mapping[str, int]) -> list[str]:
+    with failures.at_start(str(path)):
+        try:
+            text = path.read_text(encoding="ascii")
+        except UnicodeDecodeError:
+            text = ""
+        except FileNotFoundError:
+            if in_use:
+                raise BadSetting(
+                    f"There is no {path}, and the stored connections need it: {_told(in_use)}.",
+                    "Put it back, or set MASTER_KEYS; nothing is lost.",
+                ) from None
+            _make(path)
+            text = path.read_text(encoding="ascii")
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            _log.warning("%s can be read by other users of this machine: chmod 600 it.", path)
+    keys = text.replace(",", " ").split()
+    if not keys or not all(re.fullmatch(r"[0-9a-fA-F]{64}", key) for key in keys):
+        raise BadSetting(f"{path} holds no master key.", "It is 64 hex digits; put the right file back.")
+    return keys
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all, and once, however many processes start at the same time."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"{FILE}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+    _log.warning("Made a master key, %s: back it up, apart from the database. Without it no connection opens.", path)

@@ -1,0 +1,92 @@
+"""What the operator sees: one line a request, and metrics. Both name the route's template, never a path with a token."""
+
+import hmac
+import logging
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mistral_mcp.http.app import refusal
+from mistral_mcp.route import LOOPBACK
+
+_log = logging.getLogger("mistral_mcp.access")
+
+UNMATCHED = "(unmatched)"
+_SECONDS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
+
+
+class Metrics:
+    """One process's counts. With several workers each answers for itself."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "mistral_mcp_http_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "mistral_mcp_http_seconds", "Time to the end of the response.", ("route",), buckets=_SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.active = Gauge("mistral_mcp_http_active", "Requests under way.", registry=self.registry)
+        self.refused = Counter("mistral_mcp_refused", "Credentials refused.", ("why",), registry=self.registry)
+        self.connections = Counter(
+            "mistral_mcp_connections", "Connections made, rotated and revoked.", ("what",), registry=self.registry
+        )
+
+    def page(self, token: SecretStr | None) -> Callable[[Request], Response]:
+        """`/metrics`: for loopback, or with the token."""
+
+        def metrics(request: Request) -> Response:
+            given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+            known = token is not None and hmac.compare_digest(given.encode(), token.get_secret_value().encode())
+            near = token is None and request.client is not None and request.client.host in LOOPBACK
+            if not known and not near:
+                return refusal(
+                    401, "Metrics are for loopback, or for who sends METRICS_TOKEN as Authorization: Bearer."
+                )
+            return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+        return metrics
+
+
+class Observed:
+    """The middleware that counts and logs each request."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, templates: dict[object, str]) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.templates = templates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 499  # nobody waited for an answer
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self.metrics.active.inc()
+        try:
+            await self.app(scope, receive, told)
+        except Exception:
+            status = 500  # as Starlette answers, further out
+            raise
+        finally:
+            self.metrics.active.dec()
+            # The router writes the endpoint it found into the scope.
+            route = self.templates.get(scope.get("endpoint"), UNMATCHED)
+            seconds = time.perf_counter() - began
+            self.metrics.requests.labels(route, scope["method"], status).inc()
+            self.metrics.seconds.labels(route).observe(seconds)
+            if _log.isEnabledFor(logging.INFO) and route not in {"/healthz", "/readyz", "/metrics"}:
+                _log.info("%s %s %d %.0f ms", scope["method"], route, status, seconds * 1000)

@@ -1,0 +1,72 @@
+"""One live call with a connection, so that a person sees it work before any client does."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr
+from starlette.types import ASGIApp
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.hosting.vault.records import Connection
+from mistral_mcp.tools import DEFAULT
+
+_REVISION = "2026-07-28"
+
+# By toolset, the better proof first; each costs next to nothing.
+_CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "core": ("mistral_chat", {"prompt": "Say hello in five words.", "max_tokens": 30}),
+    "models": ("mistral_list_models", {"search": "mistral-small"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of it."""
+
+    tool: str
+    worked: bool
+    text: str
+    seconds: float
+
+
+def can_try(connection: Connection) -> bool:
+    """Whether one of its toolsets has a call that costs next to nothing."""
+    return _toolset(connection) is not None
+
+
+def _toolset(connection: Connection) -> str | None:
+    return next((name for name in _CALLS if name in (connection.toolsets or DEFAULT)), None)
+
+
+async def try_out(app: ASGIApp, connection: Connection, token: SecretStr) -> Trial:
+    """Call the way a client does: through the door, within the connection's bounds, counted as use."""
+    toolset = _toolset(connection)
+    if toolset is None:
+        raise BadArgument("None of this connection's toolsets has a call that costs next to nothing.")
+    tool, arguments = _CALLS[toolset]
+    meta: dict[str, Any] = {
+        "io.modelcontextprotocol/protocolVersion": _REVISION,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params: dict[str, Any] = {"name": tool, "arguments": arguments, "_meta": meta}
+    headers = {
+        "authorization": f"Bearer {token.get_secret_value()}",  # a URL would be logged
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": _REVISION,
+        "mcp-method": "tools/call",
+        "mcp-name": tool,
+    }
+    call: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    began = time.perf_counter()
+    # The call has a deadline of its own.
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), timeout=None) as client:
+        response = await client.post("http://127.0.0.1/mcp", json=call, headers=headers)
+    seconds = time.perf_counter() - began
+    answer = json.loads(response.content)
+    if "error" in answer:
+        return Trial(tool, worked=False, text=str(answer["error"]["message"]), seconds=seconds)
+    texts = [part["text"] for part in answer["result"]["content"] if part["type"] == "text"]
+    return Trial(tool, not answer["result"].get("isError"), "\n".join(texts), seconds)

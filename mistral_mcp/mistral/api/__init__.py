@@ -1,0 +1,1 @@
+"""Typed calls and replies: one file a section of the API."""

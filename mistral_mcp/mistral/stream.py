@@ -1,0 +1,96 @@
+"""A streamed reply, put together piece by piece while the caller listens."""
+
+from contextlib import aclosing
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from mistral_mcp.errors import Unavailable, UpstreamError
+from mistral_mcp.masking import MASK, Mask
+from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.client import MistralClient
+from mistral_mcp.mistral.failure_messages import LOOK_FIRST
+from mistral_mcp.mistral.progress import Progress
+
+_ReplyT = TypeVar("_ReplyT", bound=Reply)
+_ReplyT_co = TypeVar("_ReplyT_co", bound=Reply, covariant=True)
+
+
+class Assembly(Protocol[_ReplyT_co]):
+    """What becomes the reply that would have come in one piece."""
+
+    thinks: bool
+    """Whether the last piece was a sign of life, and nothing to show."""
+
+    @property
+    def text(self) -> str:
+        """All of it so far."""
+        ...
+
+    @property
+    def finished(self) -> bool: ...
+
+    def add(self, data: str) -> str:
+        """Add an event's data; gives the text it brought. Raises `ValidationError` where it is no piece of an answer."""
+        ...
+
+    def reply(self) -> _ReplyT_co: ...
+
+
+async def assemble(
+    mistral: MistralClient,
+    progress: Progress,
+    call: Call[Any],
+    assembly: Assembly[_ReplyT],
+    *,
+    model: str = "",
+    tokens: int = 0,
+) -> _ReplyT:
+    """Stream a call into the assembly. Raises an `UpstreamError` with the text that had come, where it breaks off."""
+    try:
+        with mistral.deadline():
+            await _listen(mistral, progress, call, assembly, model, tokens)
+    except UpstreamError as error:
+        error.partial = _shown(assembly.text, mistral.caller.mask)
+        error.correlation_id = error.correlation_id or mistral.correlation_id
+        error.attempts = max(error.attempts, mistral.attempts)
+        raise
+    reply = assembly.reply()
+    # A secret that came in two pieces is whole only now.
+    return type(reply).model_validate_json(mistral.caller.mask.body(reply.model_dump_json().encode()))
+
+
+async def _listen(
+    mistral: MistralClient, progress: Progress, call: Call[Any], assembly: Assembly[Reply], model: str, tokens: int
+) -> None:
+    mask, held = mistral.caller.mask, ""
+    async with aclosing(mistral.stream(call, model=model, tokens=tokens)) as events:
+        async for data in events:
+            try:
+                piece = assembly.add(data)
+            except ValidationError:
+                raise mistral.broken(data) from None
+            if assembly.thinks:
+                await progress.thinking()
+            if piece:
+                # The end of a piece may be the beginning of a secret: it waits for what follows.
+                held += piece
+                ready = len(held) - mask.held_back(held)
+                await progress.text(mask.text(held[:ready]))
+                held = held[ready:]
+    if not assembly.finished:
+        advice = "Try again." if call.repeatable else LOOK_FIRST
+        raise Unavailable("Mistral's answer broke off before its end.", advice)
+    await progress.text(mask.text(held))
+    await progress.flush()
+
+
+def _shown(partial: str, mask: Mask) -> str:
+    """Text that broke off, and perhaps within a secret."""
+    half = mask.held_back(partial)
+    if half < _TELLS:
+        return mask.text(partial)
+    return mask.text(partial[: len(partial) - half]) + MASK
+
+
+_TELLS = 4  # characters; fewer are of any word

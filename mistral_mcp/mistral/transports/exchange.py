@@ -1,0 +1,83 @@
+"""One request on its way through the transports: what they need to know, and what they find out.
+
+It travels as `request.extensions["exchange"]`, so that every transport sees the same one.
+"""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+
+import httpx2
+from pydantic import SecretStr
+
+from mistral_mcp.masking import Mask
+from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose request it is. One per connection; nothing in it changes."""
+
+    key: SecretStr | None
+    """The Mistral key; None only on a managed route, which needs none."""
+    source: str
+    """Where the key came from, in words an error can use: "MISTRAL_API_KEY", "the X-API-Key header"."""
+    route: Route
+    route_token: SecretStr | None
+    mask: Mask
+
+    @classmethod
+    def of(
+        cls, key: SecretStr | None, source: str, route: Route, route_token: SecretStr | None, *others: SecretStr
+    ) -> "Caller":
+        """A caller whose mask knows every secret of theirs; `others` are masked but never sent."""
+        known = [secret.get_secret_value() for secret in (key, route_token, *others) if secret is not None]
+        return cls(key, source, route, route_token, Mask(known))
+
+    @property
+    def digest(self) -> str:
+        """Tells callers apart where something is kept for each, and tells nothing else."""
+        secret = self.key or self.route_token
+        text = secret.get_secret_value() if secret else ""
+        return hashlib.blake2b(f"{self.route}\0{text}".encode(), key=_SALT, digest_size=16).hexdigest()
+
+
+_SALT = secrets.token_bytes(16)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request's policy (set by `client`) and its story (told by the transports)."""
+
+    caller: Caller
+    repeatable: bool
+    """Whether it may be sent again after a failure that may have reached Mistral."""
+    deadline: float
+    """On `time.monotonic`'s clock, for waits and attempts together."""
+    model: str = ""
+    """Mistral's limits are per key and model."""
+    tokens: int = 0
+    """Estimated input tokens, for pacing."""
+    progress: Progress | None = None
+    """Set where the caller listens."""
+    attempts: int = 0
+    """How often it went out on the wire. Counted by `retries`."""
+    queued: bool = False
+    """Whether it waits for its turn. Kept by `limits`."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline; negative once it has passed."""
+        return self.deadline - time.monotonic()
+
+    async def waiting(self, why: str, seconds: float) -> None:
+        """Tell the caller who listens that nothing is wrong: the call waits."""
+        if self.progress is not None:
+            await self.progress.waiting(f"{why}; waiting {max(seconds, 1):.0f} s")
+
+
+def exchange_of(request: httpx2.Request) -> Exchange:
+    found: Exchange = request.extensions["exchange"]
+    return found

@@ -1,0 +1,167 @@
+"""Which way a call goes out: its exact URL, and the credentials that the host of the route, and no other, may see.
+
+The transports above know one API at `https://api.mistral.ai/v1/…`. `Routes` is the only place where a secret is put
+into a request; it does so in a copy, so that what `retries` sends again holds none.
+"""
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from re import Pattern
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from mistral_mcp import errors
+from mistral_mcp.mistral.transports.exchange import Caller, exchange_of
+from mistral_mcp.route import Route, RouteKind
+
+_MISTRAL = "https://api.mistral.ai"
+_CLOUDFLARE = "https://gateway.ai.cloudflare.com/v1/{route.account}/{route.gateway}"
+_LAVA = "https://api.lava.so/v1/forward?u={encoded}"
+
+_STATEFUL = re.compile(r"\w+ /v1/(agents|conversations|files|batch|libraries)(/.*)?")
+_UPLOADS = re.compile(r"POST /v1/(files|libraries/[^/]+/documents)/?")
+_CHAT = re.compile(r"POST /v1/chat/completions")
+_ANSWERS = re.compile(r"POST /v1/(chat/completions|fim/completions|embeddings|moderations|chat/moderations)")
+
+_STATELESS = "everything but agents, conversations, files, batch jobs and libraries"
+_FORWARDED = "chat, function calling, embeddings, ranking, code completion and moderation"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A kind of route. `target` is the path and query, `encoded` the whole URL at Mistral as one query value."""
+
+    url: str
+    name: str
+    carries: str
+    only: Pattern[str] | None = None
+    """Matches `METHOD /path` of all it carries, as `never` does of what it does not."""
+    never: Pattern[str] | None = None
+
+
+_WAYS: dict[RouteKind, _Way] = {
+    "direct": _Way(_MISTRAL + "{target}", "Mistral", "everything"),
+    "eu": _Way("https://api.eu.mistral.ai{target}", "Mistral's EU endpoint", _STATELESS, never=_STATEFUL),
+    "us": _Way("https://api.us.mistral.ai{target}", "Mistral's US endpoint", _STATELESS, never=_STATEFUL),
+    "base": _Way("{route.base}{target}", "Mistral at {host}", "everything"),
+    "cloudflare": _Way(
+        _CLOUDFLARE + "/mistral{target}", "the Cloudflare AI Gateway", "everything but file uploads", never=_UPLOADS
+    ),
+    "cloudflare-compat": _Way(
+        _CLOUDFLARE + "/compat/chat/completions",
+        "the Cloudflare AI Gateway",
+        "chat and function calling",
+        only=_CHAT,
+    ),
+    "lava-byok": _Way(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
+    "lava": _Way(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
+}
+
+_CLOUDFLARE_KINDS = frozenset({"cloudflare", "cloudflare-compat"})
+
+# What Cloudflare may answer from a cache, where the operator has switched one on: an answer to the same text. All else
+# decides (moderation, tool calls), creates, or reads what changes.
+_CACHEABLE = re.compile(r"POST /v1/(chat/completions|fim/completions|embeddings)")
+
+_COMPAT_MODEL = re.compile(rb'\A\s*\{\s*"model"\s*:\s*"')
+
+
+def carries(route: Route, method: str, path: str) -> bool:
+    """Whether the route has a way for `POST`, `/v1/files`: one line of `_WAYS` a route."""
+    way, call = _WAYS[route.kind], f"{method} {path}"
+    return not (way.never and way.never.fullmatch(call)) and (way.only is None or bool(way.only.fullmatch(call)))
+
+
+def name_of(route: Route) -> str:
+    """Who is at the other end, in the middle of a sentence: "the Lava gateway", "Mistral at proxy.example"."""
+    return _WAYS[route.kind].name.format(host=urlsplit(route.base).netloc)
+
+
+def base_of(route: Route) -> str:
+    """The URL at whose host calls on this route arrive."""
+    return _WAYS[route.kind].url.format(route=route, target="", encoded="")
+
+
+class Routes(httpx2.AsyncBaseTransport):
+    """Sends each request the way of its caller's route. What the route cannot carry never leaves."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        exchange = exchange_of(request)
+        caller, method = exchange.caller, request.method
+        route, way = caller.route, _WAYS[caller.route.kind]
+        target = request.url.raw_path.decode()
+        path = target.partition("?")[0]
+        if not carries(route, method, path):
+            who = name_of(route)
+            raise errors.NotCarried(
+                f"{who[0].upper()}{who[1:]} (route {route}) does not carry this call.",
+                f"It carries {way.carries}; use one of these, or a connection with another route.",
+            )
+        encoded = quote(_MISTRAL + target, safe="") if way.url == _LAVA else ""
+        url, host = _parsed(way.url.format(route=route, target=target, encoded=encoded))
+        headers, stream = [(b"Host", host), *_credentials(caller)], request.stream
+        if route.kind in _CLOUDFLARE_KINDS:
+            # The gateway would repeat on its own, and its attempts would multiply with ours.
+            headers.append((b"cf-aig-max-attempts", b"1"))
+            body = await request.aread() if _CACHEABLE.fullmatch(f"{method} {path}") else None
+            # An answer that was no good the first time must not come again from the cache.
+            if body is None or b'"tools"' in body or exchange.attempts > 1:
+                headers.append((b"cf-aig-skip-cache", b"true"))
+            if route.kind == "cloudflare-compat" and body is not None:
+                body = _with_compat_model(body)
+                headers.append((b"Content-Length", str(len(body)).encode()))
+                stream = httpx2.ByteStream(body)
+        written = {name.lower() for name, _ in headers} | {b"authorization"}
+        headers += [pair for pair in request.headers.raw if pair[0].lower() not in written]
+        return await self._inner.handle_async_request(
+            httpx2.Request(method, url, headers=headers, stream=stream, extensions=request.extensions)
+        )
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> tuple[httpx2.URL, bytes]:
+    """The URL and what its Host header says; parsing costs more than all the rest here."""
+    parsed = httpx2.URL(url)
+    return parsed, parsed.netloc
+
+
+def _credentials(caller: Caller) -> list[tuple[bytes, bytes]]:
+    key = caller.key.get_secret_value() if caller.key else ""
+    token = caller.route_token.get_secret_value() if caller.route_token else ""
+    kind = caller.route.kind
+    if kind in {"lava", "lava-byok"}:
+        return [(b"Authorization", f"Bearer {_forward_token(key, token, managed=kind == 'lava')}".encode())]
+    # Without a key, Cloudflare uses the one that is stored there.
+    found = [(b"Authorization", f"Bearer {key}".encode())] if key else []
+    if token and kind in _CLOUDFLARE_KINDS:
+        found.append((b"cf-aig-authorization", f"Bearer {token}".encode()))
+    return found
+
+
+def _forward_token(key: str, token: str, *, managed: bool) -> str:
+    """Lava's credential; it holds both secrets in clear. Without `provider_key` the wallet of `secret_key` pays."""
+    if not token:
+        raise errors.MissingCredential("The Lava gateway needs its own secret key.", "Set MISTRAL_MCP_ROUTE_TOKEN.")
+    if not managed and not key:
+        raise errors.MissingCredential("The route lava://byok needs a Mistral key.", "Give one, or use lava://.")
+    secrets = {"secret_key": token} if managed else {"secret_key": token, "provider_key": key}
+    return base64.b64encode(json.dumps(secrets, separators=(",", ":")).encode()).decode()
+
+
+def _with_compat_model(body: bytes) -> bytes:
+    """`mistral/` before the model's name; the rest of the JSON stays as it is."""
+    if found := _COMPAT_MODEL.match(body):  # as our own calls write it
+        return body[: found.end()] + b"mistral/" + body[found.end() :]
+    members = json.loads(body)
+    members["model"] = f"mistral/{members['model']}"
+    return json.dumps(members, separators=(",", ":")).encode()

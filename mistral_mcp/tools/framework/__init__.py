@@ -1,0 +1,1 @@
+"""What makes a typed function a tool."""

@@ -1,0 +1,151 @@
+"""What tools share that let a model choose functions: the caller's functions out, checked calls back."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.json_schema import CallerSchema, parse_json
+from mistral_mcp.mistral.api.chat import ChatReply, ToolCallReply
+from mistral_mcp.mistral.api.messages import CallIds
+from mistral_mcp.suggest import nearest
+
+
+class Function(BaseModel):
+    """OpenAI's {type, function} works too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    description: str | None = None
+    parameters: Annotated[dict[str, JsonValue] | None, Field(description="JSON Schema.")] = None
+    strict: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _openai(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        function = cast("dict[str, object]", value)
+        inner = function.get("function")
+        if isinstance(inner, dict) and function.get("type", "function") == "function":
+            return cast("dict[str, object]", inner)
+        return function
+
+
+# Open, so that clients which check arguments themselves let OpenAI's format through.
+_ANY_FUNCTION = {
+    "type": "object",
+    "description": "{name, description, parameters: JSON Schema}, or OpenAI's {type, function}.",
+}
+AnyFunction = Annotated[Function, WithJsonSchema(_ANY_FUNCTION)]
+ToolChoice = Annotated[str | None, Field(description="auto, any, required, none, or a function's name.")]
+
+
+class FunctionCall(BaseModel):
+    """One call the model wants made."""
+
+    id: str
+    name: str
+    arguments: dict[str, JsonValue] | None = Field(description="null where it was no JSON object")
+    valid: bool
+    errors: list[str] = Field(description="How the arguments break the function's schema.")
+
+
+@dataclass
+class _Known:
+    function: Function
+    schema: CallerSchema
+
+
+class Functions:
+    """The caller's functions: as Mistral takes them, and to check what comes back.
+
+    `others`: an agent may have functions of its own, which only their arguments' being JSON can be checked of.
+    """
+
+    def __init__(self, functions: list[Function], *, others: bool = False) -> None:
+        self._known: dict[str, _Known] = {}
+        self._others = others
+        for index, function in enumerate(functions):
+            if function.name in self._known:
+                raise BadArgument(f"functions[{index}] has the name of an earlier one.", "Give each its own name.")
+            schema = CallerSchema(function.parameters or {"type": "object"}, where=f"functions[{index}].parameters")
+            self._known[function.name] = _Known(function, schema)
+
+    def wire(self) -> list[dict[str, JsonValue]]:
+        """Mistral wants `parameters` even where a function takes none."""
+        nothing: JsonValue = {"type": "object", "properties": {}}
+        return [
+            {
+                "type": "function",
+                "function": {"parameters": nothing, **known.function.model_dump(exclude_none=True)},
+            }
+            for known in self._known.values()
+        ]
+
+    def choice(self, choice: str | None) -> str | dict[str, JsonValue] | None:
+        if choice in self._known:
+            return {"type": "function", "function": {"name": choice}}
+        if choice is None or choice in {"auto", "any", "required", "none"}:
+            return choice
+        meant = nearest(choice, ["auto", "any", "required", "none", *self._known])
+        raise BadArgument(
+            f"tool_choice names no function given{f', did you mean {meant!r}?' if meant else '.'}",
+            "It is auto, any, required, none or a function's name.",
+        )
+
+    def checked(self, call: ToolCallReply) -> FunctionCall:
+        arguments, errors = _arguments(call.function.arguments)
+        known = self._known.get(call.function.name)
+        if known is None and not self._others:
+            meant = nearest(call.function.name, self._known)
+            errors = [f"there is no function of this name{f', {meant} is near' if meant else ''}"]
+        elif known is not None and not errors:
+            errors = known.schema.errors(arguments)
+        return FunctionCall(id=call.id, name=call.function.name, arguments=arguments, valid=not errors, errors=errors)
+
+
+def _arguments(arguments: str | dict[str, JsonValue]) -> tuple[dict[str, JsonValue] | None, list[str]]:
+    """Usually a JSON string, sometimes an object, and what is wrong with it if it is neither."""
+    if isinstance(arguments, dict):
+        return arguments, []
+    try:
+        value = parse_json(arguments or "{}")
+    except ValueError:
+        return None, ["the arguments are not JSON"]
+    return (value, []) if isinstance(value, dict) else (None, ["the arguments are not a JSON object"])
+
+
+def assistant_message(reply: ChatReply, ids: CallIds | None = None) -> dict[str, JsonValue]:
+    """The reply as the turn it becomes: thinking chunks included, ids as the caller knows them."""
+    message: dict[str, JsonValue] = {"role": "assistant", "content": reply.content or ""}
+    if calls := identified(reply):
+        message["tool_calls"] = [
+            {
+                "id": ids.back(call.id) if ids else call.id,
+                "type": "function",
+                "function": {"name": call.function.name, "arguments": call.function.arguments},
+                "index": call.index,
+            }
+            for call in calls
+        ]
+    return message
+
+
+def identified(reply: ChatReply) -> list[ToolCallReply]:
+    """The reply's calls, each with an id: Mistral's schema has a default, "null", that it does not take back."""
+    return [
+        call
+        if call.id not in {"null", ""}
+        else call.model_copy(update={"id": CallIds().nine(f"{index}{call.function}")})
+        for index, call in enumerate(reply.tool_calls)
+    ]
+
+
+def line_of(call: FunctionCall) -> str:
+    """A call as a reader sees it."""
+    arguments = json.dumps(call.arguments, ensure_ascii=False)
+    return f"{call.name}({arguments})" + ("" if call.valid else f"  INVALID: {'; '.join(call.errors)}")

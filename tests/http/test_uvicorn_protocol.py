@@ -1,0 +1,120 @@
+"""How clients' connections are served."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+import uvicorn
+
+from mistral_mcp import Settings
+from mistral_mcp.http.app import Front, create_app
+from tests.conftest import KEY, serving
+
+pytestmark = pytest.mark.timeout(20)
+
+HEADERS = {"x-api-key": KEY, "accept": "application/json, text/event-stream"}
+
+
+@asynccontextmanager
+async def connected() -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection on which a test writes what it likes."""
+    async with serving(create_app(Settings())) as base:
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(base).port)
+        yield reader, writer
+        writer.close()
+
+
+async def pings(size: int, headers: dict[str, str]) -> list[int]:
+    """The statuses of two, each with a body of that size."""
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y" * size}}
+    async with serving(create_app(Settings())) as base, httpx2.AsyncClient(base_url=base, headers=headers) as http:
+        return [(await http.post("/mcp", json=ping)).status_code for _ in range(2)]
+
+
+async def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_headers():
+    # On a socket made as uvicorn makes the one that workers share.
+    with socket.socket(family=socket.AF_INET) as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(create_app(Settings()), http=Front, log_config=None, timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
+            await anyio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+        connections: list[Any] = list(server.server_state.connections)
+        sockets = [each.transport.get_extra_info("socket") for each in connections]
+        assert [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in sockets] == [1]
+        writer.close()
+        server.should_exit = True
+        await running
+
+
+async def test_a_head_without_end_is_refused_and_a_large_body_is_not():
+    async with connected() as (reader, writer):
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n")
+        for number in range(2):
+            writer.write(b"X-%d: %b\r\n" % (number, b"y" * 10_000))
+            await anyio.sleep(0.001)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+
+    assert await pings(500_000, HEADERS) == [200, 200]
+
+
+async def test_trailers_without_end_are_refused():
+    async with connected() as (reader, writer):
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+        for number in range(3):
+            writer.write(b"X-%d: %b\r\n" % (number, b"y" * 10_000))
+            await anyio.sleep(0.001)
+        assert (await reader.read()).startswith(b"HTTP/1.1 401")  # and the connection ends
+
+
+async def test_a_trailer_is_no_header():
+    async with connected() as (reader, writer):
+        head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+        writer.write(head + b"2\r\n{}\r\n0\r\nX-API-Key: %b\r\n\r\n" % KEY.encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+
+
+async def test_who_offers_an_upgrade_is_served_as_if_not():
+    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAAB"}
+    assert await pings(100_000, HEADERS | offer) == [200, 200]
+
+
+@pytest.mark.parametrize("more", [b"Host: localhost\r\nHost: evil.example\r\n", b""])
+async def test_a_request_has_one_host(more: bytes):
+    async with connected() as (reader, writer):
+        writer.write(b"GET /healthz HTTP/1.1\r\n" + more + b"\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+
+
+async def test_a_body_and_the_next_request_may_come_in_one_piece():
+    async with connected() as (reader, writer):
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n" + b" " * 40_000)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
+        await anyio.sleep(0.01)
+        writer.write(b"\r\n")
+        answers = await reader.read()
+        assert (answers.count(b"HTTP/1.1 401"), answers.count(b"HTTP/1.1 200")) == (1, 1)
+
+
+async def test_blanks_after_a_headers_value_do_not_count():
+    async with connected() as (reader, writer):
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+        meta |= {"io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}}
+        meta |= {"io.modelcontextprotocol/clientCapabilities": {}}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}).encode()
+        headers = {"host": "localhost", "content-type": "application/json", "content-length": str(len(body))} | HEADERS
+        headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list \t"}
+        lines = [f"{name}: {value} \t\r\n" for name, value in headers.items()]
+        writer.write(b"POST /mcp HTTP/1.1\r\n" + "".join(lines).encode() + b"\r\n" + body)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")

@@ -1,0 +1,120 @@
+"""What holds for every tool: what it says of itself, and how it refuses."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mistral_mcp import tools
+from mistral_mcp.sandbox import Sandbox
+from mistral_mcp.tools.framework.toolset import MistralTool
+from tests.conftest import KEY, in_memory, text_of
+
+SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
+TOOLS = [tool for toolset in tools.build().values() for tool in toolset]
+
+
+def by_name(tool: MistralTool) -> str:
+    return tool.name
+
+
+def listed(tool: MistralTool) -> dict[str, object]:
+    assert tool.annotations is not None
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "annotations": tool.annotations.model_dump(by_alias=True, exclude_none=True),
+        "inputSchema": tool.parameters,
+        "outputSchema": tool.output_schema,
+    }
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+def test_what_a_client_sees_is_what_was_reviewed(tool: MistralTool) -> None:
+    """A changed schema is a diff in review; accept it with `UPDATE_SNAPSHOTS=1 make test`."""
+    path = SNAPSHOTS / f"{tool.name}.json"
+    now = json.dumps(listed(tool), indent=1, ensure_ascii=False) + "\n"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(now, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == now
+
+
+def test_no_snapshot_is_left_of_a_tool_that_is_gone() -> None:
+    assert {path.stem for path in SNAPSHOTS.glob("*.json")} == {tool.name for tool in TOOLS}
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+def test_a_tool_tells_all_a_client_needs(tool: MistralTool) -> None:
+    hints = tool.annotations
+    assert tool.name.startswith("mistral_")
+    assert len(tool.name) <= 40
+    assert tool.title
+    assert tool.description
+    assert hints is not None
+    assert {hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint} <= {True, False}
+    assert not (hints.read_only_hint and hints.destructive_hint)
+    assert tool.output_schema is not None
+    assert tool.output_schema["type"] == "object"
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+def test_schemas_are_valid_closed_and_flat(tool: MistralTool) -> None:
+    assert tool.output_schema is not None
+    for schema in (tool.parameters, tool.output_schema):
+        Draft202012Validator.check_schema(schema)
+        assert "$ref" not in json.dumps(schema)
+    assert tool.parameters["additionalProperties"] is False
+    assert "null" not in json.dumps(tool.parameters)
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+def test_parameters_are_described(tool: MistralTool) -> None:
+    silent = {name for name, schema in tool.parameters["properties"].items() if "description" not in schema}
+    assert not silent
+
+
+async def test_an_unknown_argument_is_refused_with_the_known_ones(mistral_url: str, sandbox: Sandbox) -> None:
+    async with in_memory(mistral_url) as client:
+        result = await client.call_tool("mistral_get_model", {"model": "x", "zzz": 1})
+
+    assert result.is_error
+    assert "unknown argument 'zzz'; known are model" in text_of(result)
+    assert not sandbox.requests
+
+
+async def test_a_name_of_an_argument_is_masked_and_cut(mistral_url: str) -> None:
+    named = f"{'x' * 50}{KEY}{'y' * 300_000}"
+    async with in_memory(mistral_url) as client:
+        result = await client.call_tool("mistral_get_model", {"model": "x", named: 1})
+        nested = await client.call_tool("mistral_chat", {"messages": [{"role": "user", named: 1}]})
+
+    for refused in (result, nested):
+        assert refused.is_error
+        assert "x" * 50 in text_of(refused) or "messages.0" in text_of(refused)
+        assert KEY[:8] not in text_of(refused)
+        assert len(text_of(refused)) < 500
+
+
+async def test_without_a_key_tools_are_listed_and_calls_say_how_to_set_it(mistral_url: str, sandbox: Sandbox) -> None:
+    async with in_memory(mistral_url, key=None) as client:
+        assert len((await client.list_tools()).tools) == 8
+        result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
+
+    assert result.is_error
+    assert "MISTRAL_API_KEY is not set" in text_of(result)
+    assert not sandbox.requests
+
+
+async def test_a_refused_key_is_named_by_its_source_and_not_shown(mistral_url: str) -> None:
+    async with in_memory(mistral_url, key="invalid-key-0123456789") as client:
+        result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
+
+    text = text_of(result)
+    assert result.is_error
+    assert "MISTRAL_API_KEY" in text
+    assert "invalid-key" not in text
+    assert result.meta["mistral-mcp/error"] == {"status": 401}
