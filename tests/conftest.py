@@ -20,7 +20,9 @@ from mistral_mcp.http.app import Front, create_app
 from mistral_mcp.sandbox import Sandbox, listening
 
 KEY = "tEsTkEy0123456789abcdefghijklmn1"
-RECORDED = Path(__file__).parent.parent.parent / "shared" / "reference" / "recorded"
+FIXTURES = Path(__file__).parent / "fixtures" / "mistral"
+RECORDED = FIXTURES / "recorded"
+"""Exchanges with api.mistral.ai that public projects recorded."""
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 

@@ -1,6 +1,6 @@
 """Real exchanges with api.mistral.ai, recorded by public projects, come through the tools whole.
 
-Read from the folder beside the project where it is there; a socket plays each one back.
+A socket plays each one back.
 """
 
 import json
@@ -14,8 +14,6 @@ from starlette.responses import Response
 
 from mistral_mcp.sandbox import listening
 from tests.conftest import RECORDED, over_http, text_of
-
-pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="the recordings are not here")
 
 
 def recording(name: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import base64
 import json
 import time
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -20,6 +19,7 @@ from mistral_mcp import errors
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.route import Route
+from tests.conftest import RECORDED
 
 KEY = "cYf8Qm2ZtKxP0aWb7NvR4eUj1HsLd9Go"
 TOKEN = "cfut-9d1f7b3a5c2e4f60"
@@ -33,7 +33,6 @@ ROUTES = {
         "lava-byok": "lava://byok",
     }.items()
 }
-RECORDED = Path(__file__).parents[2].parent / "shared" / "reference" / "recorded" / "invalid-key.json"
 
 
 def exchange(
@@ -600,9 +599,7 @@ def test_a_server_error_of_what_creates_says_to_look_first(status: int):
 
 
 def test_the_recorded_refusal_of_a_key_is_understood():
-    if not RECORDED.exists():
-        pytest.skip("the recordings are not here")
-    record = json.loads(RECORDED.read_text(encoding="utf-8"))
+    record = json.loads((RECORDED / "invalid-key.json").read_text(encoding="utf-8"))
     error = failures.failure(
         httpx2.Response(record["status"], headers=record["headers"], content=record["body"].encode()), exchange()
     )

@@ -1,13 +1,13 @@
 """Recorded requests, replayed: the answer has to have the shape of the recorded one."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-RECORDED = Path(__file__).parents[3] / "shared" / "reference" / "recorded"
+from tests.conftest import RECORDED
+
 NAMES = (
     "chat-json-schema",
     "chat-parallel-tool-calls",
@@ -20,8 +20,6 @@ NAMES = (
 )
 CERTAIN_LENGTH = ("choices", "tool_calls", "data", "embedding")
 OF_THE_EDGE = {"mistral-correlation-id", "x-kong-request-id", "content-length"}
-
-pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings are not beside the project")
 
 
 def shape(value: Any, name: str = "") -> Any:
