@@ -18,8 +18,8 @@ from jsonschema import Draft202012Validator
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.sandbox.forms import read_form
-from mistral_mcp.sandbox.received import Received
+from mistral_mcp.sandbox.protocol.forms import read_form
+from mistral_mcp.sandbox.protocol.request import Received
 from tests.conftest import FIXTURES, in_memory
 
 SPECIFICATIONS = [

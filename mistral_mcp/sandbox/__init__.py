@@ -6,8 +6,8 @@ It imports nothing of ours: it is the other side of the wire.
 
 from mistral_mcp.sandbox.app import Sandbox
 from mistral_mcp.sandbox.faults import Fault, FaultPlan
-from mistral_mcp.sandbox.models import SANDBOX_MODELS
-from mistral_mcp.sandbox.received import Received
+from mistral_mcp.sandbox.protocol.request import Received
 from mistral_mcp.sandbox.serving import listening, run
+from mistral_mcp.sandbox.state.models import SANDBOX_MODELS
 
 __all__ = ["SANDBOX_MODELS", "Fault", "FaultPlan", "Received", "Sandbox", "listening", "run"]

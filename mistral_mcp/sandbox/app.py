@@ -8,33 +8,33 @@ from collections.abc import Callable, Generator
 import anyio
 from starlette.types import Receive, Scope, Send
 
-from mistral_mcp.sandbox import (
+from mistral_mcp.sandbox import control
+from mistral_mcp.sandbox.endpoints import (
     agents,
     batch,
     chat,
     classifiers,
-    control,
     conversations,
     embeddings,
     files,
     fim,
     fine_tuning,
     libraries,
-    model_cards,
     moderations,
     ocr,
     speech,
     transcriptions,
     voices,
 )
-from mistral_mcp.sandbox.calls import Account, Call, Endpoint
-from mistral_mcp.sandbox.errors import ApiError, method_not_allowed, no_route, unauthorized
+from mistral_mcp.sandbox.endpoints import models as model_cards
 from mistral_mcp.sandbox.faults import FaultPlan
-from mistral_mcp.sandbox.forms import read_form
-from mistral_mcp.sandbox.meters import Limits
-from mistral_mcp.sandbox.received import Received, read
-from mistral_mcp.sandbox.replies import Reply, correlation_id
-from mistral_mcp.sandbox.wire import Wire
+from mistral_mcp.sandbox.protocol.connection import Wire
+from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import ApiError, method_not_allowed, no_route, unauthorized
+from mistral_mcp.sandbox.protocol.forms import read_form
+from mistral_mcp.sandbox.protocol.rate_limits import Limits
+from mistral_mcp.sandbox.protocol.replies import Reply, correlation_id
+from mistral_mcp.sandbox.protocol.request import Received, read
 
 JOBS = fine_tuning.ENDPOINTS
 ENDPOINTS: tuple[Endpoint, ...] = (

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.sandbox.replies import Reply, json_reply
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 
 if TYPE_CHECKING:
     from mistral_mcp.sandbox.app import Sandbox
-    from mistral_mcp.sandbox.received import Received
+    from mistral_mcp.sandbox.protocol.request import Received
 
 
 def answer(sandbox: Sandbox, request: Received) -> Reply:

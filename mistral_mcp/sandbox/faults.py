@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict
 
-from mistral_mcp.sandbox.errors import GUARDRAIL_BLOCK, customary, error_body
-from mistral_mcp.sandbox.received import Received
-from mistral_mcp.sandbox.replies import Reply, html_reply, json_reply
+from mistral_mcp.sandbox.protocol.errors import GUARDRAIL_BLOCK, customary, error_body
+from mistral_mcp.sandbox.protocol.replies import Reply, html_reply, json_reply
+from mistral_mcp.sandbox.protocol.request import Received
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mistral_mcp.sandbox.wire import ABORT
+from mistral_mcp.sandbox.protocol.connection import ABORT
 
 GRACE = 0.2
 """Seconds that a request under way gets when the server closes."""

@@ -17,9 +17,9 @@ from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.multipart import CHUNK, FilePart, Form, Upload
 from mistral_mcp.mistral.transports.exchange import Caller
-from mistral_mcp.sandbox.forms import Form as ReadForm
-from mistral_mcp.sandbox.forms import read_form
-from mistral_mcp.sandbox.received import Received
+from mistral_mcp.sandbox.protocol.forms import Form as ReadForm
+from mistral_mcp.sandbox.protocol.forms import read_form
+from mistral_mcp.sandbox.protocol.request import Received
 from tests.conftest import KEY
 
 

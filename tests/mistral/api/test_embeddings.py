@@ -33,7 +33,7 @@ from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.route import Route
 from mistral_mcp.sandbox import Fault, Sandbox, listening
-from mistral_mcp.sandbox.vectors import embed as sandbox_vector
+from mistral_mcp.sandbox.answers.embed_text import embed as sandbox_vector
 from tests.conftest import KEY, in_memory, over_http, text_of
 
 DIMENSIONS = 1024

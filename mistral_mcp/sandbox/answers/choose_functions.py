@@ -1,0 +1,82 @@
+"""Which of the offered functions are called, and with what."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+from mistral_mcp.sandbox.answers.fill_schema import instance
+from mistral_mcp.sandbox.answers.prompt_hints import Hints
+from mistral_mcp.sandbox.protocol.messages import Function, FunctionTool, Message, Tool, ToolChoice, ToolMessage
+from mistral_mcp.sandbox.protocol.replies import compact
+
+ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ID_LENGTH = 9
+TELLING = 3
+"""Letters that a word needs to tell anything."""
+COMMON = (
+    "get set the and for use with from into that this what when where which who how are was not can you your all any "
+    "call calls tool function value values given current number string list name new one two make do does"
+)
+
+
+def chosen(
+    tools: Sequence[Tool],
+    choice: str | ToolChoice,
+    messages: Sequence[Message],
+    text: str,
+    *,
+    parallel: bool,
+    again: bool,
+) -> list[Function]:
+    """The functions to call for this text. After results the turn is for words, unless they are to be called `again`."""
+    functions = [tool.function for tool in tools if isinstance(tool, FunctionTool)]
+    if choice == "none" or not functions:
+        return []
+    if isinstance(choice, ToolChoice):
+        return [function for function in functions if function.name == choice.function.name]
+    wanted = _called_for(functions, text)
+    if choice in ("any", "required"):
+        wanted = wanted or functions[:1]
+    elif isinstance(messages[-1], ToolMessage) and not again:
+        wanted = []
+    return wanted if parallel else wanted[:1]
+
+
+def tool_call(function: Function, arguments: Any, place: int, turn: int) -> dict[str, Any]:
+    """A call as it is on the wire. Its id is the same for the same call at the same turn."""
+    digest = hashlib.sha256(f"{turn}/{place}/{function.name}/{compact(arguments)}".encode()).digest()
+    return {
+        "id": "".join(ALPHANUMERIC[byte % len(ALPHANUMERIC)] for byte in digest[:ID_LENGTH]),
+        "type": "function",
+        "function": {"name": function.name, "arguments": arguments},
+        "index": place,
+    }
+
+
+def arguments_for(function: Function, hints: Hints) -> dict[str, Any]:
+    """Arguments that satisfy the function's schema."""
+    return cast("dict[str, Any]", instance({"type": "object", **function.parameters}, hints))
+
+
+def _called_for(functions: Sequence[Function], text: str) -> list[Function]:
+    """Those with a word of their name in the text; failing that, those with most words of their description there."""
+    said = _words(text)
+    named = [function for function in functions if _words(function.name) & said]
+    if named:
+        return named
+    shared = {function.name: len(_words(_described(function)) & said) for function in functions}
+    most = max(shared.values())
+    return [function for function in functions if most and shared[function.name] == most]
+
+
+def _described(function: Function) -> str:
+    properties = function.parameters.get("properties")
+    names = " ".join(cast("dict[str, Any]", properties)) if isinstance(properties, dict) else ""
+    return f"{function.description} {names}"
+
+
+def _words(text: str) -> set[str]:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_|-", " ", text)
+    words = {word.lower() for word in re.findall(r"[^\W\d_]+", spaced)}
+    return {word.removesuffix("s") for word in words.difference(COMMON.split()) if len(word) >= TELLING}

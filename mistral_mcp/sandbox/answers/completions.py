@@ -1,0 +1,162 @@
+"""The two forms of an answer, whole and streamed, that chat and FIM share."""
+
+import time
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mistral_mcp.sandbox.protocol.replies import compact
+from mistral_mcp.sandbox.protocol.tokens import pieces
+
+PADDING = "abcdefghijklmnopqrstuvwxyz0123456789"
+FILLER = " more"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one choice says: a text, thoughts before it, calls, or a content given as chunks."""
+
+    text: str = ""
+    thinking: str | None = None
+    calls: tuple[dict[str, Any], ...] = ()
+    chunks: tuple[dict[str, Any], ...] | None = None
+    finish_reason: str = "stop"
+
+    @property
+    def content(self) -> str | list[dict[str, Any]]:
+        """The `content` of the message."""
+        if self.chunks is not None:
+            return list(self.chunks)
+        if self.thinking is None:
+            return self.text
+        thought = _thought(self.thinking, closed=True)
+        return [thought] if self.calls else [thought, _text(self.text)]
+
+    @property
+    def tokens(self) -> int:
+        """What it cost to say."""
+        spoken = len(pieces(self.text)) + len(pieces(self.thinking or ""))
+        return spoken + sum(len(pieces(compact(call["function"]))) for call in self.calls)
+
+    def limited(self, stop: Sequence[str], max_tokens: int | None, min_tokens: int | None = None) -> "Answer":
+        """The answer as it is when it ends at a stop text or after so many tokens."""
+        if self.calls:
+            return self
+        text, reason = self.text, self.finish_reason
+        missing = (min_tokens or 0) - len(pieces(text))
+        if missing > 0:
+            # One more than is missing, since the first may swallow a blank that was a token.
+            text += FILLER * (missing + 1)
+        ends = [text.index(word) for word in stop if word and word in text]
+        if ends:
+            text, reason = text[: min(ends)], "stop"
+        thinking = self.thinking
+        if max_tokens is not None:
+            thoughts, words = pieces(thinking or ""), pieces(text)
+            if len(thoughts) + len(words) > max_tokens:
+                thinking = None if thinking is None else "".join(thoughts[:max_tokens])
+                text, reason = "".join(words[: max(max_tokens - len(thoughts), 0)]), "length"
+        chunks = self.chunks if text == self.text else None
+        return Answer(text, thinking, (), chunks, reason)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One reply of the API. `nested` puts each message into a list, as some runs with built-in tools do."""
+
+    model: str
+    answers: Sequence[Answer]
+    usage: Mapping[str, Any]
+    nested: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def body(self) -> dict[str, Any]:
+        """The whole answer, its members in the order of the recordings."""
+        return {
+            "id": self.id,
+            "created": self.created,
+            "model": self.model,
+            "usage": dict(self.usage),
+            "object": "chat.completion",
+            "choices": [self._choice(index, answer) for index, answer in enumerate(self.answers)],
+            **self.extra,
+        }
+
+    def events(self) -> list[str]:
+        """The answer as the payloads of a stream. The usage comes with the last finish_reason."""
+        events: list[str] = []
+        for index, answer in enumerate(self.answers):
+            events.append(self._event(index, {"role": "assistant", "content": ""}))
+            *deltas, last = _deltas(answer)
+            events += [self._event(index, delta, number=number) for number, delta in enumerate(deltas)]
+            usage = self.usage if index == len(self.answers) - 1 else None
+            events.append(self._event(index, last, answer.finish_reason, usage, len(deltas)))
+        return [*events, "[DONE]"]
+
+    def _choice(self, index: int, answer: Answer) -> dict[str, Any]:
+        calls = list(answer.calls) or None
+        message = {"role": "assistant", "tool_calls": calls, "content": answer.content}
+        said = {"messages": [message]} if self.nested else {"message": message}
+        return {"index": index, "finish_reason": answer.finish_reason, **said}
+
+    def _event(
+        self,
+        index: int,
+        delta: Mapping[str, Any],
+        finish_reason: str | None = None,
+        usage: Mapping[str, Any] | None = None,
+        number: int | None = None,
+    ) -> str:
+        event: dict[str, Any] = {
+            "id": self.id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self.model,
+            "choices": [{"index": index, "delta": delta, "finish_reason": finish_reason}],
+        }
+        if usage is not None:
+            event["usage"] = usage
+        if number is not None:
+            # The padding hides how long the tokens are; here it only has to vary, and always in the same way.
+            event["p"] = PADDING[: 1 + zlib.crc32(f"{number}{compact(delta)}".encode()) % len(PADDING)]
+        return compact(event)
+
+
+def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
+    """At least one delta. Thoughts come as lists of chunks, the text after them as plain strings."""
+    if answer.chunks is not None:
+        yield from ({"content": [chunk]} for chunk in answer.chunks)
+        return
+    if answer.thinking is not None:
+        for number, piece in enumerate(_pairs(answer.thinking)):
+            yield {"content": [_thought(piece, closed=number > 0)]}
+    if answer.calls:
+        # A call is not cut up: it comes whole, together with the finish_reason.
+        yield {"content": "", "tool_calls": list(answer.calls)}
+        return
+    yield from ({"content": piece} for piece in _pairs(answer.text) or [""])
+
+
+def _pairs(text: str) -> list[str]:
+    """The text in chunks of one or two tokens."""
+    tokens = pieces(text)
+    chunks: list[str] = []
+    at = 0
+    while at < len(tokens):
+        size = 1 + zlib.crc32(tokens[at].encode()) % 2
+        chunks.append("".join(tokens[at : at + size]))
+        at += size
+    return chunks
+
+
+def _thought(text: str, *, closed: bool) -> dict[str, Any]:
+    thought: dict[str, Any] = {"type": "thinking", "thinking": [_text(text)]}
+    return {**thought, "closed": True} if closed else thought
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}

@@ -1,0 +1,39 @@
+"""A turn of a conversation as a stream of named events."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from mistral_mcp.sandbox.endpoints.conversation_turns import Turn, moment
+from mistral_mcp.sandbox.protocol.entries import Entry
+from mistral_mcp.sandbox.protocol.tokens import pieces
+
+
+def events(conversation_id: str, turn: Turn) -> Iterator[dict[str, Any]]:
+    """From `conversation.response.started` to `conversation.response.done`."""
+    yield {"type": "conversation.response.started", "created_at": moment(), "conversation_id": conversation_id}
+    for index, entry in enumerate(turn.outputs):
+        for event in _told(entry):
+            name = event.pop("type")
+            yield {"type": name, "created_at": moment(), "output_index": index, "id": entry["id"], **event}
+    yield {"type": "conversation.response.done", "created_at": moment(), "usage": turn.usage}
+
+
+def _told(entry: Entry) -> Iterator[Entry]:
+    speaker = {"model": entry.get("model"), "agent_id": entry.get("agent_id")}
+    match entry["type"]:
+        case "tool.execution":
+            ran = {"name": entry["name"], "arguments": entry["arguments"]}
+            yield {"type": "tool.execution.started", **ran, **speaker}
+            yield {"type": "tool.execution.delta", **ran}
+            yield {"type": "tool.execution.done", "name": entry["name"], "info": entry["info"]}
+        case "function.call":
+            told = {name: entry[name] for name in ("name", "tool_call_id", "arguments", "confirmation_status")}
+            yield {"type": "function.call.delta", **told, **speaker}
+        case _:
+            content: Any = entry["content"]
+            chunks = [{"type": "text", "text": content}] if isinstance(content, str) else cast("list[Entry]", content)
+            for place, chunk in enumerate(chunks):
+                # Words come as strings, bit by bit; anything else comes whole.
+                for part in pieces(chunk["text"]) if chunk["type"] == "text" else [chunk]:
+                    delta = {"content_index": place, "role": "assistant", "content": part}
+                    yield {"type": "message.output.delta", **delta, **speaker}

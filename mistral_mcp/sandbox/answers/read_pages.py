@@ -1,0 +1,159 @@
+"""The pages of an OCR reply: markdown, and where on the page each part of it stands."""
+
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mistral_mcp.sandbox.answers.fill_schema import instance
+from mistral_mcp.sandbox.answers.prompt_hints import Hints
+from mistral_mcp.sandbox.state.documents import Document
+
+WIDTH, HEIGHT, DPI = 1_700, 2_200, 200
+MARGIN, STEP = 100, 60
+IMAGE_SIZE = 200
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""A PNG of one pixel."""
+ROWS = (("Item", "Amount"), ("Pages", "3"), ("Tables", "1"))
+
+Granularity = Literal["word", "page", "block"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a page. `named` are members that only its type has."""
+
+    type: str
+    content: str
+    named: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a page is to be told."""
+
+    table_format: Literal["markdown", "html"] | None = None
+    extract_header: bool = False
+    extract_footer: bool = False
+    blocks: bool = True
+    images: int | None = None
+    smallest_image: int = 0
+    image_data: bool = False
+    image_schema: Any = None
+    confidence: Granularity | None = None
+
+
+def page(document: Document, index: int, wishes: Wishes) -> dict[str, Any]:
+    """One page of the reply."""
+    blocks = _blocks(document, index, wishes)
+    apart = {name for name, wanted in (("header", wishes.extract_header), ("footer", wishes.extract_footer)) if wanted}
+    told = "\n\n".join(block.content for block in blocks if block.type not in apart)
+    tables = [block for block in blocks if block.type == "table" and "table_id" in block.named]
+    return {
+        "index": index,
+        "markdown": told,
+        "images": [_image(block, wishes) for block in blocks if block.type == "image"],
+        "tables": [
+            {"id": block.named["table_id"], "content": _table(wishes.table_format), "format": wishes.table_format}
+            for block in tables
+        ],
+        "hyperlinks": re.findall(r"https?://[^\s)|]+", told),
+        "header": _found(blocks, "header") if wishes.extract_header else None,
+        "footer": _found(blocks, "footer") if wishes.extract_footer else None,
+        "dimensions": {"dpi": DPI, "height": HEIGHT, "width": WIDTH},
+        "confidence_scores": _page_confidence(told, wishes.confidence),
+        "blocks": [_placed(block, place, wishes) for place, block in enumerate(blocks)] if wishes.blocks else None,
+    }
+
+
+def _blocks(document: Document, index: int, wishes: Wishes) -> list[Block]:
+    """What is on the page, from top to bottom."""
+    text = document.pages[index]
+    if text is not None:
+        return [_of_text(part) for part in re.split(r"\n\s*\n", text) if part.strip()]
+    number, last = index + 1, len(document.pages)
+    blocks = [
+        Block("header", "Sandbox report"),
+        Block("title", f"# {document.name}, page {number}"),
+        Block("text", f"This is page {number} of {last}. The sandbox cannot see, so what is on it is made up."),
+        Block("list", "- It is always the same.\n- It links to https://example.com/."),
+    ]
+    if not document.drawn:
+        name = f"tbl-{index}.{'html' if wishes.table_format == 'html' else 'md'}"
+        apart = wishes.table_format is not None
+        blocks.append(
+            Block("table", f"[{name}]({name})", {"table_id": name}) if apart else Block("table", _table(None))
+        )
+    pictured = index == 0 and wishes.images != 0 and wishes.smallest_image <= IMAGE_SIZE
+    if pictured:
+        name = f"img-{index}.png"
+        blocks.append(Block("image", f"![{name}]({name})", {"image_id": name}))
+    return [*blocks, Block("footer", f"Page {number}")]
+
+
+def _of_text(part: str) -> Block:
+    kinds = (("#", "title"), ("|", "table"), ("- ", "list"), ("* ", "list"), ("```", "code"))
+    return Block(next((kind for sign, kind in kinds if part.startswith(sign)), "text"), part.strip())
+
+
+def _table(form: str | None) -> str:
+    if form == "html":
+        rows = ("".join(f"<td>{cell}</td>" for cell in row) for row in ROWS)
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+    head, *rest = (f"| {' | '.join(row)} |" for row in ROWS)
+    return "\n".join([head, "| --- | --- |", *rest])
+
+
+def _image(block: Block, wishes: Wishes) -> dict[str, Any]:
+    annotation = None if wishes.image_schema is None else json.dumps(instance(wishes.image_schema, Hints("")))
+    return {
+        "id": block.named["image_id"],
+        "top_left_x": MARGIN,
+        "top_left_y": MARGIN,
+        "bottom_right_x": MARGIN + IMAGE_SIZE,
+        "bottom_right_y": MARGIN + IMAGE_SIZE,
+        "image_base64": f"data:image/png;base64,{PIXEL}" if wishes.image_data else None,
+        "image_annotation": annotation,
+    }
+
+
+def _placed(block: Block, place: int, wishes: Wishes) -> dict[str, Any]:
+    score = _score(block.content)
+    told = {
+        "average_content_confidence_score": score,
+        "minimum_content_confidence_score": round(score - 0.1, 4),
+        "block_type_confidence_score": score,
+    }
+    return {
+        "type": block.type,
+        "top_left_x": MARGIN,
+        "top_left_y": MARGIN + place * STEP,
+        "bottom_right_x": WIDTH - MARGIN,
+        "bottom_right_y": MARGIN + place * STEP + STEP - 10,
+        "content": block.content,
+        **block.named,
+        "confidence_scores": told if wishes.confidence == "block" else None,
+    }
+
+
+def _page_confidence(text: str, granularity: Granularity | None) -> dict[str, Any] | None:
+    if granularity is None or granularity == "block":
+        return None
+    words: list[dict[str, Any]] = [
+        {"text": word.group(), "confidence": _score(word.group()), "start_index": word.start()}
+        for word in re.finditer(r"\S+", text)
+    ]
+    scores: list[float] = [word["confidence"] for word in words] or [1.0]
+    average = {"average_page_confidence_score": round(sum(scores) / len(scores), 4)}
+    told = {**average, "minimum_page_confidence_score": min(scores)}
+    return {**told, "word_confidence_scores": words} if granularity == "word" else told
+
+
+def _score(text: str) -> float:
+    return round(0.9 + zlib.crc32(text.encode()) % 1000 / 10_000, 4)
+
+
+def _found(blocks: Sequence[Block], kind: str) -> str | None:
+    return next((block.content for block in blocks if block.type == kind), None)

@@ -1,0 +1,1 @@
+"""One file a section of the API: what each path takes and answers."""

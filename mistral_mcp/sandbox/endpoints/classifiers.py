@@ -1,0 +1,90 @@
+"""`POST /v1/classifications` and `POST /v1/chat/classifications`. Only fine-tuned classifiers can do this."""
+
+import re
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import invalid_model, invalid_request
+from mistral_mcp.sandbox.protocol.messages import Message, text_of
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
+from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
+from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.usage import input_usage
+from mistral_mcp.sandbox.state.fine_tuned_models import Tuned
+
+PREFIX = "ft:classifier:"
+TARGETS = ({"name": "sentiment", "labels": ["negative", "neutral", "positive"]},)
+"""Of a classifier that no job of this sandbox has made."""
+SIGNS = {"negative": r"bad|hate|awful|terribl|worst", "positive": r"good|great|love|excellent|thank|best"}
+
+
+class ClassificationRequest(Strict):
+    model: str
+    input: str | list[str]
+    metadata: Metadata | None = None
+
+
+class Instructions(Strict):
+    messages: list[Message]
+
+
+class ChatClassificationRequest(Strict):
+    model: str
+    input: Instructions | list[Instructions]
+
+
+def classify(call: Call) -> Reply:
+    """One result for each text."""
+    body = call.body(ClassificationRequest)
+    return _classified(call, body.model, [body.input] if isinstance(body.input, str) else body.input)
+
+
+def classify_chat(call: Call) -> Reply:
+    """One result for each conversation."""
+    body = call.body(ChatClassificationRequest)
+    chats = body.input if isinstance(body.input, list) else [body.input]
+    return _classified(call, body.model, ["\n".join(text_of(said.content) for said in chat.messages) for chat in chats])
+
+
+def _classified(call: Call, model: str, texts: Sequence[str]) -> Reply:
+    if not model.startswith(PREFIX):
+        raise invalid_model(model)
+    targets = _targets(call.account, model)
+    meter = call.account.meter(model)
+    meter.admit()
+    if not texts:
+        raise invalid_request("Input cannot be empty.")
+    tokens = sum(count(text) for text in texts)
+    meter.spend(tokens)
+    results = [{target["name"]: {"scores": _scores(text, target)} for target in targets} for text in texts]
+    reply = {"id": uuid.uuid4().hex, "usage": input_usage(tokens), "model": model, "results": results}
+    return json_reply(reply, headers=meter.headers(tokens, token_quota=False))
+
+
+def _targets(account: Account, model: str) -> Sequence[Mapping[str, Any]]:
+    own = account.section(Tuned).find(model)
+    if own is not None and own.archived:
+        raise invalid_model(model)
+    return own.targets if own else TARGETS
+
+
+def _scores(text: str, target: Mapping[str, Any]) -> dict[str, float]:
+    """High where the label, or a word that goes with it, is in the text; of a single class, one in all."""
+    raw: dict[str, float] = {}
+    for label in target["labels"]:
+        sign = f"{re.escape(label)}|{SIGNS.get(label, re.escape(label))}"
+        noise = zlib.crc32(f"{label}/{text}".encode()) / 0xFFFFFFFF
+        raw[label] = (9.0 if re.search(sign, text, re.IGNORECASE) else 0.5) + noise / 10
+    if target.get("loss_function") == "multi_class":
+        return {label: round(value / 10, 6) for label, value in raw.items()}
+    total = sum(raw.values())
+    return {label: round(value / total, 6) for label, value in raw.items()}
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/v1/classifications", classify),
+    Endpoint("POST", "/v1/chat/classifications", classify_chat),
+)

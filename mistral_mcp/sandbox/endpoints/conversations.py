@@ -1,0 +1,247 @@
+"""`/v1/conversations`: talks that Mistral keeps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from mistral_mcp.sandbox.answers.check_guardrails import Guardrail
+from mistral_mcp.sandbox.answers.conversation_events import events
+from mistral_mcp.sandbox.endpoints.agents import check_agent
+from mistral_mcp.sandbox.endpoints.conversation_turns import CompletionArgs, Conversation, finished, moment, take
+from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
+from mistral_mcp.sandbox.protocol.entries import ConversationTool, Entry, Inputs, sent_entries
+from mistral_mcp.sandbox.protocol.errors import ApiError, refusal
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream_reply
+from mistral_mcp.sandbox.protocol.strict import Marks, Metadata, Paging, Strict
+from mistral_mcp.sandbox.state.fine_tuned_models import able
+from mistral_mcp.sandbox.state.store import Shelf
+
+
+class Going(Strict):
+    """What every request that goes on with a conversation may have."""
+
+    stream: bool = False
+    store: bool | None = None
+    handoff_execution: Literal["server", "client"] | None = None
+    completion_args: CompletionArgs | None = None
+
+
+class Start(Going):
+    inputs: Inputs
+    model: str | None = None
+    agent_id: str | None = None
+    agent_version: int | str | None = None
+    instructions: str | None = None
+    tools: list[ConversationTool] | None = None
+    guardrails: list[Guardrail] | None = None
+    name: str | None = None
+    description: str | None = None
+    metadata: Metadata | None = None
+
+
+class Confirmation(Strict):
+    tool_call_id: str
+    confirmation: Literal["allow", "deny"]
+
+
+class Append(Going):
+    inputs: Inputs | None = None
+    tool_confirmations: list[Confirmation] | None = None
+
+
+class Restart(Going):
+    inputs: Inputs | None = None
+    from_entry_id: str
+    guardrails: list[Guardrail] | None = None
+    metadata: Metadata | None = None
+    agent_version: int | str | None = None
+
+
+class Wanted(Paging):
+    metadata: Marks = {}
+
+
+class Conversations(Shelf[Conversation]):
+    """All conversations of one key."""
+
+    missing = "Conversation not found"
+
+
+def unfit_conversation(details: Sequence[Mapping[str, Any]]) -> ApiError:
+    """A 422 as only conversations have it: with a capital letter, and a number for a code."""
+    told = list(details)
+    kind = "invalid_request_error"
+    body = {"object": "Error", "detail": told, "message": told, "type": kind, "code": 3001}
+    return ApiError(json_reply(body, 422))
+
+
+def start(call: Call) -> Reply:
+    body = call.body(Start, unfit_conversation)
+    if (body.model is None) == (body.agent_id is None):
+        raise _wrong("exactly one of model and agent_id must be provided", body.model)
+    if body.agent_version is not None and body.agent_id is None:
+        raise _wrong("agent_version needs an agent_id", body.agent_version)
+    if body.agent_id is not None:
+        check_agent(body.agent_id)
+    if body.model is not None:
+        able(call.account, body.model, "completion_chat")
+    conversation = Conversation(
+        id=_new_id(call),
+        model=body.model,
+        agent_id=body.agent_id,
+        agent_version=body.agent_version,
+        instructions=body.instructions,
+        tools=body.tools or (),
+        args=body.completion_args or CompletionArgs(),
+        guardrails=body.guardrails or (),
+        name=body.name,
+        description=body.description,
+        metadata=body.metadata,
+    )
+    return _went_on(call, conversation, body, sent_entries(body.inputs))
+
+
+def append(call: Call) -> Reply:
+    body = call.body(Append, unfit_conversation)
+    known = _conversation(call)
+    decided = {each.tool_call_id: each.confirmation for each in body.tool_confirmations or []}
+    pending = {entry["tool_call_id"] for entry in known.entries if entry.get("confirmation_status") == "pending"}
+    if decided.keys() - pending:
+        raise _wrong("tool_confirmations names a call that waits for none", sorted(decided.keys() - pending))
+    if pending - decided.keys():
+        message = "Some tool calls wait for confirmation"
+        raise refusal(400, message, "invalid_request_message_order", "3230")
+    entries = [_decided(entry, decided) for entry in known.entries]
+    conversation = replace(known, entries=entries, updated_at=moment())
+    return _went_on(call, conversation, body, sent_entries(body.inputs))
+
+
+def restart(call: Call) -> Reply:
+    """A new conversation that shares the old one's beginning, up to this entry and with it."""
+    body = call.body(Restart, unfit_conversation)
+    known = _conversation(call)
+    places = [place for place, entry in enumerate(known.entries) if entry["id"] == body.from_entry_id]
+    if not places:
+        raise refusal(404, f"Entry {body.from_entry_id} not found.", "not_found_error")
+    conversation = replace(
+        known,
+        id=_new_id(call),
+        entries=known.entries[: places[0] + 1],
+        guardrails=known.guardrails if body.guardrails is None else body.guardrails,
+        metadata=known.metadata if body.metadata is None else body.metadata,
+        agent_version=body.agent_version or known.agent_version,
+        created_at=moment(),
+        updated_at=moment(),
+    )
+    return _went_on(call, conversation, body, sent_entries(body.inputs))
+
+
+def list_conversations(call: Call) -> Reply:
+    """A bare list, the newest first."""
+    wanted = call.query(Wanted)
+    found = [
+        conversation
+        for conversation in call.account.section(Conversations).newest_first()
+        if wanted.metadata.items() <= (conversation.metadata or {}).items()
+    ]
+    return json_reply([_card(conversation) for conversation in wanted.cut(found)])
+
+
+def get_conversation(call: Call) -> Reply:
+    return json_reply(_card(_conversation(call)))
+
+
+def delete(call: Call) -> Reply:
+    call.account.section(Conversations).remove(call.params["conversation_id"])
+    return Reply(204)
+
+
+def history(call: Call) -> Reply:
+    conversation = _conversation(call)
+    told = {"entries": conversation.entries, "object": "conversation.history"}
+    return json_reply({"conversation_id": conversation.id, **told})
+
+
+def messages(call: Call) -> Reply:
+    conversation = _conversation(call)
+    said = [entry for entry in conversation.entries if entry["type"].startswith("message.")]
+    return json_reply({"conversation_id": conversation.id, "messages": said, "object": "conversation.messages"})
+
+
+def _went_on(call: Call, conversation: Conversation, body: Going, added: list[Entry]) -> Reply:
+    """Take a turn, keep it, and answer with it."""
+    entries = [finished(call.account, entry, _prefix(entry)) for entry in added]
+    conversation = replace(conversation, entries=[*conversation.entries, *entries])
+    turn = take(call.account, conversation, body.completion_args or conversation.args)
+    conversation.entries.extend(turn.outputs)
+    if body.store is not False:
+        call.account.section(Conversations).put(conversation.id, conversation)
+    if body.stream:
+        return named_stream_reply(events(conversation.id, turn))
+    reply = {
+        "object": "conversation.response",
+        "conversation_id": conversation.id,
+        "outputs": turn.outputs,
+        "usage": turn.usage,
+        "guardrails": turn.guardrails,
+    }
+    return json_reply(reply, headers=call.account.meter(turn.model).headers(turn.tokens))
+
+
+def _conversation(call: Call) -> Conversation:
+    return call.account.section(Conversations).get(call.params["conversation_id"])
+
+
+def _new_id(call: Call) -> str:
+    return f"conv_{call.account.new_id('conversation').replace('-', '')}"
+
+
+def _prefix(entry: Entry) -> str:
+    return {"message": "msg", "function": "fc", "tool": "tool_exec"}.get(entry["type"].partition(".")[0], "entry")
+
+
+def _decided(entry: Entry, decided: Mapping[str, str]) -> Entry:
+    if entry.get("confirmation_status") != "pending":
+        return entry
+    status = "allowed" if decided[entry["tool_call_id"]] == "allow" else "denied"
+    return {**entry, "confirmation_status": status}
+
+
+def _card(conversation: Conversation) -> dict[str, Any]:
+    shared = {
+        "id": conversation.id,
+        "object": "conversation",
+        "name": conversation.name,
+        "description": conversation.description,
+        "metadata": conversation.metadata,
+        "created_at": conversation.created_at,
+        "updated_at": conversation.updated_at,
+    }
+    if conversation.agent_id is not None:
+        return {**shared, "agent_id": conversation.agent_id, "agent_version": conversation.agent_version}
+    return {
+        **shared,
+        "model": conversation.model,
+        "instructions": conversation.instructions,
+        "tools": [tool.model_dump(by_alias=True, exclude_none=True) for tool in conversation.tools],
+        "completion_args": conversation.args.model_dump(by_alias=True, exclude_none=True),
+        "guardrails": [guardrail.model_dump(exclude_none=True) for guardrail in conversation.guardrails] or None,
+    }
+
+
+def _wrong(message: str, value: Any) -> ApiError:
+    return unfit_conversation(
+        [{"type": "value_error", "loc": ["body"], "msg": f"Value error, {message}", "input": value}]
+    )
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/v1/conversations", start),
+    Endpoint("GET", "/v1/conversations", list_conversations),
+    Endpoint("GET", "/v1/conversations/{conversation_id}", get_conversation),
+    Endpoint("POST", "/v1/conversations/{conversation_id}", append),
+    Endpoint("DELETE", "/v1/conversations/{conversation_id}", delete),
+    Endpoint("GET", "/v1/conversations/{conversation_id}/history", history),
+    Endpoint("GET", "/v1/conversations/{conversation_id}/messages", messages),
+    Endpoint("POST", "/v1/conversations/{conversation_id}/restart", restart),
+)

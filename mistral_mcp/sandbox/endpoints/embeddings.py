@@ -1,0 +1,130 @@
+"""`POST /v1/embeddings`."""
+
+import base64
+import struct
+import uuid
+from array import array
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mistral_mcp.sandbox.answers.embed_text import Vector, embed
+from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_model, invalid_request, refusal
+from mistral_mcp.sandbox.protocol.replies import Reply, compact
+from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
+from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.usage import input_usage
+from mistral_mcp.sandbox.state.models import Model, known
+
+MAX_INPUTS = 512
+MAX_TOKENS = 16_384
+BITS = 8
+
+CODE_DIMENSION = 1536
+CODE_MAX_DIMENSION = 3072
+TEXT_DIMENSION = 1024
+
+Dtype = Literal["float", "int8", "uint8", "binary", "ubinary"]
+
+
+class EmbeddingRequest(Strict):
+    model: str
+    input: str | list[str]
+    metadata: Metadata | None = None
+    output_dimension: Annotated[int, Field(gt=0)] | None = None
+    output_dtype: Dtype = "float"
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+def embeddings(call: Call) -> Reply:
+    """Vectors of hashed words: texts that share words are near each other."""
+    body = call.body(EmbeddingRequest)
+    model = known(body.model)
+    if model is None or not model.embeds:
+        raise invalid_model(body.model)
+    meter = call.account.meter(model.id)
+    meter.admit()
+    inputs = [body.input] if isinstance(body.input, str) else body.input
+    tokens = _counted(inputs, model)
+    dimension = _dimension(body, model)
+    data = ",".join(
+        f'{{"object":"embedding","embedding":{_written(embed(text, dimension), body)},"index":{index}}}'
+        for index, text in enumerate(inputs)
+    )
+    meter.spend(tokens)
+    # Written by hand: rendering millions of numbers with `json` would take longer than making them.
+    reply = (
+        f'{{"id":"{uuid.uuid4().hex}","object":"list","data":[{data}],'
+        f'"model":{compact(body.model)},"usage":{compact(input_usage(tokens))}}}'
+    )
+    headers = {"content-type": "application/json", **meter.headers(tokens, token_quota=False)}
+    return Reply(200, reply.encode(), headers)
+
+
+def _counted(inputs: list[str], model: Model) -> int:
+    """The tokens of all inputs; refused where they are too many."""
+    if not inputs:
+        raise invalid_request("Input cannot be empty.")
+    if len(inputs) > MAX_INPUTS:
+        raise _too_much("Too many inputs in request, split into more batches.")
+    counts = [count(text) for text in inputs]
+    if sum(counts) > MAX_TOKENS:
+        raise _too_much("Too many tokens overall, split into more batches.")
+    if max(counts) > model.context:
+        raise invalid_args(
+            f"Prompt contains {max(counts)} tokens and 0 draft tokens, "
+            f"too large for model with {model.context} maximum context length"
+        )
+    return sum(counts)
+
+
+def _too_much(message: str) -> Exception:
+    return refusal(400, message, "invalid_request_prompt", "3210")
+
+
+def _dimension(body: EmbeddingRequest, model: Model) -> int:
+    """How long the vectors are to be. Only the code model lets its caller choose."""
+    if "codestral" not in model.id:
+        if body.output_dimension is not None:
+            raise invalid_args(f"Model {body.model} does not support output_dimension")
+        if body.output_dtype != "float":
+            raise invalid_args(f"Model {body.model} does not support output_dtype {body.output_dtype}")
+        return TEXT_DIMENSION
+    dimension = body.output_dimension or CODE_DIMENSION
+    if dimension > CODE_MAX_DIMENSION:
+        raise invalid_args(f"output_dimension must be at most {CODE_MAX_DIMENSION}")
+    if body.output_dtype in ("binary", "ubinary") and dimension % BITS:
+        raise invalid_args(f"output_dimension must be a multiple of {BITS} for {body.output_dtype}")
+    return dimension
+
+
+def _written(vector: Vector, body: EmbeddingRequest) -> str:
+    """The vector as JSON, in the type and encoding asked for."""
+    if body.output_dtype == "float":
+        if body.encoding_format == "float":
+            return vector.json
+        return _base64(struct.pack(f"<{len(vector.values)}f", *vector.values))
+    values = _quantised(vector.values, body.output_dtype)
+    if body.encoding_format == "float":
+        return compact(values)
+    return _base64(array("b" if min(values) < 0 else "B", values).tobytes())
+
+
+def _base64(data: bytes) -> str:
+    return f'"{base64.b64encode(data).decode()}"'
+
+
+def _quantised(values: list[float], dtype: Dtype) -> list[int]:
+    if dtype in ("int8", "uint8"):
+        scale = 127 / max(abs(value) for value in values)
+        shift = 128 if dtype == "uint8" else 0
+        return [round(value * scale) + shift for value in values]
+    packed = [
+        sum(128 >> place for place, value in enumerate(values[start : start + BITS]) if value > 0)
+        for start in range(0, len(values), BITS)
+    ]
+    return packed if dtype == "ubinary" else [byte - 128 for byte in packed]
+
+
+ENDPOINTS = (Endpoint("POST", "/v1/embeddings", embeddings),)

@@ -1,0 +1,68 @@
+"""`POST /v1/fim/completions`: code between a beginning and an end."""
+
+import re
+
+from mistral_mcp.sandbox.answers.completions import Answer, Completion
+from mistral_mcp.sandbox.protocol import rules
+from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_model
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, stream_reply
+from mistral_mcp.sandbox.protocol.strict import Count, Metadata, Strict, Temperature, TopP
+from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.usage import completion_usage
+from mistral_mcp.sandbox.state.fine_tuned_models import find
+
+FUNCTION = re.compile(r"def \w+\(([^)]*)\)[^:]*:\s*$")
+
+
+class FimRequest(Strict):
+    model: str
+    prompt: str
+    suffix: str | None = ""
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    max_tokens: Count | None = None
+    min_tokens: Count | None = None
+    stream: bool = False
+    stop: str | list[str] | None = None
+    random_seed: Count | None = None
+    metadata: Metadata | None = None
+    prompt_cache_key: str | None = None
+
+
+def complete(call: Call) -> Reply:
+    """Fill the gap. The reply has the shape of a chat's."""
+    body = call.body(FimRequest)
+    model = find(call.account, body.model)
+    if model is None:
+        raise invalid_model(body.model)
+    if not model.can("completion_fim"):
+        raise invalid_args("FIM is not enabled for this model")
+    meter = call.account.meter(model.id)
+    meter.admit()
+    rules.check_greedy(body.temperature, body.top_p, model.top_p)
+    prompt = count(body.prompt) + count(body.suffix or "") + 2
+    rules.check_length(prompt, body.max_tokens, model)
+    stops = [body.stop] if isinstance(body.stop, str) else body.stop or []
+    answer = Answer(_between(body)).limited(stops, body.max_tokens, body.min_tokens)
+    completion = Completion(body.model, [answer], completion_usage(prompt, answer.tokens))
+    meter.spend(prompt + answer.tokens)
+    if body.stream:
+        return stream_reply(completion.events())
+    headers = {"x-max-retry-attempts-reached": "false", **meter.headers(prompt + answer.tokens)}
+    return json_reply(completion.body(), headers=headers)
+
+
+def _between(body: FimRequest) -> str:
+    """A remark, and for a function that has only its head the sum of its parameters."""
+    remark = f"# Sandbox completion from {body.model}\n"
+    head = FUNCTION.search(body.prompt)
+    if head is None:
+        return remark + "pass\n"
+    names = [part.split(":")[0].split("=")[0].strip(" *") for part in head[1].split(",")]
+    total = " + ".join(name for name in names if name) or "None"
+    start = "" if body.prompt.endswith("\n") else "\n"
+    return f"{start}    {remark}    result = {total}\n" + ("" if body.suffix else "    return result\n")
+
+
+ENDPOINTS = (Endpoint("POST", "/v1/fim/completions", complete),)

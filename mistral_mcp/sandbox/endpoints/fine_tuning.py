@@ -1,0 +1,200 @@
+"""`/v1/fine_tuning/jobs`, which newer accounts do not have any more."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from mistral_mcp.sandbox.endpoints.classifiers import TARGETS
+from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import plain, unfit, unfit_value
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
+from mistral_mcp.sandbox.protocol.strict import Lax, Paging, Strict
+from mistral_mcp.sandbox.protocol.tokens import CHARACTERS
+from mistral_mcp.sandbox.state.files import Files
+from mistral_mcp.sandbox.state.fine_tuned_models import find
+from mistral_mcp.sandbox.state.fine_tuning_jobs import Status, TuningJob, TuningJobs
+
+USUAL_STEPS = 100
+LEAST_COST = 4.0
+DOLLARS_A_TOKEN = 1e-6
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Hyperparameters(Strict):
+    training_steps: Annotated[int, Field(ge=1)] | None = None
+    learning_rate: Annotated[float, Field(ge=1e-8, le=1)] = 1e-4
+    weight_decay: Share | None = 0.1
+    warmup_fraction: Share | None = 0.05
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    seq_len: Annotated[int, Field(ge=100)] | None = None
+    fim_ratio: Share | None = None
+
+
+class TrainingFile(Strict):
+    file_id: uuid.UUID
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Wandb(Strict):
+    type: Literal["wandb"] = "wandb"
+    project: str
+    name: str | None = None
+    api_key: Annotated[str, Field(min_length=40, max_length=40)]
+    run_name: str | None = None
+
+
+class Repository(Strict):
+    type: Literal["github"] = "github"
+    name: str
+    owner: str
+    ref: str | None = None
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    token: str
+
+
+class ClassifierTarget(Strict):
+    name: str
+    labels: list[str]
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    loss_function: Literal["single_class", "multi_class"] | None = None
+
+
+class NewJob(Strict):
+    model: str
+    hyperparameters: Hyperparameters
+    training_files: list[TrainingFile] = []
+    validation_files: list[uuid.UUID] | None = None
+    suffix: Annotated[str, Field(max_length=18)] | None = None
+    integrations: list[Wandb] | None = None
+    auto_start: bool = True
+    invalid_sample_skip_percentage: Annotated[float, Field(ge=0, le=0.5)] = 0
+    job_type: Literal["completion", "classifier"] | None = None
+    repositories: list[Repository] | None = None
+    classifier_targets: list[ClassifierTarget] | None = None
+
+
+class How(Lax):
+    dry_run: bool | None = None
+
+
+class Wanted(Paging):
+    model: str | None = None
+    created_after: AwareDatetime | datetime | None = None
+    created_before: AwareDatetime | datetime | None = None
+    created_by_me: bool = False
+    status: Status | None = None
+    wandb_project: str | None = None
+    wandb_name: str | None = None
+    suffix: str | None = None
+
+    def admit(self, job: TuningJob) -> bool:
+        """Whether this job is asked for."""
+        runs = job.integrations or []
+        return (
+            self.model in (None, job.name)
+            and self.status in (None, job.status)
+            and self.suffix in (None, job.suffix)
+            and (self.created_after is None or job.created_at > self.created_after.timestamp())
+            and (self.created_before is None or job.created_at < self.created_before.timestamp())
+            and (self.wandb_project is None or self.wandb_project in [run["project"] for run in runs])
+            and (self.wandb_name is None or self.wandb_name in [run["run_name"] for run in runs])
+        )
+
+
+def create(call: Call) -> Reply:
+    """Put a job into the queue, or with `dry_run` only tell what it would take."""
+    body = call.body(NewJob, unfit)
+    base = find(call.account, body.model)
+    if base is None or not base.can("fine_tuning"):
+        raise plain(422, f"Model {body.model} is not available for fine-tuning.")
+    if not body.training_files and not body.repositories:
+        raise unfit_value("training_files must not be empty", "body", "training_files")
+    training = [str(file.file_id) for file in body.training_files]
+    validation = [str(name) for name in body.validation_files or []]
+    estimate = _estimate(call.account, body, [*training, *validation])
+    if call.query(How).dry_run:
+        legacy = {"deprecated": True, "details": "This is a dry run of the sandbox.", "object": "job.metadata"}
+        return json_reply({**estimate, **legacy})
+    classifies = body.job_type == "classifier" or (body.job_type is None and bool(body.classifier_targets))
+    named = [target.model_dump() for target in body.classifier_targets or []]
+    job = TuningJob(
+        id=call.account.new_id("fine-tuning"),
+        name=body.model,
+        base=base,
+        job_type="classifier" if classifies else "completion",
+        auto_start=body.auto_start,
+        hyperparameters=body.hyperparameters.model_dump(exclude={"fim_ratio"} if classifies else None),
+        training_files=training,
+        validation_files=validation,
+        estimate=estimate,
+        suffix=body.suffix,
+        integrations=[run.model_dump(exclude={"api_key"}) for run in body.integrations or []] or None,
+        repositories=[source.model_dump(exclude={"token"}) for source in body.repositories or []],
+        targets=(named or TARGETS) if classifies else (),
+    )
+    return json_reply(call.account.section(TuningJobs).put(job.id, job).card())
+
+
+def list_jobs(call: Call) -> Reply:
+    """The newest first. Looking at the list moves nothing on."""
+    wanted = call.query(Wanted)
+    found = [job for job in call.account.section(TuningJobs).newest_first() if wanted.admit(job)]
+    return json_reply({"data": [job.card() for job in wanted.cut(found)], "object": "list", "total": len(found)})
+
+
+def get_job(call: Call) -> Reply:
+    """A look at the job, which moves it on by one step."""
+    job = _job(call)
+    job.advance(call.account)
+    return json_reply(job.details())
+
+
+def cancel(call: Call) -> Reply:
+    job = _job(call)
+    job.cancel()
+    return json_reply(job.details())
+
+
+def start(call: Call) -> Reply:
+    job = _job(call)
+    job.start()
+    return json_reply(job.details())
+
+
+def _job(call: Call) -> TuningJob:
+    return call.account.section(TuningJobs).get(call.uuid("job_id"))
+
+
+def _estimate(account: Account, body: NewJob, names: list[str]) -> dict[str, Any]:
+    """What the job would take. Files have to be there, and to be for this."""
+    files = [account.section(Files).get(name) for name in names]
+    for file in files:
+        if file.purpose != "fine-tune":
+            raise plain(422, f"File {file.id} has purpose {file.purpose}, but fine-tune is needed.")
+    data = sum(len(file.data) for file in files) // CHARACTERS
+    steps = body.hyperparameters.training_steps or USUAL_STEPS
+    epochs = body.hyperparameters.epochs or 1.0
+    tokens = round(data * epochs)
+    return {
+        "expected_duration_seconds": 10 * steps,
+        "cost": max(LEAST_COST, round(tokens * DOLLARS_A_TOKEN, 2)),
+        "cost_currency": "USD",
+        "train_tokens_per_step": tokens // steps,
+        "train_tokens": tokens,
+        "data_tokens": data,
+        "estimated_start_time": None,
+        "epochs": epochs,
+        "training_steps": steps,
+    }
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/v1/fine_tuning/jobs", list_jobs),
+    Endpoint("POST", "/v1/fine_tuning/jobs", create),
+    Endpoint("GET", "/v1/fine_tuning/jobs/{job_id}", get_job),
+    Endpoint("POST", "/v1/fine_tuning/jobs/{job_id}/cancel", cancel),
+    Endpoint("POST", "/v1/fine_tuning/jobs/{job_id}/start", start),
+)

@@ -1,0 +1,130 @@
+"""`/v1/models`, and what can be done with one's own models under `/v1/fine_tuning/models`."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import ApiError, plain, unfit
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
+from mistral_mcp.sandbox.protocol.strict import Strict
+from mistral_mcp.sandbox.state.fine_tuned_models import Tuned, TunedModel
+from mistral_mcp.sandbox.state.models import CAPABILITIES, MODELS, RETIRED, Model, known
+
+
+class ModelUpdate(Strict):
+    name: str | None = None
+    description: str | None = None
+
+
+def list_models(call: Call) -> Reply:
+    """Every name is a card of its own, and there is no paging."""
+    wanted = call.request.query.get("model")
+    return json_reply(
+        {"object": "list", "data": [card for card in _cards(call.account) if wanted in (None, card["id"])]}
+    )
+
+
+def get_model(call: Call) -> Reply:
+    """One card. Its errors have no `object`, `type` or `code`."""
+    name = call.params["model_id"]
+    own = call.account.section(Tuned).find(name)
+    if own is not None:
+        return json_reply(_own_card(own))
+    if name in RETIRED:
+        raise ApiError(json_reply({"message": f"Model {name} is deprecated."}, 404))
+    model = known(name)
+    if model is None:
+        raise _not_found(name)
+    return json_reply(_card(model, name))
+
+
+def delete_model(call: Call) -> Reply:
+    """Only one's own: everyone's are 403."""
+    name = call.params["model_id"]
+    if known(name) is not None:
+        raise plain(403, f"You do not have permission to delete the base model {name}.")
+    models = call.account.section(Tuned)
+    if models.find(name) is None:
+        raise _not_found(name)
+    return json_reply({"id": models.remove(name).id, "object": "model", "deleted": True})
+
+
+def update_model(call: Call) -> Reply:
+    """Only what was sent is changed."""
+    changes = call.body(ModelUpdate, unfit).model_dump(exclude_unset=True)
+    return json_reply(_changed(call, **changes).card())
+
+
+def archive(call: Call) -> Reply:
+    """Out of use, but still there."""
+    return json_reply({"id": _changed(call, archived=True).id, "object": "model", "archived": True})
+
+
+def unarchive(call: Call) -> Reply:
+    return json_reply({"id": _changed(call, archived=False).id, "object": "model", "archived": False})
+
+
+def _changed(call: Call, **changes: Any) -> TunedModel:
+    models = call.account.section(Tuned)
+    own = models.find(call.params["model_id"])
+    if own is None:
+        raise _not_found(call.params["model_id"])
+    return models.put(own.id, replace(own, **changes))
+
+
+def _not_found(name: str) -> ApiError:
+    return ApiError(json_reply({"message": f"Model {name} was not found."}, 404))
+
+
+def _cards(account: Account) -> Iterator[dict[str, Any]]:
+    for model in MODELS:
+        for name in model.names:
+            yield _card(model, name)
+    for own in account.section(Tuned):
+        yield _own_card(own)
+
+
+def _card(model: Model, name: str) -> dict[str, Any]:
+    """One name's card. Its aliases are the other names, and `created` is the time of asking."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(time.time()),
+        "owned_by": "mistralai",
+        "capabilities": {capability: model.can(capability) for capability in CAPABILITIES},
+        "name": model.id,
+        "description": f"Official {model.id} Mistral AI model",
+        "max_context_length": model.context,
+        "aliases": [other for other in model.names if other != name],
+        "deprecation": model.deprecation,
+        "deprecation_replacement_model": model.replacement,
+        "default_model_temperature": model.temperature,
+        "billing_model_name": model.id,
+        "type": "base",
+    }
+
+
+def _own_card(own: TunedModel) -> dict[str, Any]:
+    return {
+        **_card(own.model, own.id),
+        "created": own.created,
+        "owned_by": "sandbox",
+        "name": own.name,
+        "description": own.description,
+        "type": "fine-tuned",
+        "job": own.job,
+        "root": own.root,
+        "archived": own.archived,
+    }
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/v1/models", list_models),
+    Endpoint("GET", "/v1/models/{model_id}", get_model),
+    Endpoint("DELETE", "/v1/models/{model_id}", delete_model),
+    Endpoint("PATCH", "/v1/fine_tuning/models/{model_id}", update_model),
+    Endpoint("POST", "/v1/fine_tuning/models/{model_id}/archive", archive),
+    Endpoint("DELETE", "/v1/fine_tuning/models/{model_id}/archive", unarchive),
+)

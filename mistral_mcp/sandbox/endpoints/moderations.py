@@ -1,0 +1,66 @@
+"""`POST /v1/moderations` and `POST /v1/chat/moderations`."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, scores
+from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import invalid_request
+from mistral_mcp.sandbox.protocol.messages import Message, text_of
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
+from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
+from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.usage import input_usage
+from mistral_mcp.sandbox.state.fine_tuned_models import able
+
+
+class ModerationRequest(Strict):
+    model: str
+    input: str | list[str]
+    metadata: Metadata | None = None
+
+
+class ChatModerationRequest(Strict):
+    model: str
+    input: list[Message] | list[list[Message]]
+
+
+def moderate(call: Call) -> Reply:
+    """Judge each text by itself."""
+    body = call.body(ModerationRequest)
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    return _judged(call, body.model, texts, sum(count(text) for text in texts))
+
+
+def moderate_chat(call: Call) -> Reply:
+    """Judge the last message of each conversation; the ones before it are paid for too."""
+    body = call.body(ChatModerationRequest)
+    listed: list[Any] = list(body.input)
+    conversations: list[list[Any]] = listed if listed and isinstance(listed[0], list) else [listed]
+    if not all(conversations):
+        raise invalid_request("Conversation must have at least one message")
+    tokens = sum(count(text_of(message.content)) for messages in conversations for message in messages)
+    return _judged(call, body.model, [text_of(messages[-1].content) for messages in conversations], tokens)
+
+
+def _judged(call: Call, name: str, texts: Sequence[str], tokens: int) -> Reply:
+    model = able(call.account, name, "moderation")
+    meter = call.account.meter(model.id)
+    meter.admit()
+    if not texts:
+        raise invalid_request("Input cannot be empty.")
+    results: list[dict[str, Any]] = []
+    for text in texts:
+        found = scores(text, model.id)
+        flags = {category: score >= THRESHOLD for category, score in found.items()}
+        results.append({"categories": flags, "category_scores": found})
+    meter.spend(tokens)
+    reply = {"id": uuid.uuid4().hex, "usage": input_usage(tokens), "model": name, "results": results}
+    return json_reply(reply, headers=meter.headers(tokens, token_quota=False))
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/v1/moderations", moderate),
+    Endpoint("POST", "/v1/chat/moderations", moderate_chat),
+)

@@ -1,0 +1,135 @@
+"""`POST /v1/ocr`."""
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from mistral_mcp.sandbox.answers.fill_schema import instance
+from mistral_mcp.sandbox.answers.prompt_hints import Hints
+from mistral_mcp.sandbox.answers.read_pages import Granularity, Wishes, page
+from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, unreadable
+from mistral_mcp.sandbox.protocol.messages import DocumentURLChunk, FileChunk, ImageURLChunk, ResponseFormat
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
+from mistral_mcp.sandbox.protocol.rules import readable
+from mistral_mcp.sandbox.protocol.strict import Count, Strict
+from mistral_mcp.sandbox.state.documents import Document, fetched, uploaded
+from mistral_mcp.sandbox.state.fine_tuned_models import able
+
+USUAL = "mistral-ocr-latest"
+SPAN = re.compile(r"^\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*$")
+
+
+class OcrRequest(Strict):
+    model: str | None
+    document: Annotated[FileChunk | DocumentURLChunk | ImageURLChunk, Field(discriminator="type")]
+    pages: str | list[int] | None = None
+    include_image_base64: bool | None = None
+    image_limit: Count | None = None
+    image_min_size: Count | None = None
+    bbox_annotation_format: ResponseFormat | None = None
+    document_annotation_format: ResponseFormat | None = None
+    document_annotation_prompt: str | None = None
+    table_format: Literal["markdown", "html"] | None = None
+    extract_header: bool = False
+    extract_footer: bool = False
+    include_blocks: bool = True
+    confidence_scores_granularity: Granularity | None = None
+
+
+def recognise(call: Call) -> Reply:
+    """Read the document, page by page."""
+    body = call.body(OcrRequest)
+    model = able(call.account, body.model or USUAL, "ocr")
+    for name in ("bbox_annotation_format", "document_annotation_format"):
+        _check_format(getattr(body, name), name)
+    if body.document_annotation_prompt is not None and body.document_annotation_format is None:
+        message = "document_annotation_prompt needs a document_annotation_format"
+        raise _wrong(message, "document_annotation_prompt", body.document_annotation_prompt)
+    meter = call.account.meter(model.id)
+    meter.admit()
+    document = _document(call, body)
+    wishes = _wishes(body)
+    pages = [page(document, index, wishes) for index in _wanted(body.pages, len(document.pages))]
+    reply = {
+        "pages": pages,
+        "model": body.model or USUAL,
+        "document_annotation": _annotation(body, pages),
+        "usage_info": {"pages_processed": len(pages), "doc_size_bytes": document.size},
+    }
+    return json_reply(reply, headers=meter.unit_headers("ocr-pages", len(pages)))
+
+
+def _document(call: Call, body: OcrRequest) -> Document:
+    match body.document:
+        case FileChunk(file_id=file_id):
+            return uploaded(call.account, file_id)
+        case DocumentURLChunk(document_url=url, document_name=name):
+            if not url.startswith(("https://", "data:application/", "data:text/", "data:image/")):
+                message = (
+                    "Document content must be a URL (starting with 'https') or base64 encoded document (starting with "
+                    f"'data:application/<format>;base64,<document-base64>')Received: {url[:50]}..."
+                )
+                raise _wrong(message, "document", url[:100])
+            return fetched(call.account, url, name)
+        case ImageURLChunk() as chunk:
+            if not readable(chunk.url):
+                raise unreadable(f"Image could not be loaded from url: {chunk.url[:100]}")
+            data = chunk.url.partition(";base64,")[2]
+            return Document("image", [None], len(data) * 3 // 4 if data else None, drawn=True)
+
+
+def _wishes(body: OcrRequest) -> Wishes:
+    boxes = body.bbox_annotation_format
+    return Wishes(
+        table_format=body.table_format,
+        extract_header=body.extract_header,
+        extract_footer=body.extract_footer,
+        blocks=body.include_blocks,
+        images=body.image_limit,
+        smallest_image=body.image_min_size or 0,
+        image_data=bool(body.include_image_base64),
+        image_schema=boxes and boxes.json_schema and boxes.json_schema.schema_,
+        confidence=body.confidence_scores_granularity,
+    )
+
+
+def _wanted(pages: str | list[int] | None, number: int) -> list[int]:
+    """Indices of the pages asked for. What the document does not have is passed over."""
+    if pages is None:
+        return list(range(number))
+    if isinstance(pages, list):
+        if any(index < 0 for index in pages):
+            raise _wrong("pages are numbered from 0", "pages", pages)
+        return [index for index in dict.fromkeys(pages) if index < number]
+    wanted: list[int] = []
+    for part in pages.split(","):
+        span = SPAN.match(part)
+        if span is None or int(span[2] or span[1]) < int(span[1]):
+            raise _wrong("pages must be numbers and ranges such as '0,2-4'", "pages", pages)
+        wanted += range(int(span[1]), min(int(span[2] or span[1]) + 1, number))
+    return list(dict.fromkeys(index for index in wanted if index < number))
+
+
+def _annotation(body: OcrRequest, pages: list[dict[str, Any]]) -> str | None:
+    wanted = body.document_annotation_format
+    if wanted is None or wanted.json_schema is None:
+        return None
+    hints = Hints("\n".join(page["markdown"] for page in pages))
+    return json.dumps(instance(wanted.json_schema.schema_, hints), ensure_ascii=False)
+
+
+def _check_format(wanted: ResponseFormat | None, name: str) -> None:
+    if wanted is not None and wanted.json_schema is None:
+        raise _wrong("only response formats of type json_schema are supported", name, wanted.type)
+
+
+def _wrong(message: str, name: str, value: Any) -> ApiError:
+    return invalid_body(
+        [{"type": "value_error", "loc": ["body", name], "msg": f"Value error, {message}", "input": value}]
+    )
+
+
+ENDPOINTS = (Endpoint("POST", "/v1/ocr", recognise),)

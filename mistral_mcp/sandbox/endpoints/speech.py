@@ -1,0 +1,73 @@
+"""`POST /v1/audio/speech`."""
+
+import base64
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from mistral_mcp.sandbox.answers.make_audio import SECONDS_A_CHARACTER, Format, silence
+from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, scores
+from mistral_mcp.sandbox.endpoints.voices import voice
+from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
+from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, refusal
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream_reply
+from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
+from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.usage import input_usage
+from mistral_mcp.sandbox.state.fine_tuned_models import able
+
+USUAL = "voxtral-mini-tts-latest"
+REFUSED = ("sexual", "hate_and_discrimination", "violence_and_threats")
+CHUNKS = 4
+
+
+class SpeechRequest(Strict):
+    """One of the few bodies that are open to what they do not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    input: str
+    model: str | None = None
+    metadata: Metadata | None = None
+    stream: bool = False
+    prompt_cache_key: str | None = None
+    voice_id: str | None = None
+    ref_audio: str | None = None
+    response_format: Format = "mp3"
+    expressiveness: Annotated[float, Field(ge=1)] | None = None
+    phoneme_hints: dict[str, list[str]] | None = None
+    conversation_history: list[dict[str, Any]] | None = None
+
+
+def speak(call: Call) -> Reply:
+    """Silence, as long as the text would take. It comes as JSON, not as the bytes themselves."""
+    body = call.body(SpeechRequest)
+    model = able(call.account, body.model or USUAL, "audio_speech")
+    meter = call.account.meter(model.id)
+    meter.admit()
+    if not body.input.strip():
+        raise invalid_request("Input cannot be empty.")
+    if count(body.input) > model.context:
+        raise invalid_args(f"Input of {len(body.input)} characters is too long.")
+    if body.voice_id is not None:
+        voice(call.account, body.voice_id)
+    found = scores(body.input, "mistral-moderation-2603")
+    if any(found[category] >= THRESHOLD for category in REFUSED):
+        raise refusal(403, "Input was refused by content moderation.", "content_moderation")
+    audio = silence(len(body.input) * SECONDS_A_CHARACTER, body.response_format)
+    if body.stream:
+        return named_stream_reply(_events(audio, count(body.input)))
+    headers = meter.unit_headers("input-characters", len(body.input))
+    return json_reply({"audio_data": base64.b64encode(audio).decode()}, headers=headers)
+
+
+def _events(audio: bytes, tokens: int) -> Iterator[dict[str, Any]]:
+    step = -(-len(audio) // CHUNKS)
+    for start in range(0, len(audio), step):
+        data = base64.b64encode(audio[start : start + step]).decode()
+        yield {"type": "speech.audio.delta", "audio_data": data}
+    yield {"type": "speech.audio.done", "usage": input_usage(tokens)}
+
+
+ENDPOINTS = (Endpoint("POST", "/v1/audio/speech", speak),)

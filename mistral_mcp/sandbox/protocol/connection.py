@@ -1,0 +1,122 @@
+"""One exchange, seen from the server's end of the connection."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import anyio
+from starlette.types import Receive, Scope, Send
+
+from mistral_mcp.sandbox.faults import Fault
+from mistral_mcp.sandbox.protocol.errors import error_body
+from mistral_mcp.sandbox.protocol.replies import Reply, compact
+from mistral_mcp.sandbox.protocol.request import Received
+
+ABORT = "sandbox.abort"
+"""The ASGI extension by which `serving` lets the app cut the connection."""
+
+ERROR_EVENT = compact(error_body(500, "Service unavailable.", "internal_server_error", "3000"))
+CONVERSATION = '"type":"conversation.response.started"'
+CONVERSATION_ERROR_EVENT = compact(
+    {"type": "conversation.response.error", "message": "Service unavailable.", "code": 3000}
+)
+DONE = "[DONE]"
+
+
+class Wire:
+    """Replies, breaks off, and notices when the client hangs up."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._abort: Callable[[], None] | None = scope.get("extensions", {}).get(ABORT)
+        self._gone = anyio.Event()
+        self._complete = False
+        self._broken = False
+
+    async def converse(self, received: Received, exchange: Awaitable[None]) -> None:
+        """Carry out the exchange; stop at once when the client hangs up, and note it on the request."""
+
+        async def listen() -> None:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            self._gone.set()
+            if not self._complete:
+                received.disconnected = True
+                tasks.cancel_scope.cancel()
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(listen)
+                await exchange
+                tasks.cancel_scope.cancel()
+        except anyio.get_cancelled_exc_class():
+            # In process, a client that goes away cancels us instead of closing a connection.
+            received.disconnected = True
+            raise
+        if self._broken:
+            raise ConnectionResetError("the sandbox cut the connection, as planned")
+
+    async def send(
+        self, reply: Reply, headers: Mapping[str, str], fault: Fault | None = None, chunk_delay: float = 0.0
+    ) -> None:
+        """Put the reply on the wire, down to where the fault breaks it off."""
+        lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        if reply.events is None and "content-length" not in headers:
+            lines.append((b"content-length", str(len(reply.body)).encode()))
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": lines})
+        if reply.events is not None:
+            await self._stream(reply, reply.events, fault, chunk_delay)
+        elif fault is not None and fault.breaks_off:
+            await self._write(reply.body[: len(reply.body) // 2 if fault.drop else 0])
+            await self.cut()
+        else:
+            await self._finish(reply.body)
+
+    async def cut(self) -> None:
+        """Close the connection without another byte."""
+        self._complete = True
+        if self._abort is None:
+            self._broken = True
+        else:
+            self._abort()
+            # uvicorn would answer 500 for us if we returned before it has noticed.
+            await self._gone.wait()
+
+    async def _stream(self, reply: Reply, events: Sequence[str], fault: Fault | None, chunk_delay: float) -> None:
+        for number, event in enumerate(_broken_off(events, fault) if fault else events):
+            if chunk_delay and number:
+                await anyio.sleep(chunk_delay)
+            name = f"event: {_name(event)}\n" if reply.named else ""
+            await self._write(f"{name}data: {event}\n\n".encode())
+        if fault is not None and fault.breaks_off:
+            await self.cut()
+        else:
+            await self._finish(b"")
+
+    async def _write(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def _finish(self, data: bytes) -> None:
+        self._complete = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+
+def _name(event: str) -> str:
+    """The `event:` of a payload: its own type, or plain `error`."""
+    payload = json.loads(event)
+    return "error" if payload.get("object") == "error" else str(payload["type"])
+
+
+def _broken_off(events: Sequence[str], fault: Fault) -> Sequence[str]:
+    """The events that still go out under this fault."""
+    content = len(events) - (DONE in events)
+    if fault.error_event:
+        after = content // 2 if fault.cut_after is None else fault.cut_after
+        conversing = any(CONVERSATION in event for event in events[:1])
+        return [*events[:after], CONVERSATION_ERROR_EVENT if conversing else ERROR_EVENT]
+    if fault.no_done:
+        last = max(content - 1, 0)
+        return events[: last if fault.cut_after is None else min(fault.cut_after, last)]
+    if fault.drop:
+        return events[: content // 2]
+    return events if fault.cut_after is None else events[: fault.cut_after]

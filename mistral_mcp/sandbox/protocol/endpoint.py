@@ -1,0 +1,94 @@
+"""What an endpoint is handed, and how it is found."""
+
+import functools
+import re
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from starlette.routing import compile_path
+
+from mistral_mcp.sandbox.protocol.errors import invalid_body, unfit
+from mistral_mcp.sandbox.protocol.forms import Form
+from mistral_mcp.sandbox.protocol.rate_limits import Limits, Meter
+from mistral_mcp.sandbox.protocol.replies import Reply
+from mistral_mcp.sandbox.protocol.request import Received
+from mistral_mcp.sandbox.protocol.strict import LaxShape, Refused, Shape, parse, parse_fields
+
+Section = TypeVar("Section")
+
+
+@dataclass
+class Account:
+    """What Mistral keeps for one key."""
+
+    key: str
+    limits: Limits
+    now: Callable[[], float]
+    meters: dict[str, Meter] = field(default_factory=dict[str, Meter])
+    cached_prompts: set[str] = field(default_factory=set[str])
+    _sections: dict[type, Any] = field(default_factory=dict[type, Any])
+    _numbers: Counter[str] = field(default_factory=Counter[str])
+
+    def meter(self, model: str) -> Meter:
+        """How this key uses the model."""
+        return self.meters.setdefault(model, Meter(self.limits, self.now))
+
+    def section(self, kind: type[Section]) -> Section:
+        """What one part of the API keeps: its files, its jobs, its conversations."""
+        return cast("Section", self._sections.setdefault(kind, kind()))
+
+    def new_id(self, kind: str) -> str:
+        """The UUID of the next thing of this kind: always the same for the first, the second and so on."""
+        self._numbers[kind] += 1
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.key}/{kind}/{self._numbers[kind]}"))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authorised request to an endpoint."""
+
+    request: Received
+    key: str
+    account: Account
+    params: dict[str, str]
+    form: Form | None = None
+
+    def body(self, shape: type[Shape], refused: Refused = invalid_body) -> Shape:
+        """The body, held against the shape; 422 where it does not fit."""
+        return parse(shape, self.request.body, refused)
+
+    def query(self, shape: type[LaxShape]) -> LaxShape:
+        """The query parameters, held against the shape; 422 in shape C where they do not fit."""
+        query = self.request.query
+        return parse_fields(shape, {name: query.getlist(name) for name in query}, "query")
+
+    def uuid(self, name: str) -> str:
+        """A parameter of the path that has to be a UUID."""
+        written = self.params[name]
+        try:
+            return str(uuid.UUID(written))
+        except ValueError:
+            message = "Input should be a valid UUID"
+            detail = {"type": "uuid_parsing", "loc": ["path", name], "msg": message, "input": written}
+            raise unfit([detail]) from None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A method and a path (with `{names}` for its parameters), and what answers there."""
+
+    method: str
+    path: str
+    answer: Callable[[Call], Reply]
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The parameters of this path, or None if it is another one."""
+        found = self._pattern.match(path)
+        return found and found.groupdict()
+
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return compile_path(self.path)[0]

@@ -1,0 +1,146 @@
+"""What a conversation is made of: its entries, as callers send them and as chat reads them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Discriminator, Field, Tag, TypeAdapter
+
+from mistral_mcp.sandbox.protocol.messages import (
+    ConnectorTool,
+    ContentChunk,
+    DocumentLibraryTool,
+    FunctionTool,
+    ImageGenerationTool,
+    Message,
+    ToolConfiguration,
+)
+from mistral_mcp.sandbox.protocol.replies import compact
+from mistral_mcp.sandbox.protocol.strict import Strict
+
+Entry = dict[str, Any]
+
+
+class _Sent(Strict):
+    """An entry may be sent back with all that it came with."""
+
+    object: Literal["entry"] = "entry"
+    id: str | None = None
+    created_at: str | None = None
+    completed_at: str | None = None
+
+
+class MessageInput(_Sent):
+    type: Literal["message.input"] = "message.input"
+    role: Literal["user", "assistant"]
+    content: str | list[ContentChunk]
+    prefix: bool = False
+
+
+class MessageOutput(_Sent):
+    type: Literal["message.output"] = "message.output"
+    role: Literal["assistant"] = "assistant"
+    content: str | list[dict[str, Any]]
+    agent_id: str | None = None
+    model: str | None = None
+
+
+class FunctionCallSent(_Sent):
+    type: Literal["function.call"] = "function.call"
+    tool_call_id: str
+    name: str
+    arguments: dict[str, Any] | str
+    agent_id: str | None = None
+    model: str | None = None
+    confirmation_status: Literal["pending", "allowed", "denied"] | None = None
+
+
+class FunctionResult(_Sent):
+    type: Literal["function.result"] = "function.result"
+    tool_call_id: str
+    result: str
+
+
+class ToolExecution(_Sent):
+    type: Literal["tool.execution"] = "tool.execution"
+    name: str
+    arguments: str
+    agent_id: str | None = None
+    model: str | None = None
+    info: dict[str, Any] | None = None
+
+
+class AgentHandoff(_Sent):
+    type: Literal["agent.handoff"] = "agent.handoff"
+    previous_agent_id: str
+    previous_agent_name: str
+    next_agent_id: str
+    next_agent_name: str
+
+
+def _kind(sent: Any) -> str | None:
+    """The type of an entry; by its members, if it does not say."""
+    if not isinstance(sent, dict):
+        return cast("str | None", getattr(sent, "type", None))
+    entry = cast("Entry", sent)
+    return str(entry.get("type") or ("function.result" if "result" in entry else "message.input"))
+
+
+InputEntry = Annotated[
+    Annotated[MessageInput, Tag("message.input")]
+    | Annotated[MessageOutput, Tag("message.output")]
+    | Annotated[FunctionCallSent, Tag("function.call")]
+    | Annotated[FunctionResult, Tag("function.result")]
+    | Annotated[ToolExecution, Tag("tool.execution")]
+    | Annotated[AgentHandoff, Tag("agent.handoff")],
+    Discriminator(_kind),
+]
+Inputs = str | list[InputEntry]
+
+
+class BuiltInTool(Strict):
+    type: Literal["web_search", "web_search_premium", "code_interpreter"]
+    tool_configuration: ToolConfiguration | None = None
+
+
+ConversationTool = Annotated[
+    FunctionTool | BuiltInTool | ImageGenerationTool | DocumentLibraryTool | ConnectorTool, Field(discriminator="type")
+]
+_MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
+
+
+def sent_entries(inputs: Inputs | None) -> list[Entry]:
+    """The inputs of a request as entries. A string is what the user says."""
+    if isinstance(inputs, str):
+        return [{"type": "message.input", "role": "user", "content": inputs, "prefix": False}] if inputs else []
+    return [entry.model_dump(exclude={"object", "id", "created_at", "completed_at"}) for entry in inputs or []]
+
+
+def as_messages(entries: Sequence[Entry], instructions: str | None) -> list[Message]:
+    """The conversation as chat knows it. Calls that follow each other are one turn; what ran on its own is no turn."""
+    messages: list[dict[str, Any]] = [{"role": "system", "content": instructions}] if instructions else []
+    for entry in entries:
+        match entry["type"]:
+            case "message.input" if entry["role"] == "user":
+                messages.append({"role": "user", "content": entry["content"]})
+            case "message.input":
+                messages.append({"role": "assistant", "content": entry["content"], "prefix": entry["prefix"]})
+            case "message.output":
+                messages.append({"role": "assistant", "content": output_text(entry)})
+            case "function.call" if entry.get("confirmation_status") is None:
+                if not messages or "tool_calls" not in messages[-1]:
+                    messages.append({"role": "assistant", "content": "", "tool_calls": []})
+                function = {"name": entry["name"], "arguments": entry["arguments"]}
+                messages[-1]["tool_calls"].append({"id": entry["tool_call_id"], "function": function})
+            case "function.result":
+                messages.append({"role": "tool", "tool_call_id": entry["tool_call_id"], "content": entry["result"]})
+            case _:
+                pass
+    return _MESSAGES.validate_json(compact(messages))
+
+
+def output_text(entry: Entry) -> str:
+    """What a message of ours says in words."""
+    content: Any = entry["content"]
+    if isinstance(content, str):
+        return content
+    return "".join(str(chunk.get("text", "")) for chunk in cast("list[Entry]", content) if chunk.get("type") == "text")

@@ -1,0 +1,127 @@
+"""How Mistral says no. There is no single envelope: the reference's section 16 tells the shapes apart by letters A to G."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from mistral_mcp.sandbox.protocol.replies import Reply, html_reply, json_reply
+
+
+class ApiError(Exception):
+    """Raised by an endpoint to answer with an error instead."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.body.decode())
+        self.reply = reply
+
+
+def error_body(status: int, message: Any, kind: str, code: str | None = None) -> dict[str, Any]:
+    """Shape A: what inference endpoints answer. The code is a string of four digits."""
+    return {
+        "object": "error",
+        "message": message,
+        "type": kind,
+        "param": None,
+        "code": code,
+        "raw_status_code": status,
+    }
+
+
+def refusal(
+    status: int, message: str, kind: str, code: str | None = None, headers: Mapping[str, str] | None = None
+) -> ApiError:
+    """An error in shape A."""
+    return ApiError(json_reply(error_body(status, message, kind, code), status, headers))
+
+
+def invalid_args(message: str) -> ApiError:
+    """A request that is well-formed and cannot be served: code 3051."""
+    return refusal(400, message, "invalid_request_invalid_args", "3051")
+
+
+def invalid_request(message: str) -> ApiError:
+    """A request that makes no sense, for which Mistral has no code."""
+    return refusal(400, message, "invalid_request_error")
+
+
+def invalid_body(details: Sequence[Mapping[str, Any]]) -> ApiError:
+    """Shape B: a body that does not fit, with pydantic's details inside `message`."""
+    body = error_body(422, {"detail": list(details)}, "invalid_request_error")
+    return ApiError(json_reply(body, 422))
+
+
+def unfit(details: Sequence[Mapping[str, Any]]) -> ApiError:
+    """Shape C: what does not fit, as the platform paths (files, batch, libraries, …) say it."""
+    return ApiError(json_reply({"detail": list(details)}, 422))
+
+
+def unfit_value(message: str, *place: str | int, value: Any = None) -> ApiError:
+    """Shape C for something that is checked by hand."""
+    return unfit([{"type": "value_error", "loc": list(place), "msg": f"Value error, {message}", "input": value}])
+
+
+def plain(status: int, detail: str, **more: Any) -> ApiError:
+    """The plainest of all: a `detail` that is a string, as the platform paths answer 404 and more."""
+    return ApiError(json_reply({"detail": detail, **more}, status))
+
+
+def unreadable(message: str) -> ApiError:
+    """An image, a document or a recording that cannot be fetched or decoded: code 3310."""
+    return refusal(400, message, "invalid_request_file", "3310")
+
+
+def invalid_model(model: str) -> ApiError:
+    """An id that is unknown, retired, or of the wrong kind: on inference paths a 400 rather than a 404."""
+    return refusal(400, f"Invalid model: {model}", "invalid_model", "1500")
+
+
+def unauthorized() -> Reply:
+    """Shape D, with its newline at the end."""
+    return Reply(401, b'{"detail":"Invalid API Key"}\n', {"content-type": "application/json"})
+
+
+def no_route(request_id: str) -> Reply:
+    """Shape E: Kong knows no such path. Its request ids are bare hex."""
+    body = {"message": "no Route matched with those values", "request_id": request_id.replace("-", "")}
+    return json_reply(body, 404)
+
+
+def method_not_allowed(allowed: Sequence[str]) -> Reply:
+    """A known path, asked in the wrong way."""
+    return json_reply({"detail": "Method Not Allowed"}, 405, {"allow": ", ".join(allowed)})
+
+
+GUARDRAIL_BLOCK: Mapping[str, Any] = {
+    "error": {"message": "Content blocked by guardrail", "status": 403},
+    "guardrails": {
+        "results": {
+            "moderation_llm_v2": {
+                "model_name": "mistral-moderation-2603",
+                "decisions": {"violence_and_threats": {"threshold": 0.5, "score": 0.97, "violated": True}},
+                "violated": True,
+                "action": "block",
+            }
+        }
+    },
+}
+"""In shape F."""
+
+
+def customary(status: int) -> Reply:
+    """What Mistral usually sends with this status."""
+    missing: dict[str, Any] = {"type": "missing", "loc": ["body", "model"], "msg": "Field required", "input": {}}
+    shapes: dict[int, Any] = {
+        400: error_body(400, "Bad request", "invalid_request_error"),
+        402: error_body(402, "Payment required", "invalid_request_error"),
+        403: error_body(403, "This model is not available in your subscription tier", "tier_not_allowed", "1910"),
+        404: {"message": "Model not-there was not found."},
+        422: error_body(422, {"detail": [missing]}, "invalid_request_error"),
+        429: error_body(429, "Rate limit exceeded", "rate_limited", "1300"),
+        500: error_body(500, "Service unavailable.", "internal_server_error", "3000"),
+        503: error_body(503, "Service unavailable.", "unreachable_backend", "1100"),
+    }
+    if status in shapes:
+        return json_reply(shapes[status], status)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return unauthorized()
+    return html_reply(status) if status >= HTTPStatus.BAD_REQUEST else Reply(status)

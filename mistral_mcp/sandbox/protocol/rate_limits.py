@@ -1,0 +1,86 @@
+"""How fast one key may go on one model: a sliding window of a minute, as the `x-ratelimit-*` headers tell it."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mistral_mcp.sandbox.protocol.errors import refusal
+
+WINDOW = 60.0
+
+UNLIMITED_REQUESTS = 1_000_000
+UNLIMITED_TOKENS = 1_000_000_000
+"""What the headers say where nothing is enforced: numbers no client needs to slow down for."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is allowed in a minute; None is not enforced."""
+
+    requests: int | None = None
+    tokens: int | None = None
+
+
+@dataclass
+class Meter:
+    """One key's use of one model."""
+
+    limits: Limits
+    now: Callable[[], float]
+    _requests: deque[float] = field(default_factory=deque[float])
+    _tokens: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
+    _spent: int = 0
+
+    def admit(self) -> None:
+        """Count one request, or refuse it with 429. A refused one does not count."""
+        self._forget()
+        requests, tokens = self.limits.requests, self.limits.tokens
+        if requests is not None and len(self._requests) >= requests:
+            # The missing pair of token headers is how a caller tells which of the two quotas refused.
+            raise self._refused(self._request_headers())
+        if tokens is not None and self._spent >= tokens:
+            raise self._refused({**self._token_headers(), **self._request_headers()})
+        self._requests.append(self.now())
+
+    def spend(self, tokens: int) -> None:
+        """Count what a reply has cost."""
+        self._tokens.append((self.now(), tokens))
+        self._spent += tokens
+
+    def headers(self, cost: int, *, token_quota: bool = True) -> dict[str, str]:
+        """The headers of a reply that cost this many tokens."""
+        quota = self._token_headers() if token_quota else {}
+        return {**quota, "x-ratelimit-tokens-query-cost": str(cost), **self._request_headers()}
+
+    def unit_headers(self, unit: str, cost: int) -> dict[str, str]:
+        """The headers of a reply that is counted in pages, seconds or characters. Of these nothing is enforced."""
+        return {
+            f"x-ratelimit-limit-{unit}-minute": str(UNLIMITED_TOKENS),
+            f"x-ratelimit-remaining-{unit}-minute": str(UNLIMITED_TOKENS - cost),
+            f"x-ratelimit-{unit}-query-cost": str(cost),
+            **self._request_headers(),
+        }
+
+    def _refused(self, headers: Mapping[str, str]) -> Exception:
+        return refusal(429, "Rate limit exceeded", "rate_limited", "1300", headers)
+
+    def _request_headers(self) -> dict[str, str]:
+        limit = UNLIMITED_REQUESTS if self.limits.requests is None else self.limits.requests
+        return {
+            "x-ratelimit-limit-req-minute": str(limit),
+            "x-ratelimit-remaining-req-minute": str(max(limit - len(self._requests), 0)),
+        }
+
+    def _token_headers(self) -> dict[str, str]:
+        limit = UNLIMITED_TOKENS if self.limits.tokens is None else self.limits.tokens
+        return {
+            "x-ratelimit-limit-tokens-minute": str(limit),
+            "x-ratelimit-remaining-tokens-minute": str(max(limit - self._spent, 0)),
+        }
+
+    def _forget(self) -> None:
+        horizon = self.now() - WINDOW
+        while self._requests and self._requests[0] <= horizon:
+            self._requests.popleft()
+        while self._tokens and self._tokens[0][0] <= horizon:
+            self._spent -= self._tokens.popleft()[1]

@@ -1,0 +1,151 @@
+"""What Mistral checks beyond the shape of a body, in its own words where they are known."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Sequence
+
+from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, refusal, unreadable
+from mistral_mcp.sandbox.protocol.messages import (
+    AssistantMessage,
+    FunctionTool,
+    ImageURLChunk,
+    Message,
+    Tool,
+    ToolChoice,
+    ToolMessage,
+    UserMessage,
+)
+from mistral_mcp.sandbox.state.models import Model
+
+FOLLOWERS = {
+    "system": {"system", "user", "assistant"},
+    "user": {"system", "user", "assistant"},
+    "assistant": {"assistant", "user", "tool"},
+    "tool": {"assistant", "tool"},
+}
+CALL_ID = re.compile(r"^[a-zA-Z0-9]{9}$")
+FUNCTION_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
+MAX_TOOLS = 128
+MAX_IMAGES = 8
+SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+
+
+def check_order(messages: Sequence[Message]) -> None:
+    """Who may speak after whom, and who last."""
+    if not messages:
+        raise _order("Conversation must have at least one message")
+    previous = messages[0].role
+    for message in messages[1:]:
+        if message.role not in FOLLOWERS[previous]:
+            raise _order(f"Unexpected role '{message.role}' after role '{previous}'")
+        previous = message.role
+    last = messages[-1]
+    if not (last.role in ("user", "tool") or (isinstance(last, AssistantMessage) and last.prefix)):
+        raise _order(f"Expected last role User or Tool (or Assistant with prefix True) for serving but got {last.role}")
+
+
+def check_calls(messages: Sequence[Message]) -> None:
+    """Ids of nine letters and digits, and as many results as calls."""
+    expected = 0
+    for message in messages:
+        if isinstance(message, ToolMessage):
+            if message.tool_call_id is not None:
+                _check_id(message.tool_call_id)
+            expected -= 1
+            continue
+        if expected:
+            break
+        if isinstance(message, AssistantMessage):
+            if not message.content and not message.tool_calls:
+                raise invalid_request("Assistant message must have either content or tool_calls, but not both.")
+            for call in message.tool_calls or []:
+                _check_id(call.id)
+            expected = len(message.tool_calls or [])
+    if expected:
+        raise _order("Not the same number of function calls and responses")
+
+
+def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: Model) -> None:
+    """Function names, how many, and whether a forced choice is among them."""
+    functions = [tool.function for tool in tools if isinstance(tool, FunctionTool)]
+    if tools and not model.can("function_calling"):
+        raise invalid_args("Function calling is not enabled for this model")
+    if len(tools) > MAX_TOOLS:
+        raise invalid_request(f"Too many tools: {len(tools)}, at most {MAX_TOOLS} are allowed.")
+    for function in functions:
+        if not FUNCTION_NAME.match(function.name):
+            raise refusal(
+                400,
+                f"Function name was {function.name} but must be a-z, A-Z, 0-9, or contain underscores and dashes, "
+                "with a maximum length of 64.",
+                "invalid_function_call",
+                "3280",
+            )
+    if isinstance(choice, ToolChoice) and choice.function.name not in [function.name for function in functions]:
+        raise invalid_request(f"Tool choice names the function {choice.function.name}, which is not among the tools.")
+    if choice in ("any", "required") and not tools:
+        raise invalid_request("When using `tool_choice`, `tools` must be set.")
+
+
+def check_images(messages: Sequence[Message], model: Model) -> None:
+    """Only for models that see; at most eight; and each of them readable."""
+    images = list(images_of(messages))
+    if images and not model.can("vision"):
+        raise invalid_args("Image input is not enabled for this model")
+    if len(images) > MAX_IMAGES:
+        raise invalid_args(f"Too many images: {len(images)}, at most {MAX_IMAGES} are allowed per request.")
+    for image in images:
+        if not readable(image.url):
+            raise unreadable(f"Image could not be loaded from url: {image.url[:100]}")
+
+
+def check_greedy(temperature: float | None, top_p: float | None, default: float) -> None:
+    """With temperature 0, top_p has to be 1, whether it was sent or is the model's default."""
+    if temperature == 0 and (default if top_p is None else top_p) != 1:
+        raise invalid_request("top_p must be 1 when using greedy sampling.")
+
+
+def check_length(prompt: int, max_tokens: int | None, model: Model) -> None:
+    """Prompt and answer fit into the model's window."""
+    if prompt + (max_tokens or 0) > model.context:
+        asked = "" if prompt > model.context else f" and max_tokens is {max_tokens}"
+        raise invalid_args(
+            f"Prompt contains {prompt} tokens and 0 draft tokens{asked}, "
+            f"too large for model with {model.context} maximum context length"
+        )
+
+
+def images_of(messages: Sequence[Message]) -> Iterator[ImageURLChunk]:
+    """Every image of the conversation, those in tool results included."""
+    for message in messages:
+        if isinstance(message, UserMessage | ToolMessage) and isinstance(message.content, list):
+            yield from (chunk for chunk in message.content if isinstance(chunk, ImageURLChunk))
+
+
+def readable(url: str) -> bool:
+    """A https link is taken at its word, unless its host is one that never exists; of a data URL the bytes are read."""
+    if url.startswith("https://"):
+        return not re.match(r"https://[^/]*\.invalid(?:/|$)", url)
+    found = re.match(r"data:image/[\w.+-]+;base64,(.+)$", url, re.DOTALL)
+    if found is None:
+        return False
+    try:
+        data = base64.b64decode(found[1], validate=True)
+    except binascii.Error:
+        return False
+    return data.startswith(SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+
+
+def _check_id(call_id: str) -> None:
+    if not CALL_ID.match(call_id):
+        raise refusal(
+            400,
+            f"Tool call id was {call_id} but must be a-z, A-Z, 0-9, with a length of 9.",
+            "invalid_function_call",
+            "3280",
+        )
+
+
+def _order(message: str) -> Exception:
+    return refusal(400, message, "invalid_request_message_order", "3230")

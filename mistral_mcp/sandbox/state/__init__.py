@@ -1,0 +1,1 @@
+"""What the sandbox keeps for each key: files, jobs, libraries, models."""

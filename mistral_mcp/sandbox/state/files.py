@@ -1,0 +1,143 @@
+"""The files of one key, which uploads, batches, OCR, transcription and fine-tuning share."""
+
+import hashlib
+import json
+import mimetypes
+import time
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from mistral_mcp.sandbox.protocol.endpoint import Account
+from mistral_mcp.sandbox.protocol.errors import plain
+from mistral_mcp.sandbox.protocol.replies import compact
+from mistral_mcp.sandbox.state.store import Shelf
+
+CAPACITY = 32 * 1024 * 1024
+"""Bytes kept for one key."""
+SIGNED = "https://mistralaifilesapiprodswe.blob.core.windows.net/files"
+"""Where signed links seem to lead."""
+LINED = ("batch", "fine-tune")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file, and what is told of it."""
+
+    id: str
+    filename: str
+    data: bytes
+    purpose: str
+    sample_type: str
+    mimetype: str
+    source: str = "upload"
+    visibility: str = "workspace"
+    expires_at: int | None = None
+    created_at: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines with something on them."""
+        return [line for line in self.data.splitlines() if line.strip()]
+
+    def card(self) -> dict[str, Any]:
+        """The file object of the API, its members in the order of the recording."""
+        return {
+            "id": self.id,
+            "object": "file",
+            "bytes": len(self.data),
+            "created_at": self.created_at,
+            "filename": self.filename,
+            "purpose": self.purpose,
+            "sample_type": self.sample_type,
+            "num_lines": len(self.lines) if self.purpose in LINED else 0,
+            "mimetype": self.mimetype,
+            "source": self.source,
+            "signature": hashlib.md5(self.data, usedforsecurity=False).hexdigest(),
+            "expires_at": self.expires_at,
+            "visibility": self.visibility,
+        }
+
+
+class Files(Shelf[StoredFile]):
+    """All files of one key."""
+
+    @property
+    def size(self) -> int:
+        return sum(len(file.data) for file in self)
+
+    def make_room(self, size: int) -> None:
+        """Forget the oldest until this much fits in."""
+        while len(self) and self.size + size > CAPACITY:
+            self.remove(next(iter(self)).id)
+
+    def keep(self, file: StoredFile) -> StoredFile:
+        """Keep it, if there is room for its bytes."""
+        if self.size + len(file.data) > CAPACITY:
+            raise plain(413, f"The sandbox keeps {CAPACITY} bytes of files for one key, and they are used up.")
+        return self.put(file.id, file)
+
+
+def received(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
+    """Keep a file that came with a request rather than as an upload."""
+    file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, guessed(filename))
+    return account.section(Files).keep(file)
+
+
+def linked(account: Account, url: str) -> StoredFile | None:
+    """The file that a signed link of ours leads to."""
+    name = url.removeprefix(f"{SIGNED}/").partition("/")[0]
+    return account.section(Files).find(name) if url.startswith(SIGNED) else None
+
+
+def produced(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
+    """Keep a file that Mistral itself has made."""
+    kind = guessed(filename)
+    file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, kind, source="mistral")
+    files = account.section(Files)
+    files.make_room(len(data))
+    return files.put(file.id, file)
+
+
+def guessed(filename: str) -> str:
+    """The kind of file this looks like by its name."""
+    if filename.endswith(".jsonl"):
+        return "application/jsonl"
+    return mimetypes.guess_type(filename)[0] or "application/octet-stream"
+
+
+def jsonl(rows: list[dict[str, Any]]) -> bytes:
+    """Rows as the lines of a file."""
+    return "".join(f"{compact(row)}\n" for row in rows).encode()
+
+
+def check_lines(file: StoredFile) -> None:
+    """Hold a JSONL file against what batches and fine-tuning read; all that is wrong with it is told at once."""
+    try:
+        file.data.decode()
+    except UnicodeDecodeError:
+        raise plain(422, "Failed to decode data, please encode your file using UTF-8.") from None
+    wrong = [
+        {"message": message, "line_number": number}
+        for number, line in enumerate(file.lines, 1)
+        if (message := _fault(line, file.purpose))
+    ]
+    if not file.lines:
+        wrong = [{"message": "file is empty", "line_number": 0}]
+    if wrong:
+        docs = "https://docs.mistral.ai/capabilities/" + ("batch" if file.purpose == "batch" else "finetuning")
+        described = f"Found {len(wrong)} errors in this file. You can view supported formats here: {docs}. "
+        raise plain(422, "Invalid file format.", description=described, errors=wrong)
+
+
+def _fault(line: bytes, purpose: str) -> str | None:
+    """What is wrong with this line."""
+    try:
+        row: Any = json.loads(line)
+    except ValueError as wrong:
+        return f"line contains invalid json: {wrong}"
+    if not isinstance(row, dict):
+        return "line is not a json object"
+    fields = cast("dict[str, Any]", row)
+    if purpose == "batch":
+        return None if isinstance(fields.get("body"), dict) else "line is missing required field: body"
+    return None if fields.keys() & {"messages", "text", "prompt"} else "line has neither messages nor text"

@@ -1,0 +1,77 @@
+"""The fine-tuned models of one key, and how a name is looked up among them and everyone's."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mistral_mcp.sandbox.protocol.endpoint import Account
+from mistral_mcp.sandbox.protocol.errors import invalid_model
+from mistral_mcp.sandbox.state.models import Model, known
+from mistral_mcp.sandbox.state.store import Shelf
+
+TUNED = ("completion_chat", "completion_fim", "function_calling", "fine_tuning", "classification")
+"""The capabilities that are told of a fine-tuned model."""
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """What a job has made of a base model. With targets it is a classifier."""
+
+    id: str
+    base: Model
+    root: str
+    job: str
+    targets: Sequence[Mapping[str, Any]] = ()
+    name: str | None = None
+    description: str | None = None
+    archived: bool = False
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    @property
+    def model(self) -> Model:
+        """As a model like any other. A classifier does nothing but classify."""
+        capabilities = frozenset({"classification"}) if self.targets else self.base.capabilities
+        return Model(self.id, self.base.context, capabilities, temperature=self.base.temperature)
+
+    def card(self) -> dict[str, Any]:
+        """As the fine-tuning paths show it."""
+        targets = {"classifier_targets": list(self.targets)} if self.targets else {}
+        return {
+            "id": self.id,
+            "object": "model",
+            "created": self.created,
+            "owned_by": "sandbox",
+            "workspace_id": "00000000-0000-4000-8000-000000000001",
+            "root": self.root,
+            "root_version": self.base.id.rpartition("-")[2],
+            "archived": self.archived,
+            "name": self.name,
+            "description": self.description,
+            "capabilities": {capability: self.model.can(capability) for capability in TUNED},
+            "max_context_length": self.base.context,
+            "aliases": [],
+            "job": self.job,
+            **targets,
+            "model_type": "classifier" if self.targets else "completion",
+        }
+
+
+class Tuned(Shelf[TunedModel]):
+    """All fine-tuned models of one key."""
+
+
+def find(account: Account, name: str) -> Model | None:
+    """The model with this name that this key may use. An archived one is out of use."""
+    own = account.section(Tuned).find(name)
+    if own is not None and not own.archived:
+        return own.model
+    return known(name)
+
+
+def able(account: Account, name: str, capability: str) -> Model:
+    """The model with this name; refused as Mistral does if there is none, or if it is of another kind."""
+    model = find(account, name)
+    if model is None or not model.can(capability):
+        raise invalid_model(name)
+    return model

@@ -1,0 +1,120 @@
+"""A fine-tuning job: what is known of it, and how it gets on. It takes a step each time somebody looks at it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mistral_mcp.sandbox.protocol.endpoint import Account
+from mistral_mcp.sandbox.state.fine_tuned_models import Tuned, TunedModel
+from mistral_mcp.sandbox.state.models import Model
+from mistral_mcp.sandbox.state.store import Shelf
+
+Status = Literal[
+    "QUEUED",
+    "STARTED",
+    "VALIDATING",
+    "VALIDATED",
+    "RUNNING",
+    "FAILED_VALIDATION",
+    "FAILED",
+    "SUCCESS",
+    "CANCELLED",
+    "CANCELLATION_REQUESTED",
+]
+ENDED = ("FAILED_VALIDATION", "FAILED", "SUCCESS", "CANCELLED")
+NEXT: Mapping[Status, Status] = {"STARTED": "RUNNING", "RUNNING": "SUCCESS", "CANCELLATION_REQUESTED": "CANCELLED"}
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+@dataclass
+class TuningJob:
+    """`estimate` is the metadata that a dry run tells as well; `targets` are a classifier's."""
+
+    id: str
+    name: str
+    base: Model
+    job_type: Literal["completion", "classifier"]
+    auto_start: bool
+    hyperparameters: dict[str, Any]
+    training_files: list[str]
+    validation_files: list[str]
+    estimate: dict[str, Any]
+    suffix: str | None = None
+    integrations: list[dict[str, Any]] | None = None
+    repositories: list[dict[str, Any]] | None = None
+    targets: Sequence[Mapping[str, Any]] = ()
+    status: Status = "QUEUED"
+    created_at: int = field(default_factory=_now)
+    modified_at: int = field(default_factory=_now)
+    fine_tuned_model: str | None = None
+    _events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def card(self) -> dict[str, Any]:
+        """The job as lists show it."""
+        targets = {"classifier_targets": list(self.targets)} if self.job_type == "classifier" else {}
+        return {
+            "id": self.id,
+            "object": "job",
+            "auto_start": self.auto_start,
+            "model": self.name,
+            "status": self.status,
+            "created_at": self.created_at,
+            "modified_at": self.modified_at,
+            "training_files": self.training_files,
+            "validation_files": self.validation_files,
+            "fine_tuned_model": self.fine_tuned_model,
+            "suffix": self.suffix,
+            "integrations": self.integrations,
+            "trained_tokens": self.estimate["train_tokens"] if self.status == "SUCCESS" else None,
+            "metadata": self.estimate,
+            "job_type": self.job_type,
+            "hyperparameters": self.hyperparameters,
+            "repositories": self.repositories or [],
+            **targets,
+        }
+
+    def details(self) -> dict[str, Any]:
+        """The job with all that has happened to it; the newest first."""
+        metrics = {"train_loss": 0.42, "valid_loss": 0.5, "valid_mean_token_accuracy": 0.9}
+        done = {"metrics": metrics, "step_number": self.estimate["training_steps"], "created_at": self.modified_at}
+        return {**self.card(), "events": self._events[::-1], "checkpoints": [done] if self.status == "SUCCESS" else []}
+
+    def advance(self, account: Account) -> None:
+        """One step. A job that does not start by itself waits once it has been validated."""
+        following = NEXT.get(self.status)
+        if self.status == "QUEUED":
+            following = "RUNNING" if self.auto_start else "VALIDATED"
+        if following is None:
+            return
+        self._become(following)
+        if following == "SUCCESS":
+            model = self._made()
+            self.fine_tuned_model = account.section(Tuned).put(model.id, model).id
+
+    def start(self) -> None:
+        """Go on after validation."""
+        if self.status in ("QUEUED", "VALIDATED"):
+            self._become("STARTED")
+
+    def cancel(self) -> None:
+        """Ask for its end, which the next look at it will find."""
+        if self.status not in ENDED:
+            self._become("CANCELLATION_REQUESTED")
+
+    def _become(self, status: Status) -> None:
+        self.status, self.modified_at = status, _now()
+        self._events.append({"name": "status-updated", "data": {"status": status}, "created_at": self.modified_at})
+
+    def _made(self) -> TunedModel:
+        day = time.strftime("%Y%m%d", time.gmtime(self.modified_at))
+        kind = "classifier:" if self.targets else ""
+        name = f"ft:{kind}{self.name}:{self.suffix or 'sandbox'}:{day}:{self.id[:8]}"
+        return TunedModel(name, self.base, self.name, self.id, self.targets)
+
+
+class TuningJobs(Shelf[TuningJob]):
+    """All fine-tuning jobs of one key."""
