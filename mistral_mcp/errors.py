@@ -1,21 +1,21 @@
 """Everything that can go wrong on purpose, and what the model reads of it.
 
-Error
+MistralMcpError
 ├── BadSetting            a setting that cannot be used; stops the start
 ├── BadArgument           a caller's argument, refused before any request
 ├── CredentialError       no usable key for this request
 │   ├── MissingCredential
 │   ├── AmbiguousCredential
 │   ├── RefusedCredential
-│   ├── EndedCredential       a connection that was revoked, has expired, or whose token was replaced
+│   ├── RevokedOrExpired      a connection that was revoked, has expired, or whose token was replaced
 │   ├── SignupRefused         no connections are made here, or not without the code
 │   └── TooManyFailures       wrong credentials, too often from one address
 ├── CannotInstall         a host's file that cannot be changed safely; it stays as it is
 ├── VaultUnavailable      the database of connections is away
 ├── NothingSelected       a request that selects no toolset it may have
-├── NotCarried            the configured route has no way for this call
+├── UnsupportedByRoute    the configured route has no way for this call
 └── UpstreamError         Mistral, or a gateway in front of it, failed or refused
-    ├── KeyRefused            401
+    ├── InvalidApiKey         401
     ├── NotAllowed            403: plan, labs opt-in, guardrail
     ├── UnknownModel          a model that does not exist or has been retired
     ├── NotFound              404 of anything else
@@ -34,7 +34,7 @@ A message is one sentence of what happened and one of what to do. Facts are attr
 from collections.abc import Sequence
 
 
-class Error(Exception):
+class MistralMcpError(Exception):
     """The root. `str()` is what the model reads: no secret, no upstream body, no input of the caller's."""
 
     def __init__(self, what: str, advice: str = "") -> None:
@@ -46,15 +46,15 @@ class Error(Exception):
         return f"{self.what} {self.advice}".strip()
 
 
-class BadSetting(Error):
+class BadSetting(MistralMcpError):
     """Raised while settings are read; `cli` prints it as one sentence and exits with 2."""
 
 
-class BadArgument(Error):
+class BadArgument(MistralMcpError):
     """Raised by a tool, or for it by the seam, before any request; the model can mend the call."""
 
 
-class CredentialError(Error):
+class CredentialError(MistralMcpError):
     """Raised by a credential source. `status` is what the HTTP front answers where no tool runs."""
 
     status = 401
@@ -75,7 +75,7 @@ class RefusedCredential(CredentialError):
     """A token of ours that does not exist, or one whose shape belongs to somebody else; never sent upstream."""
 
 
-class EndedCredential(CredentialError):
+class RevokedOrExpired(CredentialError):
     """Raised by `hosting.vault`: a token of ours that was good once. Telling so tells nothing to whoever never had it."""
 
     status = 410
@@ -97,7 +97,7 @@ class SignupRefused(CredentialError):
     status = 403
 
 
-class CannotInstall(Error):
+class CannotInstall(MistralMcpError):
     """Raised by `install` for a host's file that cannot be read, or not changed without losing something in it."""
 
     def __init__(self, what: str, advice: str = "", *, by_hand: bool = False) -> None:
@@ -106,7 +106,7 @@ class CannotInstall(Error):
         """A person can put the entry in, and is shown it."""
 
 
-class VaultUnavailable(Error):
+class VaultUnavailable(MistralMcpError):
     """Raised by `hosting`: the database cannot be used just now, or lacks a master key. HTTP answers `status`."""
 
     status = 503
@@ -114,18 +114,18 @@ class VaultUnavailable(Error):
     """Seconds."""
 
 
-class NothingSelected(Error):
+class NothingSelected(MistralMcpError):
     """Raised by `selection`."""
 
     status = 400
     retry_after = None
 
 
-class NotCarried(Error):
+class UnsupportedByRoute(MistralMcpError):
     """Raised by `mistral.routes` before any request: the route has no such path."""
 
 
-class UpstreamError(Error):
+class UpstreamError(MistralMcpError):
     """A request that failed at Mistral or on the way. Raised by `mistral.client` only.
 
     `partial` is the text a broken stream had brought before it broke.
@@ -160,7 +160,7 @@ class UpstreamError(Error):
         return f"{text}\n\nWhat had come before it broke:\n{self.partial}" if self.partial else text
 
 
-class KeyRefused(UpstreamError):
+class InvalidApiKey(UpstreamError):
     """401: names where the key came from, never the key."""
 
 

@@ -25,7 +25,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from mistral_mcp.errors import BadArgument, CredentialError, Error, UnknownModel
+from mistral_mcp.errors import BadArgument, CredentialError, MistralMcpError, UnknownModel
 from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, folded
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.toolset import Served, client_of
@@ -81,7 +81,7 @@ class Answers:
             return await self._complete(ctx)
         except (BadArgument, CredentialError, UnknownModel) as error:
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
-        except Error as error:
+        except MistralMcpError as error:
             raise MCPError(code=INTERNAL_ERROR, message=str(error)) from None
 
     async def _read(self, request: Request) -> ReadResourceResult:

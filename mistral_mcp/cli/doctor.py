@@ -20,7 +20,7 @@ import httpx2
 from pydantic import SecretStr
 
 from mistral_mcp.credentials import own_key
-from mistral_mcp.errors import Error, NotCarried, RefusedCredential
+from mistral_mcp.errors import MistralMcpError, RefusedCredential, UnsupportedByRoute
 from mistral_mcp.mistral.api.models import ListModelsCall, ModelList
 from mistral_mcp.mistral.client import Upstream, plain_wire, proxy
 from mistral_mcp.mistral.transports import routes
@@ -53,7 +53,7 @@ async def examine(
     begin: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[Finding]:
     """Every check, as soon as it is done; `begin` hears of those that may take long, when they begin."""
-    yield Finding("route", "ok", f"{settings.route}, to {routes.name_of(settings.route)}")
+    yield Finding("route", "ok", f"{settings.route}, to {routes.route_name(settings.route)}")
     pays = settings.route.pays(settings.route_token)
     if key is not None:
         try:
@@ -90,7 +90,7 @@ async def examine(
 
 def _address(caller: Caller) -> tuple[str, int, bool]:
     """Where calls on this route connect to."""
-    url = urlsplit(routes.base_of(caller.route))
+    url = urlsplit(routes.route_url(caller.route))
     tls = url.scheme == "https"
     return url.hostname or "", url.port or (443 if tls else 80), tls
 
@@ -145,9 +145,9 @@ async def _mistral(settings: Settings, caller: Caller) -> AsyncGenerator[Finding
     began = time.perf_counter()
     try:
         reply = await upstream.client(caller).send(ListModelsCall())
-    except NotCarried as error:
+    except UnsupportedByRoute as error:
         yield Finding("mistral", "skipped", str(error))
-    except Error as error:
+    except MistralMcpError as error:
         yield Finding("mistral", "failed", str(error))
     else:
         seconds = time.perf_counter() - began
@@ -206,7 +206,7 @@ async def _vault(settings: Settings, connections: Count | None) -> Finding:
         return Finding("vault", "failed", f"others can read {', '.join(loose)} in {folder}; chmod 600 them")
     try:
         return Finding("vault", "ok", f"{await connections(settings)} connections")
-    except Error as error:
+    except MistralMcpError as error:
         return Finding("vault", "failed", str(error))
 
 

@@ -23,7 +23,7 @@ import click
 from pydantic import SecretStr, ValidationError
 
 from mistral_mcp import __version__
-from mistral_mcp.errors import BadSetting, CannotInstall, Error
+from mistral_mcp.errors import BadSetting, CannotInstall, MistralMcpError
 from mistral_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Error as error:
+        except MistralMcpError as error:
             click.echo(f"mistral-mcp: {error}", err=True)
             ctx.exit(2 if isinstance(error, BadSetting) else 1)
 
@@ -403,7 +403,7 @@ def sandbox(host: str, port: int) -> None:
     try:
         run(Sandbox(), host=host, port=port)
     except OSError as error:
-        raise Error(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another.") from None
+        raise MistralMcpError(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another.") from None
 
 
 @main.command()

@@ -15,9 +15,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from mistral_mcp.credentials import Credentials, from_headers, is_token, own_key
 from mistral_mcp.errors import (
     AmbiguousCredential,
-    EndedCredential,
     MissingCredential,
     RefusedCredential,
+    RevokedOrExpired,
     TooManyFailures,
     VaultUnavailable,
 )
@@ -126,8 +126,8 @@ class Hosted:
         """Refusals get the status of the door they were met at, and are held down per address."""
         try:
             yield
-        except (EndedCredential, RefusedCredential) as error:
-            error.status = ended if isinstance(error, EndedCredential) else unknown
+        except (RevokedOrExpired, RefusedCredential) as error:
+            error.status = ended if isinstance(error, RevokedOrExpired) else unknown
             self.failed(request, type(error).__name__)
             raise
 

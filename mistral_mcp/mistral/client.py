@@ -25,7 +25,7 @@ from mistral_mcp.mistral.call import Call, ReplyT
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
-from mistral_mcp.mistral.transports.retries import Retries, undescribed
+from mistral_mcp.mistral.transports.retries import Retries, without_entity_headers
 from mistral_mcp.mistral.transports.routes import Routes
 from mistral_mcp.settings import Settings
 
@@ -129,7 +129,7 @@ class MistralClient:
     async def send(self, call: Call[ReplyT], *, model: str = "", tokens: int = 0) -> ReplyT:
         """Send a call and read its reply. `model` and `tokens` (estimated) are for pacing.
 
-        Raises an `UpstreamError`, or `NotCarried` where the route has no way for this call.
+        Raises an `UpstreamError`, or `UnsupportedByRoute` where the route has no way for this call.
         """
         exchange = self._exchange(call, model, tokens)
         request = _request(call, exchange, _FILE if call.is_binary() else _HEADERS)
@@ -140,8 +140,8 @@ class MistralClient:
         try:
             return call.read(body)
         except ValidationError:
-            read = httpx2.Response(response.status_code, headers=undescribed(response.headers), content=body)
-            raise failures.malformed(read, exchange) from None
+            read = httpx2.Response(response.status_code, headers=without_entity_headers(response.headers), content=body)
+            raise failures.malformed_reply(read, exchange) from None
 
     async def stream(self, call: Call[Any], *, model: str = "", tokens: int = 0) -> AsyncGenerator[str]:
         """Send a call and yield the data of its server-sent events, up to and without `[DONE]`.
@@ -163,7 +163,7 @@ class MistralClient:
                 if event.data:  # else it told a time to reconnect after, or an id
                     yield self.caller.mask.event(event.data)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
-            raise failures.dropped(error, exchange) from None
+            raise failures.connection_error(error, exchange) from None
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
@@ -177,22 +177,22 @@ class MistralClient:
         with anyio.move_on_after(self._deadline - time.monotonic()) as scope:
             yield
         if scope.cancelled_caught:
-            raise failures.timed_out(exchange or self._last, self._seconds)
+            raise failures.timeout_error(exchange or self._last, self._seconds)
 
-    def broken(self, data: str) -> UpstreamError:
+    def event_error(self, data: str) -> UpstreamError:
         """The error for an event that is no piece of an answer: Mistral's own, where it is one."""
-        error = failures.failure_in_stream(data, self._last)
+        error = failures.error_from_event(data, self._last)
         if error is None:
             error = Unavailable("Mistral's answer broke off with something that cannot be read.", "Try again.")
         error.correlation_id = self.correlation_id
         return error
 
-    def unusable(self, why: str) -> UpstreamError:
+    def unusable_reply(self, why: str) -> UpstreamError:
         """The error for a reply that can be read, and is not what was asked for."""
         what = f"Mistral's reply {why}."
         return Unavailable(what, "Try again.", correlation_id=self.correlation_id, attempts=self.attempts)
 
-    def ended_in_error(self, partial: str) -> UpstreamError:
+    def interrupted_reply(self, partial: str) -> UpstreamError:
         """The error for an answer that Mistral itself broke off."""
         return Unavailable(
             "Mistral broke its answer off with an error.",
@@ -221,7 +221,7 @@ class MistralClient:
                     )
                 parts.append(part)
         except (httpx2.HTTPError, httpx2.StreamError) as error:
-            raise failures.dropped(error, exchange) from None
+            raise failures.connection_error(error, exchange) from None
         finally:
             await response.aclose()
         return response, b"".join(parts)
@@ -244,8 +244,8 @@ class MistralClient:
             if response.is_success:
                 return response
         except httpx2.HTTPError as error:
-            raise failures.dropped(error, exchange) from None
-        raise failures.failure(response, exchange)
+            raise failures.connection_error(error, exchange) from None
+        raise failures.error_from_response(response, exchange)
 
     def _note(self, response: httpx2.Response, exchange: Exchange) -> None:
         if told := response.headers.get("mistral-correlation-id"):

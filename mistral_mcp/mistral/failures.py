@@ -18,9 +18,9 @@ from pydantic_core import from_json
 from mistral_mcp import errors
 from mistral_mcp.errors import UpstreamError
 from mistral_mcp.masking import mask_shapes
-from mistral_mcp.mistral import failure_messages as say
+from mistral_mcp.mistral import failure_messages as kinds
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
-from mistral_mcp.mistral.transports.routes import name_of
+from mistral_mcp.mistral.transports.routes import route_name
 from mistral_mcp.route import Route, RouteKind
 
 NEVER_ARRIVED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -36,48 +36,48 @@ _ADDRESS = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]{1,20}://|data:[\w.+-]{1,50}/)\
 _MARKUP = re.compile(r"(?i)<(?:!|/?[a-z])")
 _PASSING = frozenset({429, 500, 502, 503, 504, *range(520, 525)})
 _GATEWAY_KINDS: tuple[RouteKind, ...] = ("cloudflare", "cloudflare-compat", "lava", "lava-byok")
-_GATEWAYS = {kind: name_of(Route(kind=kind)) for kind in _GATEWAY_KINDS}
+_GATEWAYS = {kind: route_name(Route(kind=kind)) for kind in _GATEWAY_KINDS}
 # Mistral's codes, and its types for where a code is missing.
 _BY_CODE = {
-    **dict.fromkeys(("1500", "invalid_model"), say.UNKNOWN_MODEL),
-    **dict.fromkeys(("1910", "tier_not_allowed"), say.PLAN),
-    **dict.fromkeys(("1913", "labs_not_enabled"), say.LABS),
-    **dict.fromkeys(("3201", "guardrails"), say.GUARDRAIL),
-    **dict.fromkeys(("3310", "invalid_request_file"), say.BAD_FILE),
-    **dict.fromkeys(("3505", "service_tier_capacity_exceeded", "backend_out_of_capacity"), say.CAPACITY),
-    "3210": say.TOO_MANY,
+    **dict.fromkeys(("1500", "invalid_model"), kinds.UNKNOWN_MODEL),
+    **dict.fromkeys(("1910", "tier_not_allowed"), kinds.PLAN),
+    **dict.fromkeys(("1913", "labs_not_enabled"), kinds.LABS),
+    **dict.fromkeys(("3201", "guardrails"), kinds.GUARDRAIL),
+    **dict.fromkeys(("3310", "invalid_request_file"), kinds.BAD_FILE),
+    **dict.fromkeys(("3505", "service_tier_capacity_exceeded", "backend_out_of_capacity"), kinds.CAPACITY),
+    "3210": kinds.TOO_MANY,
 }
 _BY_WORDS = (
-    (404, re.compile(r"^Model .*is deprecated", re.DOTALL), say.RETIRED_MODEL),
-    (404, re.compile(r"^Model .*was not found", re.DOTALL), say.UNKNOWN_MODEL),
-    (404, re.compile(r"^no Route matched|^$"), say.NO_ENDPOINT),
-    (400, re.compile(r"too large for model"), say.TOO_LONG),
+    (404, re.compile(r"^Model .*is deprecated", re.DOTALL), kinds.RETIRED_MODEL),
+    (404, re.compile(r"^Model .*was not found", re.DOTALL), kinds.UNKNOWN_MODEL),
+    (404, re.compile(r"^no Route matched|^$"), kinds.NO_ENDPOINT),
+    (400, re.compile(r"too large for model"), kinds.TOO_LONG),
     # Which status a spend limit gets is documented nowhere.
-    *((status, re.compile(r"(?i)spend\w* ?limit|suspended|unpaid|invoice"), say.UNPAID) for status in (403, 429)),
+    *((status, re.compile(r"(?i)spend\w* ?limit|suspended|unpaid|invoice"), kinds.UNPAID) for status in (403, 429)),
 )
 _BY_STATUS = {
-    401: say.KEY,
-    402: say.UNPAID,
-    403: say.FORBIDDEN,
-    404: say.MISSING,
-    408: say.DOWN,
-    413: say.TOO_LARGE,
-    429: say.THROTTLED,
+    401: kinds.KEY,
+    402: kinds.UNPAID,
+    403: kinds.FORBIDDEN,
+    404: kinds.MISSING,
+    408: kinds.DOWN,
+    413: kinds.TOO_LARGE,
+    429: kinds.THROTTLED,
 }
 
 _GATEWAY_BY_CODE = {
-    **dict.fromkeys(("2001", "7003"), say.NO_GATEWAY),
-    **dict.fromkeys(("2009", "10000"), say.ROUTE_TOKEN),
-    **dict.fromkeys(("2016", "2017"), say.GATEWAY_GUARDRAIL),
-    "2036": say.GATEWAY_FORBIDDEN,
-    "2040": say.NO_STORED_KEY,
-    "2041": say.UNPAID,
+    **dict.fromkeys(("2001", "7003"), kinds.NO_GATEWAY),
+    **dict.fromkeys(("2009", "10000"), kinds.ROUTE_TOKEN),
+    **dict.fromkeys(("2016", "2017"), kinds.GATEWAY_GUARDRAIL),
+    "2036": kinds.GATEWAY_FORBIDDEN,
+    "2040": kinds.NO_STORED_KEY,
+    "2041": kinds.UNPAID,
 }
 _GATEWAY_BY_STATUS = _BY_STATUS | {
-    401: say.ROUTE_TOKEN,
-    403: say.GATEWAY_FORBIDDEN,
-    404: say.NO_ENDPOINT,
-    429: say.POLICY,
+    401: kinds.ROUTE_TOKEN,
+    403: kinds.GATEWAY_FORBIDDEN,
+    404: kinds.NO_ENDPOINT,
+    429: kinds.POLICY,
 }
 
 _UNREACHED = "{Who} could not be reached"
@@ -114,16 +114,16 @@ class _Body:
     reason: str = ""
 
 
-def failure(response: httpx2.Response, exchange: Exchange) -> UpstreamError:
+def error_from_response(response: httpx2.Response, exchange: Exchange) -> UpstreamError:
     """The error for a reply that is no success. The response must have been read."""
     body = _read(response)
     kind = _kind(response, body)
-    if kind is say.KEY and exchange.caller.key is None:
-        kind = say.STORED_KEY
-    return _error(kind, exchange, response, body, in_doubt=kind is say.DOWN)
+    if kind is kinds.KEY and exchange.caller.key is None:
+        kind = kinds.STORED_KEY
+    return _error(kind, exchange, response, body, in_doubt=kind is kinds.DOWN)
 
 
-def failure_in_stream(data: str, exchange: Exchange) -> UpstreamError | None:
+def error_from_event(data: str, exchange: Exchange) -> UpstreamError | None:
     """The error, where an event of a stream is one rather than a piece of the answer."""
     raw = data.encode(errors="replace")
     content = _object(raw)
@@ -133,39 +133,39 @@ def failure_in_stream(data: str, exchange: Exchange) -> UpstreamError | None:
     status = content.get("raw_status_code", content.get("code"))
     # The reply had begun with 200: unless the event knows better, Mistral has failed.
     known = status if isinstance(status, int) and 400 <= status <= 599 else 500  # noqa: PLR2004 - what errors have
-    return failure(httpx2.Response(known, content=raw), exchange)
+    return error_from_response(httpx2.Response(known, content=raw), exchange)
 
 
-def malformed(response: httpx2.Response, exchange: Exchange) -> UpstreamError:
+def malformed_reply(response: httpx2.Response, exchange: Exchange) -> UpstreamError:
     """The error for a reply that calls itself a success and cannot be read. The response must have been read."""
     start = response.content.strip()[:1]
     looks = "it is empty" if not start else "it is a web page" if start == b"<" else "it is not what was due"
-    return _error(say.MALFORMED, exchange, response, _Body(reason=looks, mistral=True), in_doubt=True)
+    return _error(kinds.MALFORMED, exchange, response, _Body(reason=looks, mistral=True), in_doubt=True)
 
 
-def dropped(error: httpx2.HTTPError | httpx2.StreamError, exchange: Exchange) -> UpstreamError:
+def connection_error(error: httpx2.HTTPError | httpx2.StreamError, exchange: Exchange) -> UpstreamError:
     """The error for an exchange without a whole reply: nobody was reached, or the connection broke."""
     what = next((_DROPPED[kind] for kind in type(error).__mro__ if kind in _DROPPED), _DROPPED[httpx2.HTTPError])
-    kind = say.Kind(errors.Unavailable, what + "{tried}.", say.AGAIN, wait=30)
+    kind = kinds.FailureKind(errors.Unavailable, what + "{tried}.", kinds.AGAIN, wait=30)
     if isinstance(error, HOPELESS):
         kind = kind._replace(advice="Trying again cannot help: check the key and MISTRAL_MCP_ROUTE.", wait=None)
     return _error(kind, exchange, None, _Body(), in_doubt=not isinstance(error, NEVER_ARRIVED + HOPELESS))
 
 
-def timed_out(exchange: Exchange, seconds: float) -> UpstreamError:
+def timeout_error(exchange: Exchange, seconds: float) -> UpstreamError:
     """The error for a call whose own deadline, of so many seconds, has passed."""
-    due = say.TIMED_OUT if exchange.progress is None else say.TIMED_OUT_LISTENED_TO
-    kind = say.NO_TURN if exchange.queued else due
+    due = kinds.TIMED_OUT if exchange.progress is None else kinds.TIMED_OUT_LISTENED_TO
+    kind = kinds.NO_TURN if exchange.queued else due
     kind = kind._replace(what=kind.what.replace("{seconds}", f"{seconds:g}"))
     return _error(kind, exchange, None, _Body(), in_doubt=not exchange.queued)
 
 
-def worth_repeating(response: httpx2.Response) -> bool:
+def is_transient(response: httpx2.Response) -> bool:
     """Whether this failure may pass by itself: no limit of 0, no spend limit or plan, no rule of a gateway's."""
     return response.status_code in _PASSING and _kind(response, _read(response)) in (
-        say.DOWN,
-        say.THROTTLED,
-        say.CAPACITY,
+        kinds.DOWN,
+        kinds.THROTTLED,
+        kinds.CAPACITY,
     )
 
 
@@ -236,17 +236,17 @@ def _complaint(detail: object) -> str:
     return (_text(detail) or _text(_dict(detail).get("msg"))).rstrip(" .") + (f" (field {field})" if field else "")
 
 
-def _kind(response: httpx2.Response, body: _Body) -> say.Kind:
+def _kind(response: httpx2.Response, body: _Body) -> kinds.FailureKind:
     status = response.status_code
     found = None
     if body.gateway is not None:
         found = _GATEWAY_BY_CODE.get(body.code) or _GATEWAY_BY_STATUS.get(status)
     elif status == HTTPStatus.TOO_MANY_REQUESTS and _limit_is_zero(response):
-        found = say.LIMIT_ZERO
+        found = kinds.LIMIT_ZERO
     else:
         worded = (kind for given, words, kind in _BY_WORDS if given == status and words.search(body.reason))
         found = _BY_CODE.get(body.code) or _BY_CODE.get(body.type) or next(worded, None) or _BY_STATUS.get(status)
-    return found or (say.REDIRECT if status < 400 else say.INVALID if status < 500 else say.DOWN)  # noqa: PLR2004 - classes of status
+    return found or (kinds.REDIRECT if status < 400 else kinds.INVALID if status < 500 else kinds.DOWN)  # noqa: PLR2004 - classes of status
 
 
 def _limit_is_zero(response: httpx2.Response) -> bool:
@@ -260,7 +260,7 @@ def _speaker(response: httpx2.Response, body: _Body, caller: Caller) -> str:
     """Who wrote this reply, as far as one can tell."""
     if body.gateway is not None:
         return body.gateway
-    here = name_of(caller.route)
+    here = route_name(caller.route)
     if caller.route.kind not in _GATEWAYS:
         return here
     mistral = body.mistral or not response.headers.keys().isdisjoint(_CORRELATION[:2])
@@ -268,7 +268,7 @@ def _speaker(response: httpx2.Response, body: _Body, caller: Caller) -> str:
 
 
 def _error(
-    kind: say.Kind,
+    kind: kinds.FailureKind,
     exchange: Exchange,
     response: httpx2.Response | None,
     body: _Body,
@@ -277,7 +277,7 @@ def _error(
 ) -> UpstreamError:
     """Fill in the sentences. `in_doubt`: Mistral may have done what was asked, so only what is repeatable is."""
     caller = exchange.caller
-    who = name_of(caller.route) if response is None else _speaker(response, body, caller)
+    who = route_name(caller.route) if response is None else _speaker(response, body, caller)
     reason = _safe(body.reason, caller)
     named = re.match(r"(?:Invalid model:|Model) (\S+)", reason)
     model = _safe(exchange.model, caller, 80) or (named[1] if named else "")
@@ -293,7 +293,7 @@ def _error(
         "tried": " in one attempt" if exchange.attempts <= 1 else "",  # more are counted by the error itself
     }
     words |= {"Who": _capital(who), "Model": _capital(words["model"])}
-    advice = say.LOOK_FIRST if in_doubt and not exchange.repeatable else kind.advice
+    advice = kinds.LOOK_FIRST if in_doubt and not exchange.repeatable else kind.advice
     return kind.error(
         caller.mask.text(kind.what.format_map(words)),
         advice.format_map(words),

@@ -69,7 +69,7 @@ async def _listen(
             try:
                 piece = assembly.add(data)
             except ValidationError:
-                raise mistral.broken(data) from None
+                raise mistral.event_error(data) from None
             if assembly.thinks:
                 await progress.thinking()
             if piece:

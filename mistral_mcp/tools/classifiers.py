@@ -61,7 +61,7 @@ async def mistral_classify(
     else:
         reply = await mistral.send(ClassificationCall(model=model, input=inputs or []), model=model)
     if len(reply.results) != len(inputs or [messages]):
-        raise mistral.unusable("does not hold one result for each input")
+        raise mistral.unusable_reply("does not hold one result for each input")
     return Classification(
         results=[{name: Target.of(target) for name, target in targets.items()} for targets in reply.results],
         model=reply.model or model,

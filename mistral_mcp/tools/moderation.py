@@ -59,7 +59,7 @@ async def mistral_moderate(
     else:
         reply = await mistral.send(ModerationCall(model=name, input=inputs or []), model=name)
     if len(reply.results) != len(inputs or [messages]):
-        raise mistral.unusable("does not hold one verdict for each input")
+        raise mistral.unusable_reply("does not hold one verdict for each input")
     results = [
         Verdict(
             flagged=any(result.categories.values()),

@@ -95,7 +95,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     # 401
     "D, as recorded": (
         reply(401, '{"detail":"Invalid API Key"}\n', mistral_correlation_id="01a01a71-adef-761b-9fa0-bffc7640e912"),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "Mistral refused the key from MISTRAL_API_KEY. Check that key in Mistral's console, or make a new one "
             "there and set it. (HTTP 401, correlation id 01a01a71-adef-761b-9fa0-bffc7640e912)"
@@ -103,7 +103,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     ),
     "D, of Kong": (
         reply(401, {"message": "Unauthorized", "request_id": "0" * 32}),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "Mistral refused the key from MISTRAL_API_KEY. Check that key in Mistral's console, or make a new one "
             "there and set it. (HTTP 401)"
@@ -386,7 +386,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
 @pytest.mark.parametrize("case", SENTENCES)
 def test_a_failure_is_told_in_one_sentence_of_what_and_one_of_what_to_do(case: str):
     response, kind, text = SENTENCES[case]
-    error = failures.failure(response, exchange())
+    error = failures.error_from_response(response, exchange())
     assert (type(error), str(error)) == (kind, text)
 
 
@@ -403,7 +403,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     "its token": (
         "cloudflare",
         aig(401, 2009, "Unauthorized"),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "The Cloudflare AI Gateway refused this route's own token; the Mistral key is not at fault. "
             "Check MISTRAL_MCP_ROUTE_TOKEN, or the route token of the connection. "
@@ -413,7 +413,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     "the classic envelope": (
         "cloudflare",
         reply(401, {"result": None, "success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "The Cloudflare AI Gateway refused this route's own token; the Mistral key is not at fault. "
             "Check MISTRAL_MCP_ROUTE_TOKEN, or the route token of the connection. (HTTP 401, code 10000)"
@@ -440,7 +440,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     "no stored key": (
         "cloudflare",
         aig(400, 2040, "Provider 'mistral' has no BYOK credential named 'x'. Configured aliases: prod, boss-key"),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "The Cloudflare AI Gateway has no Mistral key stored for this route. "
             "Store one in the gateway, or call with a key of your own. (HTTP 400, code 2040, correlation id 8f1d-CDG)"
@@ -477,7 +477,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     "Mistral's 401 behind Cloudflare": (
         "cloudflare",
         reply(401, {"detail": "Invalid API Key"}),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "Mistral refused the key from MISTRAL_API_KEY. Check that key in Mistral's console, or make a new one "
             "there and set it. (HTTP 401)"
@@ -504,7 +504,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     "Lava's token": (
         "lava-byok",
         reply(401, {"error": "Invalid forward token"}, x_lava_request_id="req_1"),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "The Lava gateway refused this route's own token; the Mistral key is not at fault. "
             "Check MISTRAL_MCP_ROUTE_TOKEN, or the route token of the connection. (HTTP 401, correlation id req_1)"
@@ -549,7 +549,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     "the key that Lava holds": (
         "lava",
         reply(401, {"detail": "Invalid API Key"}, x_lava_request_id="req_6"),
-        errors.KeyRefused,
+        errors.InvalidApiKey,
         (
             "Mistral refused the key that the Lava gateway holds for this route. "
             "Whoever runs this route has to renew that key in the gateway. (HTTP 401, correlation id req_6)"
@@ -567,13 +567,15 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
 @pytest.mark.parametrize("case", GATEWAYS)
 def test_a_gateways_failure_is_told_apart_from_mistrals(case: str):
     route, response, kind, text = GATEWAYS[case]
-    error = failures.failure(response, exchange(route))
+    error = failures.error_from_response(response, exchange(route))
     assert (type(error), str(error)) == (kind, text)
 
 
 def test_the_facts_are_attributes():
     body = shape_a(429, "rate_limited", "1300", "Rate limit exceeded")
-    error = failures.failure(reply(429, body, x_kong_request_id="k-1", retry_after="7"), exchange(attempts=3))
+    error = failures.error_from_response(
+        reply(429, body, x_kong_request_id="k-1", retry_after="7"), exchange(attempts=3)
+    )
     facts = (error.status, error.code, error.correlation_id, error.attempts, error.retry_after)
     assert facts == (429, "1300", "k-1", 3, 7)
     assert str(error).endswith("Try again in 7 s, with fewer or smaller calls at once. "
@@ -584,26 +586,26 @@ def test_the_facts_are_attributes():
 def test_nothing_says_when_to_come_back_where_coming_back_does_not_help(case: str):
     response, _, _ = SENTENCES[case]
     response.headers["retry-after"] = "5"
-    assert failures.failure(response, exchange()).retry_after is None
+    assert failures.error_from_response(response, exchange()).retry_after is None
 
 
 def test_an_unknown_model_is_named_from_mistrals_words_where_the_call_names_none():
-    error = failures.failure(reply(404, {"message": "Model who-knows was not found."}), exchange(model=""))
+    error = failures.error_from_response(reply(404, {"message": "Model who-knows was not found."}), exchange(model=""))
     assert error.what == "The model who-knows is unknown to Mistral, or has been retired."
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
 def test_a_server_error_of_what_creates_says_to_look_first(status: int):
-    error = failures.failure(reply(status), exchange(repeatable=False))
+    error = failures.error_from_response(reply(status), exchange(repeatable=False))
     assert error.advice == "It may have been carried out all the same: look before trying again."
 
 
 def test_the_recorded_refusal_of_a_key_is_understood():
     record = json.loads((RECORDED / "invalid-key.json").read_text(encoding="utf-8"))
-    error = failures.failure(
+    error = failures.error_from_response(
         httpx2.Response(record["status"], headers=record["headers"], content=record["body"].encode()), exchange()
     )
-    assert isinstance(error, errors.KeyRefused)
+    assert isinstance(error, errors.InvalidApiKey)
     assert error.correlation_id == record["headers"]["mistral-correlation-id"]
 
 
@@ -612,23 +614,23 @@ def test_the_recorded_refusal_of_a_key_is_understood():
 
 def test_an_error_inside_a_stream_is_an_error():
     event = json.dumps(shape_a(429, "backend_out_of_capacity", "3505", "Not enough capacity"))
-    error = failures.failure_in_stream(event, exchange())
+    error = failures.error_from_event(event, exchange())
     assert isinstance(error, errors.RateLimited)
     assert (error.status, error.code) == (429, "3505")
-    assert isinstance(failures.failure_in_stream('{"error": {"message": "oops"}}', exchange()), errors.Unavailable)
+    assert isinstance(failures.error_from_event('{"error": {"message": "oops"}}', exchange()), errors.Unavailable)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(3000, errors.Unavailable), (429, errors.RateLimited)])
 def test_the_error_event_of_a_conversation_is_one_too(code: int, kind: type[errors.UpstreamError]):
     event = json.dumps({"type": "conversation.response.error", "message": "Out of order.", "code": code})
-    error = failures.failure_in_stream(event, exchange())
+    error = failures.error_from_event(event, exchange())
     assert isinstance(error, kind)
     assert error.code == str(code)
 
 
 @pytest.mark.parametrize("data", ['{"choices": [{"finish_reason": "error"}]}', '{"choices": []}', "no json", "[1]"])
 def test_a_piece_of_an_answer_is_no_error(data: str):
-    assert failures.failure_in_stream(data, exchange()) is None
+    assert failures.error_from_event(data, exchange()) is None
 
 
 @pytest.mark.parametrize(
@@ -636,7 +638,7 @@ def test_a_piece_of_an_answer_is_no_error(data: str):
     [(b" \n", "it is empty"), (b"<html>", "it is a web page"), (b'{"id": "cut', "it is not what was due")],
 )
 def test_a_reply_that_cannot_be_read_says_how_it_looks(body: bytes, looks: str):
-    error = failures.malformed(reply(200, body, mistral_correlation_id="m-1"), exchange("base"))
+    error = failures.malformed_reply(reply(200, body, mistral_correlation_id="m-1"), exchange("base"))
     assert isinstance(error, errors.Unavailable)
     assert str(error) == (
         f"Mistral at proxy.example:8443 sent a reply that cannot be read in one attempt: {looks}. Try again in 30 s. "
@@ -656,7 +658,7 @@ def test_every_exception_of_httpx2_has_its_sentence():
 def test_a_broken_connection_is_told_without_the_exceptions_own_text(kind: type):
     error = kind.__new__(kind)
     error.args = (f"failed at https://api.lava.so/v1/forward?u=x with {KEY}",)
-    told = failures.dropped(error, exchange("lava-byok", attempts=3))
+    told = failures.connection_error(error, exchange("lava-byok", attempts=3))
     assert isinstance(told, errors.Unavailable)
     assert "the lava gateway" in str(told).lower()
     assert "3 attempts" in str(told)
@@ -678,11 +680,11 @@ DROPPED = {
 @pytest.mark.parametrize("route", DROPPED)
 def test_a_broken_connection_names_who_broke_it(route: str):
     error, repeatable, text = DROPPED[route]
-    assert str(failures.dropped(error, exchange(route, repeatable=repeatable))) == text
+    assert str(failures.connection_error(error, exchange(route, repeatable=repeatable))) == text
 
 
 def test_a_deadline_says_who_was_waited_for_how_long_and_how_often():
-    error = failures.timed_out(exchange(attempts=2), 55.0)
+    error = failures.timeout_error(exchange(attempts=2), 55.0)
     assert isinstance(error, errors.TimedOut)
     assert str(error) == (
         "Mistral did not finish within 55 s, waits and attempts included. "
@@ -695,23 +697,23 @@ def test_a_deadline_says_who_was_waited_for_how_long_and_how_often():
 
 @pytest.mark.parametrize("case", ["a throttle", "capacity", "A, a server error", "G, empty", "G, a page"])
 def test_what_may_pass_is_worth_repeating(case: str):
-    assert failures.worth_repeating(SENTENCES[case][0])
+    assert failures.is_transient(SENTENCES[case][0])
 
 
 @pytest.mark.parametrize("case", sorted(SENTENCES.keys() - {"a throttle", "a throttle that says when", "capacity"}))
 def test_no_other_refusal_is_worth_repeating(case: str):
     response = SENTENCES[case][0]
-    assert failures.worth_repeating(response) == (response.status_code >= 500)
+    assert failures.is_transient(response) == (response.status_code >= 500)
 
 
 @pytest.mark.parametrize("case", ["its spend limit", "its rate limit", "its token", "Lava's wallet", "no gateway"])
 def test_a_gateways_own_rules_are_not_worth_repeating(case: str):
-    assert not failures.worth_repeating(GATEWAYS[case][1])
+    assert not failures.is_transient(GATEWAYS[case][1])
 
 
 @pytest.mark.parametrize("status", [501, 505, 508, 525, 529])
 def test_statuses_that_nobody_promised_to_repeat_are_not(status: int):
-    assert not failures.worth_repeating(reply(status))
+    assert not failures.is_transient(reply(status))
 
 
 @pytest.mark.parametrize(
@@ -721,8 +723,8 @@ def test_statuses_that_nobody_promised_to_repeat_are_not(status: int):
 )  # fmt: skip
 def test_a_limit_of_0_is_found_in_any_dimension(header: str):
     response = httpx2.Response(429, headers={header: "0", "x-ratelimit-remaining-req-minute": "0"}, content=b"")
-    assert not failures.worth_repeating(response)
-    assert not failures.worth_repeating(httpx2.Response(429, headers={header: " 0 "}, content=b""))
+    assert not failures.is_transient(response)
+    assert not failures.is_transient(httpx2.Response(429, headers={header: " 0 "}, content=b""))
 
 
 @pytest.mark.parametrize(
@@ -778,7 +780,9 @@ SECRETS = [KEY, TOKEN, base64.b64encode(KEY.encode()).decode(), base64.b64encode
     ],
 )
 def test_a_secret_that_mistral_echoes_is_masked(message: str):
-    text = str(failures.failure(reply(400, shape_a(400, "x", KEY, message), cf_ray=KEY), exchange(model=KEY)))
+    text = str(
+        failures.error_from_response(reply(400, shape_a(400, "x", KEY, message), cf_ray=KEY), exchange(model=KEY))
+    )
     assert not any(secret in text for secret in SECRETS)
     assert KEY[:8] not in text
 
@@ -789,19 +793,19 @@ def test_a_secret_that_mistral_echoes_is_masked(message: str):
      "?X-Amz-Signature=abcdef0123456789", "Bearer abcdefghijklmnop"],
 )  # fmt: skip
 def test_somebody_elses_credential_is_masked_by_its_shape(stray: str):
-    text = str(failures.failure(reply(400, {"message": f"cannot use {stray} here"}), exchange()))
+    text = str(failures.error_from_response(reply(400, {"message": f"cannot use {stray} here"}), exchange()))
     assert stray not in text
     assert "[masked]" in text
 
 
 def test_no_input_no_page_no_list_and_no_wall_of_text_is_echoed():
-    assert "own text" not in str(failures.failure(reply(422, {"detail": [EXTRA]}), exchange()))
-    assert "boss" not in str(failures.failure(GATEWAYS["no stored key"][1], exchange("cloudflare")))
-    page = failures.failure(reply(400, {"message": "<!DOCTYPE html><body>Blocked</body>"}), exchange())
+    assert "own text" not in str(failures.error_from_response(reply(422, {"detail": [EXTRA]}), exchange()))
+    assert "boss" not in str(failures.error_from_response(GATEWAYS["no stored key"][1], exchange("cloudflare")))
+    page = failures.error_from_response(reply(400, {"message": "<!DOCTYPE html><body>Blocked</body>"}), exchange())
     assert page.what == "Mistral refused the request."
-    plain = failures.failure(reply(400, "Traceback (most recent call last)"), exchange())
+    plain = failures.error_from_response(reply(400, "Traceback (most recent call last)"), exchange())
     assert plain.what == "Mistral refused the request."
-    folded = failures.failure(reply(400, {"message": "one\n  two\x1b[31m" + "x " * 5000}), exchange())
+    folded = failures.error_from_response(reply(400, {"message": "one\n  two\x1b[31m" + "x " * 5000}), exchange())
     assert folded.what.startswith("Mistral refused the request: one two [31mx x x")
     assert len(folded.what) < 350
 
@@ -831,11 +835,14 @@ bodies = (
 def test_any_reply_makes_a_short_error_without_a_secret(body: bytes, status: int, route: str, lava: bool):  # noqa: FBT001
     headers = {"cf-ray": KEY, "retry-after": TOKEN} | ({"x-lava-request-id": BEARER} if lava else {})
     response = httpx2.Response(status, content=body, headers=headers)
-    found = [failures.failure(response, exchange(route)), failures.malformed(response, exchange(route))]
-    event = failures.failure_in_stream(body.decode(errors="replace"), exchange(route))
+    found = [
+        failures.error_from_response(response, exchange(route)),
+        failures.malformed_reply(response, exchange(route)),
+    ]
+    event = failures.error_from_event(body.decode(errors="replace"), exchange(route))
     for error in [*found, event] if event else found:
         assert isinstance(error, errors.UpstreamError)
         assert len(str(error)) < 1000
         assert "\n" not in str(error)
         assert not any(secret in str(error) + repr(error) for secret in SECRETS)
-    assert failures.worth_repeating(response) in {True, False}
+    assert failures.is_transient(response) in {True, False}

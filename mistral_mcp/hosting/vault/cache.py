@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import CredentialError, Error
+from mistral_mcp.errors import CredentialError, MistralMcpError
 from mistral_mcp.hosting.vault.tokens import Token
 
 LIFE = 3.0  # seconds; docs/security.md promises 5, the rest is for a slow database
@@ -31,7 +31,7 @@ class Found:
     credentials: Credentials
 
 
-Load = Callable[[Sequence[Token]], Awaitable[Mapping[bytes, Found | Error]]]
+Load = Callable[[Sequence[Token]], Awaitable[Mapping[bytes, Found | MistralMcpError]]]
 """Gives what is there, or why not, for the digest of each token."""
 
 
@@ -63,7 +63,7 @@ class Lookups:
                 self._working = asyncio.create_task(self._work())
         try:
             return await asyncio.shield(answer)  # who hangs up does not take the answer from the others
-        except Error as error:
+        except MistralMcpError as error:
             raise _again(error) from None
 
     def forget(self, connection_id: str) -> None:
@@ -115,7 +115,7 @@ class Lookups:
         answer.exception()  # heard, even if all who asked are gone
 
 
-def _again(error: Error) -> Error:
+def _again(error: MistralMcpError) -> MistralMcpError:
     """One for each who asked: raising gathers a traceback."""
     return type(error)(*error.args)
 

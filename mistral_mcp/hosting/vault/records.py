@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import Row
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import BadArgument, EndedCredential, RefusedCredential, VaultUnavailable
+from mistral_mcp.errors import BadArgument, RefusedCredential, RevokedOrExpired, VaultUnavailable
 from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken, new_key, seal, unseal
 from mistral_mcp.hosting.vault.tokens import Token
 from mistral_mcp.route import Route
@@ -128,7 +128,7 @@ def check_live(row: Row[Any] | None, now: datetime) -> Row[Any]:
         ("This token was replaced by a newer one", row.ended_at),
     ):
         if when is not None and when <= now:
-            raise EndedCredential(f"{what} on {when:%Y-%m-%d at %H:%M} UTC.", "Use the newer one, or connect again.")
+            raise RevokedOrExpired(f"{what} on {when:%Y-%m-%d at %H:%M} UTC.", "Use the newer one, or connect again.")
     return row
 
 

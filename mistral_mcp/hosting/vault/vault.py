@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import BadArgument, Error, VaultUnavailable
+from mistral_mcp.errors import BadArgument, MistralMcpError, VaultUnavailable
 from mistral_mcp.hosting.vault import maintenance as upkeep
 from mistral_mcp.hosting.vault import master_keys, records
 from mistral_mcp.hosting.vault.cache import Found, Lookups
@@ -161,7 +161,7 @@ class Vault:
         return Created(token=token.text, connection=connection)
 
     async def credentials(self, token: SecretStr, source: str) -> Credentials:
-        """For every call. Raises `RefusedCredential` (mistyped, unknown), `EndedCredential`, `VaultUnavailable`."""
+        """For every call. Raises `RefusedCredential` (mistyped, unknown), `RevokedOrExpired`, `VaultUnavailable`."""
         found = await self._lookups.find(checked_token(token))
         self._used[found.connection_id] = self._now()
         return replace(found.credentials, source=source)
@@ -240,16 +240,16 @@ class Vault:
         async with self._database.reading() as database:
             await database.execute(_BY_DIGEST, {"digests": [b""]})
 
-    async def _load(self, wanted: Sequence[Token]) -> dict[bytes, Found | Error]:
+    async def _load(self, wanted: Sequence[Token]) -> dict[bytes, Found | MistralMcpError]:
         async with self._database.reading() as database:
             rows = (await database.execute(_BY_DIGEST, {"digests": [token.digest for token in wanted]})).all()
         by_digest, now = {row.digest: row for row in rows}, self._now()
-        answers: dict[bytes, Found | Error] = {}
+        answers: dict[bytes, Found | MistralMcpError] = {}
         for token in wanted:
             try:
                 row = records.check_live(by_digest.get(token.digest), now)
                 answers[token.digest] = Found(row.id, records.opened(row, token, self._ring))
-            except Error as error:
+            except MistralMcpError as error:
                 answers[token.digest] = error
         return answers
 

@@ -26,8 +26,8 @@ from starlette.routing import Route as HttpRoute
 from mistral_mcp.credentials import from_headers, own_key
 from mistral_mcp.errors import (
     BadArgument,
-    Error,
-    KeyRefused,
+    InvalidApiKey,
+    MistralMcpError,
     RefusedCredential,
     SignupRefused,
     UpstreamError,
@@ -150,8 +150,8 @@ class Connect:
             else:
                 turn: dict[str, JsonValue] = {"role": "user", "content": "."}
                 await mistral.send(ChatCall(model=settings.chat_model, messages=[turn], max_tokens=1))
-        except KeyRefused:
-            self._hosted.failed(request, "KeyRefused")
+        except InvalidApiKey:
+            self._hosted.failed(request, "InvalidApiKey")
             raise
 
     def told(self, connection: Connection) -> dict[str, Any]:
@@ -189,7 +189,7 @@ class Connect:
         async def answered(self: "Connect", request: Request) -> Response:
             try:
                 response = await handler(self, request)
-            except Error as error:
+            except MistralMcpError as error:
                 response = problem(error)
             response.headers["cache-control"] = "no-store"
             return response
@@ -231,15 +231,15 @@ class Connect:
         return JSONResponse(self.shown_once(request, created))
 
 
-def problem(error: Error) -> Response:
+def problem(error: MistralMcpError) -> Response:
     """The answer of a JSON call that failed."""
     return JSONResponse({"error": {"message": str(error)}}, *status_of(error))
 
 
-def status_of(error: Error) -> tuple[int, dict[str, str]]:
+def status_of(error: MistralMcpError) -> tuple[int, dict[str, str]]:
     """The status of an answer that tells of this error, and its headers."""
     status = getattr(error, "status", None)
-    if isinstance(error, BadArgument | KeyRefused):
+    if isinstance(error, BadArgument | InvalidApiKey):
         status = 422
     elif isinstance(error, UpstreamError):
         status = 503

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
-from mistral_mcp.errors import BadArgument, Error
+from mistral_mcp.errors import BadArgument, MistralMcpError
 from mistral_mcp.hosting.vault.records import new_id
 from mistral_mcp.hosting.web.connect import bounded_body
 
@@ -17,7 +17,7 @@ LIFETIME = 2 * 60 * 60  # seconds; long enough to look for a key in between
 _MOST_FIELDS = 100
 
 
-class ForeignForm(Error):
+class ForeignForm(MistralMcpError):
     """A form that another site's page sent. What it held is not looked at."""
 
     status = 403

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from mistral_mcp import tools
 from mistral_mcp.credentials import TOKEN_PREFIX
-from mistral_mcp.errors import BadArgument, Error, KeyRefused, SignupRefused
+from mistral_mcp.errors import BadArgument, InvalidApiKey, MistralMcpError, SignupRefused
 from mistral_mcp.hosting.vault.records import WrongField
 from mistral_mcp.hosting.vault.vault import AlreadyMade, Connection
 from mistral_mcp.hosting.web import forms
@@ -85,8 +85,8 @@ class Pages:
             created = await self._connect.make(request, _asked(form), form_id)
         except AlreadyMade:
             return self._page("already.html", 409)
-        except (Error, ValidationError) as error:
-            status, headers = status_of(error) if isinstance(error, Error) else (422, {})
+        except (MistralMcpError, ValidationError) as error:
+            status, headers = status_of(error) if isinstance(error, MistralMcpError) else (422, {})
             return self._form(form, self._problems(form, error), status, headers)
         return self._connection(request, created.connection, created.token, "made")
 
@@ -114,7 +114,7 @@ class Pages:
                         connection = await vault.describe(token)
                     case _:
                         pass
-        except Error as error:
+        except MistralMcpError as error:
             return self._page("manage.html", *status_of(error), problem=str(error))
         if done != "shown":
             self._hosted.metrics.connections.labels(done).inc()
@@ -192,7 +192,7 @@ class Pages:
             local=not url.startswith("https://"),
         )
 
-    def _problems(self, form: Form, error: Error | ValidationError) -> dict[str, str]:
+    def _problems(self, form: Form, error: MistralMcpError | ValidationError) -> dict[str, str]:
         """A sentence for each field that is to blame."""
         match error:
             case ValidationError():
@@ -202,7 +202,7 @@ class Pages:
                 return {"api_key": _NO_KEY}
             case WrongField():
                 return {error.field: _WRONG[error.field]}
-            case KeyRefused() if not form.one("route"):
+            case InvalidApiKey() if not form.one("route"):
                 return {"api_key": str(error)}
             case SignupRefused() if self._hosted.settings.signup == "code":
                 return {"signup_code": str(error)}

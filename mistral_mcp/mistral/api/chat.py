@@ -167,7 +167,7 @@ async def complete(mistral: MistralClient, call: Completion) -> ChatReply:
         streamed = call.model_copy(update={"stream": True})
         reply = await assemble(mistral, mistral.progress, streamed, Assembly(), model=call.model_name, tokens=tokens)
     if reply.finish_reason == "error":
-        raise mistral.ended_in_error(reply.text)
+        raise mistral.interrupted_reply(reply.text)
     return reply
 
 

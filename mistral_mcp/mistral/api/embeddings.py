@@ -162,18 +162,18 @@ class _Job:
         call = self._template.model_copy(update={"inputs": part.inputs})
         reply = await self._mistral.send(call, model=call.model, tokens=sum(map(_tokens, part.inputs)))
         if sorted(item.index for item in reply.data) != list(range(len(part.inputs))):
-            raise self._mistral.unusable("does not hold one vector for each input")
+            raise self._mistral.unusable_reply("does not hold one vector for each input")
         try:
             rows = {part.start + item.index: _row(item.embedding, call.output_dtype or "float") for item in reply.data}
             readable = all(math.isfinite(sum(row)) for row in rows.values())
         except (ValueError, OverflowError):
             readable, rows = False, {}
         if not readable:
-            raise self._mistral.unusable("holds a vector that cannot be read")
+            raise self._mistral.unusable_reply("holds a vector that cannot be read")
         self._rows |= rows
         first = next(iter(self._rows.values()))
         if not first or any(len(row) != len(first) for row in rows.values()):
-            raise self._mistral.unusable("holds vectors of different lengths, or none")
+            raise self._mistral.unusable_reply("holds vectors of different lengths, or none")
         self.model = reply.model or self.model
         self.usage = self.usage + (reply.usage or UsageReply())
         if self._mistral.progress is not None and len(self._parts) > 1:

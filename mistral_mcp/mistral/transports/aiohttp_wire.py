@@ -37,7 +37,7 @@ class Wire(httpx2.AsyncBaseTransport):
         session = self._session = self._session or _session()
         whole = isinstance(request.stream, httpx2.ByteStream)
         connect = request.extensions.get("timeout", {}).get("connect")
-        with _told_as_httpx2_would():
+        with map_aiohttp_exceptions():
             response = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
@@ -68,7 +68,7 @@ def _session() -> aiohttp.ClientSession:
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """With its own errors aiohttp would send some methods again; what is sent again is for `retries` to say."""
-    with _told_as_httpx2_would():
+    with map_aiohttp_exceptions():
         return await handler(request)
 
 
@@ -79,7 +79,7 @@ class _Body(httpx2.AsyncByteStream):
         self._response = response
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
-        with _told_as_httpx2_would():
+        with map_aiohttp_exceptions():
             async for part in self._response.content.iter_any():
                 yield part
 
@@ -88,7 +88,7 @@ class _Body(httpx2.AsyncByteStream):
 
 
 @contextmanager
-def _told_as_httpx2_would() -> Generator[None]:
+def map_aiohttp_exceptions() -> Generator[None]:
     """Whether a request may have arrived, and can be repeated, hangs on the kind of error."""
     try:
         yield

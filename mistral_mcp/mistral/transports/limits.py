@@ -22,11 +22,11 @@ from mistral_mcp import errors
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange, exchange_of
 from mistral_mcp.mistral.transports.shared_windows import SharedWindows
-from mistral_mcp.mistral.transports.windows import Charge, Window, told_by
+from mistral_mcp.mistral.transports.windows import Reservation, Window, parse_rate_limit_headers
 
 _KEYS = 10_000  # remembered at once; the one unused for longest goes first
-_LANES = 64  # per key
-_WINDOWS = 8  # per lane
+_MODELS = 64  # per key
+_WINDOWS = 8  # per model_queue
 _NAME = 100  # characters of a model's name, which is whatever a caller wrote
 _IDLE = 900.0  # seconds after which a key, or what was learned of a model, is forgotten; no request lasts as long
 _QUEUE = 1_000  # calls of one key that may wait
@@ -41,7 +41,7 @@ _HELD = "The last reply asked for a pause"
 _Windows = dict[tuple[str, float], Window]
 
 
-class _Lane:
+class ModelQueue:
     """One key's calls to one model."""
 
     __slots__ = ("held_until", "queue", "used", "windows")
@@ -53,10 +53,10 @@ class _Lane:
         self.windows: _Windows = {("req", 60.0): Window(60, cost=1), ("tokens", 60.0): Window(60)}
 
 
-class _Key:
+class KeyState:
     """One key, by a digest. Nobody waits here for another key's calls."""
 
-    __slots__ = ("held_for", "lanes", "places", "shared_name", "used", "waiting", "windows")
+    __slots__ = ("held_for", "model_queues", "places", "shared_name", "used", "waiting", "windows")
 
     def __init__(self, now: float, places: int, windows: _Windows, shared_name: str) -> None:
         self.used = now
@@ -64,7 +64,7 @@ class _Key:
         self.held_for = 1.0  # seconds that a request keeps its place, of late
         self.waiting = 0
         self.windows = windows
-        self.lanes: OrderedDict[str, _Lane] = OrderedDict()
+        self.model_queues: OrderedDict[str, ModelQueue] = OrderedDict()
         self.shared_name = shared_name
 
     def leave(self, since: float, now: float) -> None:
@@ -73,7 +73,7 @@ class _Key:
 
 
 _IdT = TypeVar("_IdT", bound=Hashable)
-_StateT = TypeVar("_StateT", _Key, _Lane)
+_StateT = TypeVar("_StateT", KeyState, ModelQueue)
 
 
 class Limits(httpx2.AsyncBaseTransport):
@@ -103,24 +103,24 @@ class Limits(httpx2.AsyncBaseTransport):
         self._now = now
         self._sleep = sleep
         self._salt = secrets.token_bytes(16)
-        self._keys: OrderedDict[bytes, _Key] = OrderedDict()
+        self._keys: OrderedDict[bytes, KeyState] = OrderedDict()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         exchange = exchange_of(request)
         key = self._key(exchange.caller)
-        lane = _recent(key.lanes, exchange.model[:_NAME], self._now(), _LANES, _Lane)
-        charges = await self._enter(exchange, key, lane)
+        model_queue = _recent(key.model_queues, exchange.model[:_NAME], self._now(), _MODELS, ModelQueue)
+        reservations = await self._enter(exchange, key, model_queue)
         since = self._now()
         try:
             response = await self._inner.handle_async_request(request)
-            self._learn(lane, response, charges)
+            self._learn(model_queue, response, reservations)
         except BaseException:
             key.leave(since, self._now())
             raise
         if response.is_closed:
             key.leave(since, self._now())
         else:
-            response.stream = _Held(cast("httpx2.AsyncByteStream", response.stream), self._now, key, since)
+            response.stream = SlotHoldingStream(cast("httpx2.AsyncByteStream", response.stream), self._now, key, since)
         return response
 
     async def aclose(self) -> None:
@@ -128,48 +128,50 @@ class Limits(httpx2.AsyncBaseTransport):
         if self._shared:
             await self._shared.aclose()
 
-    def _key(self, caller: Caller) -> _Key:
+    def _key(self, caller: Caller) -> KeyState:
         """The state of a caller's key. Regions count apart at Mistral, so the kind of route belongs to the key."""
         secret = caller.key or caller.route_token
         name = f"{caller.route.kind} {secret.get_secret_value() if secret else ''}".encode()
 
-        def new(now: float) -> _Key:
+        def new(now: float) -> KeyState:
             windows: _Windows = {}
             if self._per_second:
                 whole = max(math.floor(self._per_second), 1)
                 windows["req", 1.0] = Window(whole / self._per_second, whole, cost=1, fixed=True)
             if self._per_minute:
                 windows["tokens", 60.0] = Window(60, self._per_minute, fixed=True)
-            return _Key(now, self._places, windows, hashlib.sha256(b"mistral-mcp pace " + name).hexdigest()[:32])
+            return KeyState(now, self._places, windows, hashlib.sha256(b"mistral-mcp pace " + name).hexdigest()[:32])
 
         digest = hashlib.blake2b(name, key=self._salt, digest_size=16).digest()
         return _recent(self._keys, digest, self._now(), _KEYS, new)
 
-    async def _enter(self, exchange: Exchange, key: _Key, lane: _Lane) -> list[Charge]:
+    async def _enter(self, exchange: Exchange, key: KeyState, model_queue: ModelQueue) -> list[Reservation]:
         """Wait for one's turn. The request that comes back from here holds a place and has been counted."""
         if key.waiting >= _QUEUE:
             raise _refusal(exchange, f"{_QUEUE} calls with this key wait already", key.held_for * _QUEUE / self._places)
-        charges = [
-            Charge(dimension, window, exchange.tokens if dimension == "tokens" else window.cost)
-            for windows in (key.windows, lane.windows)
+        reservations = [
+            Reservation(dimension, window, exchange.tokens if dimension == "tokens" else window.cost)
+            for windows in (key.windows, model_queue.windows)
             for (dimension, _), window in windows.items()
         ]
         key.waiting += 1
         exchange.queued = True
         try:
-            while (pause := await self._go(exchange, key, lane, charges))[0] > 0:
-                lane.queue[id(charges)] = exchange.tokens
+            while (pause := await self._go(exchange, key, model_queue, reservations))[0] > 0:
+                model_queue.queue[id(reservations)] = exchange.tokens
                 await self._tell(exchange, *pause)
                 await self._sleep(min(pause[0], _LOOK_AGAIN))
         finally:
             key.waiting -= 1
-            lane.queue.pop(id(charges), None)
+            model_queue.queue.pop(id(reservations), None)
         exchange.queued = False  # not where it gave up: what the deadline cut off was the wait
-        return charges
+        return reservations
 
-    async def _go(self, exchange: Exchange, key: _Key, lane: _Lane, charges: list[Charge]) -> tuple[float, str]:
+    async def _go(
+        self, exchange: Exchange, key: KeyState, model_queue: ModelQueue, reservations: list[Reservation]
+    ) -> tuple[float, str]:
         """Take a place and be counted; or do neither, and say how long to wait and why."""
-        pause = self._wait(lane, charges)
+        pause = self._wait(model_queue, reservations)
         if pause[0] > 0:
             return pause
         at_once = key.places.value > 0
@@ -183,10 +185,10 @@ class Limits(httpx2.AsyncBaseTransport):
             await key.places.acquire()
         try:
             if not at_once:
-                pause = self._wait(lane, charges)
+                pause = self._wait(model_queue, reservations)
             if self._shared and pause[0] <= 0:
-                wait = await self._shared.take(key.shared_name, exchange.model[:_NAME], charges)
-                pause = self._wait(lane, charges) if wait is None else (wait, _FULL)
+                wait = await self._shared.take(key.shared_name, exchange.model[:_NAME], reservations)
+                pause = self._wait(model_queue, reservations) if wait is None else (wait, _FULL)
         except BaseException:
             key.places.release()
             raise
@@ -194,29 +196,32 @@ class Limits(httpx2.AsyncBaseTransport):
             key.places.release()
             return pause
         now = self._now()
-        for charge in charges:
-            charge.bucket, charge.used = charge.window.add(now, charge.amount), charge.window.used
+        for reservation in reservations:
+            reservation.bucket, reservation.used = (
+                reservation.window.add(now, reservation.amount),
+                reservation.window.used,
+            )
         return pause
 
-    def _wait(self, lane: _Lane, charges: list[Charge]) -> tuple[float, str]:
+    def _wait(self, model_queue: ModelQueue, reservations: list[Reservation]) -> tuple[float, str]:
         """How long, as far as this process knows, and why. Whoever queued earlier goes first."""
         now = self._now()
-        if lane.held_until > now:
-            return lane.held_until - now, _HELD
-        if lane.queue:
+        if model_queue.held_until > now:
+            return model_queue.held_until - now, _HELD
+        if model_queue.queue:
             calls, tokens = 0, 0
-            for who, size in lane.queue.items():
-                if who == id(charges):
+            for who, size in model_queue.queue.items():
+                if who == id(reservations):
                     break
                 calls, tokens = calls + 1, tokens + size
-            for charge in charges:
-                charge.ahead = tokens if charge.dimension == "tokens" else calls * charge.amount
+            for reservation in reservations:
+                reservation.ahead = tokens if reservation.dimension == "tokens" else calls * reservation.amount
         if self._shared and self._shared.up:
             return 0.0, ""
         wait = 0.0
-        for charge in charges:
-            if charge.window.limit:  # of 0 the reply itself speaks
-                wait = max(wait, charge.window.wait(now, charge.amount, charge.ahead))
+        for reservation in reservations:
+            if reservation.window.limit:  # of 0 the reply itself speaks
+                wait = max(wait, reservation.window.wait(now, reservation.amount, reservation.ahead))
         return wait, _FULL
 
     async def _tell(self, exchange: Exchange, seconds: float, why: str) -> None:
@@ -225,34 +230,34 @@ class Limits(httpx2.AsyncBaseTransport):
         if seconds >= _WORTH_TELLING:
             await exchange.waiting(why, seconds)
 
-    def _learn(self, lane: _Lane, response: httpx2.Response, charges: list[Charge]) -> None:
-        told, now = told_by(response), self._now()
-        for charge in charges:
-            window, cost = charge.window, told.costs.get(charge.dimension)
-            if cost is not None and charge.bucket is not None:
-                window.correct(now, charge.bucket, cost - charge.amount)
+    def _learn(self, model_queue: ModelQueue, response: httpx2.Response, reservations: list[Reservation]) -> None:
+        told, now = parse_rate_limit_headers(response), self._now()
+        for reservation in reservations:
+            window, cost = reservation.window, told.costs.get(reservation.dimension)
+            if cost is not None and reservation.bucket is not None:
+                window.correct(now, reservation.bucket, cost - reservation.amount)
                 window.cost = cost
-            name = charge.dimension, window.seconds
+            name = reservation.dimension, window.seconds
             if name in told.limits and not window.fixed:
-                window.learn(now, told.limits[name], told.remaining.get(name), charge.used)
-        for name in told.limits.keys() - lane.windows.keys():
-            if len(lane.windows) < _WINDOWS:
-                window = lane.windows[name] = Window(
+                window.learn(now, told.limits[name], told.remaining.get(name), reservation.used)
+        for name in told.limits.keys() - model_queue.windows.keys():
+            if len(model_queue.windows) < _WINDOWS:
+                window = model_queue.windows[name] = Window(
                     name[1], cost=1 if name[0] == "req" else told.costs.get(name[0], 0)
                 )
                 window.learn(now, told.limits[name], told.remaining.get(name), 0)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and 0 not in told.limits.values():
             pause = failures.retry_after(response) or 0.0
-            lane.held_until = max(lane.held_until, now + min(pause, _HOLD))
+            model_queue.held_until = max(model_queue.held_until, now + min(pause, _HOLD))
 
 
-class _Held(httpx2.AsyncByteStream):
+class SlotHoldingStream(httpx2.AsyncByteStream):
     """A response's body, which keeps its place until it is closed."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream, now: Callable[[], float], key: _Key, since: float) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, now: Callable[[], float], key: KeyState, since: float) -> None:
         self._stream = stream
         self._now = now
-        self._key: _Key | None = key
+        self._key: KeyState | None = key
         self._since = since
 
     def __aiter__(self) -> AsyncIterator[bytes]:

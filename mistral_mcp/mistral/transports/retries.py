@@ -11,7 +11,7 @@ import httpx2
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.multipart import Form
 from mistral_mcp.mistral.transports.exchange import Exchange, exchange_of
-from mistral_mcp.mistral.transports.routes import name_of
+from mistral_mcp.mistral.transports.routes import route_name
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ class Retries(httpx2.AsyncBaseTransport):
             except httpx2.TransportError as error:
                 if not _harmless_after(error, request, exchange) or wait >= exchange.remaining:
                     raise
-                why = f"No answer from {name_of(exchange.caller.route)}"
+                why = f"No answer from {route_name(exchange.caller.route)}"
             else:
                 wait = max(wait, failures.retry_after(response) or 0)
                 if response.is_success or not _worth_it(response, request, exchange) or wait >= exchange.remaining:
                     return response
-                why = f"HTTP {response.status_code} from {name_of(exchange.caller.route)}"
+                why = f"HTTP {response.status_code} from {route_name(exchange.caller.route)}"
             _log.debug("%s at attempt %d; the next in %.1f s", why, exchange.attempts, wait)
             await exchange.waiting(why, wait)
             await self._sleep(wait)
@@ -72,13 +72,13 @@ class Retries(httpx2.AsyncBaseTransport):
         if not response.is_success:
             return await _failed(response)
         if exchange.repeatable and kind.startswith("text/event-stream"):
-            return await _begun(response, 1)
+            return await prefetch(response, 1)
         if exchange.repeatable and kind.startswith("application/json"):
-            return await _begun(response, _AHEAD)
+            return await prefetch(response, _AHEAD)
         return response
 
 
-class _Begun(httpx2.AsyncByteStream):
+class PrefetchedStream(httpx2.AsyncByteStream):
     """A body of which the first pieces have been read."""
 
     def __init__(self, read: list[bytes], rest: AsyncIterator[bytes], response: httpx2.Response) -> None:
@@ -96,9 +96,9 @@ class _Begun(httpx2.AsyncByteStream):
         await self._response.aclose()
 
 
-async def _begun(response: httpx2.Response, size: int) -> httpx2.Response:
+async def prefetch(response: httpx2.Response, size: int) -> httpx2.Response:
     """Wait for so many bytes, or the end: until they have come, an answer may be asked for again."""
-    status, headers = response.status_code, undescribed(response.headers)
+    status, headers = response.status_code, without_entity_headers(response.headers)
     pieces = response.aiter_bytes()
     read: list[bytes] = []
     try:
@@ -106,7 +106,7 @@ async def _begun(response: httpx2.Response, size: int) -> httpx2.Response:
             read.append(piece)
             size -= len(piece)
             if size <= 0:
-                return httpx2.Response(status, headers=headers, stream=_Begun(read, pieces, response))
+                return httpx2.Response(status, headers=headers, stream=PrefetchedStream(read, pieces, response))
     except BaseException:
         with anyio.CancelScope(shield=True):
             await response.aclose()
@@ -128,10 +128,10 @@ async def _failed(response: httpx2.Response) -> httpx2.Response:
         read = b""
     finally:
         await response.aclose()
-    return httpx2.Response(response.status_code, headers=undescribed(response.headers), content=read)
+    return httpx2.Response(response.status_code, headers=without_entity_headers(response.headers), content=read)
 
 
-def undescribed(headers: httpx2.Headers) -> list[tuple[str, str]]:
+def without_entity_headers(headers: httpx2.Headers) -> list[tuple[str, str]]:
     """Without what was true of the body on the wire only."""
     return [
         (name, value)
@@ -148,7 +148,7 @@ def _harmless_after(error: httpx2.TransportError, request: httpx2.Request, excha
 
 def _worth_it(response: httpx2.Response, request: httpx2.Request, exchange: Exchange) -> bool:
     had_no_effect = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    return (exchange.repeatable or had_no_effect) and _replayable(request) and failures.worth_repeating(response)
+    return (exchange.repeatable or had_no_effect) and _replayable(request) and failures.is_transient(response)
 
 
 def _replayable(request: httpx2.Request) -> bool:

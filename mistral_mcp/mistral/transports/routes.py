@@ -32,7 +32,7 @@ _FORWARDED = "chat, function calling, embeddings, ranking, code completion and m
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class Endpoint:
     """A kind of route. `target` is the path and query, `encoded` the whole URL at Mistral as one query value."""
 
     url: str
@@ -43,22 +43,22 @@ class _Way:
     never: Pattern[str] | None = None
 
 
-_WAYS: dict[RouteKind, _Way] = {
-    "direct": _Way(_MISTRAL + "{target}", "Mistral", "everything"),
-    "eu": _Way("https://api.eu.mistral.ai{target}", "Mistral's EU endpoint", _STATELESS, never=_STATEFUL),
-    "us": _Way("https://api.us.mistral.ai{target}", "Mistral's US endpoint", _STATELESS, never=_STATEFUL),
-    "base": _Way("{route.base}{target}", "Mistral at {host}", "everything"),
-    "cloudflare": _Way(
+_ENDPOINTS: dict[RouteKind, Endpoint] = {
+    "direct": Endpoint(_MISTRAL + "{target}", "Mistral", "everything"),
+    "eu": Endpoint("https://api.eu.mistral.ai{target}", "Mistral's EU endpoint", _STATELESS, never=_STATEFUL),
+    "us": Endpoint("https://api.us.mistral.ai{target}", "Mistral's US endpoint", _STATELESS, never=_STATEFUL),
+    "base": Endpoint("{route.base}{target}", "Mistral at {host}", "everything"),
+    "cloudflare": Endpoint(
         _CLOUDFLARE + "/mistral{target}", "the Cloudflare AI Gateway", "everything but file uploads", never=_UPLOADS
     ),
-    "cloudflare-compat": _Way(
+    "cloudflare-compat": Endpoint(
         _CLOUDFLARE + "/compat/chat/completions",
         "the Cloudflare AI Gateway",
         "chat and function calling",
         only=_CHAT,
     ),
-    "lava-byok": _Way(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
-    "lava": _Way(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
+    "lava-byok": Endpoint(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
+    "lava": Endpoint(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
 }
 
 _CLOUDFLARE_KINDS = frozenset({"cloudflare", "cloudflare-compat"})
@@ -71,19 +71,19 @@ _COMPAT_MODEL = re.compile(rb'\A\s*\{\s*"model"\s*:\s*"')
 
 
 def carries(route: Route, method: str, path: str) -> bool:
-    """Whether the route has a way for `POST`, `/v1/files`: one line of `_WAYS` a route."""
-    way, call = _WAYS[route.kind], f"{method} {path}"
+    """Whether the route has a way for `POST`, `/v1/files`: one line of `_ENDPOINTS` a route."""
+    way, call = _ENDPOINTS[route.kind], f"{method} {path}"
     return not (way.never and way.never.fullmatch(call)) and (way.only is None or bool(way.only.fullmatch(call)))
 
 
-def name_of(route: Route) -> str:
+def route_name(route: Route) -> str:
     """Who is at the other end, in the middle of a sentence: "the Lava gateway", "Mistral at proxy.example"."""
-    return _WAYS[route.kind].name.format(host=urlsplit(route.base).netloc)
+    return _ENDPOINTS[route.kind].name.format(host=urlsplit(route.base).netloc)
 
 
-def base_of(route: Route) -> str:
+def route_url(route: Route) -> str:
     """The URL at whose host calls on this route arrive."""
-    return _WAYS[route.kind].url.format(route=route, target="", encoded="")
+    return _ENDPOINTS[route.kind].url.format(route=route, target="", encoded="")
 
 
 class Routes(httpx2.AsyncBaseTransport):
@@ -95,12 +95,12 @@ class Routes(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         exchange = exchange_of(request)
         caller, method = exchange.caller, request.method
-        route, way = caller.route, _WAYS[caller.route.kind]
+        route, way = caller.route, _ENDPOINTS[caller.route.kind]
         target = request.url.raw_path.decode()
         path = target.partition("?")[0]
         if not carries(route, method, path):
-            who = name_of(route)
-            raise errors.NotCarried(
+            who = route_name(route)
+            raise errors.UnsupportedByRoute(
                 f"{who[0].upper()}{who[1:]} (route {route}) does not carry this call.",
                 f"It carries {way.carries}; use one of these, or a connection with another route.",
             )

@@ -9,7 +9,7 @@ import anyio
 from pydantic import SecretStr
 
 from mistral_mcp import errors
-from mistral_mcp.mistral.transports.windows import BUCKETS, Charge
+from mistral_mcp.mistral.transports.windows import BUCKETS, Reservation
 
 _log = logging.getLogger(__name__)
 
@@ -95,12 +95,12 @@ class SharedWindows:
         """As far as is known."""
         return not self._down
 
-    async def take(self, key: str, model: str, charges: Sequence[Charge]) -> float | None:
-        """Count the charges if they fit, else say in how many seconds they may. None: Redis does not answer."""
+    async def take(self, key: str, model: str, reservations: Sequence[Reservation]) -> float | None:
+        """Count the reservations if they fit, else say in how many seconds they may. None: Redis does not answer."""
         async with self._turns:
-            return await self._take(key, model, charges)
+            return await self._take(key, model, reservations)
 
-    async def _take(self, key: str, model: str, charges: Sequence[Charge]) -> float | None:
+    async def _take(self, key: str, model: str, reservations: Sequence[Reservation]) -> float | None:
         probe, now = self._down, self._now()
         if now < self._skip_until:
             return None
@@ -108,7 +108,7 @@ class SharedWindows:
             self._skip_until = now + _PAUSE  # one tries, the others need not wait for it
         names: list[str] = []
         arguments: list[float] = []
-        for each in charges:
+        for each in reservations:
             window, limit = each.window, -1 if each.window.limit is None else each.window.limit
             names.append(f"{self._prefix}{{{key}}}:{model}:{each.dimension}:{window.seconds:g}")
             arguments += [window.seconds * 1000 / BUCKETS, limit, window.owed, each.amount, each.ahead]
@@ -124,7 +124,7 @@ class SharedWindows:
         if probe and self._down:
             self._down, self._skip_until = False, -math.inf
             _log.warning("Redis answers again: all processes share one pace.")
-        for each, limit, told in zip(charges, limits, arguments[2::5], strict=True):
+        for each, limit, told in zip(reservations, limits, arguments[2::5], strict=True):
             each.window.owed -= told
             if float(limit) >= 0:
                 each.window.limit = float(limit)

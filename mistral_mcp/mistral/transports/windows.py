@@ -106,7 +106,7 @@ class Window:
 
 
 @dataclass(slots=True)
-class Charge:
+class Reservation:
     """What one request uses of one window."""
 
     dimension: str
@@ -119,7 +119,7 @@ class Charge:
     """Of the window, this request included."""
 
 
-class Told(NamedTuple):
+class RateLimitHeaders(NamedTuple):
     """What a reply's headers say, by dimension ("req", "tokens") and by the seconds of the window."""
 
     limits: dict[tuple[str, float], float]
@@ -128,15 +128,15 @@ class Told(NamedTuple):
     """Of this one request."""
 
 
-def told_by(response: httpx2.Response) -> Told:
-    told = Told({}, {}, {})
+def parse_rate_limit_headers(response: httpx2.Response) -> RateLimitHeaders:
+    told = RateLimitHeaders({}, {}, {})
     for name, value in response.headers.raw:
         meaning = _meaning(name)
         if meaning is None:
             continue
         what, dimension, seconds = meaning
         if what == "cached" and value == b"HIT":
-            return Told({}, {}, {})  # Mistral said it of another request, some time ago
+            return RateLimitHeaders({}, {}, {})  # Mistral said it of another request, some time ago
         if not value.replace(b".", b"", 1).isdigit():
             continue
         if what == "cost":

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from mistral_mcp.credentials import CredentialSource
-from mistral_mcp.errors import BadArgument, Error, MissingCredential, UpstreamError
+from mistral_mcp.errors import BadArgument, MissingCredential, MistralMcpError, UpstreamError
 from mistral_mcp.masking import Mask
 from mistral_mcp.mistral import catalog
 from mistral_mcp.mistral.api.usage import UsageReply
@@ -266,7 +266,7 @@ class MistralTool(Tool):
             result: Result = await self.fn(mistral, **validated)
             self._enter(context, mistral, getattr(result, "usage", None))
             return _succeeded(result, mistral)
-        except Error as error:
+        except MistralMcpError as error:
             if mistral is not None:
                 self._enter(context, mistral, None, failed=True)
             return _failed(error, mistral)
@@ -342,7 +342,7 @@ def _succeeded(result: Result, mistral: MistralClient) -> CallToolResult:
     return CallToolResult(content=content, structured_content=structured, _meta=_story(mistral) or None)
 
 
-def _failed(error: Error, mistral: MistralClient | None) -> CallToolResult:
+def _failed(error: MistralMcpError, mistral: MistralClient | None) -> CallToolResult:
     text = str(error)
     meta: dict[str, Any] = _story(mistral) if mistral is not None else {}
     if mistral is not None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import EndedCredential, Error, RefusedCredential, VaultUnavailable
+from mistral_mcp.errors import MistralMcpError, RefusedCredential, RevokedOrExpired, VaultUnavailable
 from mistral_mcp.hosting.vault.cache import LIFE, Found, Lookups
 from mistral_mcp.hosting.vault.tokens import Token, new_token
 from mistral_mcp.hosting.vault.vault import Vault
@@ -22,7 +22,7 @@ class Table:
     """What look-ups are made in: a dictionary, and a gate that keeps answers waiting."""
 
     def __init__(self, clock: Clock) -> None:
-        self.rows: dict[bytes, Found | Error] = {}
+        self.rows: dict[bytes, Found | MistralMcpError] = {}
         self.queries: list[int] = []
         self.gate = anyio.Event()
         self.gate.set()
@@ -34,7 +34,7 @@ class Table:
         self.rows[token.digest] = Found(token.digest.hex(), Credentials(KEY, "a header"))
         return token
 
-    async def load(self, wanted: Sequence[Token]) -> dict[bytes, Found | Error]:
+    async def load(self, wanted: Sequence[Token]) -> dict[bytes, Found | MistralMcpError]:
         self.queries.append(len(wanted))
         read = {token.digest: self.rows.get(token.digest, RefusedCredential("unknown")) for token in wanted}
         await self.gate.wait()
@@ -45,7 +45,7 @@ class Table:
     async def knows(self, token: Token) -> bool:
         try:
             await self.lookups.find(token)
-        except (RefusedCredential, EndedCredential):
+        except (RefusedCredential, RevokedOrExpired):
             return False
         return True
 
@@ -223,7 +223,7 @@ async def test_what_is_forgotten_is_not_brought_back_by_a_question_under_way(tab
     async with anyio.create_task_group() as group:
         group.start_soon(ask, "before")
         await anyio.wait_all_tasks_blocked()
-        table.rows[token.digest] = EndedCredential("revoked")
+        table.rows[token.digest] = RevokedOrExpired("revoked")
         table.lookups.forget(token.digest.hex())
         group.start_soon(ask, "after")
         await anyio.wait_all_tasks_blocked()
@@ -258,10 +258,10 @@ async def test_an_ended_token_is_felt_at_once_here_and_on_every_replica_within_f
 
         await (vault.revoke(created.token) if end == "revoke" else vault.rotate(created.token))
 
-        with pytest.raises(EndedCredential):
+        with pytest.raises(RevokedOrExpired):
             await vault.credentials(created.token, "a header")
         clock.pass_by(4.9)
-        with pytest.raises(EndedCredential):
+        with pytest.raises(RevokedOrExpired):
             await replica.credentials(created.token, "a header")
 
 

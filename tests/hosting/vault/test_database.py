@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
-from mistral_mcp.errors import BadSetting, Error, VaultUnavailable
+from mistral_mcp.errors import BadSetting, MistralMcpError, VaultUnavailable
 from mistral_mcp.hosting.vault.database import Database, _migrate
 from mistral_mcp.hosting.vault.tables import VERSION, VERSION_TABLE, metadata, version
 from mistral_mcp.hosting.vault.vault import Vault
@@ -36,7 +36,7 @@ def data_dir_of(settings: Settings) -> Path:
     return settings.data_dir
 
 
-async def refusal(settings: Settings) -> Error:
+async def refusal(settings: Settings) -> MistralMcpError:
     """What a start says that cannot be."""
     with pytest.raises((BadSetting, VaultUnavailable)) as caught:
         async with Vault.open(settings):

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import BadArgument, EndedCredential, RefusedCredential
+from mistral_mcp.errors import BadArgument, RefusedCredential, RevokedOrExpired
 from mistral_mcp.hosting.vault.records import new_id
 from mistral_mcp.hosting.vault.tokens import new_token
 from mistral_mcp.hosting.vault.vault import AlreadyMade, Connection, Created, Vault
@@ -125,7 +125,7 @@ async def test_a_revoked_token_is_told_so(vault: Vault, look: Look):
     created = await vault.create(KEY)
     await vault.revoke(created.token)
 
-    with pytest.raises(EndedCredential, match=r"revoked on 2026-11-21 at 12:00 UTC"):
+    with pytest.raises(RevokedOrExpired, match=r"revoked on 2026-11-21 at 12:00 UTC"):
         await look(vault, created.token)
 
 
@@ -134,7 +134,7 @@ async def test_an_expired_token_is_told_so(vault: Vault, clock: Clock, look: Loo
     created = await vault.create(KEY, expires_in_days=1)
     clock.pass_by(days=1)
 
-    with pytest.raises(EndedCredential, match=r"expired on 2026-11-22"):
+    with pytest.raises(RevokedOrExpired, match=r"expired on 2026-11-22"):
         await look(vault, created.token)
 
 
@@ -143,7 +143,7 @@ async def test_a_token_that_was_replaced_is_told_so(vault: Vault, look: Look):
     created = await vault.create(KEY)
     await vault.rotate(created.token)
 
-    with pytest.raises(EndedCredential, match="replaced"):
+    with pytest.raises(RevokedOrExpired, match="replaced"):
         await look(vault, created.token)
 
 
@@ -167,12 +167,12 @@ async def test_a_rotated_connection_is_the_same_under_a_new_token(vault: Vault):
 
 async def test_a_token_is_rotated_only_once_however_many_try(vault: Vault):
     created = await vault.create(KEY)
-    outcomes: list[Created | EndedCredential] = []
+    outcomes: list[Created | RevokedOrExpired] = []
 
     async def rotate() -> None:
         try:
             outcomes.append(await vault.rotate(created.token))
-        except EndedCredential as error:
+        except RevokedOrExpired as error:
             outcomes.append(error)
 
     async with anyio.create_task_group() as group:
@@ -191,7 +191,7 @@ async def test_revoking_ends_every_token_of_the_connection_and_no_other_connecti
     await vault.revoke(rotated.token)
 
     for token in (created.token, rotated.token):
-        with pytest.raises(EndedCredential):
+        with pytest.raises(RevokedOrExpired):
             await vault.credentials(token, "a header")
     assert await key_of(vault, other) == OTHER_KEY
 
@@ -204,7 +204,7 @@ async def test_the_operator_revokes_by_id(vault: Vault):
     assert not await vault.revoke_by_id(created.connection.id)
     assert not await vault.revoke_by_id("unknown")
 
-    with pytest.raises(EndedCredential):
+    with pytest.raises(RevokedOrExpired):
         await vault.credentials(created.token, "a header")
 
 
@@ -322,7 +322,7 @@ async def test_what_ended_is_told_so_for_a_while_and_then_swept(vault: Vault, cl
     clock.pass_by(days=80)
     await vault.sweep()
     for each in (revoked, expired, rotated):
-        with pytest.raises(EndedCredential):
+        with pytest.raises(RevokedOrExpired):
             await vault.credentials(each.token, "a header")
     clock.pass_by(days=20)
 

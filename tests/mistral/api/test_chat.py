@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mistral_mcp import Settings
-from mistral_mcp.errors import KeyRefused, RateLimited, RequestRefused, Unavailable, UpstreamError
+from mistral_mcp.errors import InvalidApiKey, RateLimited, RequestRefused, Unavailable, UpstreamError
 from mistral_mcp.mistral.api.chat import Assembly, ChatCall, ChatReply, FimCall, complete
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
@@ -486,7 +486,7 @@ async def test_an_answer_that_mistral_itself_calls_an_error_is_one_streamed_or_n
         ({"object": "error", "type": "rate_limited", "code": "1300", "raw_status_code": 429}, RateLimited, 429, "1300"),
         ({"object": "Error", "message": "no", "code": 3201, "raw_status_code": 403}, UpstreamError, 403, "3201"),
         ({"error": {"message": "no"}}, Unavailable, 500, None),
-        ({"object": "error", "message": "no", "raw_status_code": 401}, KeyRefused, 401, None),
+        ({"object": "error", "message": "no", "raw_status_code": 401}, InvalidApiKey, 401, None),
         ({"object": "error", "message": "no", "raw_status_code": "x"}, Unavailable, 500, None),
     ],
 )

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from mistral_mcp import Settings
 from mistral_mcp.errors import (
-    KeyRefused,
+    InvalidApiKey,
     RequestRefused,
     TimedOut,
     TooManyInputs,
@@ -227,7 +227,7 @@ async def test_one_input_that_is_too_much_alone_is_refused_by_its_number(mistral
     ("fault", "kind"),
     [
         (Fault(status=422), RequestRefused),
-        (Fault(status=401), KeyRefused),
+        (Fault(status=401), InvalidApiKey),
         (Fault(status=500, times=3), Unavailable),
         (Fault(malformed=True), Unavailable),
         (Fault(body={"data": []}), Unavailable),

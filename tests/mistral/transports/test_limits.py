@@ -22,7 +22,7 @@ from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports import limits as limits_module
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
-from mistral_mcp.mistral.transports.windows import Window, told_by
+from mistral_mcp.mistral.transports.windows import Window, parse_rate_limit_headers
 from mistral_mcp.route import Route
 from mistral_mcp.sandbox import Sandbox
 
@@ -526,13 +526,13 @@ async def test_tokens_per_minute_can_be_set():
     ],
 )
 def test_headers_are_read_by_their_form(header, told):
-    assert told_by(httpx2.Response(200, headers={header: "5"})) == told
-    assert told_by(httpx2.Response(200, headers={header: "many"})) == ({}, {}, {})
+    assert parse_rate_limit_headers(httpx2.Response(200, headers={header: "5"})) == told
+    assert parse_rate_limit_headers(httpx2.Response(200, headers={header: "many"})) == ({}, {}, {})
 
 
 def test_limits_that_come_with_a_cached_answer_are_somebody_elses():
     headers = minute(5, 5) | {"cf-aig-cache-status": "HIT"}
-    assert told_by(httpx2.Response(200, headers=headers)) == ({}, {}, {})
+    assert parse_rate_limit_headers(httpx2.Response(200, headers=headers)) == ({}, {}, {})
 
 
 def test_a_window_never_lets_more_through_than_its_limit_in_any_stretch_of_its_length():
@@ -552,14 +552,14 @@ def test_a_window_never_lets_more_through_than_its_limit_in_any_stretch_of_its_l
 
 async def test_keys_are_remembered_in_bounded_number_and_never_as_themselves(monkeypatch):
     monkeypatch.setattr(limits_module, "_KEYS", 50)
-    monkeypatch.setattr(limits_module, "_LANES", 5)
+    monkeypatch.setattr(limits_module, "_MODELS", 5)
     limits = Limits(Upstream())
     for number in range(200):
         await call(limits, f"secret-key-{number:04}", model="m")
         await call(limits, "the-only-one", model=f"model-{number}" + "x" * 9999)
     assert len(limits._keys) == 50
-    assert all(len(key.lanes) <= 5 for key in limits._keys.values())
-    assert all(len(name) <= 100 for key in limits._keys.values() for name in key.lanes)
+    assert all(len(key.model_queues) <= 5 for key in limits._keys.values())
+    assert all(len(name) <= 100 for key in limits._keys.values() for name in key.model_queues)
     gc.collect()
     text = repr([(digest, [getattr(key, name) for name in key.__slots__]) for digest, key in limits._keys.items()])
     assert "secret-key" not in text

@@ -128,7 +128,7 @@ async def test_after_the_last_attempt_the_response_is_handed_on_as_it_is():
     made = run(503, 502, 500)
     response = await made.go()
     assert (response.status_code, response.content, made.exchange.attempts) == (500, b"{}", 3)
-    assert failures.failure(response, made.exchange).attempts == 3
+    assert failures.error_from_response(response, made.exchange).attempts == 3
 
 
 async def test_after_the_last_attempt_the_exception_is_raised_as_it_is():
@@ -219,7 +219,9 @@ async def test_a_429_that_cannot_pass_is_not_tried_again(refusal: httpx2.Respons
     assert (made.exchange.attempts, made.slept) == (1, [])
 
 
-@pytest.mark.parametrize("refusal", [errors.RateLimited("Full."), errors.NotCarried("No way."), ValueError("a bug")])
+@pytest.mark.parametrize(
+    "refusal", [errors.RateLimited("Full."), errors.UnsupportedByRoute("No way."), ValueError("a bug")]
+)
 async def test_what_the_transports_inside_refuse_passes_through_untouched(refusal: Exception):
     made = run(503, refusal)
     with pytest.raises(type(refusal)) as raised:
@@ -264,7 +266,7 @@ async def test_a_wait_that_cannot_fit_is_not_begun_and_the_error_says_when_to_co
     made = run(httpx2.Response(status, headers={"retry-after": "20"}, content=b""), seconds=10)
     response = await made.go()
     assert (response.status_code, made.exchange.attempts, made.slept) == (status, 1, [])
-    error = failures.failure(response, made.exchange)
+    error = failures.error_from_response(response, made.exchange)
     assert error.retry_after == 20
     assert "Try again in 20 s" in str(error)
 
@@ -306,7 +308,7 @@ async def test_a_failure_that_breaks_off_counts_by_its_status():
     made = run(broken(), broken(), broken())
     response = await made.go()
     assert (response.status_code, response.content, made.slept) == (503, b"", [3, 3])
-    assert str(failures.failure(response, made.exchange)) == (
+    assert str(failures.error_from_response(response, made.exchange)) == (
         "Mistral failed with a server error. Try again in 3 s. (HTTP 503, 3 attempts)"
     )
 
@@ -400,9 +402,9 @@ async def test_the_sandboxs_faults_end_as_they_should(case: str):
         try:
             response = await Retries(wire, sleep=sleep).handle_async_request(request)
             await response.aread()
-            told = "" if response.is_success else str(failures.failure(response, made.exchange))
+            told = "" if response.is_success else str(failures.error_from_response(response, made.exchange))
         except httpx2.HTTPError as error:
-            told = str(failures.dropped(error, made.exchange))
+            told = str(failures.connection_error(error, made.exchange))
     assert (len(sandbox.requests), made.exchange.attempts) == (attempts, attempts)
     assert (text in told) if text else not told
     assert "k" * 32 not in told

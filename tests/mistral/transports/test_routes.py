@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from mistral_mcp import errors
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
-from mistral_mcp.mistral.transports.routes import Routes, carries, name_of
+from mistral_mcp.mistral.transports.routes import Routes, carries, route_name
 from mistral_mcp.route import Route
 
 KEY = "k" * 32
@@ -287,7 +287,7 @@ async def test_a_route_carries_what_the_contract_says_and_refuses_the_rest_befor
         assert len(wire.requests) == 1
     else:
         assert not carries(parsed, method, path)
-        with pytest.raises(errors.NotCarried) as refused:
+        with pytest.raises(errors.UnsupportedByRoute) as refused:
             await Routes(wire).handle_async_request(request_on(route, method, f"{path}?page=1"))
         assert wire.requests == []
         assert route in str(refused.value)
@@ -295,11 +295,11 @@ async def test_a_route_carries_what_the_contract_says_and_refuses_the_rest_befor
 
 
 def test_every_kind_of_route_has_a_name():
-    names = {route: name_of(Route.parse(route)) for route in CARRIED}
+    names = {route: route_name(Route.parse(route)) for route in CARRIED}
 
     assert names["lava://byok"] == names["lava://"] == "the Lava gateway"
     assert names["eu"] == "Mistral's EU endpoint"
-    assert name_of(Route.parse("https://proxy.example:8443/mistral")) == "Mistral at proxy.example:8443"
+    assert route_name(Route.parse("https://proxy.example:8443/mistral")) == "Mistral at proxy.example:8443"
     assert all(name and "{" not in name for name in names.values())
 
 
