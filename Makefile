@@ -1,8 +1,12 @@
 # The commands of this project; CI runs the same ones. `make` alone lists them.
 
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+DOTS := | awk '/^Collecting/ { printf "."; fflush() } END { print " done" }'
 # For every promised Python at once, with markers: what one version needs and another does not is in it too.
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11.0 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -44,12 +48,14 @@ clean:  ## remove everything that was made here
 # What is needed to run, at the versions and hashes of the lock, and this tree itself, editable.
 .venv/runs: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv --clear .venv
-	$(INSTALL) --require-hashes -r requirements.txt
-	$(INSTALL) --no-deps --no-build-isolation -e .
+	@echo "Installing into .venv what is needed to run, once (20 to 40 s), a dot for each package:"
+	@$(PYTHON) -m venv --clear .venv
+	@$(INSTALL) --require-hashes -r requirements.txt $(DOTS)
+	@$(INSTALL) --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 # What is needed to develop, on top.
 .venv/develops: .venv/runs requirements-dev.txt
-	$(INSTALL) --require-hashes -r requirements-dev.txt
+	@echo "Installing what is needed to test, once (20 to 40 s):"
+	@$(INSTALL) --require-hashes -r requirements-dev.txt $(DOTS)
 	@touch $@
