@@ -9,7 +9,7 @@ import click
 
 import mistral_mcp
 from mistral_mcp import tools
-from mistral_mcp.cli import main as cli
+from mistral_mcp.cli.main import main
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` stands beside the package
 from benchmarks import tokens
@@ -52,7 +52,7 @@ def options_table() -> Iterator[str]:
     """The variables that stand for options of single commands, which are no settings."""
     yield "| variable | default | stands for | meaning |"
     yield "|---|---|---|---|"
-    for path, option in sorted(options_of(cli.main, ()), key=lambda found: found[0]):
+    for path, option in sorted(options_of(main, ()), key=lambda found: found[0]):
         if option.envvar:
             about = str(option.help).partition(" [env: ")[0]
             given = None if option.is_flag or option.required or not option.default else option.default

@@ -11,7 +11,8 @@ import click
 import pytest
 
 import mistral_mcp
-from mistral_mcp.cli.main import PREFIX, main, variables
+from mistral_mcp.cli.main import main
+from mistral_mcp.cli.options import PREFIX, command_variables
 from mistral_mcp.install import HOSTS, deeplink, stdio_entry
 from mistral_mcp.settings import Settings
 from scripts import readme_tables
@@ -138,7 +139,7 @@ def test_no_variable_stands_for_two_things():
     single = [str(option.envvar) for _, option in options() if option.envvar]
 
     assert len(set(single)) == len(single)
-    assert set(single) == set(variables())
+    assert set(single) == set(command_variables(main))
     assert not {name.removeprefix(PREFIX).lower() for name in single} & set(Settings.model_fields)
 
 

@@ -156,7 +156,7 @@ MIGRATIONS = {"alembic", "mako"}
 VAULT = {"sqlalchemy", "aiosqlite", "prometheus_client", "redis", "mistral_mcp.hosting", *PAGES, *POSTGRES, *MIGRATIONS}
 FILES = {"tomlkit", "ruamel"}
 SCHEMAS = {"jsonschema", "jsonschema_rs", "referencing"}
-COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.cli.doctor", "mistral_mcp.cli.demo", *FILES}
+COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.cli.checks", "mistral_mcp.cli.tour", *FILES}
 NOT_SELECTED = {"mistral_mcp.tools.agents", "mistral_mcp.tools.batch", "mistral_mcp.mistral.api.fine_tuning"}
 
 SERVING = {"mistral_mcp.http.app", "aiohttp"}

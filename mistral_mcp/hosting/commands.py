@@ -13,13 +13,13 @@ from mistral_mcp.settings import Settings
 from mistral_mcp.tools import TOOLSETS
 
 
-async def counted(settings: Settings) -> int:
+async def count_connections(settings: Settings) -> int:
     """How many connections there are."""
     async with Vault.open(settings) as vault:
         return len(await vault.connections())
 
 
-async def listed(settings: Settings) -> str:
+async def list_connections(settings: Settings) -> str:
     """Every connection in a line, and how many are on which master key."""
     async with Vault.open(settings) as vault:
         connections = await vault.connections()
@@ -52,7 +52,7 @@ def _day(when: datetime | None) -> str:
     return when.strftime("%Y-%m-%d") if when else "never"
 
 
-async def created(
+async def create_connection(
     settings: Settings,
     key: SecretStr,
     *,
@@ -75,7 +75,7 @@ async def created(
     return f"{made.connection.id}\n\nShown this once; treat it like a password:\n  {base}/c/{token}/mcp"
 
 
-async def revoked(settings: Settings, connection_id: str) -> str:
+async def revoke_connection(settings: Settings, connection_id: str) -> str:
     """End a connection and erase what was sealed."""
     async with Vault.open(settings) as vault:
         if not await vault.revoke_by_id(connection_id):
@@ -83,10 +83,10 @@ async def revoked(settings: Settings, connection_id: str) -> str:
     return f"{connection_id} is revoked; every replica refuses it within 5 s."
 
 
-async def resealed(settings: Settings, *, tell: Callable[[str], None] = lambda _: None) -> str:
-    """Turn every token's outer seal to the first master key; `tell` hears how far it is."""
+async def reseal_connections(settings: Settings, *, report: Callable[[str], None] = lambda _: None) -> str:
+    """Turn every token's outer seal to the first master key; `report` hears how far it is."""
     async with Vault.open(settings) as vault:
-        result = await vault.reseal(lambda done, of: tell(f"{done} of {of} turned"))
+        result = await vault.reseal(lambda done, of: report(f"{done} of {of} turned"))
     left = "".join(
         f"\n{count} stay on master key {key}, which is not in MASTER_KEYS." for key, count in result.left.items()
     )

@@ -38,8 +38,8 @@ PLACEHOLDER = "YOUR_MISTRAL_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be installed. Made by `wish`, which refuses what no host can have."""
+class InstallPlan:
+    """What is to be installed. Made by `plan`, which refuses what no host can have."""
 
     host: Host
     file: Path
@@ -64,7 +64,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Outcome:
     """What was done, for a person."""
 
     how: Literal["unchanged", "file", "command"]
@@ -74,7 +74,9 @@ class Done:
     """The file holds a key, and others on this machine may read it."""
 
 
-def wish(machine: Machine, host: str, *, name: str = NAME, url: str | None = None, scope: Scope = "user") -> Wish:
+def plan(
+    machine: Machine, host: str, *, name: str = NAME, url: str | None = None, scope: Scope = "user"
+) -> InstallPlan:
     """Check what is asked for. Raises `BadSetting`."""
     found = HOSTS[host]
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
@@ -82,10 +84,10 @@ def wish(machine: Machine, host: str, *, name: str = NAME, url: str | None = Non
     if url is not None:
         _check(url)
     if scope == "user":
-        return Wish(found, found.file(machine), name, url)
+        return InstallPlan(found, found.file(machine), name, url)
     if found.project is None:
         raise BadSetting(f"{found.title} has no servers of a project's own.", "Leave --scope out.")
-    asked = Wish(found, machine.project / found.project, name, url, scope)
+    asked = InstallPlan(found, machine.project / found.project, name, url, scope)
     if asked.must_ask:
         raise BadSetting(
             f"A project's file is shared, and {found.title} can only take a key written into it.", "Leave --scope out."
@@ -107,97 +109,99 @@ def _check(url: str) -> None:
         raise BadSetting("--url must hold no user and no password.")
 
 
-def entry(machine: Machine, wish: Wish, key: str | None = None) -> Entry:
+def entry(machine: Machine, plan: InstallPlan, key: str | None = None) -> Entry:
     """The entry as this machine can run it."""
-    if wish.url is not None:
-        made = remote_entry(wish.host.name, wish.url, key=key)
-        return made | _found(machine, wish, made)
+    if plan.url is not None:
+        made = remote_entry(plan.host.name, plan.url, key=key)
+        return made | _found(machine, plan, made)
     command: Sequence[str] = COMMAND
     found = shutil.which(COMMAND[0], path=machine.variables.get("PATH", ""))
     if found is None:
         command = (machine.python, "-m", "mistral_mcp")
-    elif wish.host.bare_path and wish.scope == "user":
+    elif plan.host.bare_path and plan.scope == "user":
         command = (found, *COMMAND[1:])
-    return stdio_entry(wish.host.name, command=command, key=key)
+    return stdio_entry(plan.host.name, command=command, key=key)
 
 
-def _found(machine: Machine, wish: Wish, made: Entry) -> Entry:
+def _found(machine: Machine, plan: InstallPlan, made: Entry) -> Entry:
     """The bridge's program with its folder, where the host would not find it."""
     found = shutil.which("npx", path=machine.variables.get("PATH", ""))
-    return {"command": found} if wish.host.bare_path and "command" in made and found else {}
+    return {"command": found} if plan.host.bare_path and "command" in made and found else {}
 
 
-def shown(machine: Machine, wish: Wish) -> str:
+def preview(machine: Machine, plan: InstallPlan) -> str:
     """A file with this entry alone, and a placeholder where a key would be."""
-    return documents.rendered(wish.host, wish.name, entry(machine, wish, PLACEHOLDER if wish.must_ask else None))
+    return documents.rendered(plan.host, plan.name, entry(machine, plan, PLACEHOLDER if plan.must_ask else None))
 
 
-def install(machine: Machine, wish: Wish, key: str | None = None) -> Done:
+def install(machine: Machine, plan: InstallPlan, key: str | None = None) -> Outcome:
     """Put the entry in; nothing changes where it is there already. Raises `CannotInstall`, leaving the file as it is."""
-    new = entry(machine, wish, key)
+    new = entry(machine, plan, key)
 
     def change(text: str) -> str:
-        old = _own(wish, text)
-        same_kind = wish.url is None and old is not None and not _url_of(old)
-        return documents.changed(wish.host, text, wish.name, documents.updated(old, new, same_kind=same_kind))
+        old = _own(plan, text)
+        same_kind = plan.url is None and old is not None and not _url_of(old)
+        return documents.changed(plan.host, text, plan.name, documents.updated(old, new, same_kind=same_kind))
 
-    text = _text(wish.file)
+    text = _text(plan.file)
     if change(text) == text and text:
-        return Done("unchanged", wish.file)
-    if key is None and documents.entry_in(wish.host, text, wish.name) is None:
-        command = _command(wish, new)
+        return Outcome("unchanged", plan.file)
+    if key is None and documents.entry_in(plan.host, text, plan.name) is None:
+        command = _command(plan, new)
         program = shutil.which(command[0], path=machine.variables.get("PATH", "")) if command else None
         if program is not None:
-            backup = _back_up(wish.file)
-            if _ran(machine, [program, *command[1:]]) and _own(wish, _text(wish.file)) is not None:
-                return Done("command", wish.file, backup)
-            if backup is not None and backup.read_bytes() == _bytes(wish.file):
+            backup = _back_up(plan.file)
+            if _ran(machine, [program, *command[1:]]) and _own(plan, _text(plan.file)) is not None:
+                return Outcome("command", plan.file, backup)
+            if backup is not None and backup.read_bytes() == _bytes(plan.file):
                 backup.unlink()
-    return _rewrite(wish, change, secret=key is not None or not wish.takes_key)
+    return _rewrite(plan, change, secret=key is not None or not plan.takes_key)
 
 
-def remove(wish: Wish) -> Done:
+def remove(plan: InstallPlan) -> Outcome:
     """Take the entry out, if it is there. Raises `CannotInstall`, leaving the file as it is."""
 
     def change(text: str) -> str:
-        found = documents.entry_in(wish.host, text, wish.name)
-        if found is None or not _sends_our_key(wish, found):
-            _own(wish, text)
-        return documents.changed(wish.host, text, wish.name, None)
+        found = documents.entry_in(plan.host, text, plan.name)
+        if found is None or not _sends_our_key(plan, found):
+            _own(plan, text)
+        return documents.changed(plan.host, text, plan.name, None)
 
-    return _rewrite(wish, change, secret=False)
+    return _rewrite(plan, change, secret=False)
 
 
-def told(wish: Wish, done: Done, *, removed: bool = False) -> str:
+def summary(plan: InstallPlan, outcome: Outcome, *, removed: bool = False) -> str:
     """What was done, in a few sentences."""
-    if done.how == "unchanged":
-        return f"{done.file} {'has no entry' if removed else 'has the entry'} {wish.name} already; nothing was changed."
+    if outcome.how == "unchanged":
+        return (
+            f"{outcome.file} {'has no entry' if removed else 'has the entry'} {plan.name} already; nothing was changed."
+        )
     lines = [
-        f"{wish.host.title} no longer knows {wish.name}." if removed else f"{wish.host.title} knows {wish.name} now."
+        f"{plan.host.title} no longer knows {plan.name}." if removed else f"{plan.host.title} knows {plan.name} now."
     ]
-    lines += [f"Changed: {done.file}" + (" (by the host's own command)" if done.how == "command" else "")]
-    lines += [f"What it was: {done.backup}"] if done.backup else []
+    lines += [f"Changed: {outcome.file}" + (" (by the host's own command)" if outcome.how == "command" else "")]
+    lines += [f"What it was: {outcome.backup}"] if outcome.backup else []
     lines += (
-        [f"It holds a secret, and others on this machine can read it: chmod 600 {done.file}"]
-        if done.readable_by_others
+        [f"It holds a secret, and others on this machine can read it: chmod 600 {outcome.file}"]
+        if outcome.readable_by_others
         else []
     )
     if not removed:
-        lines += [wish.host.after]
-        if wish.takes_key and wish.reference and "MISTRAL_API_KEY" in wish.reference:
+        lines += [plan.host.after]
+        if plan.takes_key and plan.reference and "MISTRAL_API_KEY" in plan.reference:
             lines += [
                 "It takes the key from MISTRAL_API_KEY in its environment; --ask-key keeps one in its file instead."
             ]
     return "\n".join(lines)
 
 
-def _own(wish: Wish, text: str) -> Entry | None:
+def _own(plan: InstallPlan, text: str) -> Entry | None:
     """The entry of that name, if it is one of this server's. Raises `CannotInstall` for somebody else's."""
-    found = documents.entry_in(wish.host, text, wish.name)
-    if found is None or _is_ours(wish, found):
+    found = documents.entry_in(plan.host, text, plan.name)
+    if found is None or _is_ours(plan, found):
         return found
     raise CannotInstall(
-        f"Another server is called {wish.name} there, and stays as it is.", "Give this one another name with --name."
+        f"Another server is called {plan.name} there, and stays as it is.", "Give this one another name with --name."
     )
 
 
@@ -209,52 +213,52 @@ def _url_of(found: Entry) -> str:
     return next(named, next(bridged, ""))
 
 
-def _is_ours(wish: Wish, found: Entry) -> bool:
+def _is_ours(plan: InstallPlan, found: Entry) -> bool:
     arguments: Any = found.get("args") or []
     if url := _url_of(found):
-        return url == wish.url or "/c/mmcp_" in url
+        return url == plan.url or "/c/mmcp_" in url
     if starts(found) in {"npx", "node", "bunx", "deno"}:
         return False  # npm has a package of this name, by somebody else
     return "mistral-mcp" in {starts(found), *arguments} or "mistral_mcp" in arguments
 
 
-def _sends_our_key(wish: Wish, found: Entry) -> bool:
+def _sends_our_key(plan: InstallPlan, found: Entry) -> bool:
     """Whether it leads to an endpoint as `--url` takes them, with the key by the reference that is written here."""
-    return _url_of(found).partition("?")[0].rstrip("/").endswith("/mcp") and uses_reference(wish.host, found)
+    return _url_of(found).partition("?")[0].rstrip("/").endswith("/mcp") and uses_reference(plan.host, found)
 
 
-def _command(wish: Wish, new: Entry) -> list[str]:
+def _command(plan: InstallPlan, new: Entry) -> list[str]:
     """The host's own command for this entry; none where it has none, or where a secret would show in it."""
-    command = _COMMANDS.get(wish.host.name)
-    return command(wish, new) if command and wish.takes_key else []
+    command = _COMMANDS.get(plan.host.name)
+    return command(plan, new) if command and plan.takes_key else []
 
 
-def _claude(wish: Wish, new: Entry) -> list[str]:
-    add = ["claude", "mcp", "add", "--scope", wish.scope, wish.name]
-    if wish.url is None:
-        return [*add, "--env", f"{VARIABLE}={wish.reference}", "--", new["command"], *new["args"]]
-    return [*add, wish.url, "--transport", "http", "--header", f"Authorization: Bearer {wish.reference}"]
+def _claude(plan: InstallPlan, new: Entry) -> list[str]:
+    add = ["claude", "mcp", "add", "--scope", plan.scope, plan.name]
+    if plan.url is None:
+        return [*add, "--env", f"{VARIABLE}={plan.reference}", "--", new["command"], *new["args"]]
+    return [*add, plan.url, "--transport", "http", "--header", f"Authorization: Bearer {plan.reference}"]
 
 
-def _gemini(wish: Wish, new: Entry) -> list[str]:
-    add = ["gemini", "mcp", "add", "--scope", wish.scope, wish.name]
-    if wish.url is None:
-        return [*add, "--env", f"{VARIABLE}={wish.reference}", new["command"], *new["args"]]
-    return [*add, wish.url, "--transport", "http", "--header", f"Authorization: Bearer {wish.reference}"]
+def _gemini(plan: InstallPlan, new: Entry) -> list[str]:
+    add = ["gemini", "mcp", "add", "--scope", plan.scope, plan.name]
+    if plan.url is None:
+        return [*add, "--env", f"{VARIABLE}={plan.reference}", new["command"], *new["args"]]
+    return [*add, plan.url, "--transport", "http", "--header", f"Authorization: Bearer {plan.reference}"]
 
 
-def _codex(wish: Wish, _: Entry) -> list[str]:
+def _codex(plan: InstallPlan, _: Entry) -> list[str]:
     """Its command can forward no variable to a program."""
-    if wish.url is None or wish.scope == "project":
+    if plan.url is None or plan.scope == "project":
         return []
-    return ["codex", "mcp", "add", wish.name, "--url", wish.url, "--bearer-token-env-var", VARIABLE]
+    return ["codex", "mcp", "add", plan.name, "--url", plan.url, "--bearer-token-env-var", VARIABLE]
 
 
-def _vscode(wish: Wish, new: Entry) -> list[str]:
-    return ["code", "--add-mcp", vscode_definition(wish.name, new)] if wish.scope == "user" else []
+def _vscode(plan: InstallPlan, new: Entry) -> list[str]:
+    return ["code", "--add-mcp", vscode_definition(plan.name, new)] if plan.scope == "user" else []
 
 
-_COMMANDS: Mapping[str, Callable[[Wish, Entry], list[str]]] = {
+_COMMANDS: Mapping[str, Callable[[InstallPlan, Entry], list[str]]] = {
     "claude-code": _claude,
     "gemini": _gemini,
     "codex": _codex,
@@ -298,20 +302,20 @@ _MARK = b"\xef\xbb\xbf"
 """What some editors on Windows put first."""
 
 
-def _rewrite(wish: Wish, change: Callable[[str], str], *, secret: bool) -> Done:
+def _rewrite(plan: InstallPlan, change: Callable[[str], str], *, secret: bool) -> Outcome:
     """Change the file in one move, with a copy of what it was beside it."""
-    file = Path(os.path.realpath(wish.file))  # a link stays a link
+    file = Path(os.path.realpath(plan.file))  # a link stays a link
     before = _text(file)
     after = change(before)
     if after == before:
-        return Done("unchanged", wish.file)
+        return Outcome("unchanged", plan.file)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         backup = _back_up(file)
         mode = _replace(file, before, after)
     except OSError as error:
-        raise CannotInstall(f"{wish.file} cannot be written: {error.strerror}.") from None
-    return Done("file", wish.file, backup, readable_by_others=secret and os.name == "posix" and bool(mode & 0o077))
+        raise CannotInstall(f"{plan.file} cannot be written: {error.strerror}.") from None
+    return Outcome("file", plan.file, backup, readable_by_others=secret and os.name == "posix" and bool(mode & 0o077))
 
 
 def _back_up(file: Path) -> Path | None:

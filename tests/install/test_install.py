@@ -27,7 +27,7 @@ from mistral_mcp.install import (
     stdio_entry,
 )
 from mistral_mcp.install import (
-    plan as steps,
+    plan as plans,
 )
 from mistral_mcp.install.documents import changed, entry_in, rendered
 
@@ -103,8 +103,8 @@ def backups(file: Path) -> list[Path]:
     return sorted(file.parent.glob("*.bak"))
 
 
-def install(machine: Machine, host: str, key: str | None = None, **asked: Any) -> steps.Done:
-    return steps.install(machine, steps.wish(machine, host, **asked), key)
+def install(machine: Machine, host: str, key: str | None = None, **asked: Any) -> plans.Outcome:
+    return plans.install(machine, plans.plan(machine, host, **asked), key)
 
 
 def run(machine: Machine, *arguments: str, typed: str = "", **variables: str) -> Result:
@@ -139,7 +139,7 @@ def test_taking_the_entry_out_again_gives_the_file_back_as_it_was(machine: Machi
     file = put(host, before)
     install(machine, host, KEY if host in asking else None)
 
-    steps.remove(steps.wish(machine, host))
+    plans.remove(plans.plan(machine, host))
 
     if host == "windsurf":  # an empty object may lie on one line
         assert json.loads(file.read_text()) == {"mcpServers": {}}
@@ -212,7 +212,7 @@ def test_a_broken_file_is_refused_and_stays_as_it_is(machine: Machine, put, host
     with pytest.raises(CannotInstall):
         install(machine, host, KEY)
     with pytest.raises(CannotInstall):
-        steps.remove(steps.wish(machine, host))
+        plans.remove(plans.plan(machine, host))
 
     assert file.read_bytes() == content
     assert list(file.parent.iterdir()) == [file] or host == "claude-code"
@@ -282,7 +282,7 @@ def test_oddly_written_files_keep_their_data_and_their_line_ends(machine: Machin
     if "\r\n" in content:
         assert not re.search(r"(?<!\r)\n", after)
 
-    steps.remove(steps.wish(machine, host))
+    plans.remove(plans.plan(machine, host))
 
     left = data(host, file.read_bytes().decode().lstrip("\ufeff"))
     assert {k: v for k, v in left.items() if v} == {k: v for k, v in before.items() if v}
@@ -337,7 +337,7 @@ def test_another_server_of_the_same_name_is_never_dropped(machine: Machine, put,
     with pytest.raises(CannotInstall, match="--name"):
         install(machine, "cursor")
     with pytest.raises(CannotInstall, match="--name"):
-        steps.remove(steps.wish(machine, "cursor"))
+        plans.remove(plans.plan(machine, "cursor"))
     assert file.read_bytes() == content
 
     install(machine, "cursor", name="mistral-2")
@@ -350,7 +350,7 @@ def test_a_remote_entry_that_refers_to_the_key_is_taken_out_without_its_url(mach
     file = put(host, before)
     install(machine, host, url=REMOTE)
 
-    steps.remove(steps.wish(machine, host))
+    plans.remove(plans.plan(machine, host))
 
     assert "mistral" not in servers(host, file.read_text())
 
@@ -484,7 +484,7 @@ def test_hosts_that_a_desktop_starts_get_the_whole_path_of_the_program(machine: 
     uvx = str(machine.home / "bin" / "uvx")
 
     def command(host: str, **asked: Any) -> str:
-        return steps.entry(machine, steps.wish(machine, host, **asked))["command"]
+        return plans.entry(machine, plans.plan(machine, host, **asked))["command"]
 
     assert {command(host) for host in ("claude-desktop", "cursor", "zed", "windsurf", "lmstudio")} == {uvx}
     assert {command(host) for host in ("claude-code", "vscode", "codex", "gemini", "vibe")} == {"uvx"}
@@ -492,7 +492,7 @@ def test_hosts_that_a_desktop_starts_get_the_whole_path_of_the_program(machine: 
 
 
 def test_without_uvx_the_installed_package_is_started(machine: Machine):
-    entry = steps.entry(machine, steps.wish(machine, "cursor"))
+    entry = plans.entry(machine, plans.plan(machine, "cursor"))
 
     assert (entry["command"], entry["args"]) == ("/opt/python", ["-m", "mistral_mcp"])
 
@@ -525,7 +525,7 @@ def test_vs_code_keeps_other_inputs_and_loses_ours_with_the_entry(machine: Machi
     install(machine, "vscode")
     assert [item["id"] for item in json.loads(file.read_text())["inputs"]] == ["other-key", "mistral-key"]
 
-    steps.remove(steps.wish(machine, "vscode"))
+    plans.remove(plans.plan(machine, "vscode"))
 
     assert [item["id"] for item in json.loads(file.read_text())["inputs"]] == ["other-key"]
 
@@ -784,13 +784,13 @@ def test_a_change_that_would_lose_something_is_refused():
     assert entry_in(HOSTS["goose"], anchored, "mistral") is None
 
 
-def test_a_wish_for_no_known_place_is_refused(machine: Machine):
+def test_a_plan_for_no_known_place_is_refused(machine: Machine):
     with pytest.raises(BadSetting, match="Claude Desktop"):
-        steps.wish(machine, "claude-desktop", scope="project")
+        plans.plan(machine, "claude-desktop", scope="project")
 
 
 @pytest.mark.skipif(shutil.which("uvx") is None or os.name != "posix", reason="needs uvx")
 def test_the_path_of_the_program_is_one_that_can_be_started(tmp_path: Path):
     there = Machine("linux", tmp_path, tmp_path, "/opt/python", {"PATH": os.environ["PATH"]})
 
-    assert os.access(steps.entry(there, steps.wish(there, "zed"))["command"], os.X_OK)
+    assert os.access(plans.entry(there, plans.plan(there, "zed"))["command"], os.X_OK)

@@ -1,0 +1,120 @@
+"""`mistral-mcp connections`: the vault, for its operator."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import click
+from pydantic import SecretStr
+
+from mistral_mcp.cli.environment import has_hosting, start
+from mistral_mcp.cli.options import LOGS, complete_toolsets, option, settings_options
+from mistral_mcp.cli.terminal import waiting
+from mistral_mcp.errors import BadSetting
+from mistral_mcp.settings import Settings
+
+
+@click.group()
+def connections() -> None:
+    """List, create, revoke and re-encrypt the vault's connections."""
+
+
+@connections.command("list")
+@settings_options("data_dir", *LOGS)
+def list_connections(**given: object) -> None:
+    """Show every connection, and how many are on which master key."""
+    settings = _vault_settings(given)
+
+    from mistral_mcp.hosting import commands  # noqa: PLC0415
+
+    with waiting("Opening the vault"):
+        _run(partial(commands.list_connections, settings))
+
+
+@connections.command("create")
+@option("--label", variable="CONNECTION_LABEL", about="A name for the connection.", default="")
+@option(
+    "--connection-toolsets",
+    "names",
+    variable="CONNECTION_TOOLSETS",
+    about="Toolsets it is limited to, comma-separated.",
+    metavar="NAME,NAME",
+    shell_complete=complete_toolsets,
+)
+@option(
+    "--connection-read-only",
+    "only_reads",
+    variable="CONNECTION_READ_ONLY",
+    about="Limit it to tools that change nothing.",
+    is_flag=True,
+)
+@option(
+    "--expires-in-days",
+    variable="CONNECTION_EXPIRES_IN_DAYS",
+    about="Days until it expires; default: never.",
+    type=click.IntRange(1, 3650),
+)
+@settings_options("data_dir", "public_url", "host", "port", *LOGS)
+def create_connection(
+    label: str,
+    names: str | None,
+    only_reads: bool,  # noqa: FBT001 - an option
+    expires_in_days: int | None,
+    **given: object,
+) -> None:
+    """Create a connection for a key that is asked for here; its secret URL is shown once."""
+    key = SecretStr(click.prompt("Mistral API key", hide_input=True).strip())
+    toolsets = [name.strip() for name in names.split(",")] if names else None
+    settings = _vault_settings(given)
+
+    from mistral_mcp.hosting import commands  # noqa: PLC0415
+
+    with waiting("Opening the vault"):
+        _run(
+            partial(
+                commands.create_connection,
+                settings,
+                key,
+                label=label,
+                toolsets=toolsets,
+                read_only=only_reads,
+                expires_in_days=expires_in_days,
+            )
+        )
+
+
+@connections.command("revoke")
+@click.argument("connection_id")
+@settings_options("data_dir", *LOGS)
+def revoke_connection(connection_id: str, **given: object) -> None:
+    """Revoke a connection by its id."""
+    settings = _vault_settings(given)
+
+    from mistral_mcp.hosting import commands  # noqa: PLC0415
+
+    with waiting("Opening the vault"):
+        _run(partial(commands.revoke_connection, settings, connection_id))
+
+
+@connections.command("reseal")
+@settings_options("data_dir", *LOGS)
+def reseal_connections(**given: object) -> None:
+    """Re-encrypt all tokens under the first of MASTER_KEYS; needs no client token."""
+    settings = _vault_settings(given)
+
+    from mistral_mcp.hosting import commands  # noqa: PLC0415
+
+    with waiting("Opening the vault") as report:
+        _run(partial(commands.reseal_connections, settings, report=report))
+
+
+def _vault_settings(given: Mapping[str, object]) -> Settings:
+    settings = start(given)
+    if not has_hosting():
+        raise BadSetting("There is no vault here.", "Install mistral-mcp[hosting].")
+    return settings
+
+
+def _run(command: Callable[[], Awaitable[str]]) -> None:
+    import anyio  # noqa: PLC0415
+
+    click.echo(anyio.run(command))

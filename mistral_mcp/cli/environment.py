@@ -1,0 +1,103 @@
+"""The only reader of the environment: settings from variables, with the options given on top."""
+
+import gc
+import importlib.util
+import logging
+import os
+import sys
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from mistral_mcp.cli.options import PREFIX, command_variables
+from mistral_mcp.errors import BadSetting
+from mistral_mcp.settings import Settings
+from mistral_mcp.suggest import nearest
+
+log = logging.getLogger("mistral_mcp")
+
+
+def start(given: Mapping[str, object]) -> Settings:
+    """Settings, and logging before anything else wants to configure it."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="mistral-mcp: %(message)s")
+    settings = settings_from(os.environ, given)
+    context = click.get_current_context(silent=True)
+    if context is not None:  # a worker has none; the process that started it has warned
+        warn_about_unknown_names(os.environ, command_variables(context.find_root().command))
+
+    from mistral_mcp import logs  # noqa: PLC0415
+
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Settings:
+    """Settings from the environment, with the options given on top. Raises `BadSetting` in one sentence."""
+    options = {name: value for name, value in given.items() if value is not None}
+    variables = {name: environ.get(PREFIX + name.upper(), "") for name in Settings.model_fields}
+    found: dict[str, object] = {name: value for name, value in variables.items() if _is_set(name, value)}
+    found |= options
+    if "data_dir" not in found and (folder := _users_data_dir(environ)):
+        found["data_dir"] = folder
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        message = problem["msg"].removeprefix("Value error, ")
+        where = _source(str(problem["loc"][0]), options) if problem["loc"] else "The settings"
+        raise BadSetting(f"{where} cannot be used: {message[:1].lower()}{message[1:]}.") from None
+
+
+def warn_about_unknown_names(environ: Mapping[str, str], others: Iterable[str]) -> None:
+    """One line for each variable of our prefix that is neither a setting nor among `others`."""
+    known = [*(PREFIX + field.upper() for field in Settings.model_fields), *others]
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or not value or name in known or _injected_by_kubernetes(name, value):
+            continue
+        meant = nearest(name, known)
+        log.warning("Unknown setting %s%s", name, f"; did you mean {meant}?" if meant else ".")
+
+
+def has_hosting() -> bool:
+    """Whether the extra is installed."""
+    return importlib.util.find_spec("sqlalchemy") is not None
+
+
+@contextmanager
+def gc_frozen_during_startup() -> Generator[None]:
+    """For what is made once and stays, modules and schemas. Collecting garbage there takes a fifth of a start, and some
+    of every collection after it.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+def _is_set(name: str, value: str) -> bool:
+    return bool(value) and not _injected_by_kubernetes(PREFIX + name.upper(), value)
+
+
+def _source(name: str, options: Mapping[str, object]) -> str:
+    """The option or the variable that a value came from."""
+    return "--" + name.replace("_", "-") if name in options else PREFIX + name.upper()
+
+
+def _injected_by_kubernetes(name: str, value: str) -> bool:
+    """A service called mistral-mcp makes Kubernetes set MISTRAL_MCP_PORT=tcp://… and the like in every pod beside it."""
+    return value.startswith(("tcp://", "udp://", "sctp://")) or "_SERVICE_" in name or "_PORT_" in name
+
+
+def _users_data_dir(environ: Mapping[str, str]) -> Path | None:
+    """Where this system keeps a user's data; None where it does not say."""
+    if sys.platform == "darwin" and "HOME" in environ:
+        return Path(environ["HOME"], "Library", "Application Support", "mistral-mcp")
+    base = environ.get("LOCALAPPDATA") if sys.platform == "win32" else environ.get("XDG_DATA_HOME")
+    if not base and "HOME" in environ:
+        base = str(Path(environ["HOME"], ".local", "share"))
+    return Path(base, "mistral-mcp") if base else None

@@ -1,0 +1,107 @@
+"""Options made from settings: each setting is an option and an environment variable, both from its field in `Settings`.
+
+Secrets are variables only, because the process list shows options.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+from mistral_mcp.settings import Settings
+
+PREFIX = "MISTRAL_MCP_"
+
+UPSTREAM = (
+    "route",
+    "timeout",
+    "stream_timeout",
+    "max_retries",
+    "max_concurrency",
+    "requests_per_second",
+    "tokens_per_minute",
+)
+TOOLS = ("toolsets", "read_only", "chat_model", "code_model", "embed_model", "moderation_model")
+STDIO = (*UPSTREAM, *TOOLS, "files_dir")
+HTTP = (
+    "host",
+    "port",
+    "workers",
+    "public_url",
+    "allowed_hosts",
+    "allowed_origins",
+    "trusted_proxies",
+    "max_body",
+    "byok",
+)
+HOSTING = ("data_dir", "signup")  # the others are secrets, or hold some: environment only
+LOGS = ("log_level", "log_format")
+
+_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "FOLDER", tuple: "NAME,NAME"}
+
+CommandT = TypeVar("CommandT", bound=Callable[..., object])
+
+
+def settings_options(*names: str) -> Callable[[CommandT], CommandT]:
+    """Options made from settings; what is not given stays out, so that the environment and the defaults count."""
+
+    def decorate(command: CommandT) -> CommandT:
+        for name in reversed(names):
+            command = _setting(name)(command)
+        return command
+
+    return decorate
+
+
+def option(*names: str, variable: str, about: str, **more: Any) -> Callable[[CommandT], CommandT]:
+    """An option of one command, which is no setting, and the variable that stands for it."""
+    variable = PREFIX + variable
+    return click.option(*names, envvar=variable, help=f"{about} [env: {variable}]", **more)
+
+
+def command_variables(command: click.Command) -> Iterator[str]:
+    """The variables that stand for options of single commands."""
+    yield from (str(parameter.envvar) for parameter in command.params if parameter.envvar)
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            yield from command_variables(inner)
+
+
+def complete_toolsets(_context: object, _parameter: object, begun: str) -> list[str]:
+    """For a shell: the names that the last one of a list may become."""
+    from mistral_mcp.tools import TOOLSETS  # noqa: PLC0415
+
+    before, comma, last = begun.rpartition(",")
+    return [before + comma + name for name in [*TOOLSETS, "all"] if name.startswith(last)]
+
+
+def _setting(name: str) -> Callable[[CommandT], CommandT]:
+    field = Settings.model_fields[name]
+    kind = _kind(field.annotation)
+    flag = "--" + name.replace("_", "-")
+    about = f"{field.description}{_default(field.default)} [env: {PREFIX}{name.upper()}]"
+    if kind is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=about)
+    if get_origin(kind) is Literal:
+        choice = click.Choice(get_args(kind), case_sensitive=False)
+        return click.option(flag, default=None, type=choice, help=about)
+    if kind is Path:
+        return click.option(flag, default=None, type=click.Path(file_okay=False), metavar="FOLDER", help=about)
+    metavar = _METAVARS.get(get_origin(kind) or kind, "TEXT")
+    complete = complete_toolsets if name == "toolsets" else None
+    return click.option(flag, default=None, metavar=metavar, help=about, shell_complete=complete)
+
+
+def _kind(annotation: Any) -> Any:
+    """What an option holds where it is given: the type without None."""
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    return kinds[0] if len(kinds) == 1 and get_origin(annotation) is not Literal else annotation
+
+
+def _default(value: object) -> str:
+    """The default for `--help`; nothing where the description says what holds when unset."""
+    if value is None or value == ():
+        return ""
+    return f" [default: {str(value).lower() if isinstance(value, bool) else value}]"

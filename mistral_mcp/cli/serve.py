@@ -1,0 +1,94 @@
+"""`mistral-mcp serve`."""
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from mistral_mcp.cli.environment import gc_frozen_during_startup, has_hosting, start
+from mistral_mcp.cli.options import HOSTING, HTTP, LOGS, PREFIX, TOOLS, UPSTREAM, settings_options
+from mistral_mcp.errors import BadSetting
+from mistral_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+log = logging.getLogger("mistral_mcp")
+
+
+@click.command()
+@settings_options(*HTTP, *UPSTREAM, *TOOLS, *HOSTING, *LOGS)
+def serve(**given: object) -> None:
+    """Serve MCP over streamable HTTP: callers' own keys at /mcp, stored connections at secret URLs, a connect page."""
+    settings = start(given)
+    if os.environ.get("MISTRAL_API_KEY"):
+        log.warning("MISTRAL_API_KEY is ignored: callers of serve bring their own keys.")
+    if settings.route.kind == "lava" and (settings.byok or settings.signup == "open"):
+        raise BadSetting(
+            "ROUTE=lava:// pays with ROUTE_TOKEN, so anybody who can reach this server would spend your money.",
+            "Set BYOK=false and SIGNUP=code or off.",
+        )
+
+    with gc_frozen_during_startup():
+        import uvicorn  # noqa: PLC0415
+
+        app = _app(settings, prepare=True)
+    # Workers are processes of their own: they read the settings anew, so the options go into their environment.
+    os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
+    _log_address(settings)
+    try:
+        uvicorn.run(
+            app if settings.workers == 1 else "mistral_mcp.cli.serve:worker",
+            factory=settings.workers > 1,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            # Named, so that what is installed beside changes nothing.
+            loop="asyncio",
+            http="mistral_mcp.http.app:Front",
+            ws="none",
+            proxy_headers=False,
+            timeout_graceful_shutdown=30,
+            timeout_keep_alive=75,  # seconds; longer than proxies keep theirs, or they meet connections that just closed
+        )
+    except SystemExit as ended:
+        sys.exit(1 if ended.code else 0)  # uvicorn has codes of its own, and has said why
+
+
+def worker() -> "Starlette":
+    """The app of one worker."""
+    settings = start({})
+    with gc_frozen_during_startup():
+        return _app(settings, prepare=False)
+
+
+def _app(settings: Settings, *, prepare: bool) -> "Starlette":
+    """The hosted app where the extra is installed, else the core's. `prepare`: find out now what would stop a start."""
+    if not has_hosting():
+        from mistral_mcp.http.app import create_app  # noqa: PLC0415
+
+        if prepare:
+            log.info("Callers bring their own keys; for stored connections install mistral-mcp[hosting].")
+        return create_app(settings)
+
+    import anyio  # noqa: PLC0415
+
+    from mistral_mcp.hosting import app  # noqa: PLC0415
+
+    return anyio.run(app.prepared, settings) if prepare else app.create_app(settings)
+
+
+def _log_address(settings: Settings) -> None:
+    """Uvicorn's own line is among those that could repeat paths, and knows no public name."""
+    if settings.port == 0:  # only uvicorn will know
+        logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+        return
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = settings.public_url or f"http://{host}:{settings.port}"
+    log.info("Serving MCP at %s/mcp%s.", base, f", the connect page at {base}/" if has_hosting() else "")

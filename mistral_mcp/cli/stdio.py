@@ -1,0 +1,31 @@
+"""`mistral-mcp` and `mistral-mcp stdio`."""
+
+import os
+import signal
+import sys
+
+import click
+
+from mistral_mcp.cli.environment import gc_frozen_during_startup, start
+from mistral_mcp.cli.options import LOGS, PREFIX, STDIO, settings_options
+from mistral_mcp.errors import BadSetting
+
+
+@click.command()
+@settings_options(*STDIO, *LOGS)
+def stdio(**given: object) -> None:
+    """Serve MCP over stdio, with the key in MISTRAL_API_KEY."""
+    settings = start(given)
+    if settings.files_dir is not None and not settings.files_dir.is_dir():
+        raise BadSetting(f"{PREFIX}FILES_DIR cannot be used: there is no such folder.")
+    with gc_frozen_during_startup():
+        import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
+
+        from mistral_mcp.credentials import from_key  # noqa: PLC0415
+        from mistral_mcp.server import create_server  # noqa: PLC0415
+
+        server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")))
+    if sys.stdin.isatty():
+        # A thread waits in a read of it, which Python's own handler of Ctrl-C would not end.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    anyio.run(server.run_stdio_async)

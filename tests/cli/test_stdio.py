@@ -1,0 +1,44 @@
+"""`mistral-mcp` and `mistral-mcp stdio`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import run
+
+
+def test_a_folder_that_is_not_there_stops_stdio_in_one_sentence_and_is_a_finding_of_the_doctor(tmp_path: Path) -> None:
+    environment = {
+        "MISTRAL_MCP_FILES_DIR": str(tmp_path / "no"),
+        "MISTRAL_MCP_DATA_DIR": str(tmp_path),
+        "MISTRAL_MCP_ROUTE": "http://127.0.0.1:1",
+    }
+    refused = run("stdio", **environment)
+    found = run("doctor", **environment)
+
+    assert (refused.exit_code, found.exit_code) == (2, 1)
+    assert refused.stderr == "mistral-mcp: MISTRAL_MCP_FILES_DIR cannot be used: there is no such folder.\n"
+    assert "FILES_DIR is no folder" in found.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no terminals of this kind")
+def test_on_a_terminal_ctrl_c_ends_stdio() -> None:
+    ours, its = os.openpty()
+    with subprocess.Popen([sys.executable, "-m", "mistral_mcp"], stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        ask = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+        os.write(ours, json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": ask}).encode() + b"\n")
+        shown = b""
+        while b"serverInfo" not in shown:  # then it waits for more
+            shown += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(10) == -signal.SIGINT
+        finally:
+            process.kill()
+            os.close(ours)
