@@ -10,7 +10,7 @@ from mcp_types import INVALID_PARAMS
 from pydantic import Field
 
 from mistral_mcp.suggest import nearest
-from mistral_mcp.tools.framework.toolset import Served
+from mistral_mcp.tools.framework.request import Served
 
 Text = Annotated[str, Field(description="The text.")]
 Code = Annotated[str, Field(description="The code.")]

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 from mistral_mcp.errors import BadArgument, CredentialError, MistralMcpError, UnknownModel
 from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, folded
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.tools.framework.toolset import Served, client_of
+from mistral_mcp.tools.framework.request import Served, client_for
 from mistral_mcp.tools.models import Model
 
 MODELS = "mistral://models"
@@ -87,14 +87,14 @@ class Answers:
     async def _read(self, request: Request) -> ReadResourceResult:
         uri = str((request.params or {}).get("uri", ""))
         if uri == USAGE:
-            mistral = await client_of(request)
+            mistral = await client_for(request)
             content: object = asdict(request.lifespan_context.ledger.of(mistral.caller))
         elif uri == MODELS:
-            mistral = await client_of(request)
+            mistral = await client_for(request)
             reply = await mistral.send(ListModelsCall())
             content = [Model.of(card).model_dump(mode="json") for card in folded(reply.data)]
         elif uri.startswith(f"{MODELS}/"):
-            mistral = await client_of(request)
+            mistral = await client_for(request)
             name = unquote(uri.removeprefix(f"{MODELS}/"))
             content = Model.of(await mistral.send(GetModelCall(model_id=name), model=name)).model_dump(mode="json")
         else:
@@ -111,7 +111,7 @@ class Answers:
         names: list[str] = []
         if params.argument.name == "model":
             wanted = params.argument.value.lower()
-            names = [name for name in await self._models(await client_of(request)) if wanted in name.lower()]
+            names = [name for name in await self._models(await client_for(request)) if wanted in name.lower()]
             names.sort(key=lambda name: (not name.lower().startswith(wanted), name))
         shown = names[:_MOST_COMPLETIONS]
         return CompleteResult(completion=Completion(values=shown, total=len(names), has_more=len(names) > len(shown)))

@@ -37,13 +37,13 @@ class Selection:
     read_only: bool
 
 
-def selected(request: HTTPConnection | None) -> Selection | None:
+def selection_of(request: HTTPConnection | None) -> Selection | None:
     """What the HTTP front found for this request; None on stdio and in memory."""
     return request.scope.get(SCOPE) if request is not None else None
 
 
 @dataclass(frozen=True)
-class Bound:
+class AllowedToolsets:
     """What may be selected, and what is where nothing is selected."""
 
     allowed: tuple[str, ...]
@@ -51,7 +51,7 @@ class Bound:
     read_only: bool
 
     @classmethod
-    def of(cls, settings: Settings) -> "Bound":
+    def of(cls, settings: Settings) -> "AllowedToolsets":
         """The operator's. Raises `BadSetting` for a toolset that does not exist."""
         if settings.toolsets is None:
             return cls(tuple(TOOLSETS), DEFAULT, settings.read_only)

@@ -16,10 +16,11 @@ from mcp_types import Tool as ListedTool
 from mistral_mcp import __version__, prompts, resources, tools
 from mistral_mcp.credentials import CredentialSource
 from mistral_mcp.mistral.client import Upstream
-from mistral_mcp.selection import Bound, Selection, selected
+from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.settings import Settings
 from mistral_mcp.suggest import nearest
-from mistral_mcp.tools.framework.toolset import MistralTool, Served
+from mistral_mcp.tools.framework.adapter import MistralTool
+from mistral_mcp.tools.framework.request import Served
 
 INSTRUCTIONS = """\
 Mistral's models as tools. Costs money per token; each result says how much.
@@ -50,7 +51,7 @@ def create_server(
         finally:
             await upstream.aclose()
 
-    bound = Bound.of(settings)
+    bound = AllowedToolsets.of(settings)
     server = _Server(
         name="mistral-mcp",
         title="Mistral",
@@ -111,14 +112,14 @@ class _Server(MCPServer[Served]):
 class OnlySelected:
     """The middleware that lists the tools of a request's selection, and calls no other."""
 
-    def __init__(self, bound: Bound, server: _Server) -> None:
+    def __init__(self, bound: AllowedToolsets, server: _Server) -> None:
         self._bound = bound
         self._server = server
 
     async def __call__(self, ctx: ServerRequestContext[Served, Any], call_next: CallNext) -> HandlerResult:
         if ctx.method not in {"tools/list", "tools/call"}:
             return await call_next(ctx)
-        selection = selected(ctx.request) or self._bound.select()
+        selection = selection_of(ctx.request) or self._bound.select()
         offered = tools.offered(selection.toolsets, read_only=selection.read_only)
         self._server.make(selection.toolsets)
         if ctx.method == "tools/call":

@@ -20,14 +20,17 @@ from mcp.server.mcpserver import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mistral_mcp import Settings
+from mistral_mcp import Settings, tools
 from mistral_mcp.credentials import from_key
 from mistral_mcp.logs import JsonFormatter, TextFormatter
 from mistral_mcp.masking import MASK, Mask, mask_shapes
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.sandbox import Fault, Sandbox, listening
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Served, Toolset
+from mistral_mcp.tools.framework.adapter import MistralTool
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral, Served
+from mistral_mcp.tools.framework.results import Result
 from tests.conftest import KEY, TRANSPORTS, in_memory, over_http, stdio_parameters, text_of
 
 ODD = 'p+q/"r\\s%t=u&v<w>x'
@@ -323,7 +326,7 @@ class BrokenCall(Call[Broken]):
 class Nothing(Result):
     number: int
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return "nothing"
 
 
@@ -366,7 +369,9 @@ async def with_tools(toolset: Toolset, url: str, key: str) -> AsyncGenerator[Cli
         yield Served(given, from_key(key), upstream)
         await upstream.aclose()
 
-    server = MCPServer("crashing", tools=toolset.build(), lifespan=lifespan)
+    server = MCPServer(
+        "crashing", tools=[MistralTool.of(declared) for declared in toolset.declarations], lifespan=lifespan
+    )
     async with Client(server) as client:
         yield client
 
@@ -416,9 +421,9 @@ async def test_a_gateways_tokens_are_masked_like_the_key(route: str) -> None:
             yield Served(given, from_key(KEY), Upstream(given, wire))
             await wire.aclose()
 
-        from mistral_mcp.tools import chat  # noqa: PLC0415
-
-        async with Client(MCPServer("gateway", tools=chat.toolset.build(), lifespan=lifespan)) as client:
+        async with Client(
+            MCPServer("gateway", tools=tools.built("core", local_files=False), lifespan=lifespan)
+        ) as client:
             result = await client.call_tool("mistral_chat", {"prompt": "?"})
 
     shown = result.model_dump_json()

@@ -9,7 +9,7 @@ from mistral_mcp.credentials import Credentials, from_key
 from mistral_mcp.errors import BadSetting, NothingSelected
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
-from mistral_mcp.selection import Bound
+from mistral_mcp.selection import AllowedToolsets
 from tests.conftest import KEY, at, in_memory, serving, text_of
 
 CONNECTION = Credentials(None, "a connection", toolsets=("core", "files"))
@@ -41,7 +41,7 @@ def test_each_can_only_narrow_what_is_above_it(
     query: str | None,
     expected: tuple[str, ...],
 ) -> None:
-    bound = Bound.of(Settings.model_validate({"toolsets": operator}))
+    bound = AllowedToolsets.of(Settings.model_validate({"toolsets": operator}))
     headers = {"x-mcp-toolsets": header} if header is not None else {}
     queried = {"toolsets": query} if query is not None else {}
 
@@ -53,7 +53,7 @@ def test_each_can_only_narrow_what_is_above_it(
 )
 def test_a_selection_of_nothing_is_refused(operator: str | None, header: str) -> None:
     with pytest.raises(NothingSelected, match="Select from core"):
-        Bound.of(Settings.model_validate({"toolsets": operator})).select(None, {"x-mcp-toolsets": header})
+        AllowedToolsets.of(Settings.model_validate({"toolsets": operator})).select(None, {"x-mcp-toolsets": header})
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_read_only_is_never_relaxed(
     query: str | None,
     expected: bool,  # noqa: FBT001
 ) -> None:
-    bound = Bound.of(Settings(read_only=operator))
+    bound = AllowedToolsets.of(Settings(read_only=operator))
     headers = {"x-mcp-readonly": header} if header is not None else {}
     queried = {"read_only": query} if query is not None else {}
 

@@ -28,9 +28,9 @@ def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
     import anyio  # noqa: PLC0415
 
     from mistral_mcp.cli import checks  # noqa: PLC0415
-    from mistral_mcp.selection import Bound  # noqa: PLC0415
+    from mistral_mcp.selection import AllowedToolsets  # noqa: PLC0415
 
-    Bound.of(settings)  # refuses what a start would refuse
+    AllowedToolsets.of(settings)  # refuses what a start would refuse
     count = None
     if has_hosting():
         from mistral_mcp.hosting.commands import count_connections as count  # noqa: PLC0415

@@ -13,9 +13,9 @@ def tools(**given: object) -> None:
     settings = start(given)
 
     from mistral_mcp import tools as offered  # noqa: PLC0415
-    from mistral_mcp.selection import Bound  # noqa: PLC0415
+    from mistral_mcp.selection import AllowedToolsets  # noqa: PLC0415
 
-    selection = Bound.of(settings).select()
+    selection = AllowedToolsets.of(settings).select()
     names = offered.offered(selection.toolsets, read_only=selection.read_only)
     for toolset in selection.toolsets:
         for tool in offered.built(toolset, local_files=False):

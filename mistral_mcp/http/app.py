@@ -39,7 +39,7 @@ from mistral_mcp.errors import (
 from mistral_mcp.mistral.transports.aiohttp_wire import wire
 from mistral_mcp.route import LOOPBACK
 from mistral_mcp.selection import SCOPE as SELECTION
-from mistral_mcp.selection import Bound
+from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
 from mistral_mcp.settings import Settings
 
@@ -84,7 +84,7 @@ def assemble(
         # Checked here for every path, before anything else.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    mcp, bound = server.session_manager, Bound.of(settings)
+    mcp, bound = server.session_manager, AllowedToolsets.of(settings)
 
     @asynccontextmanager
     async def running(_: Starlette) -> AsyncGenerator[None]:
@@ -149,7 +149,9 @@ async def healthz(_: Request) -> Response:
 class McpEndpoint:
     """Resolves the credentials of each request, before its body is read, and hands it to the SDK."""
 
-    def __init__(self, app: ASGIApp, find: FindCredentials, bound: Bound, for_browsers: Callable[[], Response]) -> None:
+    def __init__(
+        self, app: ASGIApp, find: FindCredentials, bound: AllowedToolsets, for_browsers: Callable[[], Response]
+    ) -> None:
         self.app = app
         self.find = find
         self.bound = bound

@@ -5,7 +5,8 @@ from functools import cache
 from importlib import import_module
 from typing import cast
 
-from mistral_mcp.tools.framework.toolset import MistralTool, Toolset
+from mistral_mcp.tools.framework.adapter import MistralTool
+from mistral_mcp.tools.framework.declare import Toolset
 
 # Each with its files. One is imported when its toolset is first selected: most callers want two of eleven.
 TOOLSETS: dict[str, tuple[str, ...]] = {
@@ -29,7 +30,9 @@ DEFAULT = ("core", "models")
 @cache
 def built(toolset: str, *, local_files: bool) -> tuple[MistralTool, ...]:
     """A toolset's tools, schemas made. `local_files`: with the parameters that name files of the server's."""
-    return tuple(tool for part in _parts(toolset) for tool in part.build(local_files=local_files))
+    declarations = [declared for part in _parts(toolset) for declared in part.declarations]
+    tools = [MistralTool.of(declared) for declared in declarations]
+    return tuple(tools if local_files else [tool.without_local_files() for tool in tools])
 
 
 def build(*, local_files: bool = False) -> dict[str, tuple[MistralTool, ...]]:

@@ -9,17 +9,19 @@ from mistral_mcp.mistral.api.agents import AgentCall
 from mistral_mcp.mistral.api.chat import complete, response_format_of
 from mistral_mcp.mistral.api.messages import CallIds
 from mistral_mcp.tools.chat import Chat
-from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.functions import (
     Function,
     FunctionCall,
     Functions,
     ToolChoice,
     assistant_message,
-    identified,
-    line_of,
+    call_line,
+    calls_with_ids,
 )
-from mistral_mcp.tools.framework.toolset import Mistral, Toolset, absent, usage_of
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, usage_of
 
 toolset = Toolset()
 
@@ -30,12 +32,12 @@ class AgentAnswer(Chat):
     """An agent's answer, or the calls it wants made."""
 
     calls: list[FunctionCall]
-    assistant_message: dict[str, JsonValue] | None = Field(
-        default=None, exclude_if=absent, description="With calls: the turn before their results."
+    assistant_message: Maybe[dict[str, JsonValue]] = Field(
+        default=None, description="With calls: the turn before their results."
     )
 
-    def for_reader(self) -> str:
-        lines = [line_of(call) for call in self.calls]
+    def to_text(self) -> str:
+        lines = [call_line(call) for call in self.calls]
         return "\n".join([*lines, *([self.text] if self.text or not lines else [])])
 
 
@@ -43,17 +45,17 @@ class AgentAnswer(Chat):
 async def mistral_agent_complete(
     mistral: Mistral,
     agent_id: Annotated[str, Field(description="ag_….", min_length=1)],
-    prompt: ask.Prompt = None,
-    messages: ask.Messages = None,
-    max_tokens: ask.MaxTokens = None,
-    stop: ask.Stop = None,
-    random_seed: ask.RandomSeed = None,
+    prompt: parameters.Prompt = None,
+    messages: parameters.Messages = None,
+    max_tokens: parameters.MaxTokens = None,
+    stop: parameters.Stop = None,
+    random_seed: parameters.RandomSeed = None,
     functions: Annotated[
         list[AnyFunction] | None, Field(description="[{name, description, parameters}].", max_length=128)
     ] = None,
     tool_choice: ToolChoice = None,
     response_format: Annotated[Literal["text", "json_object"] | None, Field(description="json_object: JSON.")] = None,
-    json_schema: ask.JsonSchema = None,
+    json_schema: parameters.JsonSchema = None,
 ) -> AgentAnswer:
     """Ask an agent made at Mistral, which brings its own model and instructions. Nothing is stored."""
     schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
@@ -62,22 +64,22 @@ async def mistral_agent_complete(
     ids = CallIds()
     call = AgentCall(
         agent_id=agent_id,
-        messages=ask.turns(prompt, messages, ids=ids),
+        messages=parameters.build_messages(prompt, messages, ids=ids),
         max_tokens=max_tokens,
         stop=stop,
         random_seed=random_seed,
-        tools=known.wire() or None,
-        tool_choice=known.choice(tool_choice),
+        tools=known.to_api() or None,
+        tool_choice=known.tool_choice(tool_choice),
         response_format=response_format_of(json_schema, response_format),
     )
     reply = await complete(mistral, call)
-    calls = [known.checked(made) for made in identified(reply)]
+    calls = [known.check(made) for made in calls_with_ids(reply)]
     return AgentAnswer(
         text=reply.text,
         model=reply.model,
         finish_reason=reply.finish_reason,
         usage=usage_of(mistral, reply.model, reply.usage),
-        parsed=ask.parsed_answer(reply, schema) if schema and not calls else None,
+        parsed=parameters.parsed_answer(reply, schema) if schema and not calls else None,
         thinking=reply.thinking or None,
         calls=[made.model_copy(update={"id": ids.back(made.id)}) for made in calls],
         assistant_message=assistant_message(reply, ids) if calls else None,

@@ -10,9 +10,10 @@ from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api import audio as wire
 from mistral_mcp.mistral.api import files
 from mistral_mcp.mistral.multipart import FilePart
-from mistral_mcp.tools.framework import file_chunks as parts
-from mistral_mcp.tools.framework import parameters as ask
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, UnitUsage, absent, unit_cost_of
+from mistral_mcp.tools.framework import file_content, parameters
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result, UnitUsage, unit_cost_of
 from mistral_mcp.tools.framework.transcripts import Transcription
 
 toolset = Toolset()
@@ -31,9 +32,9 @@ async def mistral_transcribe(
     mistral: Mistral,
     url: Annotated[str | None, Field(description="https.", pattern="^https://", max_length=2083)] = None,
     file_id: Annotated[str | None, Field(description="Of an uploaded file.", min_length=1)] = None,
-    content_base64: parts.Base64 = None,
-    filename: Annotated[parts.Filename | None, Field(description="With content_base64.")] = None,
-    path: parts.LocalPath = None,
+    content_base64: file_content.Base64 = None,
+    filename: Annotated[file_content.Filename | None, Field(description="With content_base64.")] = None,
+    path: file_content.LocalPath = None,
     language: Annotated[
         str | None, Field(description="Two letters; not with timestamps.", pattern="^[a-z]{2}$")
     ] = None,
@@ -44,11 +45,11 @@ async def mistral_transcribe(
         Field(description="Words to expect.", max_length=100),
     ] = None,
     temperature: Annotated[float | None, Field(description="0: greedy.", ge=0)] = None,
-    model: ask.Model = None,
+    model: parameters.Model = None,
 ) -> Transcription:
     """Turn speech into text. Give url, file_id, or content_base64 with filename."""
     ways = {"url": url, "file_id": file_id, "content_base64": content_base64, "path": path}
-    way = parts.only_way(mistral, ways)
+    way = file_content.content_argument(mistral, ways)
     if language is not None and timestamps != "none":
         raise BadArgument("Mistral takes either language or timestamps, and both are given.", "Leave one out.")
     if way == "content_base64" and filename is None:
@@ -67,7 +68,7 @@ async def mistral_transcribe(
     if way in {"url", "file_id"}:
         reply = await wire.transcribe(mistral, call)
     else:
-        file = parts.sent_along(
+        file = file_content.open_file_part(
             mistral, filename, content=None, content_base64=content_base64, path=path, max_bytes=files.LARGEST
         )
         async with file as part:
@@ -89,15 +90,15 @@ class Speech(Result):
     model: str
     format: wire.Format
     bytes: int
-    voice_id: str | None = Field(default=None, exclude_if=absent)
+    voice_id: Maybe[str] = None
     usage: SpeechUsage
 
     _data: str = PrivateAttr(default="")
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return f"{self.bytes:,} bytes of {self.format} audio from {self.model} are attached."
 
-    def attachments(self) -> list[ContentBlock]:
+    def extra_content(self) -> list[ContentBlock]:
         return [AudioContent(type="audio", data=self._data, mime_type=_MIME[self.format])]
 
     @classmethod
@@ -120,7 +121,7 @@ async def mistral_speak(
     text: Annotated[str, Field(description="Best under 300 words.", min_length=1, max_length=20_000)],
     voice_id: Annotated[str | None, Field(description="See mistral_list_voices.")] = None,
     format: Annotated[wire.Format, Field(description="pcm: float32.")] = "mp3",  # noqa: A002 - the tool's own name for it
-    model: ask.Model = None,
+    model: parameters.Model = None,
 ) -> Speech:
     """Turn a text into speech."""
     call = wire.SpeechCall(model=model or wire.SPEAK, input=text, voice_id=voice_id, response_format=format)
@@ -131,10 +132,10 @@ async def mistral_speak(
 class Voice(BaseModel):
     id: str
     name: str
-    slug: str | None = Field(default=None, exclude_if=absent, description="Works as voice_id too.")
+    slug: Maybe[str] = Field(default=None, description="Works as voice_id too.")
     languages: list[str]
-    gender: str | None = Field(default=None, exclude_if=absent)
-    description: str | None = Field(default=None, exclude_if=absent)
+    gender: Maybe[str] = None
+    description: Maybe[str] = None
 
     def line(self) -> str:
         facts = [", ".join(self.languages), self.gender, self.description]
@@ -146,9 +147,9 @@ class Voices(Result):
 
     voices: list[Voice]
     total: int
-    next_offset: int | None = Field(default=None, exclude_if=absent)
+    next_offset: Maybe[int] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         lines = [voice.line() for voice in self.voices] or ["There is no such voice."]
         rest = [f"({self.total} in all; more from offset {self.next_offset})"] if self.next_offset else []
         return "\n".join([*lines, *rest])

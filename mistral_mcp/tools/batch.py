@@ -18,8 +18,10 @@ from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.mistral.call import Reply
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.cut_text import LONG, cut
-from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, moment, next_page
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.paging import Page, PageSize, format_time, list_text, next_page
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -68,13 +70,13 @@ class Job(BaseModel):
     succeeded_requests: int
     failed_requests: int
     created_at: int | None = Field(description="Seconds since 1970.")
-    started_at: int | None = Field(default=None, exclude_if=absent)
-    completed_at: int | None = Field(default=None, exclude_if=absent)
+    started_at: Maybe[int] = None
+    completed_at: Maybe[int] = None
     input_files: list[str]
-    output_file: str | None = Field(default=None, exclude_if=absent)
-    error_file: str | None = Field(default=None, exclude_if=absent)
-    errors: list[str] | None = Field(default=None, exclude_if=absent)
-    metadata: dict[str, JsonValue] | None = Field(default=None, exclude_if=absent)
+    output_file: Maybe[str] = None
+    error_file: Maybe[str] = None
+    errors: Maybe[list[str]] = None
+    metadata: Maybe[dict[str, JsonValue]] = None
 
     @classmethod
     def of(cls, reply: BatchJobReply) -> "Job":
@@ -86,13 +88,13 @@ class Job(BaseModel):
         failed = f", {self.failed_requests} failed" if self.failed_requests else ""
         errors = f" ({'; '.join(self.errors[:3])})" if self.errors else ""
         what = f"{self.endpoint}{f' with {self.model}' if self.model else ''}"
-        return f"{self.id}  {self.status}: {what}, {done}{failed}{errors}, created {moment(self.created_at)}"
+        return f"{self.id}  {self.status}: {what}, {done}{failed}{errors}, created {format_time(self.created_at)}"
 
 
 class OneJob(Result, Job):
     """One job."""
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return self.line()
 
 
@@ -101,9 +103,9 @@ class Jobs(Result):
 
     jobs: list[Job]
     total: int | None
-    next_page: int | None = Field(default=None, exclude_if=absent)
+    next_page: Maybe[int] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return list_text([job.line() for job in self.jobs], "No job.", self.next_page, self.total)
 
 
@@ -112,9 +114,9 @@ class Row(BaseModel):
 
     custom_id: str | None
     status_code: int | None
-    text: str | None = Field(default=None, exclude_if=absent)
-    body: JsonValue = Field(default=None, exclude_if=absent)
-    error: str | None = Field(default=None, exclude_if=absent)
+    text: Maybe[str] = None
+    body: MaybeJson = None
+    error: Maybe[str] = None
 
 
 class Rows(Result):
@@ -125,11 +127,11 @@ class Rows(Result):
     succeeded: int
     failed: int
     results: list[Row]
-    next_page: int | None = Field(default=None, exclude_if=absent)
-    page_usage: Usage | None = Field(default=None, exclude_if=absent, description="Of the answers on this page.")
-    note: str | None = Field(default=None, exclude_if=absent)
+    next_page: Maybe[int] = None
+    page_usage: Maybe[Usage] = Field(default=None, description="Of the answers on this page.")
+    note: Maybe[str] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         lines = [
             f"[{row.custom_id}] "
             + (f"FAILED: {row.error}" if row.error is not None else row.text or json.dumps(row.body))

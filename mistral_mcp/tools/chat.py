@@ -2,12 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from mistral_mcp.json_schema import CallerSchema
 from mistral_mcp.mistral.api.chat import ChatCall, complete, response_format_of
-from mistral_mcp.tools.framework import parameters as ask
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -19,27 +21,27 @@ class Chat(Result):
     model: str
     finish_reason: str
     usage: Usage
-    parsed: JsonValue = Field(default=None, exclude_if=absent, description="The answer as JSON, with json_schema.")
-    thinking: str | None = Field(default=None, exclude_if=absent)
+    parsed: MaybeJson = Field(default=None, description="The answer as JSON, with json_schema.")
+    thinking: Maybe[str] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return self.text
 
 
 @toolset.tool("Chat with Mistral", effect="reads")
 async def mistral_chat(
     mistral: Mistral,
-    prompt: ask.Prompt = None,
-    messages: ask.Messages = None,
-    system: ask.System = None,
-    model: ask.Model = None,
-    images: ask.Images = None,
-    temperature: ask.Temperature = None,
-    top_p: ask.TopP = None,
-    max_tokens: ask.MaxTokens = None,
-    stop: ask.Stop = None,
-    random_seed: ask.RandomSeed = None,
-    json_schema: ask.JsonSchema = None,
+    prompt: parameters.Prompt = None,
+    messages: parameters.Messages = None,
+    system: parameters.System = None,
+    model: parameters.Model = None,
+    images: parameters.Images = None,
+    temperature: parameters.Temperature = None,
+    top_p: parameters.TopP = None,
+    max_tokens: parameters.MaxTokens = None,
+    stop: parameters.Stop = None,
+    random_seed: parameters.RandomSeed = None,
+    json_schema: parameters.JsonSchema = None,
     response_format: Annotated[
         Literal["text", "json_object"] | None, Field(description="json_object: any JSON; ask for it too.")
     ] = None,
@@ -49,7 +51,7 @@ async def mistral_chat(
     schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
     call = ChatCall(
         model=model or mistral.settings.chat_model,
-        messages=ask.turns(prompt, messages, system, images),
+        messages=parameters.build_messages(prompt, messages, system, images),
         temperature=temperature,
         top_p=top_p,
         max_tokens=max_tokens,
@@ -64,6 +66,6 @@ async def mistral_chat(
         model=reply.model or call.model,
         finish_reason=reply.finish_reason,
         usage=usage_of(mistral, reply.model or call.model, reply.usage),
-        parsed=ask.parsed_answer(reply, schema) if schema else None,
+        parsed=parameters.parsed_answer(reply, schema) if schema else None,
         thinking=reply.thinking or None,
     )

@@ -7,8 +7,10 @@ from pydantic import BaseModel, Field
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api.classifications import ChatClassificationCall, ClassificationCall, TargetReply
 from mistral_mcp.mistral.api.messages import CallIds, conversation
-from mistral_mcp.tools.framework import parameters as ask
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -29,9 +31,9 @@ class Classification(Result):
 
     results: list[dict[str, Target]]
     model: str
-    usage: Usage | None = Field(default=None, exclude_if=absent)
+    usage: Maybe[Usage] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return "\n".join(
             f"[{index}] " + ", ".join(f"{name}: {_best(target)}" for name, target in targets.items())
             for index, targets in enumerate(self.results)
@@ -48,7 +50,7 @@ async def mistral_classify(
     model: Annotated[str, Field(description="Id, ft:classifier:….", min_length=1)],
     inputs: Annotated[list[str] | None, Field(description="Texts.", min_length=1, max_length=512)] = None,
     messages: Annotated[
-        list[ask.Turn] | None, Field(description="A conversation, classified as a whole.", min_length=1)
+        list[parameters.Turn] | None, Field(description="A conversation, classified as a whole.", min_length=1)
     ] = None,
 ) -> Classification:
     """Label texts or a conversation with your own fine-tuned classifier. Give one of the two."""

@@ -5,8 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from mistral_mcp.mistral.api.chat import FimCall, complete
-from mistral_mcp.tools.framework import parameters as ask
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, usage_of
+from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -19,7 +21,7 @@ class CodeCompletion(Result):
     model: str
     usage: Usage
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return self.completion
 
 
@@ -28,13 +30,13 @@ async def mistral_code_complete(
     mistral: Mistral,
     prompt: Annotated[str, Field(description="Code before the gap.", min_length=1)],
     suffix: Annotated[str | None, Field(description="Code after the gap.")] = None,
-    model: ask.Model = None,
-    max_tokens: ask.MaxTokens = None,
+    model: parameters.Model = None,
+    max_tokens: parameters.MaxTokens = None,
     min_tokens: Annotated[int | None, Field(description="Shortest answer.", ge=0)] = None,
-    stop: ask.Stop = None,
-    temperature: ask.Temperature = None,
-    top_p: ask.TopP = None,
-    random_seed: ask.RandomSeed = None,
+    stop: parameters.Stop = None,
+    temperature: parameters.Temperature = None,
+    top_p: parameters.TopP = None,
+    random_seed: parameters.RandomSeed = None,
 ) -> CodeCompletion:
     """Complete code with Codestral: what comes after prompt or, with suffix, between the two."""
     call = FimCall(

@@ -8,11 +8,13 @@ from pydantic import BaseModel, Field, JsonValue
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api import conversations as wire
 from mistral_mcp.mistral.api.conversations import ConversationCard, Entry
-from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.conversation_results import Confirmations, Conversation, FunctionResults, Tools
 from mistral_mcp.tools.framework.cut_text import LONG, cut
+from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, next_page
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result
 
 toolset = Toolset()
 
@@ -24,12 +26,12 @@ Temperature = Annotated[float | None, Field(description="0: greedy.", ge=0, le=1
 async def mistral_start_conversation(
     mistral: Mistral,
     prompt: Annotated[str, Field(description="The first turn.", min_length=1)],
-    model: ask.Model = None,
+    model: parameters.Model = None,
     agent_id: Annotated[str | None, Field(description="Instead of model.")] = None,
-    instructions: ask.System = None,
+    instructions: parameters.System = None,
     tools: Tools = None,
     temperature: Temperature = None,
-    max_tokens: ask.MaxTokens = None,
+    max_tokens: parameters.MaxTokens = None,
     store: Annotated[bool | None, Field(description="false: Mistral keeps nothing.")] = None,
     name: Annotated[str | None, Field(description="To find it again.")] = None,
 ) -> Conversation:
@@ -54,11 +56,11 @@ async def mistral_start_conversation(
 async def mistral_append_conversation(
     mistral: Mistral,
     conversation_id: ConversationId,
-    prompt: ask.Prompt = None,
+    prompt: parameters.Prompt = None,
     function_results: FunctionResults = None,
     tool_confirmations: Confirmations = None,
     temperature: Temperature = None,
-    max_tokens: ask.MaxTokens = None,
+    max_tokens: parameters.MaxTokens = None,
 ) -> Conversation:
     """Go on with a conversation: with a prompt, or with what its calls wait for."""
     if not (prompt or function_results or tool_confirmations):
@@ -79,21 +81,21 @@ class HistoryEntry(BaseModel):
 
     type: str
     text: str
-    role: str | None = Field(default=None, exclude_if=absent)
-    tool_call_id: str | None = Field(default=None, exclude_if=absent)
-    confirmation_status: str | None = Field(default=None, exclude_if=absent)
-    created_at: str | None = Field(default=None, exclude_if=absent)
+    role: Maybe[str] = None
+    tool_call_id: Maybe[str] = None
+    confirmation_status: Maybe[str] = None
+    created_at: Maybe[str] = None
 
 
 class Card(BaseModel):
     """A conversation without its entries."""
 
     id: str
-    name: str | None = Field(default=None, exclude_if=absent)
-    model: str | None = Field(default=None, exclude_if=absent)
-    agent_id: str | None = Field(default=None, exclude_if=absent)
-    created_at: str | None = Field(default=None, exclude_if=absent)
-    updated_at: str | None = Field(default=None, exclude_if=absent)
+    name: Maybe[str] = None
+    model: Maybe[str] = None
+    agent_id: Maybe[str] = None
+    created_at: Maybe[str] = None
+    updated_at: Maybe[str] = None
 
     @classmethod
     def of(cls, card: ConversationCard) -> "Card":
@@ -109,9 +111,9 @@ class History(Result, Card):
 
     entries: list[HistoryEntry]
     total: int
-    next_page: int | None = Field(default=None, exclude_if=absent)
+    next_page: Maybe[int] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         entries = [f"{entry.role or entry.type}: {entry.text}" for entry in self.entries]
         more = [] if self.next_page is None else [f"({self.total} entries in all; more on page {self.next_page})"]
         return "\n\n".join([self.line(), *entries, *more])
@@ -160,9 +162,9 @@ class Conversations(Result):
     """One page of conversations."""
 
     conversations: list[Card]
-    next_page: int | None = Field(default=None, exclude_if=absent)
+    next_page: Maybe[int] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         lines = [card.line() for card in self.conversations]
         return list_text(lines, "No conversations here.", self.next_page, None)
 
@@ -179,7 +181,7 @@ class DeletedConversation(Result):
     id: str
     deleted: bool = True
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return f"Deleted {self.id}."
 
 

@@ -16,9 +16,11 @@ from mistral_mcp.local_files import opened
 from mistral_mcp.mistral import catalog
 from mistral_mcp.mistral.api import files, ocr
 from mistral_mcp.mistral.api.chat import response_format_of
-from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.cut_text import LONG
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, UnitUsage, absent, unit_cost_of
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, UnitUsage, unit_cost_of
 
 toolset = Toolset()
 
@@ -47,22 +49,22 @@ class OcrPage(BaseModel):
 
 class OcrUsage(UnitUsage):
     pages_processed: int
-    doc_size_bytes: int | None = Field(default=None, exclude_if=absent)
+    doc_size_bytes: Maybe[int] = None
 
 
 class Ocr(Result):
     """The document as Markdown, page by page."""
 
     pages: list[OcrPage]
-    annotation: JsonValue = Field(default=None, exclude_if=absent, description="What json_schema asked for.")
-    truncated: bool | None = Field(default=None, exclude_if=absent, description="More was read than is shown.")
-    next_pages: str | None = Field(default=None, exclude_if=absent, description="`pages` to ask for next.")
+    annotation: MaybeJson = Field(default=None, description="What json_schema asked for.")
+    truncated: Maybe[bool] = Field(default=None, description="More was read than is shown.")
+    next_pages: Maybe[str] = Field(default=None, description="`pages` to ask for next.")
     model: str
     usage: OcrUsage
 
     _images: list[ImageContent] = PrivateAttr(default_factory=list[ImageContent])
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         parts = [f"--- page {page.index} ---\n{page.markdown}" for page in self.pages]
         if self.annotation is not None:
             parts.insert(0, json.dumps(self.annotation, ensure_ascii=False))
@@ -72,7 +74,7 @@ class Ocr(Result):
             parts.append(f'[Cut: more was read than fits here. Ask again with pages "{self.next_pages}" for the rest.]')
         return "\n\n".join(parts) or "The document has no such pages."
 
-    def attachments(self) -> list[ContentBlock]:
+    def extra_content(self) -> list[ContentBlock]:
         return list(self._images)
 
     @classmethod
@@ -112,7 +114,7 @@ async def mistral_ocr(
     json_schema: Annotated[dict[str, JsonValue] | None, Field(description="JSON Schema of `annotation`.")] = None,
     table_format: Annotated[Literal["markdown", "html"] | None, Field(description="How tables are written.")] = None,
     include_images: Annotated[bool, Field(description="Attach the images found.")] = False,
-    model: ask.Model = None,
+    model: parameters.Model = None,
 ) -> Ocr:
     """Read PDFs, scans, slides and photos as Markdown, page by page; with json_schema, also as data."""
     schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None

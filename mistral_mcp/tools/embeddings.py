@@ -13,8 +13,10 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from mistral_mcp.mistral.api import embeddings
 from mistral_mcp.mistral.api.embeddings import Dtype, Row, Vectors
-from mistral_mcp.tools.framework import parameters as ask
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -51,18 +53,18 @@ class Embeddings(Result):
     dimensions: int
     dtype: str
     usage: Usage
-    embeddings: Sequence[list[float] | list[int]] | None = Field(default=None, exclude_if=absent)
-    attachment: Attachment | None = Field(default=None, exclude_if=absent)
+    embeddings: Maybe[Sequence[list[float] | list[int]]] = None
+    attachment: Maybe[Attachment] = None
 
     _blob: bytes = PrivateAttr(default=b"")
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         summary = f"{self.count} vectors of {self.dimensions} dimensions ({self.dtype}) from {self.model}"
         if self.attachment is not None:
             return f"{summary}, row after row in the attachment {self.attachment.uri}."
         return f"{summary}:\n{self.embeddings}"
 
-    def attachments(self) -> list[ContentBlock]:
+    def extra_content(self) -> list[ContentBlock]:
         if self.attachment is None:
             return []
         blob = base64.b64encode(self._blob).decode()
@@ -87,7 +89,7 @@ class Embeddings(Result):
 async def mistral_embed(
     mistral: Mistral,
     inputs: Annotated[list[Text], Field(description="Texts.", min_length=1, max_length=MAX_INPUTS)],
-    model: ask.Model = None,
+    model: parameters.Model = None,
     output_dimension: Annotated[int | None, Field(description="codestral-embed only.", gt=0)] = None,
     output_dtype: Annotated[Dtype | None, Field(description="codestral-embed only.")] = None,
     output: Annotated[
@@ -122,7 +124,7 @@ class Ranking(Result):
     model: str
     usage: Usage
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return "\n".join(f"{hit.score:.4f}  [{hit.index}] {hit.document}" for hit in self.results)
 
 
@@ -132,7 +134,7 @@ async def mistral_rank(
     query: Annotated[Text, Field(description="What to look for.")],
     documents: Annotated[list[Text], Field(description="Texts to look in.", min_length=1, max_length=MAX_INPUTS)],
     top_k: Annotated[int, Field(description="How many to return.", ge=1)] = 5,
-    model: ask.Model = None,
+    model: parameters.Model = None,
 ) -> Ranking:
     """Find the documents nearest in meaning to a query: semantic search over texts you have."""
     vectors = await embeddings.embed(mistral, model=model or mistral.settings.embed_model, inputs=[*documents, query])

@@ -15,10 +15,12 @@ from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api import files
 from mistral_mcp.mistral.api.files import FileReply
 from mistral_mcp.mistral.multipart import FilePart
-from mistral_mcp.tools.framework import file_chunks as parts
+from mistral_mcp.tools.framework import file_content
 from mistral_mcp.tools.framework.cut_text import cut
-from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, moment, next_page
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.paging import Page, PageSize, format_time, list_text, next_page
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result
 
 toolset = Toolset()
 
@@ -38,15 +40,15 @@ class File(BaseModel):
     bytes: int | None
     purpose: str | None
     created_at: int | None = Field(description="Seconds since 1970.")
-    expires_at: int | None = Field(default=None, exclude_if=absent)
-    mimetype: str | None = Field(default=None, exclude_if=absent)
-    num_lines: int | None = Field(default=None, exclude_if=absent)
-    source: str | None = Field(default=None, exclude_if=absent)
+    expires_at: Maybe[int] = None
+    mimetype: Maybe[str] = None
+    num_lines: Maybe[int] = None
+    source: Maybe[str] = None
 
     def line(self) -> str:
         size = "size unknown" if self.bytes is None else f"{self.bytes:,} bytes"
-        goes = f", goes {moment(self.expires_at)}" if self.expires_at is not None else ""
-        return f"{self.id}  {self.filename}: {self.purpose}, {size}, {moment(self.created_at)}{goes}"
+        goes = f", goes {format_time(self.expires_at)}" if self.expires_at is not None else ""
+        return f"{self.id}  {self.filename}: {self.purpose}, {size}, {format_time(self.created_at)}{goes}"
 
 
 class Files(Result):
@@ -54,16 +56,16 @@ class Files(Result):
 
     files: list[File]
     total: int | None
-    next_page: int | None = Field(default=None, exclude_if=absent)
+    next_page: Maybe[int] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return list_text([file.line() for file in self.files], "No file.", self.next_page, self.total)
 
 
 class OneFile(Result, File):
     """One file."""
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return self.line()
 
 
@@ -79,15 +81,15 @@ class Download(Result):
     """What is in a file: as text, or beside the result."""
 
     filename: str
-    text: str | None = Field(default=None, exclude_if=absent)
-    attachment: Attached | None = Field(default=None, exclude_if=absent)
+    text: Maybe[str] = None
+    attachment: Maybe[Attached] = None
 
     _blob: bytes = PrivateAttr(default=b"")
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return f"{self.filename} is attached, {len(self._blob):,} bytes." if self.text is None else self.text
 
-    def attachments(self) -> list[ContentBlock]:
+    def extra_content(self) -> list[ContentBlock]:
         if self.attachment is None:
             return []
         blob = base64.b64encode(self._blob).decode()
@@ -115,7 +117,7 @@ class FileUrl(Result):
     url: str
     expires_in_hours: int
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return f"{self.url}\nWhoever has this link can read the file, for {self.expires_in_hours} hours."
 
 
@@ -125,7 +127,7 @@ class Deletion(Result):
     id: str
     deleted: bool
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return f"{self.id} is deleted." if self.deleted else f"{self.id} is still there."
 
 
@@ -156,15 +158,15 @@ async def mistral_get_file(mistral: Mistral, file_id: FileId) -> OneFile:
 @toolset.tool("Upload a file", effect="creates")
 async def mistral_upload_file(
     mistral: Mistral,
-    filename: parts.Filename,
+    filename: file_content.Filename,
     purpose: Annotated[Purpose, Field(description="batch takes JSONL of {custom_id, body}.")],
     content: Annotated[str | None, Field(description="Text.")] = None,
-    content_base64: parts.Base64 = None,
-    path: parts.LocalPath = None,
+    content_base64: file_content.Base64 = None,
+    path: file_content.LocalPath = None,
 ) -> OneFile:
     """Keep a file at Mistral, for a batch, OCR or transcription. Give its content in one of the ways."""
-    parts.only_way(mistral, {"content": content, "content_base64": content_base64, "path": path})
-    async with parts.sent_along(
+    file_content.content_argument(mistral, {"content": content, "content_base64": content_base64, "path": path})
+    async with file_content.open_file_part(
         mistral, filename, content=content, content_base64=content_base64, path=path, max_bytes=files.LARGEST
     ) as part:
         if purpose == "batch":

@@ -7,8 +7,10 @@ from pydantic import BaseModel, Field, JsonValue
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api import fine_tuning as wire
 from mistral_mcp.mistral.api.fine_tuning import EstimateReply, JobReply, TunedModelReply
-from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, moment, next_page
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.paging import Page, PageSize, format_time, list_text, next_page
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result
 
 toolset = Toolset()
 
@@ -24,16 +26,16 @@ class Job(BaseModel):
     id: str
     status: str
     model: str
-    fine_tuned_model: str | None = Field(default=None, exclude_if=absent, description="Once it is made.")
-    job_type: str | None = Field(default=None, exclude_if=absent)
-    suffix: str | None = Field(default=None, exclude_if=absent)
-    auto_start: bool | None = Field(default=None, exclude_if=absent)
-    created_at: int | None = Field(default=None, exclude_if=absent, description="Seconds since 1970.")
-    trained_tokens: int | None = Field(default=None, exclude_if=absent)
+    fine_tuned_model: Maybe[str] = Field(default=None, description="Once it is made.")
+    job_type: Maybe[str] = None
+    suffix: Maybe[str] = None
+    auto_start: Maybe[bool] = None
+    created_at: Maybe[int] = Field(default=None, description="Seconds since 1970.")
+    trained_tokens: Maybe[int] = None
 
     def line(self) -> str:
         made = f" -> {self.fine_tuned_model}" if self.fine_tuned_model else ""
-        return f"{self.id}  {self.status}  {self.model}{made}, {moment(self.created_at)}"
+        return f"{self.id}  {self.status}  {self.model}{made}, {format_time(self.created_at)}"
 
 
 class Jobs(Result):
@@ -41,9 +43,9 @@ class Jobs(Result):
 
     jobs: list[Job]
     total: int
-    next_page: int | None = Field(default=None, exclude_if=absent)
+    next_page: Maybe[int] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return list_text([job.line() for job in self.jobs], "There is no such job.", self.next_page, self.total)
 
 
@@ -51,14 +53,14 @@ class OneJob(Result, Job):
     """One job, full."""
 
     training_files: list[str]
-    validation_files: list[str] | None = Field(default=None, exclude_if=absent)
+    validation_files: Maybe[list[str]] = None
     hyperparameters: dict[str, JsonValue]
-    events: list[wire.Event] | None = Field(default=None, exclude_if=absent, description="Newest first.")
-    checkpoints: list[wire.Checkpoint] | None = Field(default=None, exclude_if=absent, description="Newest first.")
+    events: Maybe[list[wire.Event]] = Field(default=None, description="Newest first.")
+    checkpoints: Maybe[list[wire.Checkpoint]] = Field(default=None, description="Newest first.")
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         events = [
-            f"{moment(event.created_at)}  {event.name}  {event.data or ''}".rstrip() for event in self.events or ()
+            f"{format_time(event.created_at)}  {event.name}  {event.data or ''}".rstrip() for event in self.events or ()
         ]
         return "\n".join([self.line(), *events])
 
@@ -73,12 +75,12 @@ class OneJob(Result, Job):
 class NewJob(Result):
     """The job, or with dry_run what it would take."""
 
-    id: str | None = Field(default=None, exclude_if=absent)
-    status: str | None = Field(default=None, exclude_if=absent)
+    id: Maybe[str] = None
+    status: Maybe[str] = None
     model: str
-    estimate: wire.Estimate | None = Field(default=None, exclude_if=absent)
+    estimate: Maybe[wire.Estimate] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         if self.estimate is None:
             return f"{self.id}  {self.status}  {self.model}"
         facts = self.estimate.model_dump(exclude_none=True)
@@ -91,11 +93,11 @@ class Tuned(Result):
     """A fine-tuned model."""
 
     id: str
-    name: str | None = Field(default=None, exclude_if=absent)
-    description: str | None = Field(default=None, exclude_if=absent)
-    archived: bool | None = Field(default=None, exclude_if=absent)
+    name: Maybe[str] = None
+    description: Maybe[str] = None
+    archived: Maybe[bool] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         about = [self.name, self.description, "archived" if self.archived else None]
         return "  ".join(filter(None, [self.id, *about]))
 
@@ -108,7 +110,7 @@ class Deleted(Result):
     id: str
     deleted: bool
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return f"{self.id} is deleted." if self.deleted else f"{self.id} was not deleted."
 
 

@@ -8,17 +8,19 @@ from pydantic import Field, JsonValue
 from mistral_mcp.mistral.api.chat import ChatCall, complete
 from mistral_mcp.mistral.api.messages import CallIds
 from mistral_mcp.mistral.api.usage import UsageReply
-from mistral_mcp.tools.framework import parameters as ask
+from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.functions import (
     AnyFunction,
     FunctionCall,
     Functions,
     ToolChoice,
     assistant_message,
-    identified,
-    line_of,
+    call_line,
+    calls_with_ids,
 )
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, usage_of
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -33,8 +35,8 @@ class FunctionCalls(Result):
     model: str
     usage: Usage
 
-    def for_reader(self) -> str:
-        lines = [line_of(call) for call in self.calls]
+    def to_text(self) -> str:
+        lines = [call_line(call) for call in self.calls]
         return "\n".join([*lines, *([self.text] if self.text or not lines else [])])
 
 
@@ -42,17 +44,17 @@ class FunctionCalls(Result):
 async def mistral_function_call(
     mistral: Mistral,
     functions: Annotated[list[AnyFunction], Field(description="What may be called.", min_length=1, max_length=128)],
-    prompt: ask.Prompt = None,
-    messages: ask.Messages = None,
-    system: ask.System = None,
+    prompt: parameters.Prompt = None,
+    messages: parameters.Messages = None,
+    system: parameters.System = None,
     tool_choice: ToolChoice = None,
     parallel_tool_calls: Annotated[bool | None, Field(description="Several calls at once.")] = None,
-    model: ask.Model = None,
-    temperature: ask.Temperature = None,
-    top_p: ask.TopP = None,
-    max_tokens: ask.MaxTokens = None,
-    stop: ask.Stop = None,
-    random_seed: ask.RandomSeed = None,
+    model: parameters.Model = None,
+    temperature: parameters.Temperature = None,
+    top_p: parameters.TopP = None,
+    max_tokens: parameters.MaxTokens = None,
+    stop: parameters.Stop = None,
+    random_seed: parameters.RandomSeed = None,
     max_repairs: Annotated[
         int, Field(description="How often to ask again when arguments are invalid.", ge=0, le=5)
     ] = 0,
@@ -62,9 +64,9 @@ async def mistral_function_call(
     ids = CallIds()
     call = ChatCall(
         model=model or mistral.settings.chat_model,
-        messages=ask.turns(prompt, messages, system, ids=ids),
-        tools=known.wire(),
-        tool_choice=known.choice(tool_choice),
+        messages=parameters.build_messages(prompt, messages, system, ids=ids),
+        tools=known.to_api(),
+        tool_choice=known.tool_choice(tool_choice),
         parallel_tool_calls=parallel_tool_calls,
         temperature=temperature,
         top_p=top_p,
@@ -73,7 +75,7 @@ async def mistral_function_call(
         random_seed=random_seed,
     )
     reply = await complete(mistral, call)
-    calls = [known.checked(tool_call) for tool_call in identified(reply)]
+    calls = [known.check(tool_call) for tool_call in calls_with_ids(reply)]
     usage = reply.usage or UsageReply()
     for _ in range(max_repairs):
         if all(made.valid for made in calls):
@@ -83,7 +85,7 @@ async def mistral_function_call(
         choice = "any" if call.tool_choice in {None, "auto"} else call.tool_choice
         call = call.model_copy(update={"messages": turns, "tool_choice": choice})
         reply = await complete(mistral, call)
-        calls = [known.checked(tool_call) for tool_call in identified(reply)]
+        calls = [known.check(tool_call) for tool_call in calls_with_ids(reply)]
         usage = usage + (reply.usage or UsageReply())
     name = reply.model or call.model
     return FunctionCalls(

@@ -6,10 +6,12 @@ from pydantic import BaseModel, Field
 
 from mistral_mcp.mistral.api import files
 from mistral_mcp.mistral.api import libraries as wire
-from mistral_mcp.tools.framework import file_chunks as parts
+from mistral_mcp.tools.framework import file_content
 from mistral_mcp.tools.framework.cut_text import LONG
+from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, next_page
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result
 
 toolset = Toolset()
 
@@ -23,11 +25,11 @@ class Library(BaseModel):
 
     id: str
     name: str
-    description: str | None = Field(default=None, exclude_if=absent)
-    documents: int | None = Field(default=None, exclude_if=absent)
-    bytes: int | None = Field(default=None, exclude_if=absent)
-    owner_type: str | None = Field(default=None, exclude_if=absent)
-    created_at: str | None = Field(default=None, exclude_if=absent)
+    description: Maybe[str] = None
+    documents: Maybe[int] = None
+    bytes: Maybe[int] = None
+    owner_type: Maybe[str] = None
+    created_at: Maybe[str] = None
 
     def line(self) -> str:
         about = f": {self.description}" if self.description else ""
@@ -35,7 +37,7 @@ class Library(BaseModel):
 
 
 class OneLibrary(Result, Library):
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return self.line()
 
 
@@ -43,9 +45,9 @@ class Libraries(Result):
     """One page of libraries."""
 
     libraries: list[Library]
-    next_page_token: str | None = Field(default=None, exclude_if=absent)
+    next_page_token: Maybe[str] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         lines = [library.line() for library in self.libraries] or ["There is no such library."]
         rest = [f"(more with page_token {self.next_page_token})"] if self.next_page_token else []
         return "\n".join([*lines, *rest])
@@ -56,12 +58,12 @@ class Document(BaseModel):
 
     id: str
     name: str
-    status: str | None = Field(default=None, exclude_if=absent)
-    mime_type: str | None = Field(default=None, exclude_if=absent)
-    bytes: int | None = Field(default=None, exclude_if=absent)
-    pages: int | None = Field(default=None, exclude_if=absent)
-    summary: str | None = Field(default=None, exclude_if=absent)
-    created_at: str | None = Field(default=None, exclude_if=absent)
+    status: Maybe[str] = None
+    mime_type: Maybe[str] = None
+    bytes: Maybe[int] = None
+    pages: Maybe[int] = None
+    summary: Maybe[str] = None
+    created_at: Maybe[str] = None
 
     def line(self) -> str:
         facts = [self.status, f"{self.bytes:,} bytes" if self.bytes is not None else None]
@@ -70,7 +72,7 @@ class Document(BaseModel):
 
 
 class OneDocument(Result, Document):
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return self.line()
 
 
@@ -79,9 +81,9 @@ class Documents(Result):
 
     documents: list[Document]
     total: int
-    next_page: int | None = Field(default=None, exclude_if=absent)
+    next_page: Maybe[int] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         lines = [document.line() for document in self.documents]
         return list_text(lines, "There is no such document.", self.next_page, self.total)
 
@@ -91,9 +93,9 @@ class DocumentText(Result):
 
     text: str
     characters: int = Field(description="Of these pages.")
-    next_offset: int | None = Field(default=None, exclude_if=absent, description="`offset` of the rest.")
+    next_offset: Maybe[int] = Field(default=None, description="`offset` of the rest.")
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         if self.next_offset is None:
             return self.text or "There is no text here, or none yet: mistral_list_documents tells the status."
         left = self.characters - self.next_offset
@@ -104,7 +106,7 @@ class Deleted(Result):
     id: str
     deleted: bool = True
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return f"{self.id} is deleted."
 
 
@@ -152,14 +154,14 @@ async def mistral_list_documents(
 async def mistral_add_document(
     mistral: Mistral,
     library_id: LibraryId,
-    filename: parts.Filename,
+    filename: file_content.Filename,
     content: Annotated[str | None, Field(description="Text.")] = None,
-    content_base64: parts.Base64 = None,
-    path: parts.LocalPath = None,
+    content_base64: file_content.Base64 = None,
+    path: file_content.LocalPath = None,
 ) -> OneDocument:
     """Add a file to a library. Give content, content_base64 or path; processing takes a while."""
-    parts.only_way(mistral, {"content": content, "content_base64": content_base64, "path": path})
-    file = parts.sent_along(
+    file_content.content_argument(mistral, {"content": content, "content_base64": content_base64, "path": path})
+    file = file_content.open_file_part(
         mistral, filename, content=content, content_base64=content_base64, path=path, max_bytes=files.LARGEST
     )
     async with file as part:

@@ -6,7 +6,9 @@ from pydantic import BaseModel, Field
 
 from mistral_mcp.mistral import catalog
 from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, ModelCard, folded
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, absent
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result
 
 toolset = Toolset()
 
@@ -24,12 +26,12 @@ class Model(BaseModel):
 
     id: str
     aliases: list[str]
-    description: str | None = Field(default=None, exclude_if=absent)
+    description: Maybe[str] = None
     context_length: int | None
     capabilities: list[str]
-    price: Price | None = Field(default=None, exclude_if=absent)
-    deprecation: str | None = Field(default=None, exclude_if=absent, description="When it goes.")
-    replacement: str | None = Field(default=None, exclude_if=absent)
+    price: Maybe[Price] = None
+    deprecation: Maybe[str] = Field(default=None, description="When it goes.")
+    replacement: Maybe[str] = None
 
     @classmethod
     def of(cls, card: ModelCard) -> "Model":
@@ -71,14 +73,14 @@ class Models(Result):
 
     models: list[Model]
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return "\n".join(model.line() for model in self.models) or "No model fits."
 
 
 class OneModel(Result, Model):
     """One model, full."""
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         return self.line() + (f"\n{self.description}" if self.description else "")
 
 

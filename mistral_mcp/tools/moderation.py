@@ -7,8 +7,10 @@ from pydantic import BaseModel, Field
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api.messages import CallIds, conversation
 from mistral_mcp.mistral.api.moderations import ChatModerationCall, ModerationCall
-from mistral_mcp.tools.framework import parameters as ask
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Toolset, Usage, absent, usage_of
+from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -27,9 +29,9 @@ class Moderation(Result):
     flagged: bool
     results: list[Verdict]
     model: str
-    usage: Usage | None = Field(default=None, exclude_if=absent)
+    usage: Maybe[Usage] = None
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         lines = [f"[{index}] {_verdict(result)}" for index, result in enumerate(self.results)]
         return "\n".join(lines)
 
@@ -45,9 +47,9 @@ async def mistral_moderate(
     mistral: Mistral,
     inputs: Annotated[list[str] | None, Field(description="Texts.", min_length=1, max_length=512)] = None,
     messages: Annotated[
-        list[ask.Turn] | None, Field(description="A conversation, judged by its last message.", min_length=1)
+        list[parameters.Turn] | None, Field(description="A conversation, judged by its last message.", min_length=1)
     ] = None,
-    model: ask.Model = None,
+    model: parameters.Model = None,
 ) -> Moderation:
     """Check texts or a conversation for harmful content: hate, violence, self-harm, personal data. Give one of the two."""
     if (inputs is None) == (messages is None):

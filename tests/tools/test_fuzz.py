@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox, listening
-from mistral_mcp.tools.framework.toolset import MistralTool
+from mistral_mcp.tools.framework.adapter import MistralTool
 from tests.conftest import in_memory, text_of
 
 TOOLS = [tool for toolset in tools.build().values() for tool in toolset]

@@ -27,7 +27,7 @@ from mistral_mcp.hosting.web.connect import Connect, NewConnection, status_of
 from mistral_mcp.hosting.web.forms import Form, Stamps
 from mistral_mcp.hosting.web.test_calls import Trial, can_try, try_out
 from mistral_mcp.install.snippets import snippets
-from mistral_mcp.selection import Bound
+from mistral_mcp.selection import AllowedToolsets
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -161,7 +161,7 @@ class Pages:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """With what was typed, but for the secrets; problems by field, those of no field under ''."""
-        bound = Bound.of(self._hosted.settings)
+        bound = AllowedToolsets.of(self._hosted.settings)
         chosen = form.all("toolsets") if form.fields else bound.chosen
         toolsets = [(name, _listed(tools.titles(name))) for name in bound.allowed]
         return self._page(

@@ -10,7 +10,8 @@ from mistral_mcp.json_schema import CallerSchema, parse_json
 from mistral_mcp.mistral.api.conversations import ConversationReply, Entry
 from mistral_mcp.suggest import nearest
 from mistral_mcp.tools.framework.functions import Function
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Usage, absent, usage_of
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 
 _BUILT_IN = ("web_search", "web_search_premium", "code_interpreter", "image_generation")
 _BRIEF = 300  # characters of what a tool at Mistral was given
@@ -75,7 +76,7 @@ class Call(BaseModel):
     id: str
     name: str
     arguments: dict[str, JsonValue] | None = Field(description="null where it was no JSON object")
-    confirmation_status: str | None = Field(default=None, exclude_if=absent)
+    confirmation_status: Maybe[str] = None
 
 
 class Execution(BaseModel):
@@ -89,17 +90,17 @@ class MadeFile(BaseModel):
     """What a tool at Mistral made; mistral_download_file gets it."""
 
     file_id: str
-    name: str | None = Field(default=None, exclude_if=absent)
+    name: Maybe[str] = None
 
 
 class Source(BaseModel):
     title: str
-    url: str | None = Field(default=None, exclude_if=absent)
+    url: Maybe[str] = None
 
 
 class ConversationUsage(Usage):
-    connector_tokens: int | None = Field(default=None, exclude_if=absent)
-    connectors: dict[str, int] | None = Field(default=None, exclude_if=absent, description="Calls of each.")
+    connector_tokens: Maybe[int] = None
+    connectors: Maybe[dict[str, int]] = Field(default=None, description="Calls of each.")
 
 
 class Conversation(Result):
@@ -108,15 +109,15 @@ class Conversation(Result):
     conversation_id: str
     text: str
     calls: list[Call]
-    model: str | None = Field(default=None, exclude_if=absent)
-    executions: list[Execution] | None = Field(default=None, exclude_if=absent)
-    handoffs: list[str] | None = Field(default=None, exclude_if=absent, description="Agents it went to.")
-    files: list[MadeFile] | None = Field(default=None, exclude_if=absent)
-    sources: list[Source] | None = Field(default=None, exclude_if=absent)
-    thinking: str | None = Field(default=None, exclude_if=absent)
+    model: Maybe[str] = None
+    executions: Maybe[list[Execution]] = None
+    handoffs: Maybe[list[str]] = Field(default=None, description="Agents it went to.")
+    files: Maybe[list[MadeFile]] = None
+    sources: Maybe[list[Source]] = None
+    thinking: Maybe[str] = None
     usage: ConversationUsage
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         parts = [self.text] if self.text else []
         for call in self.calls:
             wants = "wants a confirmation for" if call.confirmation_status == "pending" else "calls"

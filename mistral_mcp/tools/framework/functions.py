@@ -75,7 +75,7 @@ class Functions:
             schema = CallerSchema(function.parameters or {"type": "object"}, where=f"functions[{index}].parameters")
             self._known[function.name] = _Known(function, schema)
 
-    def wire(self) -> list[dict[str, JsonValue]]:
+    def to_api(self) -> list[dict[str, JsonValue]]:
         """Mistral wants `parameters` even where a function takes none."""
         nothing: JsonValue = {"type": "object", "properties": {}}
         return [
@@ -86,7 +86,7 @@ class Functions:
             for known in self._known.values()
         ]
 
-    def choice(self, choice: str | None) -> str | dict[str, JsonValue] | None:
+    def tool_choice(self, choice: str | None) -> str | dict[str, JsonValue] | None:
         if choice in self._known:
             return {"type": "function", "function": {"name": choice}}
         if choice is None or choice in {"auto", "any", "required", "none"}:
@@ -97,7 +97,7 @@ class Functions:
             "It is auto, any, required, none or a function's name.",
         )
 
-    def checked(self, call: ToolCallReply) -> FunctionCall:
+    def check(self, call: ToolCallReply) -> FunctionCall:
         arguments, errors = _arguments(call.function.arguments)
         known = self._known.get(call.function.name)
         if known is None and not self._others:
@@ -122,7 +122,7 @@ def _arguments(arguments: str | dict[str, JsonValue]) -> tuple[dict[str, JsonVal
 def assistant_message(reply: ChatReply, ids: CallIds | None = None) -> dict[str, JsonValue]:
     """The reply as the turn it becomes: thinking chunks included, ids as the caller knows them."""
     message: dict[str, JsonValue] = {"role": "assistant", "content": reply.content or ""}
-    if calls := identified(reply):
+    if calls := calls_with_ids(reply):
         message["tool_calls"] = [
             {
                 "id": ids.back(call.id) if ids else call.id,
@@ -135,7 +135,7 @@ def assistant_message(reply: ChatReply, ids: CallIds | None = None) -> dict[str,
     return message
 
 
-def identified(reply: ChatReply) -> list[ToolCallReply]:
+def calls_with_ids(reply: ChatReply) -> list[ToolCallReply]:
     """The reply's calls, each with an id: Mistral's schema has a default, "null", that it does not take back."""
     return [
         call
@@ -145,7 +145,7 @@ def identified(reply: ChatReply) -> list[ToolCallReply]:
     ]
 
 
-def line_of(call: FunctionCall) -> str:
+def call_line(call: FunctionCall) -> str:
     """A call as a reader sees it."""
     arguments = json.dumps(call.arguments, ensure_ascii=False)
     return f"{call.name}({arguments})" + ("" if call.valid else f"  INVALID: {'; '.join(call.errors)}")

@@ -22,7 +22,7 @@ def list_text(lines: list[str], nothing: str, following: int | None, total: int 
     return "\n".join([*(lines or [nothing]), *rest])
 
 
-def moment(seconds: int | None) -> str:
+def format_time(seconds: int | None) -> str:
     """A time of Mistral's, in seconds since 1970, as a reader sees it."""
     if seconds is None:
         return "unknown"

@@ -48,7 +48,7 @@ JsonSchema = Annotated[
 ]
 
 
-def turns(
+def build_messages(
     prompt: str | None,
     messages: list[Message] | None,
     system: str | None = None,

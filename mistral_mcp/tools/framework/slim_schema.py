@@ -9,7 +9,7 @@ from typing import Any, cast
 _VALUES = frozenset({"enum", "const", "default", "examples", "required"})
 
 
-def trimmed(schema: dict[str, Any], *, keep_null: bool = False) -> dict[str, Any]:
+def slim(schema: dict[str, Any], *, keep_null: bool = False) -> dict[str, Any]:
     """A flat copy of a schema made by pydantic. `keep_null` is for results, where null is a value."""
     definitions: dict[str, Any] = schema.get("$defs", {})
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field, PrivateAttr
 from mistral_mcp.mistral.api import audio as wire
 from mistral_mcp.mistral.api.audio import TranscriptionReply
 from mistral_mcp.tools.framework.cut_text import LONG, cut
-from mistral_mcp.tools.framework.toolset import Mistral, Result, Usage, absent, unit_cost_of
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, unit_cost_of
 
 
 class Segment(BaseModel):
@@ -17,7 +18,7 @@ class Segment(BaseModel):
     start: float | None
     end: float | None
     text: str
-    speaker_id: str | None = Field(default=None, exclude_if=absent)
+    speaker_id: Maybe[str] = None
 
     def line(self) -> str:
         speaker = f" {self.speaker_id}:" if self.speaker_id else ""
@@ -25,26 +26,26 @@ class Segment(BaseModel):
 
 
 class AudioUsage(Usage):
-    audio_seconds: float | None = Field(default=None, exclude_if=absent)
+    audio_seconds: Maybe[float] = None
 
 
 class Transcription(Result):
     """What was said. A long one is cut, and attached as a whole."""
 
     text: str
-    language: str | None = Field(default=None, exclude_if=absent)
-    segments: list[Segment] | None = Field(default=None, exclude_if=absent)
-    attachment: str | None = Field(default=None, exclude_if=absent, description="URI of the whole, as JSON.")
+    language: Maybe[str] = None
+    segments: Maybe[list[Segment]] = None
+    attachment: Maybe[str] = Field(default=None, description="URI of the whole, as JSON.")
     model: str
     usage: AudioUsage
 
     _whole: str = PrivateAttr(default="")
 
-    def for_reader(self) -> str:
+    def to_text(self) -> str:
         text = "\n".join(segment.line() for segment in self.segments) if self.segments else self.text
         return text if self.attachment is None or not self.segments else f"{text}\n\n[Cut: all of it is attached.]"
 
-    def attachments(self) -> list[ContentBlock]:
+    def extra_content(self) -> list[ContentBlock]:
         if self.attachment is None:
             return []
         blob = base64.b64encode(self._whole.encode()).decode()

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox
-from mistral_mcp.tools.framework.toolset import MistralTool
+from mistral_mcp.tools.framework.adapter import MistralTool
 from tests.conftest import KEY, in_memory, text_of
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"

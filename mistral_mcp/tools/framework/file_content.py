@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.local_files import opened
 from mistral_mcp.mistral.multipart import FilePart
-from mistral_mcp.tools.framework.toolset import LocalOnly, Mistral
+from mistral_mcp.tools.framework.declare import LocalOnly
+from mistral_mcp.tools.framework.request import Mistral
 
 
 def _filename(name: str) -> str:
@@ -26,7 +27,7 @@ Base64 = Annotated[str | None, Field(description="Bytes.")]
 LocalPath = Annotated[str | None, LocalOnly(), Field(description="A file in the server's folder.", min_length=1)]
 
 
-def only_way(mistral: Mistral, ways: dict[str, str | None]) -> str:
+def content_argument(mistral: Mistral, ways: dict[str, str | None]) -> str:
     """The one way that the content comes in. Raises `BadArgument` where none or several are given."""
     given = [name for name, value in ways.items() if value is not None]
     if len(given) == 1:
@@ -38,7 +39,7 @@ def only_way(mistral: Mistral, ways: dict[str, str | None]) -> str:
 
 
 @asynccontextmanager
-async def sent_along(
+async def open_file_part(
     mistral: Mistral,
     filename: str | None,
     *,
@@ -52,11 +53,11 @@ async def sent_along(
         async with opened(mistral.settings.files_dir, path, max_bytes=max_bytes, name=filename) as part:
             yield part
         return
-    data = bytes_in(content_base64) if content_base64 is not None else (content or "").encode()
+    data = decode_base64(content_base64) if content_base64 is not None else (content or "").encode()
     yield FilePart.of(filename or "file", data)
 
 
-def bytes_in(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """What base64 stands for. Raises `BadArgument`."""
     try:
         return base64.b64decode(text, validate=True)

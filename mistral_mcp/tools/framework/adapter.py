@@ -1,0 +1,183 @@
+"""The one seam between tools and MCP: here result models and errors become what MCP calls a `CallToolResult`."""
+
+import functools
+import traceback
+from collections.abc import Callable
+from types import new_class
+from typing import Any, cast
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import UnexpectedToolError
+from mcp.server.mcpserver.tools.base import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, func_metadata
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from mcp_types import Tool as ListedTool
+from pydantic import JsonValue, ValidationError
+from pydantic_core import from_json
+
+from mistral_mcp.errors import BadArgument, MistralMcpError, UpstreamError
+from mistral_mcp.masking import Mask
+from mistral_mcp.mistral.client import MistralClient
+from mistral_mcp.tools.framework.arguments import Arguments, explain, text_parameters, unknown_argument
+from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
+from mistral_mcp.tools.framework.request import Served, client_for
+from mistral_mcp.tools.framework.results import Result, UnitUsage, Usage
+from mistral_mcp.tools.framework.slim_schema import slim
+
+_HINTS: dict[Effect, dict[str, bool]] = {
+    "reads": {"read_only_hint": True, "destructive_hint": False, "idempotent_hint": True},
+    "creates": {"read_only_hint": False, "destructive_hint": False, "idempotent_hint": False},
+    "changes": {"read_only_hint": False, "destructive_hint": False, "idempotent_hint": True},
+    "deletes": {"read_only_hint": False, "destructive_hint": True, "idempotent_hint": True},
+    "cancels": {"read_only_hint": False, "destructive_hint": True, "idempotent_hint": True},
+}
+
+_STRICT = {"extra": "forbid", "hide_input_in_errors": True}
+
+
+class MistralTool(Tool):
+    """The SDK's tool, cured of what a model should not meet: arguments silently ignored, text taken for JSON, titles and
+    nulls in schemas, errors that repeat the input.
+    """
+
+    hidden: frozenset[str] = frozenset()
+    """Parameters that are not offered here, and refused as unknown."""
+
+    @classmethod
+    def of(cls, declared: Declaration) -> "MistralTool":
+        function = declared.function
+        metadata = func_metadata(function, skip_names=["mistral"])
+        arguments = cast("type[ArgModelBase]", new_class(metadata.arg_model.__name__, (metadata.arg_model,), _STRICT))
+        parameters = arguments.model_json_schema(by_alias=True)
+        output = slim(metadata.output_schema or {}, keep_null=True)
+        return cls(
+            fn=function,
+            name=declared.name,
+            title=declared.title,
+            description=_description(function),
+            parameters=slim(parameters),
+            fn_metadata=Arguments(
+                arg_model=arguments,
+                output_schema=output,
+                output_model=metadata.output_model,
+                wrap_output=False,
+                texts=text_parameters(parameters),
+            ),
+            is_async=True,
+            context_kwarg=None,
+            annotations=ToolAnnotations(title=declared.title, open_world_hint=True, **_HINTS[declared.effect]),
+        )
+
+    def without_local_files(self) -> "MistralTool":
+        """The same tool where no file of the server's may be read."""
+        hidden = {
+            name
+            for name, field in self.fn_metadata.arg_model.model_fields.items()
+            if any(isinstance(mark, LocalOnly) for mark in field.metadata)
+        }
+        if not hidden:
+            return self
+        kept = {name: schema for name, schema in self.parameters["properties"].items() if name not in hidden}
+        parameters = {**self.parameters, "properties": kept}
+        return self.model_copy(update={"hidden": frozenset(hidden), "parameters": parameters})
+
+    @functools.cached_property
+    def listed(self) -> ListedTool:
+        """As `tools/list` tells it."""
+        return ListedTool(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            input_schema=self.parameters,
+            output_schema=self.output_schema,
+            annotations=self.annotations,
+        )
+
+    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:  # noqa: ARG002 - the SDK's signature
+        mistral: MistralClient | None = None
+        try:
+            mistral = await client_for(context.request_context)
+            validated = self._validated(arguments, mistral.caller.mask)
+            result: Result = await self.fn(mistral, **validated)
+            self._enter(context, mistral, getattr(result, "usage", None))
+            return _succeeded(result, mistral)
+        except MistralMcpError as error:
+            if mistral is not None:
+                self._enter(context, mistral, None, failed=True)
+            return _failed(error, mistral)
+        except MCPError:
+            raise
+        except Exception as crash:  # noqa: BLE001 - it is raised again, without the secrets
+            # The SDK logs it; its text stays on the server.
+            raise UnexpectedToolError(f"Error executing tool {self.name}") from _Crash.of(crash, mistral)
+
+    def _validated(self, arguments: dict[str, Any], mask: Mask) -> dict[str, Any]:
+        if found := self.hidden.intersection(arguments):
+            raise BadArgument(unknown_argument(min(found), list(self.parameters["properties"])) + ".", "Leave it out.")
+        try:
+            return self.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            raise explain(error, self.parameters, mask) from None
+
+    def _enter(
+        self, context: Context[Any, Any], mistral: MistralClient, usage: object, *, failed: bool = False
+    ) -> None:
+        served: Served = context.request_context.lifespan_context
+        spent = served.ledger.of(mistral.caller)
+        spent.calls += 1
+        spent.failed += failed
+        if isinstance(usage, Usage):
+            spent.prompt_tokens += usage.prompt_tokens
+            spent.completion_tokens += usage.completion_tokens
+        if isinstance(usage, Usage | UnitUsage):
+            spent.cost_usd += usage.cost_usd or 0
+            spent.unpriced += usage.cost_usd is None
+
+
+class _Crash(Exception):
+    """What happened, traceback and causes included, as text without the caller's secrets."""
+
+    @classmethod
+    def of(cls, crash: Exception, mistral: MistralClient | None) -> Exception:
+        text = "".join(traceback.format_exception(crash))
+        return cls(mistral.caller.mask.text(text)) if mistral is not None else crash
+
+
+def _description(function: Callable[..., object]) -> str:
+    """The docstring, with the line breaks of the source taken out of its paragraphs."""
+    paragraphs = (function.__doc__ or "").strip().split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _succeeded(result: Result, mistral: MistralClient) -> CallToolResult:
+    # Replies come masked; what a result repeats of the caller's own arguments does not.
+    mask = mistral.caller.mask
+    content: list[ContentBlock] = [TextContent(type="text", text=mask.text(result.to_text())), *result.extra_content()]
+    structured = from_json(mask.body(result.model_dump_json().encode()))
+    return CallToolResult(content=content, structured_content=structured, _meta=_result_meta(mistral) or None)
+
+
+def _failed(error: MistralMcpError, mistral: MistralClient | None) -> CallToolResult:
+    text = str(error)
+    meta: dict[str, Any] = _result_meta(mistral) if mistral is not None else {}
+    if mistral is not None:
+        text = mistral.caller.mask.text(text)
+    facts: dict[str, JsonValue] = {}
+    if isinstance(error, UpstreamError):
+        facts = {"status": error.status, "code": error.code, "retry_after": error.retry_after}
+        if error.correlation_id:
+            meta["mistral-mcp/correlation_id"] = error.correlation_id
+        if error.attempts > 1:
+            meta["mistral-mcp/attempts"] = error.attempts
+    meta["mistral-mcp/error"] = {name: fact for name, fact in facts.items() if fact is not None}
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta=meta)
+
+
+def _result_meta(mistral: MistralClient) -> dict[str, Any]:
+    meta: dict[str, Any] = {}
+    if mistral.correlation_id:
+        meta["mistral-mcp/correlation_id"] = mistral.correlation_id
+    if mistral.attempts > 1:
+        meta["mistral-mcp/attempts"] = mistral.attempts
+    return meta

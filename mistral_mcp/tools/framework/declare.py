@@ -1,0 +1,61 @@
+"""How a typed function is declared a tool.
+
+    @toolset.tool("Embed texts", effect="reads")
+    async def mistral_embed(mistral: Mistral, inputs: list[str]) -> Embeddings:
+        "Turn texts into vectors, for search, clustering or classification."
+
+The signature is the input schema, the docstring the description, the return model the output schema. `effect` becomes the
+four hints.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from mistral_mcp.tools.framework.results import Result
+
+
+class LocalOnly:
+    """Marks, in `Annotated`, a parameter that exists only where the server may read files of its own."""
+
+
+Effect = Literal["reads", "creates", "changes", "deletes", "cancels"]
+"""`reads`: stores and changes nothing at Mistral, though it costs money."""
+
+Function = Callable[..., Awaitable[Result]]
+ResultT = TypeVar("ResultT", bound=Result)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A function and what was said of it."""
+
+    function: Function
+    title: str
+    effect: Effect
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+
+class Toolset:
+    """The tools of one file. Declaring costs nothing: no schema is built yet."""
+
+    def __init__(self) -> None:
+        self.declarations: list[Declaration] = []
+
+    def tool(
+        self, title: str, *, effect: Effect
+    ) -> Callable[[Callable[..., Awaitable[ResultT]]], Callable[..., Awaitable[ResultT]]]:
+        def declare(function: Callable[..., Awaitable[ResultT]]) -> Callable[..., Awaitable[ResultT]]:
+            self.declarations.append(Declaration(function, title, effect))
+            return function
+
+        return declare
+
+    def names(self, *, read_only: bool = False) -> list[str]:
+        return [declared.name for declared in self.declarations if not read_only or declared.effect == "reads"]
+
+    def titles(self) -> list[str]:
+        return [declared.title for declared in self.declarations]

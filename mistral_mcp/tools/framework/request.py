@@ -1,0 +1,50 @@
+"""What a call gets from the running server, and Mistral with the key of whoever asks."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+
+from mistral_mcp.credentials import CredentialSource
+from mistral_mcp.errors import MissingCredential
+from mistral_mcp.mistral.client import MistralClient, Upstream
+from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.settings import Settings
+from mistral_mcp.usage import Ledger
+
+Mistral = MistralClient
+"""A tool's way to Mistral, in its first parameter, `mistral`: filled per request, and no part of the input schema.
+
+Not by the SDK's `Resolve`: its plans for asking the user cost more than a tool does.
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a running server hands to every call: the SDK's lifespan context."""
+
+    settings: Settings
+    credentials: CredentialSource
+    upstream: Upstream
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+async def client_for(request: ServerRequestContext[Served, Any]) -> MistralClient:
+    """Mistral with the key of this very request. Raises a `CredentialError` where there is none."""
+    served = request.lifespan_context
+    found = await served.credentials(request.request)
+    settings = served.settings
+    route = found.route or settings.route
+    # The operator's token never goes out on a tenant's own route.
+    route_token = found.route_token if found.route else settings.route_token
+    if found.key is None and not route.pays(route_token):
+        raise MissingCredential(
+            f"There is no Mistral key: {found.source} is not set.",
+            "Set it in this server's entry of your MCP client (a key comes from https://console.mistral.ai), "
+            "then restart the server.",
+        )
+    caller = Caller.of(found.key, found.source, route, route_token, *found.also_secret)
+    listens = bool(request.meta and request.meta.get("progress_token") is not None)
+    progress = Progress(request.session.report_progress) if listens else None
+    return served.upstream.client(caller, progress)

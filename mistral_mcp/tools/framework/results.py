@@ -1,0 +1,96 @@
+"""What a tool gives back: a result model, its usage, and the small parts that results share."""
+
+from typing import Annotated, TypeVar
+
+from mcp_types import ContentBlock
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from mistral_mcp.mistral import catalog
+from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.client import MistralClient
+
+T = TypeVar("T")
+
+
+def is_none(value: object) -> bool:
+    return value is None
+
+
+Maybe = Annotated[T | None, Field(exclude_if=is_none)]
+"""A member that is left out of a result rather than null: `thinking: Maybe[str] = None`."""
+
+MaybeJson = Annotated[JsonValue, Field(exclude_if=is_none)]
+"""The same for any JSON value."""
+
+
+class Result(BaseModel):
+    """What a tool gives back. Its fields are the structured result, which must make sense alone; so must its text."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    def to_text(self) -> str:
+        """The text content, written for a reader."""
+        raise NotImplementedError
+
+    def extra_content(self) -> list[ContentBlock]:
+        """What travels beside, where text and fields cannot carry it: pictures, say."""
+        return []
+
+
+class Deleted(Result):
+    """What a tool that deletes gives back."""
+
+    id: str
+    deleted: bool = True
+
+    def to_text(self) -> str:
+        return f"{self.id} is deleted." if self.deleted else f"{self.id} was not deleted."
+
+
+class Usage(BaseModel):
+    """Tokens of this call, and what they cost."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: Maybe[int] = None
+    cost_usd: float | None = Field(description="null where the price is unknown")
+
+
+class UnitUsage(BaseModel):
+    """What a call used that is not counted in tokens; a subclass says in what."""
+
+    cost_usd: float | None = Field(description="null where the price is unknown")
+
+
+def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, batch: bool = False) -> Usage:
+    """The usage of a reply, priced by the dated catalogue where it was counted."""
+    reply = reply or UsageReply()
+    prompt, completion = reply.prompt_tokens or 0, reply.completion_tokens or 0
+    # Of what makes vectors only, some count no completion at all.
+    counted = reply.prompt_tokens is not None and (
+        reply.completion_tokens is not None or reply.total_tokens == reply.prompt_tokens
+    )
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=reply.total_tokens or prompt + completion,
+        cached_tokens=reply.cached_tokens or None,
+        cost_usd=catalog.cost_usd(
+            model,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cached_tokens=reply.cached_tokens,
+            regional=mistral.caller.route.kind in {"eu", "us"},
+            batch=batch,
+            priority=reply.service_tier == "priority",
+        )
+        if counted
+        else None,
+    )
+
+
+def unit_cost_of(mistral: MistralClient, model: str, amount: float | None, per: catalog.Per) -> float | None:
+    """What so many pages, minutes or characters cost on this route; None if that is unknown."""
+    regional = mistral.caller.route.kind in {"eu", "us"}
+    return None if amount is None else catalog.unit_cost_usd(model, amount, per, regional=regional)
