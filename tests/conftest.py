@@ -16,7 +16,8 @@ from mcp_types import CallToolResult, TextContent
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
-from mistral_mcp.http.app import Front, create_app
+from mistral_mcp.http.app import create_app
+from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 from mistral_mcp.sandbox import Sandbox, listening
 
 KEY = "tEsTkEy0123456789abcdefghijklmn1"
@@ -60,7 +61,7 @@ async def in_memory(
         yield client
 
 
-serving = partial(listening, http=Front)
+serving = partial(listening, http=ClientProtocol)
 """On a real socket, as `serve` does it."""
 
 

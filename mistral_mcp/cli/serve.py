@@ -51,7 +51,7 @@ def serve(**given: object) -> None:
             date_header=False,
             # Named, so that what is installed beside changes nothing.
             loop="asyncio",
-            http="mistral_mcp.http.app:Front",
+            http="mistral_mcp.http.uvicorn_protocol:ClientProtocol",
             ws="none",
             proxy_headers=False,
             timeout_graceful_shutdown=30,

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mistral_mcp.credentials import Credentials, from_headers, is_token, own_key
@@ -26,7 +26,8 @@ from mistral_mcp.hosting.web.connect import Connect
 from mistral_mcp.hosting.web.metrics import Metrics, Observed
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.hosting.web.throttle import Throttle
-from mistral_mcp.http.app import assemble, refused
+from mistral_mcp.http.app import assemble
+from mistral_mcp.http.responses import error_response
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.aiohttp_wire import wire
 from mistral_mcp.settings import Settings
@@ -37,12 +38,11 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     hosted = Hosted(settings, transport)
     connect = Connect(hosted)
     pages = Pages(hosted, connect)
-    templates: dict[object, str] = {}
-    middleware = [Middleware(Observed, metrics=hosted.metrics, templates=templates)]
+    middleware = [Middleware(Observed, metrics=hosted.metrics)]
     if settings.trusted_proxies:
         # Outermost, so that all below see the client's address rather than the proxy's.
         middleware.insert(0, Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)))
-    app = assemble(
+    return assemble(
         settings,
         {"/mcp": hosted.by_header, "/c/{token}/mcp": hosted.by_url},
         routes=[
@@ -54,13 +54,9 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         middleware=middleware,
         lifespan=hosted.open,
         own_origin_check=pages.paths,
-        for_browsers=pages.address,
+        browser_page=pages.address,
         transport=hosted.wire,
     )
-    # The first of an endpoint's paths is its name.
-    templates.update({route.endpoint: route.path for route in reversed(app.routes) if isinstance(route, Route)})
-    templates.update({mount.app: f"{mount.path}/{{path}}" for mount in app.routes if isinstance(mount, Mount)})
-    return app
 
 
 async def prepared(settings: Settings) -> Starlette:
@@ -145,7 +141,7 @@ class Hosted:
         try:
             await self.vault.ready()
         except VaultUnavailable as error:
-            return refused(error)
+            return error_response(error)
         return JSONResponse({"status": "ready"})
 
 

@@ -16,7 +16,7 @@ from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, at, serving, text_of
-from tests.http.test_app import HEADERS, PING
+from tests.http.conftest import HEADERS, PING
 
 OTHER_KEY = "oThErKeY0123456789abcdefghijklmn"
 
@@ -242,10 +242,10 @@ async def test_a_crash_is_counted_as_what_the_client_got(hosting: dict[str, Any]
         raise ZeroDivisionError
 
     app = create_app(Settings.model_validate(hosting))
-    app.router.routes.append(Route("/crash", crash))
+    app.router.routes.insert(0, Route("/crash", crash))
     async with serving(app) as base, httpx2.AsyncClient(base_url=base) as http:
         assert (await http.get("/crash")).status_code == 500
-        assert 'method="GET",route="(unmatched)",status="500"' in (await http.get("/metrics")).text
+        assert 'method="GET",route="/crash",status="500"' in (await http.get("/metrics")).text
 
 
 async def test_no_key_and_no_token_reaches_a_log_a_metric_a_page_or_the_disk(

@@ -14,7 +14,7 @@ from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.sandbox import Sandbox
 from tests.conftest import KEY, at, serving, skip_without
-from tests.http.test_app import HEADERS, PING
+from tests.http.conftest import HEADERS, PING
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [

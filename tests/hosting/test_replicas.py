@@ -16,7 +16,7 @@ import pytest
 from mistral_mcp.sandbox import Sandbox
 from tests.conftest import KEY, at, text_of
 from tests.hosting.conftest import MASTER_KEY, SCHEMA
-from tests.http.test_app import HEADERS, PING
+from tests.http.conftest import HEADERS, PING
 
 pytestmark = pytest.mark.slow
 

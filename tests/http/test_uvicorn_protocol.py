@@ -13,7 +13,8 @@ import pytest
 import uvicorn
 
 from mistral_mcp import Settings
-from mistral_mcp.http.app import Front, create_app
+from mistral_mcp.http.app import create_app
+from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 from tests.conftest import KEY, serving
 
 pytestmark = pytest.mark.timeout(20)
@@ -41,7 +42,9 @@ async def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_headers():
     # On a socket made as uvicorn makes the one that workers share.
     with socket.socket(family=socket.AF_INET) as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(Settings()), http=Front, log_config=None, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            create_app(Settings()), http=ClientProtocol, log_config=None, timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way

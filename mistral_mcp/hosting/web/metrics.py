@@ -10,9 +10,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mistral_mcp.http.app import refusal
+from mistral_mcp.http.responses import json_rpc_error
 from mistral_mcp.route import LOOPBACK
 
 _log = logging.getLogger("mistral_mcp.access")
@@ -47,7 +48,7 @@ class Metrics:
             known = token is not None and hmac.compare_digest(given.encode(), token.get_secret_value().encode())
             near = token is None and request.client is not None and request.client.host in LOOPBACK
             if not known and not near:
-                return refusal(
+                return json_rpc_error(
                     401, "Metrics are for loopback, or for who sends METRICS_TOKEN as Authorization: Bearer."
                 )
             return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
@@ -58,10 +59,9 @@ class Metrics:
 class Observed:
     """The middleware that counts and logs each request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, templates: dict[object, str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
-        self.templates = templates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,10 +83,20 @@ class Observed:
             raise
         finally:
             self.metrics.active.dec()
-            # The router writes the endpoint it found into the scope.
-            route = self.templates.get(scope.get("endpoint"), UNMATCHED)
+            route = _path_template(scope)
             seconds = time.perf_counter() - began
             self.metrics.requests.labels(route, scope["method"], status).inc()
             self.metrics.seconds.labels(route).observe(seconds)
             if _log.isEnabledFor(logging.INFO) and route not in {"/healthz", "/readyz", "/metrics"}:
                 _log.info("%s %s %d %.0f ms", scope["method"], route, status, seconds * 1000)
+
+
+def _path_template(scope: Scope) -> str:
+    """The path of the route that the router found; an endpoint's second path, with a slash at its end, counts as its first."""
+    match scope.get("route"):
+        case Route(path=path):
+            return path.rstrip("/") or "/"
+        case Mount(path=path) if path:
+            return f"{path}/{{path}}"
+        case _:
+            return UNMATCHED

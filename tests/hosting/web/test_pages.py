@@ -21,7 +21,7 @@ from mistral_mcp.hosting.web.forms import LIFETIME, Stamps
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, at, serving, text_of
 from tests.hosting.conftest import MASTER_KEY
-from tests.http.test_app import HEADERS, PING
+from tests.http.conftest import HEADERS, PING
 
 OTHER_MASTER_KEY = "fedcba9876543210" * 4
 STATIC = Path(pages.__file__).parent / "static"

@@ -1,0 +1,34 @@
+"""Bring your own key: the caller's Mistral key comes in a header, serves that request, and is never stored."""
+
+from http import HTTPStatus
+
+from starlette.requests import HTTPConnection
+
+from mistral_mcp.credentials import Credentials, from_headers, is_token, own_key
+from mistral_mcp.errors import RefusedCredential
+from mistral_mcp.http.endpoint import CredentialResolver
+from mistral_mcp.settings import Settings
+
+
+def key_resolver(settings: Settings) -> CredentialResolver:
+    """Resolves the caller's own key, on a server without a vault."""
+
+    async def resolve(request: HTTPConnection) -> Credentials:
+        secret, source = from_headers(request.headers)
+        if is_token(secret):
+            raise RefusedCredential(
+                f"{source.capitalize()} carries a connection's token, and this server keeps no connections.",
+                "Send your Mistral key instead.",
+            )
+        if not settings.byok:
+            raise RefusedCredential("This server takes no Mistral keys.", "Ask its operator for a connection.")
+        return own_key(secret, source)
+
+    return resolve
+
+
+async def refuse_secret_url(_: HTTPConnection) -> Credentials:
+    """The resolver of secret URLs on a server without a vault."""
+    error = RefusedCredential("This server keeps no connections.", "Send your Mistral key to /mcp instead.")
+    error.status = HTTPStatus.NOT_FOUND
+    raise error

@@ -1,0 +1,61 @@
+"""What an MCP endpoint takes, and what it refuses in a message that a client can show."""
+
+import json
+
+import anyio
+import httpx2
+import pytest
+
+from mistral_mcp import Settings
+from mistral_mcp.http.app import create_app
+from tests.conftest import KEY, serving
+from tests.http.conftest import HEADERS, PING
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b'{"jsonrpc": "2.0", "id": 1, "method": 5, "params": {"prompt": "CANARY"}}'),
+        ({}, b'[{"jsonrpc": "2.0", "id": 1, "method": "CANARY"}]'),
+        ({}, b'{"CANARY'),
+        ({"content-type": "text/plain"}, b"CANARY"),
+    ],
+)
+@pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
+async def test_what_is_no_message_is_refused_in_one_that_repeats_nothing_of_it(
+    http: httpx2.AsyncClient, version: str, headers: dict[str, str], body: bytes
+) -> None:
+    sent = {**HEADERS, "mcp-protocol-version": version, "X-API-Key": KEY, **headers}
+    response = await http.post("/mcp", headers=sent, content=body)
+
+    assert response.status_code == 400
+    assert response.json()["jsonrpc"] == "2.0"
+    assert 0 < len(response.json()["error"]["message"]) < 200
+    assert "CANARY" not in response.text
+
+
+async def test_credentials_are_checked_before_the_body_is_read(base: str) -> None:
+    """A body that never comes would otherwise hold the request."""
+    host, port = base.removeprefix("http://").split(":")
+    with anyio.fail_after(5):
+        stream = await anyio.connect_tcp(host, int(port))
+        async with stream:
+            await stream.send(b"POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\n\r\n")
+            assert b"401" in await stream.receive()
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+async def test_nothing_but_post_is_served_and_no_stream_is_held_open(http: httpx2.AsyncClient, method: str) -> None:
+    response = await http.request(method, "/mcp", headers={"X-API-Key": KEY, "accept": "text/event-stream"})
+
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+
+
+async def test_a_body_beyond_the_limit_is_refused(mistral_url: str) -> None:
+    app = create_app(Settings(route=mistral_url, max_body=10_000))
+    async with serving(app) as base, httpx2.AsyncClient(base_url=base) as http:
+        response = await http.post(
+            "/mcp", content=json.dumps(PING).ljust(20_000), headers={**HEADERS, "X-API-Key": KEY}
+        )
+    assert response.status_code == response.json()["error"]["code"] == 413
