@@ -86,7 +86,7 @@ async def give_up(call: Call, mistral: Sandbox, *, listens: bool, asked: int = 1
     async with anyio.create_task_group() as group:
         for _ in range(asked + beyond):
             group.start_soon(call, nobody if listens else None)
-        await mistral.arrived(asked)
+        await mistral.wait_for_request(asked)
         group.cancel_scope.cancel()
 
 
@@ -110,7 +110,7 @@ async def all_places_are_free(call: Call, mistral: Sandbox) -> None:
     with anyio.fail_after(5):
         await give_up(call, mistral, listens=False, asked=PLACES)
         for request in list(mistral.requests):
-            await request.hung_up()
+            await request.wait_for_hang_up()
 
 
 @pytest.mark.parametrize("transport", WAYS)
@@ -125,7 +125,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
                     mistral.faults.append(Fault(hang=True))
                     await give_up(call, mistral, listens=listens)
                     with anyio.fail_after(1):
-                        await mistral.requests[0].hung_up()
+                        await mistral.requests[0].wait_for_hang_up()
                     # Nor is the next call held up.
                     with anyio.fail_after(2):
                         assert text_of(await client.call_tool("mistral_chat", PROMPT)).startswith("Sandbox answer")
@@ -135,7 +135,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
                         mistral.reset()
                         await give_up_in_the_answer(call)
                         with anyio.fail_after(1):
-                            await mistral.requests[0].hung_up()
+                            await mistral.requests[0].wait_for_hang_up()
 
                 mistral.reset()
                 mistral.faults.append(Fault(status=503, headers={"retry-after": "30"}, times=None))
@@ -146,7 +146,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
                 await give_up(call, mistral, listens=listens, asked=PLACES, beyond=2)
                 with anyio.fail_after(1):
                     for request in list(mistral.requests):
-                        await request.hung_up()
+                        await request.wait_for_hang_up()
 
                 await all_places_are_free(call, mistral)
 
@@ -170,12 +170,12 @@ async def test_other_calls_under_way_are_not_disturbed(transport: str, listens: 
                 with anyio.CancelScope() as scope:
                     async with anyio.create_task_group() as given_up:
                         given_up.start_soon(call, nobody if listens else None)
-                        await mistral.arrived(1)
+                        await mistral.wait_for_request(1)
                         group.start_soon(other)
-                        await mistral.arrived(2)
+                        await mistral.wait_for_request(2)
                         scope.cancel()
                 with anyio.fail_after(1):
-                    await mistral.requests[0].hung_up()
+                    await mistral.requests[0].wait_for_hang_up()
                 assert mistral.requests[1].finished is None
 
     assert [result.is_error for result in results] == [False]
@@ -188,11 +188,11 @@ async def test_a_large_input_given_up_ends_all_its_requests(mistral_url: str, sa
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as group:
                 group.start_soon(client.call_tool, "mistral_embed", {"inputs": ["x"] * 3000})
-                await sandbox.arrived(8)
+                await sandbox.wait_for_request(8)
                 scope.cancel()
         with anyio.fail_after(1):
             for request in list(sandbox.requests):
-                await request.hung_up()
+                await request.wait_for_hang_up()
 
     assert len(sandbox.requests) == 8
 
@@ -211,7 +211,7 @@ async def test_a_2025_clients_cancelled_over_stateless_http_is_accepted_and_has_
 
         async with anyio.create_task_group() as group:
             group.start_soon(call)
-            await sandbox.arrived()
+            await sandbox.wait_for_request()
             cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
             headers = request_of("2025-11-25", listens=False)["headers"]
             response = await http.post(f"{base}/mcp", json=cancelled, headers=headers)

@@ -44,6 +44,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
+# Inside a room: each of its folders, and the ones it may import beside itself. Files beside the folders may import all.
+INSIDE: dict[str, dict[str, set[str]]] = {
+    "sandbox": {
+        "endpoints": {"answers", "state", "protocol"},
+        "answers": {"protocol"},
+        "state": {"protocol"},
+        "protocol": set(),
+    },
+}
+
 # Libraries that would bring a room knowledge it should not have.
 MUST_NOT_IMPORT: dict[str, set[str]] = {
     "errors": {"mcp", "mcp_types", "httpx2", "starlette", "click"},
@@ -98,6 +108,16 @@ def test_no_import_runs_uphill(path: Path):
         if name.startswith("mistral_mcp.") and name.split(".")[1] not in allowed
     ]
     assert not uphill
+
+
+@every_module
+def test_no_import_runs_uphill_inside_a_room(path: Path):
+    room, folder, *_ = [*path.relative_to(PACKAGE).parts, ""]
+    if folder not in INSIDE.get(room, {}):
+        return
+    allowed = {*INSIDE[room][folder], folder}
+    inside = [(name.split(".")[2], line) for name, line in imports(path) if name.startswith(f"mistral_mcp.{room}.")]
+    assert not [f"{name_of(path)}:{line} imports {name}" for name, line in inside if name not in allowed]
 
 
 @every_module

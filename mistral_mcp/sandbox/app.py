@@ -27,14 +27,14 @@ from mistral_mcp.sandbox.endpoints import (
     voices,
 )
 from mistral_mcp.sandbox.endpoints import models as model_cards
-from mistral_mcp.sandbox.faults import FaultPlan
-from mistral_mcp.sandbox.protocol.connection import Wire
+from mistral_mcp.sandbox.faults import Fault, FaultPlan
+from mistral_mcp.sandbox.protocol.connection import Connection
 from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import ApiError, method_not_allowed, no_route, unauthorized
 from mistral_mcp.sandbox.protocol.forms import read_form
 from mistral_mcp.sandbox.protocol.rate_limits import Limits
 from mistral_mcp.sandbox.protocol.replies import Reply, correlation_id
-from mistral_mcp.sandbox.protocol.request import Received, read
+from mistral_mcp.sandbox.protocol.request import Received, read_request
 
 JOBS = fine_tuning.ENDPOINTS
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -56,11 +56,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *JOBS,
 )
 
-KEPT = 20_000
+MAX_REQUESTS = 20_000
 """Requests remembered."""
-LARGE = 1024 * 1024
-KEPT_LARGE = 64
+LARGE_BODY = 1024 * 1024
+MAX_LARGE_REQUESTS = 64
 """Requests remembered with bodies of more than `LARGE` bytes. Of older ones the body is let go."""
+NO_FAULT = Fault(pass_through=True)
 
 
 class Sandbox:
@@ -82,7 +83,7 @@ class Sandbox:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.faults = FaultPlan()
-        self.requests: deque[Received] = deque(maxlen=KEPT)
+        self.requests: deque[Received] = deque(maxlen=MAX_REQUESTS)
         self.active = 0
         self.peak = 0
         self._large: deque[Received] = deque()
@@ -97,20 +98,20 @@ class Sandbox:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _run_lifespan(receive, send)
             return
-        received = await read(scope, receive)
+        received = await read_request(scope, receive)
         if received is None:
             return
-        wire = Wire(scope, receive, send)
+        connection = Connection(scope, receive, send)
         if received.path.startswith("/sandbox/"):
-            reply = control.answer(self, received)
-            await wire.send(reply, reply.headers)
+            reply = control.answer_control(self, received)
+            await connection.send(reply, reply.headers)
             return
         with self._under_way(received):
-            await wire.converse(received, self._exchange(received, wire))
+            await connection.run(received, self._exchange(received, connection))
 
-    async def arrived(self, number: int = 1) -> Received:
+    async def wait_for_request(self, number: int = 1) -> Received:
         """Wait until this many requests have arrived since the start (or `reset`), and give the newest."""
         while self._seen < number:
             await self._arrival.wait()
@@ -128,9 +129,9 @@ class Sandbox:
     @contextlib.contextmanager
     def _under_way(self, received: Received) -> Generator[None]:
         self.requests.append(received)
-        if len(received.body) > LARGE:
+        if len(received.body) > LARGE_BODY:
             self._large.append(received)
-            while len(self._large) > KEPT_LARGE:
+            while len(self._large) > MAX_LARGE_REQUESTS:
                 self._large.popleft().body = b""
         self.active += 1
         self.peak = max(self.peak, self.active)
@@ -143,26 +144,22 @@ class Sandbox:
             self.active -= 1
             received.end()
 
-    async def _exchange(self, received: Received, wire: Wire) -> None:
-        fault = self.faults.take(received.path)
-        wait = self._latency + (fault.delay if fault else 0.0)
+    async def _exchange(self, received: Received, connection: Connection) -> None:
+        fault = self.faults.take(received.path) or NO_FAULT
+        wait = self._latency + fault.delay
         if wait:
             await anyio.sleep(wait)
-        if fault and fault.hang:
+        if fault.hang:
             await anyio.sleep_forever()
-        if fault and fault.drop == "before_headers":
-            await wire.cut()
+        if fault.drop == "before_headers":
+            await connection.cut()
             return
         request_id = correlation_id()
-        reply = (fault and fault.instead(received)) or await self._answer(received, request_id)
+        reply = fault.replacement(received) or await self._answer(received, request_id)
         received.status = reply.status
-        headers = {
-            **reply.headers,
-            **(fault.headers if fault else {}),
-            "mistral-correlation-id": request_id,
-            "x-kong-request-id": request_id,
-        }
-        await wire.send(reply, headers, fault, self._chunk_delay)
+        ids = {"mistral-correlation-id": request_id, "x-kong-request-id": request_id}
+        headers = {**reply.headers, **fault.headers, **ids}
+        await connection.send(reply, headers, fault.interruption, self._chunk_delay)
 
     async def _answer(self, received: Received, request_id: str) -> Reply:
         """Kong's part: the route, then the key, then the endpoint."""
@@ -187,7 +184,7 @@ class Sandbox:
         return self._accounts.setdefault(key, Account(key, self._limits, self._now))
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _run_lifespan(receive: Receive, send: Send) -> None:
     """The lifespan protocol: nothing to start, nothing to stop."""
     while True:
         event = (await receive())["type"]

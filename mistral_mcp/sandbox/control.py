@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mistral_mcp.sandbox.protocol.request import Received
 
 
-def answer(sandbox: Sandbox, request: Received) -> Reply:
+def answer_control(sandbox: Sandbox, request: Received) -> Reply:
     """Plan faults, show what arrived, or start afresh."""
     match (request.method, request.path):
         case ("POST", "/sandbox/faults"):
@@ -25,7 +25,7 @@ def answer(sandbox: Sandbox, request: Received) -> Reply:
             sandbox.faults.extend(faults)
             return json_reply({"planned": len(sandbox.faults)})
         case ("GET", "/sandbox/requests"):
-            arrived = [_shown(received) for received in sandbox.requests]
+            arrived = [_describe_request(received) for received in sandbox.requests]
             return json_reply({"requests": arrived, "active": sandbox.active, "peak": sandbox.peak})
         case ("POST", "/sandbox/reset"):
             sandbox.reset()
@@ -34,7 +34,7 @@ def answer(sandbox: Sandbox, request: Received) -> Reply:
             return json_reply({"detail": "POST /sandbox/faults, GET /sandbox/requests or POST /sandbox/reset"}, 404)
 
 
-def _shown(received: Received) -> dict[str, Any]:
+def _describe_request(received: Received) -> dict[str, Any]:
     return {
         "method": received.method,
         "path": received.path,

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict
 
-from mistral_mcp.sandbox.protocol.errors import GUARDRAIL_BLOCK, customary, error_body
+from mistral_mcp.sandbox.protocol.connection import Interruption
+from mistral_mcp.sandbox.protocol.errors import GUARDRAIL_BLOCK, error_body, usual_reply
 from mistral_mcp.sandbox.protocol.replies import Reply, html_reply, json_reply
 from mistral_mcp.sandbox.protocol.request import Received
 
@@ -137,11 +138,13 @@ class Fault:
         return cls(status=status, html=True, times=times)
 
     @property
-    def breaks_off(self) -> bool:
-        """Whether the connection is cut while the real answer is under way."""
-        return self.drop == "mid_body" or (self.cut_after is not None and not self.no_done and not self.error_event)
+    def interruption(self) -> Interruption:
+        """Where it breaks the real answer off."""
+        ends = self.no_done or self.error_event
+        cut = self.drop == "mid_body" or (self.cut_after is not None and not ends)
+        return Interruption(cut=cut, after=self.cut_after, no_done=self.no_done, error_event=self.error_event)
 
-    def instead(self, request: Received) -> Reply | None:
+    def replacement(self, request: Received) -> Reply | None:
         """The answer that takes the place of the real one, if this fault has one."""
         reply: Reply | None = None
         if self.malformed:
@@ -162,7 +165,7 @@ class Fault:
             body = self.body.encode() if isinstance(self.body, str) else self.body
             reply = Reply(self.status or 200, body, {"content-type": "application/json"})
         elif self.status is not None:
-            reply = customary(self.status)
+            reply = usual_reply(self.status)
         return reply
 
 

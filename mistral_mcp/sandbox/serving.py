@@ -47,7 +47,7 @@ async def listening(
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    with _bound(host, port) as listener:
+    with _bind(host, port) as listener:
         await server.startup(sockets=[listener])
         await server.on_tick(0)
         number = listener.getsockname()[1]
@@ -59,7 +59,7 @@ async def listening(
 
 def run(app: ASGIApp, host: str = "127.0.0.1", port: int = 8787) -> None:
     """Serve the app until a signal ends it. A port that is taken raises OSError."""
-    with _bound(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+    with _bind(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(_config(app)).run(sockets=[listener])
 
 
@@ -76,7 +76,7 @@ def _config(app: ASGIApp, http: type[asyncio.Protocol] = BreakableProtocol) -> u
     )
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     # The protocol is named because asyncio switches Nagle's algorithm off only where it is: without it, each reply
     # waits 40 ms for the acknowledgement of its headers.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -64,7 +64,7 @@ async def test_serve_finishes_what_is_under_way_on_sigterm(
                 sandbox.faults.append(Fault(delay=1.0))
 
                 async def stop() -> None:
-                    await sandbox.arrived()
+                    await sandbox.wait_for_request()
                     server.send_signal(signal.SIGTERM)
 
                 async with anyio.create_task_group() as group:

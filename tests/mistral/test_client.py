@@ -252,7 +252,7 @@ async def test_the_deadline_bounds_a_call_that_hangs(mistral_url: str, sandbox: 
         assert 0.4 <= time.monotonic() - started < 1.4
         assert "did not finish in one attempt within 0.4 s, waits and attempts included" in str(caught.value)
         with anyio.fail_after(1):
-            await sandbox.requests[0].hung_up()
+            await sandbox.requests[0].wait_for_hang_up()
 
 
 async def test_the_deadline_counts_attempts_and_the_waits_between_them(mistral_url: str, sandbox: Sandbox) -> None:
@@ -273,7 +273,7 @@ async def test_a_call_whose_turn_does_not_come_is_told_so(mistral_url: str, sand
     given = {"timeout": 0.5, "stream_timeout": 5, "max_concurrency": 1}
     async with way_to(mistral_url, **given) as client, anyio.create_task_group() as group:
         group.start_soon(chat.complete, client(nobody), CALL)
-        await sandbox.arrived()
+        await sandbox.wait_for_request()
         with anyio.fail_after(3), pytest.raises(TimedOut) as caught:
             await client().send(CALL)
         group.cancel_scope.cancel()
@@ -295,7 +295,7 @@ async def test_a_stream_that_falls_silent_ends_with_what_had_come(sandbox: Sandb
         assert caught.value.partial.startswith("Sandbox answer from")
         assert caught.value.correlation_id
         with anyio.fail_after(1):
-            await slow.requests[0].hung_up()
+            await slow.requests[0].wait_for_hang_up()
 
 
 async def test_each_of_several_requests_of_one_call_is_told_with_its_own_attempts(
@@ -315,7 +315,7 @@ async def test_each_of_several_requests_of_one_call_is_told_with_its_own_attempt
 
         async with anyio.create_task_group() as group:
             group.start_soon(slow)
-            await sandbox.arrived(2)
+            await sandbox.wait_for_request(2)
             await mistral.send(CALL)
 
     assert [(type(error), error.attempts) for error in failures] == [(TimedOut, 2)]
@@ -368,14 +368,14 @@ async def test_whoever_gives_up_frees_place_and_connection_at_once(way: str, sta
                 async with anyio.create_task_group() as group:
                     for _ in range(asked + (stage == "while waiting for its turn")):
                         group.start_soon(run, client(hear if stage == "in the answer" else report))
-                    request = await mistral.arrived(asked)
+                    request = await mistral.wait_for_request(asked)
                     if stage == "in the answer":
                         await heard.wait()
                         heard = anyio.Event()
                     group.cancel_scope.cancel()
                 if stage != "while waiting to try again":
                     with anyio.fail_after(1):
-                        await request.hung_up()
+                        await request.wait_for_hang_up()
             assert mistral.active == 0, number
         mistral.reset()
         await all_places_are_free(mistral, client)
@@ -388,7 +388,7 @@ async def all_places_are_free(mistral: Sandbox, client: Client) -> None:
         async with anyio.create_task_group() as group:
             for _ in range(PLACES):
                 group.start_soon(send, client())
-            await mistral.arrived(PLACES)
+            await mistral.wait_for_request(PLACES)
             group.cancel_scope.cancel()
 
 
@@ -401,7 +401,7 @@ async def test_whoever_stops_reading_a_stream_frees_place_and_connection(mistral
                 async for _ in events:
                     break
             with anyio.fail_after(1):
-                await slow.requests[-1].hung_up()
+                await slow.requests[-1].wait_for_hang_up()
         slow.reset()
         await all_places_are_free(slow, client)
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from mistral_mcp.sandbox import Sandbox
-from mistral_mcp.sandbox.app import KEPT_LARGE, LARGE
+from mistral_mcp.sandbox.app import LARGE_BODY, MAX_LARGE_REQUESTS
 
 KEYLESS = ("", "Basic abc", "Bearer ", "Bearer invalid", "Bearer invalid-and-more")
 
@@ -60,7 +60,7 @@ async def test_reset_forgets(sandbox: Sandbox, api: httpx2.AsyncClient):
 
 
 async def test_of_old_large_requests_only_the_bodies_are_let_go(sandbox: Sandbox, api: httpx2.AsyncClient):
-    for _ in range(KEPT_LARGE + 1):
-        await api.post("/v1/nothing", content=b"x" * (LARGE + 1))
+    for _ in range(MAX_LARGE_REQUESTS + 1):
+        await api.post("/v1/nothing", content=b"x" * (LARGE_BODY + 1))
     lengths = [len(request.body) for request in sandbox.requests]
-    assert lengths == [0, *[LARGE + 1] * KEPT_LARGE]
+    assert lengths == [0, *[LARGE_BODY + 1] * MAX_LARGE_REQUESTS]

@@ -53,7 +53,7 @@ async def test_closing_does_not_wait_for_a_hung_request(sandbox: Sandbox):
     async with anyio.create_task_group() as tasks:
         async with listening(sandbox) as url:
             tasks.start_soon(ask, url)
-            await sandbox.arrived()
+            await sandbox.wait_for_request()
             leaving = time.monotonic()
         assert time.monotonic() - leaving < 2 * GRACE
     assert len(failures) == 1
@@ -70,7 +70,7 @@ async def test_a_request_under_way_may_still_finish_while_the_server_closes(sand
 
     async with anyio.create_task_group() as tasks, listening(sandbox) as url:
         tasks.start_soon(ask, url)
-        await sandbox.arrived()
+        await sandbox.wait_for_request()
     assert statuses == [200]
 
 

@@ -22,24 +22,24 @@ QUOTABLE = 2000
 """Characters repeated of what was said."""
 
 
-def spoken(model: str, messages: Sequence[Message], said: str) -> str:
+def answer_text(model: str, messages: Sequence[Message], said: str) -> str:
     """An answer in words: it quotes the tools' results if they came last, and otherwise what the user said."""
     count = len(messages)
     turns = f"({count} message{'' if count == 1 else 's'})"
     results = list(takewhile(lambda message: isinstance(message, ToolMessage), reversed(messages)))
     if results:
-        quotes = ", ".join(f'"{_short(text_of(result.content))}"' for result in reversed(results))
+        quotes = ", ".join(f'"{_shorten(text_of(result.content))}"' for result in reversed(results))
         return f"Sandbox answer from {model}: the tools said {quotes} {turns}."
     images = sum(1 for _ in images_of(messages))
     shown = f" and showed {images} image{'' if images == 1 else 's'}" if images else ""
-    answer = f'Sandbox answer from {model}: you said "{_short(said)}"{shown} {turns}.'
+    answer = f'Sandbox answer from {model}: you said "{_shorten(said)}"{shown} {turns}.'
     return answer + MORE if LENGTHY.search(said) else answer
 
 
-def thought(said: str) -> str:
+def think(said: str) -> str:
     """What it makes of it before it answers."""
-    return f'The user said "{_short(said)}". This is a sandbox, so the answer follows from fixed rules.'
+    return f'The user said "{_shorten(said)}". This is a sandbox, so the answer follows from fixed rules.'
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= QUOTABLE else f"{text[:QUOTABLE]}…"

@@ -1,40 +1,17 @@
 """Guardrails of a chat request: moderation of its input, before anything is said."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import ConfigDict
-
-from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, scores
+from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, moderate_text
+from mistral_mcp.sandbox.protocol.chat_request import Guardrail, Moderation
 from mistral_mcp.sandbox.protocol.errors import ApiError
 from mistral_mcp.sandbox.protocol.replies import json_reply
-from mistral_mcp.sandbox.protocol.strict import Strict
 
 BLOCKED = "Content blocked by guardrail"
 
 
-class Moderation(Strict):
-    """Unlike other parts of a body, open to unknown keys."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    model_name: str | None = None
-    custom_category_thresholds: dict[str, float | None] | None = None
-    ignore_other_categories: bool = False
-    action: Literal["none", "block"] = "none"
-
-
-class Guardrail(Strict):
-    """One entry of `guardrails`."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    block_on_error: bool = False
-    moderation_llm_v1: Moderation | None = None
-    moderation_llm_v2: Moderation | None = None
-
-
-def guarded(guardrails: Sequence[Guardrail], text: str) -> Mapping[str, Any]:
+def check_guardrails(guardrails: Sequence[Guardrail], text: str) -> Mapping[str, Any]:
     """What the reply tells about them; 403 in shape F where one of them blocks."""
     told: list[dict[str, Any]] = []
     for guardrail in guardrails:
@@ -45,7 +22,7 @@ def guarded(guardrails: Sequence[Guardrail], text: str) -> Mapping[str, Any]:
             moderation: Moderation | None = getattr(guardrail, name)
             if moderation is None:
                 continue
-            result = _result(moderation, default, text)
+            result = _apply_moderation(moderation, default, text)
             if result["violated"] and moderation.action == "block":
                 body = {"error": {"message": BLOCKED, "status": 403}, "guardrails": {"results": {name: result}}}
                 raise ApiError(json_reply(body, 403))
@@ -53,11 +30,11 @@ def guarded(guardrails: Sequence[Guardrail], text: str) -> Mapping[str, Any]:
     return {"guardrails": told} if told else {}
 
 
-def _result(moderation: Moderation, default: str, text: str) -> dict[str, Any]:
+def _apply_moderation(moderation: Moderation, default: str, text: str) -> dict[str, Any]:
     model = moderation.model_name or default
     custom = moderation.custom_category_thresholds or {}
     decisions: dict[str, Any] = {}
-    for category, score in scores(text, model).items():
+    for category, score in moderate_text(text, model).items():
         if moderation.ignore_other_categories and category not in custom:
             continue
         threshold = custom.get(category)

@@ -5,14 +5,14 @@ import re
 from collections.abc import Sequence
 from typing import Any, cast
 
-from mistral_mcp.sandbox.answers.fill_schema import instance
+from mistral_mcp.sandbox.answers.fill_schema import fill_schema
 from mistral_mcp.sandbox.answers.prompt_hints import Hints
 from mistral_mcp.sandbox.protocol.messages import Function, FunctionTool, Message, Tool, ToolChoice, ToolMessage
 from mistral_mcp.sandbox.protocol.replies import compact
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 9
-TELLING = 3
+SHORTEST_WORD = 3
 """Letters that a word needs to tell anything."""
 COMMON = (
     "get set the and for use with from into that this what when where which who how are was not can you your all any "
@@ -20,7 +20,7 @@ COMMON = (
 )
 
 
-def chosen(
+def choose_functions(
     tools: Sequence[Tool],
     choice: str | ToolChoice,
     messages: Sequence[Message],
@@ -35,7 +35,7 @@ def chosen(
         return []
     if isinstance(choice, ToolChoice):
         return [function for function in functions if function.name == choice.function.name]
-    wanted = _called_for(functions, text)
+    wanted = _find_functions(functions, text)
     if choice in ("any", "required"):
         wanted = wanted or functions[:1]
     elif isinstance(messages[-1], ToolMessage) and not again:
@@ -43,7 +43,7 @@ def chosen(
     return wanted if parallel else wanted[:1]
 
 
-def tool_call(function: Function, arguments: Any, place: int, turn: int) -> dict[str, Any]:
+def build_tool_call(function: Function, arguments: Any, place: int, turn: int) -> dict[str, Any]:
     """A call as it is on the wire. Its id is the same for the same call at the same turn."""
     digest = hashlib.sha256(f"{turn}/{place}/{function.name}/{compact(arguments)}".encode()).digest()
     return {
@@ -54,23 +54,23 @@ def tool_call(function: Function, arguments: Any, place: int, turn: int) -> dict
     }
 
 
-def arguments_for(function: Function, hints: Hints) -> dict[str, Any]:
+def fill_arguments(function: Function, hints: Hints) -> dict[str, Any]:
     """Arguments that satisfy the function's schema."""
-    return cast("dict[str, Any]", instance({"type": "object", **function.parameters}, hints))
+    return cast("dict[str, Any]", fill_schema({"type": "object", **function.parameters}, hints))
 
 
-def _called_for(functions: Sequence[Function], text: str) -> list[Function]:
+def _find_functions(functions: Sequence[Function], text: str) -> list[Function]:
     """Those with a word of their name in the text; failing that, those with most words of their description there."""
     said = _words(text)
     named = [function for function in functions if _words(function.name) & said]
     if named:
         return named
-    shared = {function.name: len(_words(_described(function)) & said) for function in functions}
+    shared = {function.name: len(_words(_describe(function)) & said) for function in functions}
     most = max(shared.values())
     return [function for function in functions if most and shared[function.name] == most]
 
 
-def _described(function: Function) -> str:
+def _describe(function: Function) -> str:
     properties = function.parameters.get("properties")
     names = " ".join(cast("dict[str, Any]", properties)) if isinstance(properties, dict) else ""
     return f"{function.description} {names}"
@@ -79,4 +79,4 @@ def _described(function: Function) -> str:
 def _words(text: str) -> set[str]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_|-", " ", text)
     words = {word.lower() for word in re.findall(r"[^\W\d_]+", spaced)}
-    return {word.removesuffix("s") for word in words.difference(COMMON.split()) if len(word) >= TELLING}
+    return {word.removesuffix("s") for word in words.difference(COMMON.split()) if len(word) >= SHORTEST_WORD}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mistral_mcp.sandbox.protocol.replies import compact
-from mistral_mcp.sandbox.protocol.tokens import pieces
+from mistral_mcp.sandbox.protocol.tokens import split_tokens
 
 PADDING = "abcdefghijklmnopqrstuvwxyz0123456789"
 FILLER = " more"
@@ -31,21 +31,21 @@ class Answer:
             return list(self.chunks)
         if self.thinking is None:
             return self.text
-        thought = _thought(self.thinking, closed=True)
-        return [thought] if self.calls else [thought, _text(self.text)]
+        thought = _thinking_chunk(self.thinking, closed=True)
+        return [thought] if self.calls else [thought, _text_chunk(self.text)]
 
     @property
     def tokens(self) -> int:
         """What it cost to say."""
-        spoken = len(pieces(self.text)) + len(pieces(self.thinking or ""))
-        return spoken + sum(len(pieces(compact(call["function"]))) for call in self.calls)
+        spoken = len(split_tokens(self.text)) + len(split_tokens(self.thinking or ""))
+        return spoken + sum(len(split_tokens(compact(call["function"]))) for call in self.calls)
 
-    def limited(self, stop: Sequence[str], max_tokens: int | None, min_tokens: int | None = None) -> "Answer":
+    def limit(self, stop: Sequence[str], max_tokens: int | None, min_tokens: int | None = None) -> "Answer":
         """The answer as it is when it ends at a stop text or after so many tokens."""
         if self.calls:
             return self
         text, reason = self.text, self.finish_reason
-        missing = (min_tokens or 0) - len(pieces(text))
+        missing = (min_tokens or 0) - len(split_tokens(text))
         if missing > 0:
             # One more than is missing, since the first may swallow a blank that was a token.
             text += FILLER * (missing + 1)
@@ -54,7 +54,7 @@ class Answer:
             text, reason = text[: min(ends)], "stop"
         thinking = self.thinking
         if max_tokens is not None:
-            thoughts, words = pieces(thinking or ""), pieces(text)
+            thoughts, words = split_tokens(thinking or ""), split_tokens(text)
             if len(thoughts) + len(words) > max_tokens:
                 thinking = None if thinking is None else "".join(thoughts[:max_tokens])
                 text, reason = "".join(words[: max(max_tokens - len(thoughts), 0)]), "length"
@@ -132,18 +132,18 @@ def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
         yield from ({"content": [chunk]} for chunk in answer.chunks)
         return
     if answer.thinking is not None:
-        for number, piece in enumerate(_pairs(answer.thinking)):
-            yield {"content": [_thought(piece, closed=number > 0)]}
+        for number, piece in enumerate(_split_text(answer.thinking)):
+            yield {"content": [_thinking_chunk(piece, closed=number > 0)]}
     if answer.calls:
         # A call is not cut up: it comes whole, together with the finish_reason.
         yield {"content": "", "tool_calls": list(answer.calls)}
         return
-    yield from ({"content": piece} for piece in _pairs(answer.text) or [""])
+    yield from ({"content": piece} for piece in _split_text(answer.text) or [""])
 
 
-def _pairs(text: str) -> list[str]:
+def _split_text(text: str) -> list[str]:
     """The text in chunks of one or two tokens."""
-    tokens = pieces(text)
+    tokens = split_tokens(text)
     chunks: list[str] = []
     at = 0
     while at < len(tokens):
@@ -153,10 +153,10 @@ def _pairs(text: str) -> list[str]:
     return chunks
 
 
-def _thought(text: str, *, closed: bool) -> dict[str, Any]:
-    thought: dict[str, Any] = {"type": "thinking", "thinking": [_text(text)]}
+def _thinking_chunk(text: str, *, closed: bool) -> dict[str, Any]:
+    thought: dict[str, Any] = {"type": "thinking", "thinking": [_text_chunk(text)]}
     return {**thought, "closed": True} if closed else thought
 
 
-def _text(text: str) -> dict[str, Any]:
+def _text_chunk(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}

@@ -1,24 +1,26 @@
 """A turn of a conversation as a stream of named events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from mistral_mcp.sandbox.endpoints.conversation_turns import Turn, moment
+from mistral_mcp.sandbox.protocol.clock import iso_time
 from mistral_mcp.sandbox.protocol.entries import Entry
-from mistral_mcp.sandbox.protocol.tokens import pieces
+from mistral_mcp.sandbox.protocol.tokens import split_tokens
 
 
-def events(conversation_id: str, turn: Turn) -> Iterator[dict[str, Any]]:
+def conversation_events(
+    conversation_id: str, outputs: Sequence[Entry], usage: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
     """From `conversation.response.started` to `conversation.response.done`."""
-    yield {"type": "conversation.response.started", "created_at": moment(), "conversation_id": conversation_id}
-    for index, entry in enumerate(turn.outputs):
-        for event in _told(entry):
+    yield {"type": "conversation.response.started", "created_at": iso_time(), "conversation_id": conversation_id}
+    for index, entry in enumerate(outputs):
+        for event in _entry_events(entry):
             name = event.pop("type")
-            yield {"type": name, "created_at": moment(), "output_index": index, "id": entry["id"], **event}
-    yield {"type": "conversation.response.done", "created_at": moment(), "usage": turn.usage}
+            yield {"type": name, "created_at": iso_time(), "output_index": index, "id": entry["id"], **event}
+    yield {"type": "conversation.response.done", "created_at": iso_time(), "usage": usage}
 
 
-def _told(entry: Entry) -> Iterator[Entry]:
+def _entry_events(entry: Entry) -> Iterator[Entry]:
     speaker = {"model": entry.get("model"), "agent_id": entry.get("agent_id")}
     match entry["type"]:
         case "tool.execution":
@@ -34,6 +36,6 @@ def _told(entry: Entry) -> Iterator[Entry]:
             chunks = [{"type": "text", "text": content}] if isinstance(content, str) else cast("list[Entry]", content)
             for place, chunk in enumerate(chunks):
                 # Words come as strings, bit by bit; anything else comes whole.
-                for part in pieces(chunk["text"]) if chunk["type"] == "text" else [chunk]:
+                for part in split_tokens(chunk["text"]) if chunk["type"] == "text" else [chunk]:
                     delta = {"content_index": place, "role": "assistant", "content": part}
                     yield {"type": "message.output.delta", **delta, **speaker}

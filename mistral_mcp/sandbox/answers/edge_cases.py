@@ -17,7 +17,7 @@ COMPLAINT = re.compile(
 )
 
 
-def corrected(model: str, messages: Sequence[Message]) -> bool:
+def is_corrected(model: str, messages: Sequence[Message]) -> bool:
     """Whether the last turn tells a learning model what was wrong with its answer."""
     answered = any(isinstance(message, AssistantMessage) for message in messages[:-1])
     return (
@@ -25,34 +25,34 @@ def corrected(model: str, messages: Sequence[Message]) -> bool:
     )
 
 
-def task(model: str, messages: Sequence[Message]) -> str:
+def find_task(model: str, messages: Sequence[Message]) -> str:
     """What the user asked for: the last user turn, or the one before the complaints about its answer."""
     asked = [text_of(message.content) for message in messages if isinstance(message, UserMessage)]
-    if corrected(model, messages):
+    if is_corrected(model, messages):
         asked = [text for number, text in enumerate(asked) if number == 0 or not COMPLAINT.search(text)]
     return asked[-1] if asked else ""
 
 
-def arguments(model: str, filled: dict[str, Any], schema: Any, *, mended: bool) -> Any:
+def write_arguments(model: str, filled: dict[str, Any], schema: Any, *, corrected: bool) -> Any:
     """The arguments of a call: a string of JSON, but for the odd models."""
     if model == "sandbox-object-arguments":
         return filled
-    if model == "sandbox-bad-arguments" and not mended:
-        filled = _spoiled(filled, schema)
+    if model == "sandbox-bad-arguments" and not corrected:
+        filled = _break(filled, schema)
     text = json.dumps(filled, ensure_ascii=False)
-    return f"{text[:-1]}, oops" if model == "sandbox-not-json" and not mended else text
+    return f"{text[:-1]}, oops" if model == "sandbox-not-json" and not corrected else text
 
 
-def document(model: str, filled: Any, schema: Any, *, mended: bool) -> Any:
+def write_document(model: str, filled: Any, schema: Any, *, corrected: bool) -> Any:
     """An answer under a json_schema."""
-    return _spoiled(filled, schema) if model == "sandbox-bad-json" and not mended else filled
+    return _break(filled, schema) if model == "sandbox-bad-json" and not corrected else filled
 
 
-def dressed(completion: Completion) -> Completion:
+def apply_edge_case(completion: Completion) -> Completion:
     """The completion as the odd models send it."""
     match completion.model:
         case "sandbox-chunks":
-            return replace(completion, answers=[_in_chunks(answer) for answer in completion.answers])
+            return replace(completion, answers=[_split_with_references(answer) for answer in completion.answers])
         case "sandbox-choice-messages":
             return replace(completion, nested=True)
         case "sandbox-odd-finish":
@@ -65,7 +65,7 @@ def dressed(completion: Completion) -> Completion:
             return completion
 
 
-def _spoiled(value: Any, schema: Any) -> Any:
+def _break(value: Any, schema: Any) -> Any:
     """The value with something in it that the schema does not allow."""
     if not isinstance(value, dict):
         return {"unexpected": value}
@@ -88,7 +88,7 @@ def _last_turn(messages: Sequence[Message]) -> list[Message]:
     return turn
 
 
-def _in_chunks(answer: Answer) -> Answer:
+def _split_with_references(answer: Answer) -> Answer:
     """The text in two halves, each with a reference to a source after it."""
     if answer.calls:
         return answer

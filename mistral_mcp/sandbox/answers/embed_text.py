@@ -34,7 +34,7 @@ class Vector:
     json: str
 
 
-def embed(text: str, dimension: int) -> Vector:
+def embed_text(text: str, dimension: int) -> Vector:
     """The vector of a text: always the same, and near that of a text with the same words."""
     weights: dict[int, float] = {}
     for word in WORD.findall(text.lower()) or [text]:
@@ -44,7 +44,7 @@ def embed(text: str, dimension: int) -> Vector:
     values, written = values.copy(), written.copy()
     rest = 1.0 - NOISE_SHARE + sum(values[place] ** 2 for place in weights)
     scale = math.sqrt(rest / (sum(weight * weight for weight in weights.values()) or 1.0))
-    touched = _halves([weight * scale for weight in weights.values()])
+    touched = _round_to_half_precision([weight * scale for weight in weights.values()])
     for place, value in zip(weights, touched, strict=True):
         values[place] = value
         written[place] = repr(value)
@@ -71,10 +71,10 @@ def _features(word: str) -> tuple[tuple[int, float], ...]:
 def _noise(dimension: int, number: int) -> tuple[list[float], list[str]]:
     raw = [zlib.crc32(f"{number}/{place}".encode()) / 0xFFFFFFFF - 0.5 for place in range(dimension)]
     scale = math.sqrt(NOISE_SHARE / sum(value * value for value in raw))
-    values = _halves([value * scale for value in raw])
+    values = _round_to_half_precision([value * scale for value in raw])
     return values, [repr(value) for value in values]
 
 
-def _halves(values: list[float]) -> list[float]:
+def _round_to_half_precision(values: list[float]) -> list[float]:
     """The nearest half-precision floats, which single precision holds exactly."""
     return list(struct.unpack(f"<{len(values)}e", struct.pack(f"<{len(values)}e", *values)))

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from jsonschema_rs import RegexOptions, ValidationError, is_valid
 
-from mistral_mcp.sandbox.answers.fit_number import fitting
+from mistral_mcp.sandbox.answers.fit_number import fit_number
 from mistral_mcp.sandbox.answers.prompt_hints import Hints
 from mistral_mcp.sandbox.protocol.errors import invalid_args
 
@@ -41,12 +41,12 @@ CANDIDATES = ("A", "a", "1", "12", "123", "1234", "12345", "AB", "ABC", "abc", "
 COMPOSING = ("$ref", "anyOf", "oneOf", "allOf")
 
 
-def instance(schema: Any, hints: Hints) -> Any:
+def fill_schema(schema: Any, hints: Hints) -> Any:
     """A value that satisfies the schema."""
-    return _Filling(schema, hints).value(schema, "", 0)
+    return _SchemaFiller(schema, hints).value(schema, "", 0)
 
 
-class _Filling:
+class _SchemaFiller:
     """One walk through a schema; references are looked up from its root."""
 
     def __init__(self, root: Any, hints: Hints) -> None:
@@ -56,7 +56,7 @@ class _Filling:
     def value(self, schema: Any, name: str, depth: int) -> Any:
         if not isinstance(schema, dict) or depth > DEEPEST:
             return "sandbox" if schema is True else None
-        resolved = self._resolved(schema)
+        resolved = self._resolve(schema)
         if "const" in resolved:
             return resolved["const"]
         if "enum" in resolved:
@@ -65,8 +65,8 @@ class _Filling:
             "object": functools.partial(self._object, resolved, depth),
             "array": functools.partial(self._array, resolved, name, depth),
             "string": functools.partial(self._string, resolved, name),
-            "integer": functools.partial(fitting, resolved, self._hints.number, whole=True),
-            "number": functools.partial(fitting, resolved, self._hints.number, whole=False),
+            "integer": functools.partial(fit_number, resolved, self._hints.number, whole=True),
+            "number": functools.partial(fit_number, resolved, self._hints.number, whole=False),
             "boolean": lambda: True,
             "null": lambda: None,
         }
@@ -75,21 +75,21 @@ class _Filling:
             raise invalid_args(f"Invalid schema: unknown type {kind}")
         return makers[kind]()
 
-    def _resolved(self, schema: Any) -> Schema:
+    def _resolve(self, schema: Any) -> Schema:
         """The schema with its references, its first branches and all of its parts laid over it."""
         if not isinstance(schema, dict):
             return {}
         flat = cast("dict[str, Any]", schema)
         for _ in range(DEEPEST):
-            over: list[Any] = [self._referred(flat["$ref"])] if "$ref" in flat else []
+            over: list[Any] = [self._look_up(flat["$ref"])] if "$ref" in flat else []
             over += [flat[key][0] for key in ("anyOf", "oneOf") if flat.get(key)]
             over += flat.get("allOf", [])
             if not over:
                 break
-            flat = functools.reduce(_merged, over, {key: flat[key] for key in flat if key not in COMPOSING})
+            flat = functools.reduce(_merge, over, {key: flat[key] for key in flat if key not in COMPOSING})
         return flat
 
-    def _referred(self, reference: str) -> Any:
+    def _look_up(self, reference: str) -> Any:
         found: Any = self._root
         try:
             for step in reference.removeprefix("#").split("/")[1:]:
@@ -124,19 +124,19 @@ class _Filling:
         while each is not False and len(items) < schema.get("minItems", usual):
             item = choices.pop(0) if choices else self.value(each, name, depth + 1)
             if schema.get("uniqueItems") and item in items:
-                item = _another(item, len(items))
+                item = _make_unique(item, len(items))
             items.append(item)
         return items
 
     def _choices(self, schema: Any) -> list[Any]:
         """The values of an enum, those the prompt mentions first."""
-        values = cast("list[Any]", self._resolved(schema).get("enum", []))
+        values = cast("list[Any]", self._resolve(schema).get("enum", []))
         return sorted(values, key=lambda value: not self._hints.mentions(value))
 
     def _string(self, schema: Schema, name: str) -> str:
         kind = schema.get("format")
         if kind in FORMATS:
-            return self._hints.formatted("uri" if kind == "url" else kind) or FORMATS[kind]
+            return self._hints.find_format("uri" if kind == "url" else kind) or FORMATS[kind]
         text = self._phrase(schema, name)
         pattern = cast("str", schema.get("pattern", ""))
         if not _matches(pattern, text):
@@ -163,7 +163,7 @@ def _type(schema: Schema) -> str:
     return "array" if "items" in schema or "prefixItems" in schema else "string"
 
 
-def _merged(one: dict[str, Any], other: Any) -> dict[str, Any]:
+def _merge(one: dict[str, Any], other: Any) -> dict[str, Any]:
     """Both schemas in one: properties and required names together, and otherwise the other's word."""
     if not isinstance(other, dict):
         return one
@@ -183,7 +183,7 @@ def _matches(pattern: str, text: str) -> bool:
         return True
 
 
-def _another(item: Any, number: int) -> Any:
+def _make_unique(item: Any, number: int) -> Any:
     if isinstance(item, str):
         return f"{item} {number + 1}"
     return item + number if isinstance(item, int) and not isinstance(item, bool) else item

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def fitting(schema: Mapping[str, Any], offered: Callable[[], str | None], *, whole: bool) -> float:
+def fit_number(schema: Mapping[str, Any], offered: Callable[[], str | None], *, whole: bool) -> float:
     """The first of the offered numbers that the schema allows, or one that it allows."""
     bounds = _Bounds(schema, whole=whole)
     for written in iter(offered, None):
         value = float(written)
         if bounds.admit(value):
             return int(value) if value.is_integer() and "." not in written else value
-    value = bounds.some()
+    value = bounds.choose()
     return int(value) if float(value).is_integer() else value
 
 
@@ -30,7 +30,7 @@ class _Bounds:
         on_step = not self._step or math.isclose(value / self._step, round(value / self._step), abs_tol=1e-9)
         return self._low <= value <= self._high and self._above < value < self._below and on_step
 
-    def some(self) -> float:
+    def choose(self) -> float:
         """1 if that is allowed; otherwise close to a bound, or half-way between them."""
         bottom, top = max(self._low, self._above), min(self._high, self._below)
         edge = bottom if math.isfinite(bottom) else top if math.isfinite(top) else 0

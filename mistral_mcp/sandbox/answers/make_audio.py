@@ -4,7 +4,7 @@ import math
 import struct
 from typing import Literal
 
-from mistral_mcp.sandbox.protocol.errors import unreadable
+from mistral_mcp.sandbox.protocol.errors import unreadable_file
 
 SIGNATURES = (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"fLaC", b"OggS", b"\x1aE\xdf\xa3")
 BYTES_A_SECOND = 16_000
@@ -16,17 +16,17 @@ SECONDS_A_CHARACTER = 0.002
 Format = Literal["pcm", "wav", "mp3", "flac", "opus"]
 
 
-def seconds(data: bytes) -> float:
+def audio_seconds(data: bytes) -> float:
     """How long this recording is; refused if it is none."""
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
         rate = struct.unpack("<I", data[28:32])[0] if len(data) > 32 else 0  # noqa: PLR2004 - the end of the field
         return max((len(data) - 44) / (rate or BYTES_A_SECOND), 0.0)
     if not data.startswith(SIGNATURES) and data[4:8] != b"ftyp":
-        raise unreadable("Audio input could not be decoded.")
+        raise unreadable_file("Audio input could not be decoded.")
     return len(data) / BYTES_A_SECOND
 
 
-def silence(length: float, form: Format) -> bytes:
+def make_silence(length: float, form: Format) -> bytes:
     """A recording of this many seconds in which nothing is heard. It is real, but for flac and opus, which only begin so."""
     samples = round(length * RATE)
     match form:

@@ -27,7 +27,7 @@ JOINED = "dangerous_and_criminal_content"
 """The category of the 2411 model that the 2603 model splits."""
 
 
-def scores(text: str, model: str) -> dict[str, float]:
+def moderate_text(text: str, model: str) -> dict[str, float]:
     """A score for each category the model has: high where one of its words occurs, next to nothing elsewhere."""
     found = {category: _score(category, text) for category in WORDS}
     if "2411" not in model:

@@ -45,7 +45,7 @@ class Hints:
         """The next quoted string or capitalised name."""
         return self._phrases.pop(0) if self._phrases else None
 
-    def formatted(self, name: str) -> str | None:
+    def find_format(self, name: str) -> str | None:
         """The first date, address or link."""
         found = FORMATS[name].search(self.text[:SCANNED]) if name in FORMATS else None
         return found and found.group()

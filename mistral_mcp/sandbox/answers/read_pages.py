@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mistral_mcp.sandbox.answers.fill_schema import instance
+from mistral_mcp.sandbox.answers.fill_schema import fill_schema
 from mistral_mcp.sandbox.answers.prompt_hints import Hints
-from mistral_mcp.sandbox.state.documents import Document
+from mistral_mcp.sandbox.protocol.documents import Document
 
 WIDTH, HEIGHT, DPI = 1_700, 2_200, 200
 MARGIN, STEP = 100, 60
@@ -31,7 +31,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class PageOptions:
     """How a page is to be told."""
 
     table_format: Literal["markdown", "html"] | None = None
@@ -45,34 +45,42 @@ class Wishes:
     confidence: Granularity | None = None
 
 
-def page(document: Document, index: int, wishes: Wishes) -> dict[str, Any]:
+def read_page(document: Document, index: int, options: PageOptions) -> dict[str, Any]:
     """One page of the reply."""
-    blocks = _blocks(document, index, wishes)
-    apart = {name for name, wanted in (("header", wishes.extract_header), ("footer", wishes.extract_footer)) if wanted}
+    blocks = _blocks(document, index, options)
+    apart = {
+        name for name, wanted in (("header", options.extract_header), ("footer", options.extract_footer)) if wanted
+    }
     told = "\n\n".join(block.content for block in blocks if block.type not in apart)
     tables = [block for block in blocks if block.type == "table" and "table_id" in block.named]
     return {
         "index": index,
         "markdown": told,
-        "images": [_image(block, wishes) for block in blocks if block.type == "image"],
+        "images": [_image(block, options) for block in blocks if block.type == "image"],
         "tables": [
-            {"id": block.named["table_id"], "content": _table(wishes.table_format), "format": wishes.table_format}
+            {
+                "id": block.named["table_id"],
+                "content": _render_table(options.table_format),
+                "format": options.table_format,
+            }
             for block in tables
         ],
         "hyperlinks": re.findall(r"https?://[^\s)|]+", told),
-        "header": _found(blocks, "header") if wishes.extract_header else None,
-        "footer": _found(blocks, "footer") if wishes.extract_footer else None,
+        "header": _find_content(blocks, "header") if options.extract_header else None,
+        "footer": _find_content(blocks, "footer") if options.extract_footer else None,
         "dimensions": {"dpi": DPI, "height": HEIGHT, "width": WIDTH},
-        "confidence_scores": _page_confidence(told, wishes.confidence),
-        "blocks": [_placed(block, place, wishes) for place, block in enumerate(blocks)] if wishes.blocks else None,
+        "confidence_scores": _page_confidence(told, options.confidence),
+        "blocks": [_place_block(block, place, options) for place, block in enumerate(blocks)]
+        if options.blocks
+        else None,
     }
 
 
-def _blocks(document: Document, index: int, wishes: Wishes) -> list[Block]:
+def _blocks(document: Document, index: int, options: PageOptions) -> list[Block]:
     """What is on the page, from top to bottom."""
     text = document.pages[index]
     if text is not None:
-        return [_of_text(part) for part in re.split(r"\n\s*\n", text) if part.strip()]
+        return [_classify_block(part) for part in re.split(r"\n\s*\n", text) if part.strip()]
     number, last = index + 1, len(document.pages)
     blocks = [
         Block("header", "Sandbox report"),
@@ -81,24 +89,24 @@ def _blocks(document: Document, index: int, wishes: Wishes) -> list[Block]:
         Block("list", "- It is always the same.\n- It links to https://example.com/."),
     ]
     if not document.drawn:
-        name = f"tbl-{index}.{'html' if wishes.table_format == 'html' else 'md'}"
-        apart = wishes.table_format is not None
+        name = f"tbl-{index}.{'html' if options.table_format == 'html' else 'md'}"
+        apart = options.table_format is not None
         blocks.append(
-            Block("table", f"[{name}]({name})", {"table_id": name}) if apart else Block("table", _table(None))
+            Block("table", f"[{name}]({name})", {"table_id": name}) if apart else Block("table", _render_table(None))
         )
-    pictured = index == 0 and wishes.images != 0 and wishes.smallest_image <= IMAGE_SIZE
+    pictured = index == 0 and options.images != 0 and options.smallest_image <= IMAGE_SIZE
     if pictured:
         name = f"img-{index}.png"
         blocks.append(Block("image", f"![{name}]({name})", {"image_id": name}))
     return [*blocks, Block("footer", f"Page {number}")]
 
 
-def _of_text(part: str) -> Block:
+def _classify_block(part: str) -> Block:
     kinds = (("#", "title"), ("|", "table"), ("- ", "list"), ("* ", "list"), ("```", "code"))
     return Block(next((kind for sign, kind in kinds if part.startswith(sign)), "text"), part.strip())
 
 
-def _table(form: str | None) -> str:
+def _render_table(form: str | None) -> str:
     if form == "html":
         rows = ("".join(f"<td>{cell}</td>" for cell in row) for row in ROWS)
         return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
@@ -106,20 +114,20 @@ def _table(form: str | None) -> str:
     return "\n".join([head, "| --- | --- |", *rest])
 
 
-def _image(block: Block, wishes: Wishes) -> dict[str, Any]:
-    annotation = None if wishes.image_schema is None else json.dumps(instance(wishes.image_schema, Hints("")))
+def _image(block: Block, options: PageOptions) -> dict[str, Any]:
+    annotation = None if options.image_schema is None else json.dumps(fill_schema(options.image_schema, Hints("")))
     return {
         "id": block.named["image_id"],
         "top_left_x": MARGIN,
         "top_left_y": MARGIN,
         "bottom_right_x": MARGIN + IMAGE_SIZE,
         "bottom_right_y": MARGIN + IMAGE_SIZE,
-        "image_base64": f"data:image/png;base64,{PIXEL}" if wishes.image_data else None,
+        "image_base64": f"data:image/png;base64,{PIXEL}" if options.image_data else None,
         "image_annotation": annotation,
     }
 
 
-def _placed(block: Block, place: int, wishes: Wishes) -> dict[str, Any]:
+def _place_block(block: Block, place: int, options: PageOptions) -> dict[str, Any]:
     score = _score(block.content)
     told = {
         "average_content_confidence_score": score,
@@ -134,7 +142,7 @@ def _placed(block: Block, place: int, wishes: Wishes) -> dict[str, Any]:
         "bottom_right_y": MARGIN + place * STEP + STEP - 10,
         "content": block.content,
         **block.named,
-        "confidence_scores": told if wishes.confidence == "block" else None,
+        "confidence_scores": told if options.confidence == "block" else None,
     }
 
 
@@ -155,5 +163,5 @@ def _score(text: str) -> float:
     return round(0.9 + zlib.crc32(text.encode()) % 1000 / 10_000, 4)
 
 
-def _found(blocks: Sequence[Block], kind: str) -> str | None:
+def _find_content(blocks: Sequence[Block], kind: str) -> str | None:
     return next((block.content for block in blocks if block.type == kind), None)

@@ -3,17 +3,17 @@
 import re
 from typing import Any
 
-from mistral_mcp.sandbox.endpoints.chat import Asked, ChatRequest, answered
+from mistral_mcp.sandbox.endpoints.chat import answer_chat
+from mistral_mcp.sandbox.protocol.chat_request import ChatRequest, CompletionFields
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import refusal
 from mistral_mcp.sandbox.protocol.replies import Reply
+from mistral_mcp.sandbox.state.conversations import AGENT_MODEL
 
 AGENT = re.compile(r"^ag[_:](?!.*unknown)")
-MODEL = "mistral-medium-latest"
-"""What every agent runs on."""
 
 
-class AgentRequest(Asked):
+class AgentRequest(CompletionFields):
     agent_id: str
 
 
@@ -28,7 +28,7 @@ def complete(call: Call) -> Reply:
     body = call.body(AgentRequest)
     check_agent(body.agent_id)
     asked: dict[str, Any] = {name: value for name, value in body if name != "agent_id"}
-    return answered(call, ChatRequest.model_construct(model=MODEL, **asked))
+    return answer_chat(call, ChatRequest.model_construct(model=AGENT_MODEL, **asked))
 
 
 ENDPOINTS = (Endpoint("POST", "/v1/agents/completions", complete),)

@@ -22,14 +22,14 @@ from mistral_mcp.sandbox.endpoints import (
     transcriptions,
 )
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import ApiError, plain, unfit, unfit_value
+from mistral_mcp.sandbox.protocol.errors import ApiError, detail_error, invalid_fields, invalid_value
 from mistral_mcp.sandbox.protocol.rate_limits import Limits
 from mistral_mcp.sandbox.protocol.replies import Reply, compact, json_reply
 from mistral_mcp.sandbox.protocol.request import Received
-from mistral_mcp.sandbox.protocol.strict import Lax, Marks, Paging, Strict
+from mistral_mcp.sandbox.protocol.strict import Lax, MetadataFilter, Paging, Strict
 from mistral_mcp.sandbox.state.batch_jobs import ENDED, BatchJob, BatchJobs, Status
-from mistral_mcp.sandbox.state.files import Files, jsonl, received
-from mistral_mcp.sandbox.state.fine_tuned_models import find
+from mistral_mcp.sandbox.state.files import Files, add_received, jsonl
+from mistral_mcp.sandbox.state.fine_tuned_models import find_model
 
 MOST_REQUESTS = 10_000
 ANSWERS: Mapping[str, Callable[[Call], Reply]] = {
@@ -69,10 +69,10 @@ class NewJob(Strict):
     timeout_hours: Annotated[int, Field(ge=1, le=168)] = 24
 
 
-class Wanted(Paging):
+class JobFilter(Paging):
     model: str | None = None
     agent_id: str | None = None
-    metadata: Marks = {}
+    metadata: MetadataFilter = {}
     created_after: AwareDatetime | datetime | None = None
     created_by_me: bool = False
     status: tuple[Status, ...] = ()
@@ -89,31 +89,31 @@ class Wanted(Paging):
         )
 
 
-class Look(Lax):
+class InlineOption(Lax):
     inline: bool = False
 
 
 def create(call: Call) -> Reply:
     """Put a job into the queue. How many requests it has is not told yet."""
-    body = call.body(NewJob, unfit)
+    body = call.body(NewJob, invalid_fields)
     if not body.input_files and not body.requests:
-        raise unfit_value("one of input_files and requests must be provided", "body")
+        raise invalid_value("one of input_files and requests must be provided", "body")
     if body.input_files and body.requests:
-        raise unfit_value("only one of input_files and requests may be provided", "body")
-    if body.model is not None and find(call.account, body.model) is None and not body.model.startswith("ft:"):
-        raise plain(422, "You do not have access to the model")
+        raise invalid_value("only one of input_files and requests may be provided", "body")
+    if body.model is not None and find_model(call.account, body.model) is None and not body.model.startswith("ft:"):
+        raise detail_error(422, "You do not have access to the model")
     if body.agent_id is not None:
         agents.check_agent(body.agent_id)
-    input_files = [_input(call, str(name)) for name in body.input_files or []]
+    input_files = [_find_input_file(call, str(name)) for name in body.input_files or []]
     if body.requests:
         rows = [request.model_dump(exclude_none=True) for request in body.requests]
-        input_files = [received(call.account, "inline.jsonl", "batch", "batch_request", jsonl(rows)).id]
+        input_files = [add_received(call.account, "inline.jsonl", "batch", "batch_request", jsonl(rows)).id]
     job = BatchJob(
         id=call.account.new_id("batch"),
         endpoint=body.endpoint,
         input_files=input_files,
         inline=body.requests is not None,
-        ask=functools.partial(_ask, call, body.endpoint, body.agent_id),
+        ask=functools.partial(_answer_line, call, body.endpoint, body.agent_id),
         model=body.model,
         agent_id=body.agent_id,
         metadata=body.metadata,
@@ -123,20 +123,20 @@ def create(call: Call) -> Reply:
 
 def list_jobs(call: Call) -> Reply:
     """The newest come first, unless asked otherwise. Looking at the list moves nothing on."""
-    wanted = call.query(Wanted)
+    query = call.query(JobFilter)
     # The official SDK spreads the metadata over the query, as parameters of their own.
-    spread = {name: value for name, value in call.request.query.items() if name not in Wanted.model_fields}
-    wanted = wanted.model_copy(update={"metadata": {**wanted.metadata, **spread}})
+    spread = {name: value for name, value in call.request.query.items() if name not in JobFilter.model_fields}
+    query = query.model_copy(update={"metadata": {**query.metadata, **spread}})
     jobs = call.account.section(BatchJobs).newest_first()
-    found = [job for job in (jobs if wanted.order_by == "-created" else reversed(jobs)) if wanted.admit(job)]
-    return json_reply({"data": [job.card() for job in wanted.cut(found)], "object": "list", "total": len(found)})
+    found = [job for job in (jobs if query.order_by == "-created" else reversed(jobs)) if query.admit(job)]
+    return json_reply({"data": [job.card() for job in query.cut(found)], "object": "list", "total": len(found)})
 
 
 def get_job(call: Call) -> Reply:
     """A look at the job, which moves it on by one step."""
     job = _job(call)
     job.advance(call.account)
-    shown = job.status in ENDED and (job.inline or call.query(Look).inline)
+    shown = job.status in ENDED and (job.inline or call.query(InlineOption).inline)
     return json_reply(job.card(job.outputs(call.account) if shown else None))
 
 
@@ -155,14 +155,14 @@ def _job(call: Call) -> BatchJob:
     return call.account.section(BatchJobs).get(call.uuid("job_id"))
 
 
-def _input(call: Call, name: str) -> str:
+def _find_input_file(call: Call, name: str) -> str:
     file = call.account.section(Files).get(name)
     if file.purpose != "batch":
-        raise plain(422, f"File {name} has purpose {file.purpose}, but batch is needed.")
+        raise detail_error(422, f"File {name} has purpose {file.purpose}, but batch is needed.")
     return file.id
 
 
-def _ask(call: Call, endpoint: str, agent_id: str | None, body: dict[str, Any]) -> Reply:
+def _answer_line(call: Call, endpoint: str, agent_id: str | None, body: dict[str, Any]) -> Reply:
     """One line's answer. It does not count against the limits of a minute."""
     answer = ANSWERS[endpoint]
     if agent_id is not None:

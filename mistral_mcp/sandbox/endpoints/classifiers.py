@@ -11,9 +11,9 @@ from mistral_mcp.sandbox.protocol.errors import invalid_model, invalid_request
 from mistral_mcp.sandbox.protocol.messages import Message, text_of
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
-from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import input_usage
-from mistral_mcp.sandbox.state.fine_tuned_models import Tuned
+from mistral_mcp.sandbox.state.fine_tuned_models import FineTunedModels
 
 PREFIX = "ft:classifier:"
 TARGETS = ({"name": "sentiment", "labels": ["negative", "neutral", "positive"]},)
@@ -39,39 +39,41 @@ class ChatClassificationRequest(Strict):
 def classify(call: Call) -> Reply:
     """One result for each text."""
     body = call.body(ClassificationRequest)
-    return _classified(call, body.model, [body.input] if isinstance(body.input, str) else body.input)
+    return _classify_texts(call, body.model, [body.input] if isinstance(body.input, str) else body.input)
 
 
 def classify_chat(call: Call) -> Reply:
     """One result for each conversation."""
     body = call.body(ChatClassificationRequest)
     chats = body.input if isinstance(body.input, list) else [body.input]
-    return _classified(call, body.model, ["\n".join(text_of(said.content) for said in chat.messages) for chat in chats])
+    return _classify_texts(
+        call, body.model, ["\n".join(text_of(said.content) for said in chat.messages) for chat in chats]
+    )
 
 
-def _classified(call: Call, model: str, texts: Sequence[str]) -> Reply:
+def _classify_texts(call: Call, model: str, texts: Sequence[str]) -> Reply:
     if not model.startswith(PREFIX):
         raise invalid_model(model)
-    targets = _targets(call.account, model)
+    targets = _find_targets(call.account, model)
     meter = call.account.meter(model)
     meter.admit()
     if not texts:
         raise invalid_request("Input cannot be empty.")
-    tokens = sum(count(text) for text in texts)
+    tokens = sum(count_tokens(text) for text in texts)
     meter.spend(tokens)
-    results = [{target["name"]: {"scores": _scores(text, target)} for target in targets} for text in texts]
+    results = [{target["name"]: {"scores": _score_labels(text, target)} for target in targets} for text in texts]
     reply = {"id": uuid.uuid4().hex, "usage": input_usage(tokens), "model": model, "results": results}
     return json_reply(reply, headers=meter.headers(tokens, token_quota=False))
 
 
-def _targets(account: Account, model: str) -> Sequence[Mapping[str, Any]]:
-    own = account.section(Tuned).find(model)
+def _find_targets(account: Account, model: str) -> Sequence[Mapping[str, Any]]:
+    own = account.section(FineTunedModels).find(model)
     if own is not None and own.archived:
         raise invalid_model(model)
     return own.targets if own else TARGETS
 
 
-def _scores(text: str, target: Mapping[str, Any]) -> dict[str, float]:
+def _score_labels(text: str, target: Mapping[str, Any]) -> dict[str, float]:
     """High where the label, or a word that goes with it, is in the text; of a single class, one in all."""
     raw: dict[str, float] = {}
     for label in target["labels"]:

@@ -3,80 +3,30 @@
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import Field
-
-from mistral_mcp.sandbox.answers.check_guardrails import Guardrail, guarded
+from mistral_mcp.sandbox.answers.check_guardrails import check_guardrails
+from mistral_mcp.sandbox.answers.choose_answer import choose_answer
 from mistral_mcp.sandbox.answers.completions import Answer
 from mistral_mcp.sandbox.answers.read_pages import PIXEL
-from mistral_mcp.sandbox.endpoints import chat
-from mistral_mcp.sandbox.endpoints.agents import MODEL
+from mistral_mcp.sandbox.protocol.chat_request import ChatRequest, CompletionArgs
+from mistral_mcp.sandbox.protocol.clock import iso_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
-from mistral_mcp.sandbox.protocol.entries import ConversationTool, Entry, as_messages
+from mistral_mcp.sandbox.protocol.entries import Entry, entries_to_messages
 from mistral_mcp.sandbox.protocol.messages import (
     ConnectorTool,
     FunctionTool,
     Message,
-    ResponseFormat,
     UserMessage,
     text_of,
 )
 from mistral_mcp.sandbox.protocol.replies import compact
-from mistral_mcp.sandbox.protocol.strict import Count, Strict
-from mistral_mcp.sandbox.protocol.tokens import count
-from mistral_mcp.sandbox.state.files import produced
-from mistral_mcp.sandbox.state.fine_tuned_models import able
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class CompletionArgs(Strict):
-    """The arguments of chat that conversations take. The temperature ends at 1."""
-
-    stop: str | list[str] | None = None
-    presence_penalty: chat.Penalty | None = None
-    frequency_penalty: chat.Penalty | None = None
-    temperature: Share | None = None
-    top_p: Share | None = None
-    max_tokens: Count | None = None
-    random_seed: Count | None = None
-    prediction: chat.Prediction | None = None
-    response_format: ResponseFormat | None = None
-    tool_choice: Literal["auto", "none", "any", "required"] | None = None
-    reasoning_effort: chat.Effort | None = None
-
-
-def moment() -> str:
-    """Now, as the API writes it."""
-    return datetime.now(UTC).isoformat()
-
-
-@dataclass
-class Conversation:
-    """What is kept of a conversation."""
-
-    id: str
-    model: str | None
-    agent_id: str | None
-    agent_version: int | str | None = None
-    instructions: str | None = None
-    tools: Sequence[ConversationTool] = ()
-    args: CompletionArgs = field(default_factory=CompletionArgs)
-    guardrails: Sequence[Guardrail] = ()
-    name: str | None = None
-    description: str | None = None
-    metadata: dict[str, Any] | None = None
-    entries: list[Entry] = field(default_factory=list[Entry])
-    created_at: str = field(default_factory=moment)
-    updated_at: str = field(default_factory=moment)
-
-    @property
-    def speaker(self) -> dict[str, str | None]:
-        """Who it is that answers."""
-        return {"agent_id": self.agent_id, "model": self.model or MODEL}
+from mistral_mcp.sandbox.protocol.rules import check_chat
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
+from mistral_mcp.sandbox.state.conversations import AGENT_MODEL, Conversation
+from mistral_mcp.sandbox.state.files import add_produced
+from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 
 @dataclass(frozen=True)
@@ -93,30 +43,30 @@ class Turn:
         return int(self.usage["total_tokens"])
 
 
-def finished(account: Account, entry: Entry, prefix: str) -> Entry:
+def finish_entry(account: Account, entry: Entry, prefix: str) -> Entry:
     """The entry with its id and its time."""
     name = account.new_id(prefix).replace("-", "")
-    now = moment()
+    now = iso_time()
     return {"object": "entry", **entry, "created_at": now, "completed_at": now, "id": f"{prefix}_{name}"}
 
 
-def take(account: Account, conversation: Conversation, args: CompletionArgs) -> Turn:
+def take_turn(account: Account, conversation: Conversation, args: CompletionArgs) -> Turn:
     """Answer the entries that are there."""
-    messages = as_messages(conversation.entries, conversation.instructions)
+    messages = entries_to_messages(conversation.entries, conversation.instructions)
     functions = [tool for tool in conversation.tools if isinstance(tool, FunctionTool)]
     chosen: dict[str, Any] = {name: value for name, value in args if value is not None}
-    name = conversation.model or MODEL
-    body = chat.ChatRequest.model_construct(model=name, messages=messages, tools=functions, **chosen)
-    model = able(account, body.model, "completion_chat")
+    name = conversation.model or AGENT_MODEL
+    body = ChatRequest.model_construct(model=name, messages=messages, tools=functions, **chosen)
+    model = require_model(account, body.model, "completion_chat")
     meter = account.meter(model.id)
     meter.admit()
-    prompt = chat.checked(body, model)
-    told = guarded(conversation.guardrails, text_of(messages[-1].content))
+    prompt = check_chat(body, model)
+    told = check_guardrails(conversation.guardrails, text_of(messages[-1].content))
     stops = [args.stop] if isinstance(args.stop, str) else args.stop or []
-    answer = chat.answer_to(body).limited(stops, args.max_tokens)
-    outputs = _outputs(account, conversation, messages, answer)
+    answer = choose_answer(body).limit(stops, args.max_tokens)
+    outputs = _build_outputs(account, conversation, messages, answer)
     ran = [entry["name"] for entry in outputs if entry["type"] == "tool.execution"]
-    connector_tokens = sum(count(compact(entry)) for entry in outputs if entry["type"] == "tool.execution")
+    connector_tokens = sum(count_tokens(compact(entry)) for entry in outputs if entry["type"] == "tool.execution")
     usage = {
         "prompt_tokens": prompt,
         "completion_tokens": answer.tokens,
@@ -128,12 +78,14 @@ def take(account: Account, conversation: Conversation, args: CompletionArgs) -> 
     return Turn(model.id, outputs, usage, told.get("guardrails"))
 
 
-def _outputs(account: Account, conversation: Conversation, messages: Sequence[Message], answer: Answer) -> list[Entry]:
+def _build_outputs(
+    account: Account, conversation: Conversation, messages: Sequence[Message], answer: Answer
+) -> list[Entry]:
     """Calls of functions; or what ran on Mistral's side, and then a message."""
     speaker = conversation.speaker
     if answer.calls:
-        calls = [_call(call["function"], call["id"], speaker) for call in answer.calls]
-        return [finished(account, call, "fc") for call in calls]
+        calls = [_build_call_entry(call["function"], call["id"], speaker) for call in answer.calls]
+        return [finish_entry(account, call, "fc") for call in calls]
     outputs: list[Entry] = []
     cited: list[Entry] = []
     said = text_of(messages[-1].content)
@@ -141,25 +93,31 @@ def _outputs(account: Account, conversation: Conversation, messages: Sequence[Me
     for tool in tools if isinstance(messages[-1], UserMessage) else []:
         name = tool.connector_id if isinstance(tool, ConnectorTool) else tool.type
         to_confirm = tool.tool_configuration and tool.tool_configuration.requires_confirmation
-        status = _confirmation(conversation.entries, to_confirm[0]) if to_confirm else "allowed"
+        status = _find_confirmation(conversation.entries, to_confirm[0]) if to_confirm else "allowed"
         if to_confirm and status is None:
             function = {"name": to_confirm[0], "arguments": json.dumps({"query": said})}
             identity = account.new_id("confirm").replace("-", "")[:9]
-            pending = {**_call(function, identity, speaker), "confirmation_status": "pending"}
-            return [*outputs, finished(account, pending, "fc")]
+            pending = {**_build_call_entry(function, identity, speaker), "confirmation_status": "pending"}
+            return [*outputs, finish_entry(account, pending, "fc")]
         if status == "allowed":
             arguments = json.dumps({"query": said})
-            ran = {"type": "tool.execution", "name": name, "arguments": arguments, "info": _info(name), **speaker}
-            outputs.append(finished(account, ran, "tool_exec"))
-            cited += _cited(account, name)
+            ran = {
+                "type": "tool.execution",
+                "name": name,
+                "arguments": arguments,
+                "info": _execution_info(name),
+                **speaker,
+            }
+            outputs.append(finish_entry(account, ran, "tool_exec"))
+            cited += _build_citations(account, name)
     content = answer.content
     if cited:
         content = [*([{"type": "text", "text": content}] if isinstance(content, str) else content), *cited]
     message = {"type": "message.output", "role": "assistant", "content": content, **speaker}
-    return [*outputs, finished(account, message, "msg")]
+    return [*outputs, finish_entry(account, message, "msg")]
 
 
-def _call(function: dict[str, Any], identity: str, speaker: dict[str, str | None]) -> Entry:
+def _build_call_entry(function: dict[str, Any], identity: str, speaker: dict[str, str | None]) -> Entry:
     return {
         "type": "function.call",
         "tool_call_id": identity,
@@ -170,7 +128,7 @@ def _call(function: dict[str, Any], identity: str, speaker: dict[str, str | None
     }
 
 
-def _confirmation(entries: Sequence[Entry], name: str) -> str | None:
+def _find_confirmation(entries: Sequence[Entry], name: str) -> str | None:
     """What has been said about this call since the user last spoke."""
     for entry in reversed(entries):
         if entry["type"] == "message.input":
@@ -180,14 +138,14 @@ def _confirmation(entries: Sequence[Entry], name: str) -> str | None:
     return None
 
 
-def _info(name: str) -> dict[str, Any]:
+def _execution_info(name: str) -> dict[str, Any]:
     return {"code": "print(6 * 7)", "code_output": "42\n"} if name == "code_interpreter" else {}
 
 
-def _cited(account: Account, name: str) -> list[Entry]:
+def _build_citations(account: Account, name: str) -> list[Entry]:
     """What a tool leaves in the message: a source, or a file that can be downloaded."""
     if name == "image_generation":
-        image = produced(account, "image_generated_0.png", "ocr", "ocr_input", base64.b64decode(PIXEL))
+        image = add_produced(account, "image_generated_0.png", "ocr", "ocr_input", base64.b64decode(PIXEL))
         told = {"file_id": image.id, "file_name": "image_generated_0", "file_type": "png"}
         return [{"type": "tool_file", "tool": name, **told}]
     if name in ("web_search", "web_search_premium", "document_library"):

@@ -4,20 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from mistral_mcp.sandbox.answers.check_guardrails import Guardrail
-from mistral_mcp.sandbox.answers.conversation_events import events
+from mistral_mcp.sandbox.answers.conversation_events import conversation_events
 from mistral_mcp.sandbox.endpoints.agents import check_agent
-from mistral_mcp.sandbox.endpoints.conversation_turns import CompletionArgs, Conversation, finished, moment, take
+from mistral_mcp.sandbox.endpoints.conversation_turns import finish_entry, take_turn
+from mistral_mcp.sandbox.protocol.chat_request import CompletionArgs, Guardrail
+from mistral_mcp.sandbox.protocol.clock import iso_time
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
-from mistral_mcp.sandbox.protocol.entries import ConversationTool, Entry, Inputs, sent_entries
+from mistral_mcp.sandbox.protocol.entries import ConversationTool, Entry, Inputs, parse_inputs
 from mistral_mcp.sandbox.protocol.errors import ApiError, refusal
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream_reply
-from mistral_mcp.sandbox.protocol.strict import Marks, Metadata, Paging, Strict
-from mistral_mcp.sandbox.state.fine_tuned_models import able
-from mistral_mcp.sandbox.state.store import Shelf
+from mistral_mcp.sandbox.protocol.strict import Metadata, MetadataFilter, Paging, Strict
+from mistral_mcp.sandbox.state.conversations import Conversation, Conversations
+from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 
-class Going(Strict):
+class TurnFields(Strict):
     """What every request that goes on with a conversation may have."""
 
     stream: bool = False
@@ -26,7 +27,7 @@ class Going(Strict):
     completion_args: CompletionArgs | None = None
 
 
-class Start(Going):
+class Start(TurnFields):
     inputs: Inputs
     model: str | None = None
     agent_id: str | None = None
@@ -44,12 +45,12 @@ class Confirmation(Strict):
     confirmation: Literal["allow", "deny"]
 
 
-class Append(Going):
+class Append(TurnFields):
     inputs: Inputs | None = None
     tool_confirmations: list[Confirmation] | None = None
 
 
-class Restart(Going):
+class Restart(TurnFields):
     inputs: Inputs | None = None
     from_entry_id: str
     guardrails: list[Guardrail] | None = None
@@ -57,17 +58,11 @@ class Restart(Going):
     agent_version: int | str | None = None
 
 
-class Wanted(Paging):
-    metadata: Marks = {}
+class ConversationFilter(Paging):
+    metadata: MetadataFilter = {}
 
 
-class Conversations(Shelf[Conversation]):
-    """All conversations of one key."""
-
-    missing = "Conversation not found"
-
-
-def unfit_conversation(details: Sequence[Mapping[str, Any]]) -> ApiError:
+def invalid_conversation(details: Sequence[Mapping[str, Any]]) -> ApiError:
     """A 422 as only conversations have it: with a capital letter, and a number for a code."""
     told = list(details)
     kind = "invalid_request_error"
@@ -76,15 +71,15 @@ def unfit_conversation(details: Sequence[Mapping[str, Any]]) -> ApiError:
 
 
 def start(call: Call) -> Reply:
-    body = call.body(Start, unfit_conversation)
+    body = call.body(Start, invalid_conversation)
     if (body.model is None) == (body.agent_id is None):
-        raise _wrong("exactly one of model and agent_id must be provided", body.model)
+        raise _invalid_value("exactly one of model and agent_id must be provided", body.model)
     if body.agent_version is not None and body.agent_id is None:
-        raise _wrong("agent_version needs an agent_id", body.agent_version)
+        raise _invalid_value("agent_version needs an agent_id", body.agent_version)
     if body.agent_id is not None:
         check_agent(body.agent_id)
     if body.model is not None:
-        able(call.account, body.model, "completion_chat")
+        require_model(call.account, body.model, "completion_chat")
     conversation = Conversation(
         id=_new_id(call),
         model=body.model,
@@ -98,27 +93,27 @@ def start(call: Call) -> Reply:
         description=body.description,
         metadata=body.metadata,
     )
-    return _went_on(call, conversation, body, sent_entries(body.inputs))
+    return _continue(call, conversation, body, parse_inputs(body.inputs))
 
 
 def append(call: Call) -> Reply:
-    body = call.body(Append, unfit_conversation)
+    body = call.body(Append, invalid_conversation)
     known = _conversation(call)
     decided = {each.tool_call_id: each.confirmation for each in body.tool_confirmations or []}
     pending = {entry["tool_call_id"] for entry in known.entries if entry.get("confirmation_status") == "pending"}
     if decided.keys() - pending:
-        raise _wrong("tool_confirmations names a call that waits for none", sorted(decided.keys() - pending))
+        raise _invalid_value("tool_confirmations names a call that waits for none", sorted(decided.keys() - pending))
     if pending - decided.keys():
         message = "Some tool calls wait for confirmation"
         raise refusal(400, message, "invalid_request_message_order", "3230")
-    entries = [_decided(entry, decided) for entry in known.entries]
-    conversation = replace(known, entries=entries, updated_at=moment())
-    return _went_on(call, conversation, body, sent_entries(body.inputs))
+    entries = [_apply_confirmation(entry, decided) for entry in known.entries]
+    conversation = replace(known, entries=entries, updated_at=iso_time())
+    return _continue(call, conversation, body, parse_inputs(body.inputs))
 
 
 def restart(call: Call) -> Reply:
     """A new conversation that shares the old one's beginning, up to this entry and with it."""
-    body = call.body(Restart, unfit_conversation)
+    body = call.body(Restart, invalid_conversation)
     known = _conversation(call)
     places = [place for place, entry in enumerate(known.entries) if entry["id"] == body.from_entry_id]
     if not places:
@@ -130,21 +125,21 @@ def restart(call: Call) -> Reply:
         guardrails=known.guardrails if body.guardrails is None else body.guardrails,
         metadata=known.metadata if body.metadata is None else body.metadata,
         agent_version=body.agent_version or known.agent_version,
-        created_at=moment(),
-        updated_at=moment(),
+        created_at=iso_time(),
+        updated_at=iso_time(),
     )
-    return _went_on(call, conversation, body, sent_entries(body.inputs))
+    return _continue(call, conversation, body, parse_inputs(body.inputs))
 
 
 def list_conversations(call: Call) -> Reply:
     """A bare list, the newest first."""
-    wanted = call.query(Wanted)
+    query = call.query(ConversationFilter)
     found = [
         conversation
         for conversation in call.account.section(Conversations).newest_first()
-        if wanted.metadata.items() <= (conversation.metadata or {}).items()
+        if query.metadata.items() <= (conversation.metadata or {}).items()
     ]
-    return json_reply([_card(conversation) for conversation in wanted.cut(found)])
+    return json_reply([_card(conversation) for conversation in query.cut(found)])
 
 
 def get_conversation(call: Call) -> Reply:
@@ -168,16 +163,16 @@ def messages(call: Call) -> Reply:
     return json_reply({"conversation_id": conversation.id, "messages": said, "object": "conversation.messages"})
 
 
-def _went_on(call: Call, conversation: Conversation, body: Going, added: list[Entry]) -> Reply:
+def _continue(call: Call, conversation: Conversation, body: TurnFields, added: list[Entry]) -> Reply:
     """Take a turn, keep it, and answer with it."""
-    entries = [finished(call.account, entry, _prefix(entry)) for entry in added]
+    entries = [finish_entry(call.account, entry, _prefix(entry)) for entry in added]
     conversation = replace(conversation, entries=[*conversation.entries, *entries])
-    turn = take(call.account, conversation, body.completion_args or conversation.args)
+    turn = take_turn(call.account, conversation, body.completion_args or conversation.args)
     conversation.entries.extend(turn.outputs)
     if body.store is not False:
         call.account.section(Conversations).put(conversation.id, conversation)
     if body.stream:
-        return named_stream_reply(events(conversation.id, turn))
+        return named_stream_reply(conversation_events(conversation.id, turn.outputs, turn.usage))
     reply = {
         "object": "conversation.response",
         "conversation_id": conversation.id,
@@ -200,7 +195,7 @@ def _prefix(entry: Entry) -> str:
     return {"message": "msg", "function": "fc", "tool": "tool_exec"}.get(entry["type"].partition(".")[0], "entry")
 
 
-def _decided(entry: Entry, decided: Mapping[str, str]) -> Entry:
+def _apply_confirmation(entry: Entry, decided: Mapping[str, str]) -> Entry:
     if entry.get("confirmation_status") != "pending":
         return entry
     status = "allowed" if decided[entry["tool_call_id"]] == "allow" else "denied"
@@ -229,8 +224,8 @@ def _card(conversation: Conversation) -> dict[str, Any]:
     }
 
 
-def _wrong(message: str, value: Any) -> ApiError:
-    return unfit_conversation(
+def _invalid_value(message: str, value: Any) -> ApiError:
+    return invalid_conversation(
         [{"type": "value_error", "loc": ["body"], "msg": f"Value error, {message}", "input": value}]
     )
 

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mistral_mcp.sandbox.answers.embed_text import Vector, embed
+from mistral_mcp.sandbox.answers.embed_text import Vector, embed_text
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_model, invalid_request, refusal
 from mistral_mcp.sandbox.protocol.replies import Reply, compact
 from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
-from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import input_usage
-from mistral_mcp.sandbox.state.models import Model, known
+from mistral_mcp.sandbox.state.models import Model, find_base_model
 
 MAX_INPUTS = 512
 MAX_TOKENS = 16_384
@@ -40,16 +40,16 @@ class EmbeddingRequest(Strict):
 def embeddings(call: Call) -> Reply:
     """Vectors of hashed words: texts that share words are near each other."""
     body = call.body(EmbeddingRequest)
-    model = known(body.model)
+    model = find_base_model(body.model)
     if model is None or not model.embeds:
         raise invalid_model(body.model)
     meter = call.account.meter(model.id)
     meter.admit()
     inputs = [body.input] if isinstance(body.input, str) else body.input
-    tokens = _counted(inputs, model)
-    dimension = _dimension(body, model)
+    tokens = _count_inputs(inputs, model)
+    dimension = _choose_dimension(body, model)
     data = ",".join(
-        f'{{"object":"embedding","embedding":{_written(embed(text, dimension), body)},"index":{index}}}'
+        f'{{"object":"embedding","embedding":{_write_vector(embed_text(text, dimension), body)},"index":{index}}}'
         for index, text in enumerate(inputs)
     )
     meter.spend(tokens)
@@ -62,15 +62,15 @@ def embeddings(call: Call) -> Reply:
     return Reply(200, reply.encode(), headers)
 
 
-def _counted(inputs: list[str], model: Model) -> int:
+def _count_inputs(inputs: list[str], model: Model) -> int:
     """The tokens of all inputs; refused where they are too many."""
     if not inputs:
         raise invalid_request("Input cannot be empty.")
     if len(inputs) > MAX_INPUTS:
-        raise _too_much("Too many inputs in request, split into more batches.")
-    counts = [count(text) for text in inputs]
+        raise _too_many("Too many inputs in request, split into more batches.")
+    counts = [count_tokens(text) for text in inputs]
     if sum(counts) > MAX_TOKENS:
-        raise _too_much("Too many tokens overall, split into more batches.")
+        raise _too_many("Too many tokens overall, split into more batches.")
     if max(counts) > model.context:
         raise invalid_args(
             f"Prompt contains {max(counts)} tokens and 0 draft tokens, "
@@ -79,11 +79,11 @@ def _counted(inputs: list[str], model: Model) -> int:
     return sum(counts)
 
 
-def _too_much(message: str) -> Exception:
+def _too_many(message: str) -> Exception:
     return refusal(400, message, "invalid_request_prompt", "3210")
 
 
-def _dimension(body: EmbeddingRequest, model: Model) -> int:
+def _choose_dimension(body: EmbeddingRequest, model: Model) -> int:
     """How long the vectors are to be. Only the code model lets its caller choose."""
     if "codestral" not in model.id:
         if body.output_dimension is not None:
@@ -99,13 +99,13 @@ def _dimension(body: EmbeddingRequest, model: Model) -> int:
     return dimension
 
 
-def _written(vector: Vector, body: EmbeddingRequest) -> str:
+def _write_vector(vector: Vector, body: EmbeddingRequest) -> str:
     """The vector as JSON, in the type and encoding asked for."""
     if body.output_dtype == "float":
         if body.encoding_format == "float":
             return vector.json
         return _base64(struct.pack(f"<{len(vector.values)}f", *vector.values))
-    values = _quantised(vector.values, body.output_dtype)
+    values = _quantise(vector.values, body.output_dtype)
     if body.encoding_format == "float":
         return compact(values)
     return _base64(array("b" if min(values) < 0 else "B", values).tobytes())
@@ -115,7 +115,7 @@ def _base64(data: bytes) -> str:
     return f'"{base64.b64encode(data).decode()}"'
 
 
-def _quantised(values: list[float], dtype: Dtype) -> list[int]:
+def _quantise(values: list[float], dtype: Dtype) -> list[int]:
     if dtype in ("int8", "uint8"):
         scale = 127 / max(abs(value) for value in values)
         shift = 128 if dtype == "uint8" else 0

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import plain, unfit
+from mistral_mcp.sandbox.protocol.errors import detail_error, invalid_fields
 from mistral_mcp.sandbox.protocol.forms import Form
 from mistral_mcp.sandbox.protocol.replies import Reply, data_reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Lax, Paging, parse_fields
-from mistral_mcp.sandbox.state.files import SIGNED, Files, StoredFile, check_lines, guessed
+from mistral_mcp.sandbox.state.files import SIGNED, Files, StoredFile, check_lines, guess_type
 
 HOUR = 3600
 READ_BY_OCR = re.compile(
@@ -37,7 +37,7 @@ class UploadFields(Lax):
     """In hours: the unit is not documented."""
 
 
-class Wanted(Paging):
+class FileFilter(Paging):
     include_total: bool = True
     sample_type: tuple[str, ...] = ()
     source: tuple[Literal["upload", "repository", "mistral"], ...] = ()
@@ -65,7 +65,7 @@ def upload(call: Call) -> Reply:
     form = call.form or Form()
     fields = parse_fields(UploadFields, form.fields, "body")
     if "file" not in form.files:
-        raise unfit([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
+        raise invalid_fields([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
     part = form.files["file"]
     declared = part.content_type.split(";")[0]
     file = StoredFile(
@@ -74,7 +74,7 @@ def upload(call: Call) -> Reply:
         data=part.data,
         purpose=fields.purpose,
         sample_type=SAMPLE_TYPES[fields.purpose],
-        mimetype=declared if declared not in ("", "application/octet-stream") else guessed(part.filename),
+        mimetype=declared if declared not in ("", "application/octet-stream") else guess_type(part.filename),
         visibility=fields.visibility,
         expires_at=fields.expiry and int(time.time()) + fields.expiry * HOUR,
     )
@@ -83,16 +83,16 @@ def upload(call: Call) -> Reply:
     elif fields.purpose == "ocr" and not READ_BY_OCR.match(file.mimetype):
         supported = "only application/pdf, image/.* and documents of common offices are currently supported"
         message = f"Received file with mimetype {file.mimetype}, {supported}"
-        raise plain(422, "Invalid file format.", message=message)
+        raise detail_error(422, "Invalid file format.", message=message)
     return json_reply(call.account.section(Files).keep(file).card())
 
 
 def list_files(call: Call) -> Reply:
     """The newest come first."""
-    wanted = call.query(Wanted)
-    found = [file for file in call.account.section(Files).newest_first() if wanted.admit(file)]
-    total = len(found) if wanted.include_total else None
-    return json_reply({"data": [file.card() for file in wanted.cut(found)], "object": "list", "total": total})
+    query = call.query(FileFilter)
+    found = [file for file in call.account.section(Files).newest_first() if query.admit(file)]
+    total = len(found) if query.include_total else None
+    return json_reply({"data": [file.card() for file in query.cut(found)], "object": "list", "total": total})
 
 
 def get_file(call: Call) -> Reply:

@@ -8,9 +8,9 @@ from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_model
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, stream_reply
 from mistral_mcp.sandbox.protocol.strict import Count, Metadata, Strict, Temperature, TopP
-from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import completion_usage
-from mistral_mcp.sandbox.state.fine_tuned_models import find
+from mistral_mcp.sandbox.state.fine_tuned_models import find_model
 
 FUNCTION = re.compile(r"def \w+\(([^)]*)\)[^:]*:\s*$")
 
@@ -33,7 +33,7 @@ class FimRequest(Strict):
 def complete(call: Call) -> Reply:
     """Fill the gap. The reply has the shape of a chat's."""
     body = call.body(FimRequest)
-    model = find(call.account, body.model)
+    model = find_model(call.account, body.model)
     if model is None:
         raise invalid_model(body.model)
     if not model.can("completion_fim"):
@@ -41,10 +41,10 @@ def complete(call: Call) -> Reply:
     meter = call.account.meter(model.id)
     meter.admit()
     rules.check_greedy(body.temperature, body.top_p, model.top_p)
-    prompt = count(body.prompt) + count(body.suffix or "") + 2
+    prompt = count_tokens(body.prompt) + count_tokens(body.suffix or "") + 2
     rules.check_length(prompt, body.max_tokens, model)
     stops = [body.stop] if isinstance(body.stop, str) else body.stop or []
-    answer = Answer(_between(body)).limited(stops, body.max_tokens, body.min_tokens)
+    answer = Answer(_between(body)).limit(stops, body.max_tokens, body.min_tokens)
     completion = Completion(body.model, [answer], completion_usage(prompt, answer.tokens))
     meter.spend(prompt + answer.tokens)
     if body.stream:

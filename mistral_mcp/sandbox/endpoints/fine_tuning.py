@@ -8,15 +8,15 @@ from pydantic import AwareDatetime, Field
 
 from mistral_mcp.sandbox.endpoints.classifiers import TARGETS
 from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import plain, unfit, unfit_value
+from mistral_mcp.sandbox.protocol.errors import detail_error, invalid_fields, invalid_value
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Lax, Paging, Strict
 from mistral_mcp.sandbox.protocol.tokens import CHARACTERS
 from mistral_mcp.sandbox.state.files import Files
-from mistral_mcp.sandbox.state.fine_tuned_models import find
+from mistral_mcp.sandbox.state.fine_tuned_models import find_model
 from mistral_mcp.sandbox.state.fine_tuning_jobs import Status, TuningJob, TuningJobs
 
-USUAL_STEPS = 100
+DEFAULT_STEPS = 100
 LEAST_COST = 4.0
 DOLLARS_A_TOKEN = 1e-6
 
@@ -76,11 +76,11 @@ class NewJob(Strict):
     classifier_targets: list[ClassifierTarget] | None = None
 
 
-class How(Lax):
+class DryRunOption(Lax):
     dry_run: bool | None = None
 
 
-class Wanted(Paging):
+class JobFilter(Paging):
     model: str | None = None
     created_after: AwareDatetime | datetime | None = None
     created_before: AwareDatetime | datetime | None = None
@@ -106,16 +106,16 @@ class Wanted(Paging):
 
 def create(call: Call) -> Reply:
     """Put a job into the queue, or with `dry_run` only tell what it would take."""
-    body = call.body(NewJob, unfit)
-    base = find(call.account, body.model)
+    body = call.body(NewJob, invalid_fields)
+    base = find_model(call.account, body.model)
     if base is None or not base.can("fine_tuning"):
-        raise plain(422, f"Model {body.model} is not available for fine-tuning.")
+        raise detail_error(422, f"Model {body.model} is not available for fine-tuning.")
     if not body.training_files and not body.repositories:
-        raise unfit_value("training_files must not be empty", "body", "training_files")
+        raise invalid_value("training_files must not be empty", "body", "training_files")
     training = [str(file.file_id) for file in body.training_files]
     validation = [str(name) for name in body.validation_files or []]
     estimate = _estimate(call.account, body, [*training, *validation])
-    if call.query(How).dry_run:
+    if call.query(DryRunOption).dry_run:
         legacy = {"deprecated": True, "details": "This is a dry run of the sandbox.", "object": "job.metadata"}
         return json_reply({**estimate, **legacy})
     classifies = body.job_type == "classifier" or (body.job_type is None and bool(body.classifier_targets))
@@ -140,9 +140,9 @@ def create(call: Call) -> Reply:
 
 def list_jobs(call: Call) -> Reply:
     """The newest first. Looking at the list moves nothing on."""
-    wanted = call.query(Wanted)
-    found = [job for job in call.account.section(TuningJobs).newest_first() if wanted.admit(job)]
-    return json_reply({"data": [job.card() for job in wanted.cut(found)], "object": "list", "total": len(found)})
+    query = call.query(JobFilter)
+    found = [job for job in call.account.section(TuningJobs).newest_first() if query.admit(job)]
+    return json_reply({"data": [job.card() for job in query.cut(found)], "object": "list", "total": len(found)})
 
 
 def get_job(call: Call) -> Reply:
@@ -173,9 +173,9 @@ def _estimate(account: Account, body: NewJob, names: list[str]) -> dict[str, Any
     files = [account.section(Files).get(name) for name in names]
     for file in files:
         if file.purpose != "fine-tune":
-            raise plain(422, f"File {file.id} has purpose {file.purpose}, but fine-tune is needed.")
+            raise detail_error(422, f"File {file.id} has purpose {file.purpose}, but fine-tune is needed.")
     data = sum(len(file.data) for file in files) // CHARACTERS
-    steps = body.hyperparameters.training_steps or USUAL_STEPS
+    steps = body.hyperparameters.training_steps or DEFAULT_STEPS
     epochs = body.hyperparameters.epochs or 1.0
     tokens = round(data * epochs)
     return {

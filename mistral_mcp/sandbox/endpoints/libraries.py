@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field
 
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import unfit, unfit_value
+from mistral_mcp.sandbox.protocol.errors import invalid_fields, invalid_value
 from mistral_mcp.sandbox.protocol.forms import Form
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Count, Lax, Strict
-from mistral_mcp.sandbox.state.files import SIGNED, guessed
+from mistral_mcp.sandbox.state.files import SIGNED, guess_type
 from mistral_mcp.sandbox.state.libraries import Libraries, Library, LibraryDocument, pagination
 
 
@@ -34,7 +34,7 @@ class DocumentUpdate(Strict):
     expires_at: AwareDatetime | datetime | None = None
 
 
-class Wanted(Lax):
+class ListQuery(Lax):
     page: Count = 0
     page_size: Annotated[int, Field(ge=1, le=100)] = 100
     page_token: str | None = None
@@ -50,30 +50,30 @@ class Wanted(Lax):
         try:
             return int(base64.urlsafe_b64decode(self.page_token))
         except (ValueError, binascii.Error):
-            raise unfit_value("page_token is not one of ours", "query", "page_token") from None
+            raise invalid_value("page_token is not one of ours", "query", "page_token") from None
 
     def cut(self, items: list[Any]) -> list[Any]:
         """The items on this page."""
         return items[self.number * self.page_size : (self.number + 1) * self.page_size]
 
 
-class Pages(Lax):
+class PageRange(Lax):
     page_start: Count | None = None
     page_end: Count | None = None
 
 
 def list_libraries(call: Call) -> Reply:
-    wanted = call.query(Wanted)
-    search = (wanted.search or "").lower()
+    query = call.query(ListQuery)
+    search = (query.search or "").lower()
     found = [each for each in call.account.section(Libraries).newest_first() if search in each.name.lower()]
-    place = pagination(wanted.number, wanted.page_size, found)
-    token = base64.urlsafe_b64encode(str(wanted.number + 1).encode()).decode() if place["has_more"] else None
-    data = [library.card() for library in wanted.cut(found)]
+    place = pagination(query.number, query.page_size, found)
+    token = base64.urlsafe_b64encode(str(query.number + 1).encode()).decode() if place["has_more"] else None
+    data = [library.card() for library in query.cut(found)]
     return json_reply({"pagination": place, "data": data, "next_page_token": token})
 
 
 def create_library(call: Call) -> Reply:
-    body = call.body(NewLibrary, unfit)
+    body = call.body(NewLibrary, invalid_fields)
     name = call.account.new_id("library")
     library = Library(name, body.name, body.description, body.owner_type or "User", body.chunk_size)
     return json_reply(call.account.section(Libraries).put(name, library).card(), 201)
@@ -85,7 +85,7 @@ def get_library(call: Call) -> Reply:
 
 def update_library(call: Call) -> Reply:
     """Only what was sent is changed."""
-    body, library = call.body(LibraryUpdate, unfit), _library(call)
+    body, library = call.body(LibraryUpdate, invalid_fields), _library(call)
     library.name = body.name or library.name
     if "description" in body.model_fields_set:
         library.description = body.description
@@ -99,27 +99,27 @@ def delete_library(call: Call) -> Reply:
 
 
 def list_documents(call: Call) -> Reply:
-    wanted, library = call.query(Wanted), _library(call)
-    search = (wanted.search or "").lower()
+    query, library = call.query(ListQuery), _library(call)
+    search = (query.search or "").lower()
     found = [document for document in library.documents if search in document.name.lower()]
-    if wanted.sort_by == "name":
+    if query.sort_by == "name":
         found.sort(key=lambda document: document.name)
-    elif wanted.sort_by == "size":
+    elif query.sort_by == "size":
         found.sort(key=lambda document: len(document.data))
-    if wanted.sort_order == "desc":
+    if query.sort_order == "desc":
         found.reverse()
-    place = pagination(wanted.number, wanted.page_size, found)
-    return json_reply({"pagination": place, "data": [document.card() for document in wanted.cut(found)]})
+    place = pagination(query.number, query.page_size, found)
+    return json_reply({"pagination": place, "data": [document.card() for document in query.cut(found)]})
 
 
 def add_document(call: Call) -> Reply:
     """201 for a new document, and 200 for one whose bytes are there already."""
     library, form = _library(call), call.form or Form()
     if "file" not in form.files:
-        raise unfit([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
+        raise invalid_fields([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
     part = form.files["file"]
     kind = part.content_type.split(";")[0]
-    kind = guessed(part.filename) if kind in ("", "application/octet-stream") else kind
+    kind = guess_type(part.filename) if kind in ("", "application/octet-stream") else kind
     document = LibraryDocument(call.account.new_id("document"), library.id, part.filename, kind, part.data)
     same = next((known for known in library.documents if known.hash == document.hash), None)
     if same is not None:
@@ -137,7 +137,7 @@ def get_document(call: Call) -> Reply:
 
 
 def update_document(call: Call) -> Reply:
-    body, document = call.body(DocumentUpdate, unfit), _document(call)
+    body, document = call.body(DocumentUpdate, invalid_fields), _document(call)
     document.name = body.name or document.name
     if "attributes" in body.model_fields_set:
         document.attributes = body.attributes
@@ -153,7 +153,7 @@ def delete_document(call: Call) -> Reply:
 
 def text_content(call: Call) -> Reply:
     """Nothing, until the document has been processed."""
-    pages = call.query(Pages)
+    pages = call.query(PageRange)
     return json_reply({"text": _document(call).text(pages.page_start, pages.page_end)})
 
 
@@ -171,7 +171,7 @@ def signed_url(call: Call) -> Reply:
 
 
 def reprocess(call: Call) -> Reply:
-    _document(call).again()
+    _document(call).reprocess()
     return Reply(204)
 
 

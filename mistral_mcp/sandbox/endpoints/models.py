@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import ApiError, plain, unfit
+from mistral_mcp.sandbox.protocol.errors import ApiError, detail_error, invalid_fields
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Strict
-from mistral_mcp.sandbox.state.fine_tuned_models import Tuned, TunedModel
-from mistral_mcp.sandbox.state.models import CAPABILITIES, MODELS, RETIRED, Model, known
+from mistral_mcp.sandbox.state.fine_tuned_models import FineTunedModel, FineTunedModels
+from mistral_mcp.sandbox.state.models import CAPABILITIES, MODELS, RETIRED, Model, find_base_model
 
 
 class ModelUpdate(Strict):
@@ -29,12 +29,12 @@ def list_models(call: Call) -> Reply:
 def get_model(call: Call) -> Reply:
     """One card. Its errors have no `object`, `type` or `code`."""
     name = call.params["model_id"]
-    own = call.account.section(Tuned).find(name)
+    own = call.account.section(FineTunedModels).find(name)
     if own is not None:
         return json_reply(_own_card(own))
     if name in RETIRED:
         raise ApiError(json_reply({"message": f"Model {name} is deprecated."}, 404))
-    model = known(name)
+    model = find_base_model(name)
     if model is None:
         raise _not_found(name)
     return json_reply(_card(model, name))
@@ -43,9 +43,9 @@ def get_model(call: Call) -> Reply:
 def delete_model(call: Call) -> Reply:
     """Only one's own: everyone's are 403."""
     name = call.params["model_id"]
-    if known(name) is not None:
-        raise plain(403, f"You do not have permission to delete the base model {name}.")
-    models = call.account.section(Tuned)
+    if find_base_model(name) is not None:
+        raise detail_error(403, f"You do not have permission to delete the base model {name}.")
+    models = call.account.section(FineTunedModels)
     if models.find(name) is None:
         raise _not_found(name)
     return json_reply({"id": models.remove(name).id, "object": "model", "deleted": True})
@@ -53,21 +53,21 @@ def delete_model(call: Call) -> Reply:
 
 def update_model(call: Call) -> Reply:
     """Only what was sent is changed."""
-    changes = call.body(ModelUpdate, unfit).model_dump(exclude_unset=True)
-    return json_reply(_changed(call, **changes).card())
+    changes = call.body(ModelUpdate, invalid_fields).model_dump(exclude_unset=True)
+    return json_reply(_change(call, **changes).card())
 
 
 def archive(call: Call) -> Reply:
     """Out of use, but still there."""
-    return json_reply({"id": _changed(call, archived=True).id, "object": "model", "archived": True})
+    return json_reply({"id": _change(call, archived=True).id, "object": "model", "archived": True})
 
 
 def unarchive(call: Call) -> Reply:
-    return json_reply({"id": _changed(call, archived=False).id, "object": "model", "archived": False})
+    return json_reply({"id": _change(call, archived=False).id, "object": "model", "archived": False})
 
 
-def _changed(call: Call, **changes: Any) -> TunedModel:
-    models = call.account.section(Tuned)
+def _change(call: Call, **changes: Any) -> FineTunedModel:
+    models = call.account.section(FineTunedModels)
     own = models.find(call.params["model_id"])
     if own is None:
         raise _not_found(call.params["model_id"])
@@ -82,7 +82,7 @@ def _cards(account: Account) -> Iterator[dict[str, Any]]:
     for model in MODELS:
         for name in model.names:
             yield _card(model, name)
-    for own in account.section(Tuned):
+    for own in account.section(FineTunedModels):
         yield _own_card(own)
 
 
@@ -106,7 +106,7 @@ def _card(model: Model, name: str) -> dict[str, Any]:
     }
 
 
-def _own_card(own: TunedModel) -> dict[str, Any]:
+def _own_card(own: FineTunedModel) -> dict[str, Any]:
     return {
         **_card(own.model, own.id),
         "created": own.created,

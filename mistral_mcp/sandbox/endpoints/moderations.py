@@ -4,15 +4,15 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, scores
+from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, moderate_text
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_request
 from mistral_mcp.sandbox.protocol.messages import Message, text_of
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
-from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import input_usage
-from mistral_mcp.sandbox.state.fine_tuned_models import able
+from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 
 class ModerationRequest(Strict):
@@ -30,7 +30,7 @@ def moderate(call: Call) -> Reply:
     """Judge each text by itself."""
     body = call.body(ModerationRequest)
     texts = [body.input] if isinstance(body.input, str) else body.input
-    return _judged(call, body.model, texts, sum(count(text) for text in texts))
+    return _judge(call, body.model, texts, sum(count_tokens(text) for text in texts))
 
 
 def moderate_chat(call: Call) -> Reply:
@@ -40,19 +40,19 @@ def moderate_chat(call: Call) -> Reply:
     conversations: list[list[Any]] = listed if listed and isinstance(listed[0], list) else [listed]
     if not all(conversations):
         raise invalid_request("Conversation must have at least one message")
-    tokens = sum(count(text_of(message.content)) for messages in conversations for message in messages)
-    return _judged(call, body.model, [text_of(messages[-1].content) for messages in conversations], tokens)
+    tokens = sum(count_tokens(text_of(message.content)) for messages in conversations for message in messages)
+    return _judge(call, body.model, [text_of(messages[-1].content) for messages in conversations], tokens)
 
 
-def _judged(call: Call, name: str, texts: Sequence[str], tokens: int) -> Reply:
-    model = able(call.account, name, "moderation")
+def _judge(call: Call, name: str, texts: Sequence[str], tokens: int) -> Reply:
+    model = require_model(call.account, name, "moderation")
     meter = call.account.meter(model.id)
     meter.admit()
     if not texts:
         raise invalid_request("Input cannot be empty.")
     results: list[dict[str, Any]] = []
     for text in texts:
-        found = scores(text, model.id)
+        found = moderate_text(text, model.id)
         flags = {category: score >= THRESHOLD for category, score in found.items()}
         results.append({"categories": flags, "category_scores": found})
     meter.spend(tokens)

@@ -6,19 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mistral_mcp.sandbox.answers.fill_schema import instance
+from mistral_mcp.sandbox.answers.fill_schema import fill_schema
 from mistral_mcp.sandbox.answers.prompt_hints import Hints
-from mistral_mcp.sandbox.answers.read_pages import Granularity, Wishes, page
+from mistral_mcp.sandbox.answers.read_pages import Granularity, PageOptions, read_page
+from mistral_mcp.sandbox.protocol.documents import Document
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, unreadable
+from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, unreadable_file
 from mistral_mcp.sandbox.protocol.messages import DocumentURLChunk, FileChunk, ImageURLChunk, ResponseFormat
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
-from mistral_mcp.sandbox.protocol.rules import readable
+from mistral_mcp.sandbox.protocol.rules import is_readable_image
 from mistral_mcp.sandbox.protocol.strict import Count, Strict
-from mistral_mcp.sandbox.state.documents import Document, fetched, uploaded
-from mistral_mcp.sandbox.state.fine_tuned_models import able
+from mistral_mcp.sandbox.state.documents import fetch_document, open_upload
+from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
-USUAL = "mistral-ocr-latest"
+DEFAULT_MODEL = "mistral-ocr-latest"
 SPAN = re.compile(r"^\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*$")
 
 
@@ -42,20 +43,20 @@ class OcrRequest(Strict):
 def recognise(call: Call) -> Reply:
     """Read the document, page by page."""
     body = call.body(OcrRequest)
-    model = able(call.account, body.model or USUAL, "ocr")
+    model = require_model(call.account, body.model or DEFAULT_MODEL, "ocr")
     for name in ("bbox_annotation_format", "document_annotation_format"):
         _check_format(getattr(body, name), name)
     if body.document_annotation_prompt is not None and body.document_annotation_format is None:
         message = "document_annotation_prompt needs a document_annotation_format"
-        raise _wrong(message, "document_annotation_prompt", body.document_annotation_prompt)
+        raise _invalid_value(message, "document_annotation_prompt", body.document_annotation_prompt)
     meter = call.account.meter(model.id)
     meter.admit()
     document = _document(call, body)
-    wishes = _wishes(body)
-    pages = [page(document, index, wishes) for index in _wanted(body.pages, len(document.pages))]
+    options = _page_options(body)
+    pages = [read_page(document, index, options) for index in _select_pages(body.pages, len(document.pages))]
     reply = {
         "pages": pages,
-        "model": body.model or USUAL,
+        "model": body.model or DEFAULT_MODEL,
         "document_annotation": _annotation(body, pages),
         "usage_info": {"pages_processed": len(pages), "doc_size_bytes": document.size},
     }
@@ -65,25 +66,25 @@ def recognise(call: Call) -> Reply:
 def _document(call: Call, body: OcrRequest) -> Document:
     match body.document:
         case FileChunk(file_id=file_id):
-            return uploaded(call.account, file_id)
+            return open_upload(call.account, file_id)
         case DocumentURLChunk(document_url=url, document_name=name):
             if not url.startswith(("https://", "data:application/", "data:text/", "data:image/")):
                 message = (
                     "Document content must be a URL (starting with 'https') or base64 encoded document (starting with "
                     f"'data:application/<format>;base64,<document-base64>')Received: {url[:50]}..."
                 )
-                raise _wrong(message, "document", url[:100])
-            return fetched(call.account, url, name)
+                raise _invalid_value(message, "document", url[:100])
+            return fetch_document(call.account, url, name)
         case ImageURLChunk() as chunk:
-            if not readable(chunk.url):
-                raise unreadable(f"Image could not be loaded from url: {chunk.url[:100]}")
+            if not is_readable_image(chunk.url):
+                raise unreadable_file(f"Image could not be loaded from url: {chunk.url[:100]}")
             data = chunk.url.partition(";base64,")[2]
             return Document("image", [None], len(data) * 3 // 4 if data else None, drawn=True)
 
 
-def _wishes(body: OcrRequest) -> Wishes:
+def _page_options(body: OcrRequest) -> PageOptions:
     boxes = body.bbox_annotation_format
-    return Wishes(
+    return PageOptions(
         table_format=body.table_format,
         extract_header=body.extract_header,
         extract_footer=body.extract_footer,
@@ -96,19 +97,19 @@ def _wishes(body: OcrRequest) -> Wishes:
     )
 
 
-def _wanted(pages: str | list[int] | None, number: int) -> list[int]:
+def _select_pages(pages: str | list[int] | None, number: int) -> list[int]:
     """Indices of the pages asked for. What the document does not have is passed over."""
     if pages is None:
         return list(range(number))
     if isinstance(pages, list):
         if any(index < 0 for index in pages):
-            raise _wrong("pages are numbered from 0", "pages", pages)
+            raise _invalid_value("pages are numbered from 0", "pages", pages)
         return [index for index in dict.fromkeys(pages) if index < number]
     wanted: list[int] = []
     for part in pages.split(","):
         span = SPAN.match(part)
         if span is None or int(span[2] or span[1]) < int(span[1]):
-            raise _wrong("pages must be numbers and ranges such as '0,2-4'", "pages", pages)
+            raise _invalid_value("pages must be numbers and ranges such as '0,2-4'", "pages", pages)
         wanted += range(int(span[1]), min(int(span[2] or span[1]) + 1, number))
     return list(dict.fromkeys(index for index in wanted if index < number))
 
@@ -117,16 +118,16 @@ def _annotation(body: OcrRequest, pages: list[dict[str, Any]]) -> str | None:
     wanted = body.document_annotation_format
     if wanted is None or wanted.json_schema is None:
         return None
-    hints = Hints("\n".join(page["markdown"] for page in pages))
-    return json.dumps(instance(wanted.json_schema.schema_, hints), ensure_ascii=False)
+    hints = Hints("\n".join(read_page["markdown"] for read_page in pages))
+    return json.dumps(fill_schema(wanted.json_schema.schema_, hints), ensure_ascii=False)
 
 
 def _check_format(wanted: ResponseFormat | None, name: str) -> None:
     if wanted is not None and wanted.json_schema is None:
-        raise _wrong("only response formats of type json_schema are supported", name, wanted.type)
+        raise _invalid_value("only response formats of type json_schema are supported", name, wanted.type)
 
 
-def _wrong(message: str, name: str, value: Any) -> ApiError:
+def _invalid_value(message: str, name: str, value: Any) -> ApiError:
     return invalid_body(
         [{"type": "value_error", "loc": ["body", name], "msg": f"Value error, {message}", "input": value}]
     )

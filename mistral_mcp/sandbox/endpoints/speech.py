@@ -6,18 +6,18 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from mistral_mcp.sandbox.answers.make_audio import SECONDS_A_CHARACTER, Format, silence
-from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, scores
-from mistral_mcp.sandbox.endpoints.voices import voice
+from mistral_mcp.sandbox.answers.make_audio import SECONDS_A_CHARACTER, Format, make_silence
+from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, moderate_text
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, refusal
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream_reply
 from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
-from mistral_mcp.sandbox.protocol.tokens import count
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import input_usage
-from mistral_mcp.sandbox.state.fine_tuned_models import able
+from mistral_mcp.sandbox.state.fine_tuned_models import require_model
+from mistral_mcp.sandbox.state.voices import find_voice
 
-USUAL = "voxtral-mini-tts-latest"
+DEFAULT_MODEL = "voxtral-mini-tts-latest"
 REFUSED = ("sexual", "hate_and_discrimination", "violence_and_threats")
 CHUNKS = 4
 
@@ -43,21 +43,21 @@ class SpeechRequest(Strict):
 def speak(call: Call) -> Reply:
     """Silence, as long as the text would take. It comes as JSON, not as the bytes themselves."""
     body = call.body(SpeechRequest)
-    model = able(call.account, body.model or USUAL, "audio_speech")
+    model = require_model(call.account, body.model or DEFAULT_MODEL, "audio_speech")
     meter = call.account.meter(model.id)
     meter.admit()
     if not body.input.strip():
         raise invalid_request("Input cannot be empty.")
-    if count(body.input) > model.context:
+    if count_tokens(body.input) > model.context:
         raise invalid_args(f"Input of {len(body.input)} characters is too long.")
     if body.voice_id is not None:
-        voice(call.account, body.voice_id)
-    found = scores(body.input, "mistral-moderation-2603")
+        find_voice(call.account, body.voice_id)
+    found = moderate_text(body.input, "mistral-moderation-2603")
     if any(found[category] >= THRESHOLD for category in REFUSED):
         raise refusal(403, "Input was refused by content moderation.", "content_moderation")
-    audio = silence(len(body.input) * SECONDS_A_CHARACTER, body.response_format)
+    audio = make_silence(len(body.input) * SECONDS_A_CHARACTER, body.response_format)
     if body.stream:
-        return named_stream_reply(_events(audio, count(body.input)))
+        return named_stream_reply(_events(audio, count_tokens(body.input)))
     headers = meter.unit_headers("input-characters", len(body.input))
     return json_reply({"audio_data": base64.b64encode(audio).decode()}, headers=headers)
 

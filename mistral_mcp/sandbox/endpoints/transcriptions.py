@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
-from mistral_mcp.sandbox.answers.make_audio import seconds
+from mistral_mcp.sandbox.answers.make_audio import audio_seconds
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import (
     ApiError,
@@ -16,24 +16,24 @@ from mistral_mcp.sandbox.protocol.errors import (
     invalid_args,
     invalid_body,
     invalid_request,
-    unreadable,
+    unreadable_file,
 )
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream_reply
 from mistral_mcp.sandbox.protocol.strict import Lax, parse_fields
-from mistral_mcp.sandbox.protocol.tokens import count, pieces
-from mistral_mcp.sandbox.state.documents import NOWHERE
-from mistral_mcp.sandbox.state.files import Files, linked
-from mistral_mcp.sandbox.state.fine_tuned_models import able
+from mistral_mcp.sandbox.protocol.tokens import count_tokens, split_tokens
+from mistral_mcp.sandbox.state.documents import UNREACHABLE
+from mistral_mcp.sandbox.state.files import Files, find_linked
+from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 TOKENS_A_SECOND = 12.5
-UNHEARD_SECONDS = 3.0
+LINKED_SECONDS = 3.0
 """Of a recording behind a link, which nobody follows."""
-MOST_BIASES = 100
-LONGEST = 3 * 3600
+MAX_BIASES = 100
+MAX_SECONDS = 3 * 3600
 NOT_A_FORM = "Invalid request, make sure the request is formatted as a multipart/form-data request."
 
 
-class Wanted(Lax):
+class TranscriptionRequest(Lax):
     """Unknown parts are passed over."""
 
     model: str
@@ -52,37 +52,37 @@ def transcribe(call: Call) -> Reply:
     """What is in a form. A body of JSON is refused with a message that is a string."""
     if call.form is None:
         raise ApiError(json_reply(error_body(422, NOT_A_FORM, "invalid_request_error"), 422))
-    return _transcribed(call, call.form.fields)
+    return _answer(call, call.form.fields)
 
 
 def transcribe_line(call: Call) -> Reply:
     """What is in a line of a batch, which is JSON all the same."""
     fields = cast("dict[str, Any]", json.loads(call.request.body))
     repeated = cast("dict[str, list[Any]]", {name: value for name, value in fields.items() if isinstance(value, list)})
-    return _transcribed(call, {name: [value] for name, value in fields.items()} | repeated)
+    return _answer(call, {name: [value] for name, value in fields.items()} | repeated)
 
 
-def _transcribed(call: Call, fields: Mapping[str, Sequence[Any]]) -> Reply:
-    body = parse_fields(Wanted, fields, "body", invalid_body)
-    model = able(call.account, body.model, "audio_transcription")
+def _answer(call: Call, fields: Mapping[str, Sequence[Any]]) -> Reply:
+    body = parse_fields(TranscriptionRequest, fields, "body", invalid_body)
+    model = require_model(call.account, body.model, "audio_transcription")
     _check(body)
     meter = call.account.meter(model.id)
     meter.admit()
-    name, length = _heard(call, body)
+    name, length = _find_recording(call, body)
     whole = math.ceil(length)
-    if length > LONGEST:
-        raise invalid_args(f"Audio of {whole} seconds is too long: at most {LONGEST} are allowed.")
-    reply = _reply(body, _words(name, body), length)
+    if length > MAX_SECONDS:
+        raise invalid_args(f"Audio of {whole} seconds is too long: at most {MAX_SECONDS} are allowed.")
+    reply = _reply(body, _compose_sentences(name, body), length)
     if body.stream:
         return named_stream_reply(_events(reply))
     return json_reply({**reply, "finish_reason": None}, headers=meter.unit_headers("audio-seconds", whole))
 
 
-def _check(body: Wanted) -> None:
+def _check(body: TranscriptionRequest) -> None:
     if body.language is not None and body.timestamp_granularities:
         raise invalid_request("language and timestamp_granularities cannot be used together.")
-    if len(body.context_bias) > MOST_BIASES:
-        raise invalid_args(f"context_bias has {len(body.context_bias)} items, at most {MOST_BIASES} are allowed.")
+    if len(body.context_bias) > MAX_BIASES:
+        raise invalid_args(f"context_bias has {len(body.context_bias)} items, at most {MAX_BIASES} are allowed.")
     for bias in body.context_bias:
         if not re.fullmatch(r"[^,\s]+", bias):
             raise invalid_args(f"context_bias items must not contain commas or whitespace: {bias!r}")
@@ -90,35 +90,35 @@ def _check(body: Wanted) -> None:
         raise invalid_request("speaker_references needs diarize.")
 
 
-def _heard(call: Call, body: Wanted) -> tuple[str, float]:
+def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]:
     """The name of the recording and its length; exactly one has to be given."""
     upload = call.form and call.form.files.get("file")
     if sum(each is not None for each in (upload, body.file_url, body.file_id)) != 1:
         message = "Value error, exactly one of file, file_url and file_id must be provided"
         raise invalid_body([{"type": "value_error", "loc": ["body"], "msg": message, "input": None}])
     if upload:
-        return upload.filename, seconds(upload.data)
+        return upload.filename, audio_seconds(upload.data)
     url = body.file_url or ""
-    file = call.account.section(Files).get(body.file_id) if body.file_id else linked(call.account, url)
+    file = call.account.section(Files).get(body.file_id) if body.file_id else find_linked(call.account, url)
     if file is not None:
-        return file.filename, seconds(file.data)
-    if not url.startswith("https://") or NOWHERE.match(url):
-        raise unreadable(f"Audio could not be fetched from url: {url[:100]}")
-    return url.partition("?")[0].rpartition("/")[2], UNHEARD_SECONDS
+        return file.filename, audio_seconds(file.data)
+    if not url.startswith("https://") or UNREACHABLE.match(url):
+        raise unreadable_file(f"Audio could not be fetched from url: {url[:100]}")
+    return url.partition("?")[0].rpartition("/")[2], LINKED_SECONDS
 
 
-def _words(name: str, body: Wanted) -> list[str]:
+def _compose_sentences(name: str, body: TranscriptionRequest) -> list[str]:
     """The sentences that are heard."""
     sentences = [f"This is the sandbox, which has heard {name}.", "It cannot listen, so it always says the same."]
     biases = " and ".join(bias.replace("_", " ") for bias in body.context_bias)
     return [*sentences, f"It was told to expect {biases}."] if biases else sentences
 
 
-def _reply(body: Wanted, sentences: list[str], length: float) -> dict[str, Any]:
+def _reply(body: TranscriptionRequest, sentences: list[str], length: float) -> dict[str, Any]:
     text = " ".join(sentences)
     audio = round(length * TOKENS_A_SECOND)
-    spoken = len(pieces(text))
-    prompt = count(" ".join(body.context_bias)) + 5
+    spoken = len(split_tokens(text))
+    prompt = count_tokens(" ".join(body.context_bias)) + 5
     usage = {
         "prompt_audio_seconds": math.ceil(length),
         "prompt_tokens": prompt,
@@ -131,7 +131,7 @@ def _reply(body: Wanted, sentences: list[str], length: float) -> dict[str, Any]:
     return {"model": body.model, "text": text, "language": body.language, "segments": segments, "usage": usage}
 
 
-def _segments(body: Wanted, sentences: list[str], length: float) -> list[dict[str, Any]]:
+def _segments(body: TranscriptionRequest, sentences: list[str], length: float) -> list[dict[str, Any]]:
     """Sentences, or words if those are wanted, spread over the length. Speakers take turns by the sentence."""
     by_word = "word" in body.timestamp_granularities
     parts = [
@@ -157,7 +157,7 @@ def _events(reply: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if reply["segments"]:
         yield from ({**segment, "type": "transcription.segment"} for segment in reply["segments"])
     else:
-        yield from ({"type": "transcription.text.delta", "text": piece} for piece in pieces(reply["text"]))
+        yield from ({"type": "transcription.text.delta", "text": piece} for piece in split_tokens(reply["text"]))
     yield {"type": "transcription.done", **reply}
 
 

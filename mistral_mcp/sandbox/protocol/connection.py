@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import anyio
 from starlette.types import Receive, Scope, Send
 
-from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.sandbox.protocol.errors import error_body
 from mistral_mcp.sandbox.protocol.replies import Reply, compact
 from mistral_mcp.sandbox.protocol.request import Received
@@ -22,7 +22,21 @@ CONVERSATION_ERROR_EVENT = compact(
 DONE = "[DONE]"
 
 
-class Wire:
+@dataclass(frozen=True)
+class Interruption:
+    """Where a reply breaks off.
+
+    `cut` closes the connection: after half of it, or after so many events of a stream (before the body of a plain reply).
+    `no_done` and `error_event` end a stream cleanly and leave plain replies alone.
+    """
+
+    cut: bool = False
+    after: int | None = None
+    no_done: bool = False
+    error_event: bool = False
+
+
+class Connection:
     """Replies, breaks off, and notices when the client hangs up."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +47,7 @@ class Wire:
         self._complete = False
         self._broken = False
 
-    async def converse(self, received: Received, exchange: Awaitable[None]) -> None:
+    async def run(self, received: Received, exchange: Awaitable[None]) -> None:
         """Carry out the exchange; stop at once when the client hangs up, and note it on the request."""
 
         async def listen() -> None:
@@ -57,17 +71,22 @@ class Wire:
             raise ConnectionResetError("the sandbox cut the connection, as planned")
 
     async def send(
-        self, reply: Reply, headers: Mapping[str, str], fault: Fault | None = None, chunk_delay: float = 0.0
+        self,
+        reply: Reply,
+        headers: Mapping[str, str],
+        interruption: Interruption = Interruption(),
+        chunk_delay: float = 0.0,
     ) -> None:
-        """Put the reply on the wire, down to where the fault breaks it off."""
+        """Send the reply, down to where it is to break off."""
         lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         if reply.events is None and "content-length" not in headers:
             lines.append((b"content-length", str(len(reply.body)).encode()))
         await self._send({"type": "http.response.start", "status": reply.status, "headers": lines})
         if reply.events is not None:
-            await self._stream(reply, reply.events, fault, chunk_delay)
-        elif fault is not None and fault.breaks_off:
-            await self._write(reply.body[: len(reply.body) // 2 if fault.drop else 0])
+            await self._stream(reply, reply.events, interruption, chunk_delay)
+        elif interruption.cut:
+            half = len(reply.body) // 2
+            await self._write(reply.body[: half if interruption.after is None else 0])
             await self.cut()
         else:
             await self._finish(reply.body)
@@ -82,13 +101,15 @@ class Wire:
             # uvicorn would answer 500 for us if we returned before it has noticed.
             await self._gone.wait()
 
-    async def _stream(self, reply: Reply, events: Sequence[str], fault: Fault | None, chunk_delay: float) -> None:
-        for number, event in enumerate(_broken_off(events, fault) if fault else events):
+    async def _stream(
+        self, reply: Reply, events: Sequence[str], interruption: Interruption, chunk_delay: float
+    ) -> None:
+        for number, event in enumerate(_break_off(events, interruption)):
             if chunk_delay and number:
                 await anyio.sleep(chunk_delay)
-            name = f"event: {_name(event)}\n" if reply.named else ""
+            name = f"event: {_event_name(event)}\n" if reply.named else ""
             await self._write(f"{name}data: {event}\n\n".encode())
-        if fault is not None and fault.breaks_off:
+        if interruption.cut:
             await self.cut()
         else:
             await self._finish(b"")
@@ -101,22 +122,23 @@ class Wire:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
 
-def _name(event: str) -> str:
+def _event_name(event: str) -> str:
     """The `event:` of a payload: its own type, or plain `error`."""
     payload = json.loads(event)
     return "error" if payload.get("object") == "error" else str(payload["type"])
 
 
-def _broken_off(events: Sequence[str], fault: Fault) -> Sequence[str]:
-    """The events that still go out under this fault."""
+def _break_off(events: Sequence[str], interruption: Interruption) -> Sequence[str]:
+    """The events that still go out."""
     content = len(events) - (DONE in events)
-    if fault.error_event:
-        after = content // 2 if fault.cut_after is None else fault.cut_after
+    after = interruption.after
+    if interruption.error_event:
         conversing = any(CONVERSATION in event for event in events[:1])
-        return [*events[:after], CONVERSATION_ERROR_EVENT if conversing else ERROR_EVENT]
-    if fault.no_done:
+        sent = events[: content // 2 if after is None else after]
+        return [*sent, CONVERSATION_ERROR_EVENT if conversing else ERROR_EVENT]
+    if interruption.no_done:
         last = max(content - 1, 0)
-        return events[: last if fault.cut_after is None else min(fault.cut_after, last)]
-    if fault.drop:
-        return events[: content // 2]
-    return events if fault.cut_after is None else events[: fault.cut_after]
+        return events[: last if after is None else min(after, last)]
+    if interruption.cut:
+        return events[: content // 2 if after is None else after]
+    return events

@@ -10,12 +10,12 @@ from typing import Any, TypeVar, cast
 
 from starlette.routing import compile_path
 
-from mistral_mcp.sandbox.protocol.errors import invalid_body, unfit
+from mistral_mcp.sandbox.protocol.errors import invalid_body, invalid_fields
 from mistral_mcp.sandbox.protocol.forms import Form
 from mistral_mcp.sandbox.protocol.rate_limits import Limits, Meter
 from mistral_mcp.sandbox.protocol.replies import Reply
 from mistral_mcp.sandbox.protocol.request import Received
-from mistral_mcp.sandbox.protocol.strict import LaxShape, Refused, Shape, parse, parse_fields
+from mistral_mcp.sandbox.protocol.strict import ErrorShape, LaxShape, Shape, parse, parse_fields
 
 Section = TypeVar("Section")
 
@@ -56,9 +56,9 @@ class Call:
     params: dict[str, str]
     form: Form | None = None
 
-    def body(self, shape: type[Shape], refused: Refused = invalid_body) -> Shape:
+    def body(self, shape: type[Shape], error: ErrorShape = invalid_body) -> Shape:
         """The body, held against the shape; 422 where it does not fit."""
-        return parse(shape, self.request.body, refused)
+        return parse(shape, self.request.body, error)
 
     def query(self, shape: type[LaxShape]) -> LaxShape:
         """The query parameters, held against the shape; 422 in shape C where they do not fit."""
@@ -73,7 +73,7 @@ class Call:
         except ValueError:
             message = "Input should be a valid UUID"
             detail = {"type": "uuid_parsing", "loc": ["path", name], "msg": message, "input": written}
-            raise unfit([detail]) from None
+            raise invalid_fields([detail]) from None
 
 
 @dataclass(frozen=True)

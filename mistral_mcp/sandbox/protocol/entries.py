@@ -20,7 +20,7 @@ from mistral_mcp.sandbox.protocol.strict import Strict
 Entry = dict[str, Any]
 
 
-class _Sent(Strict):
+class _InputEntry(Strict):
     """An entry may be sent back with all that it came with."""
 
     object: Literal["entry"] = "entry"
@@ -29,14 +29,14 @@ class _Sent(Strict):
     completed_at: str | None = None
 
 
-class MessageInput(_Sent):
+class MessageInput(_InputEntry):
     type: Literal["message.input"] = "message.input"
     role: Literal["user", "assistant"]
     content: str | list[ContentChunk]
     prefix: bool = False
 
 
-class MessageOutput(_Sent):
+class MessageOutput(_InputEntry):
     type: Literal["message.output"] = "message.output"
     role: Literal["assistant"] = "assistant"
     content: str | list[dict[str, Any]]
@@ -44,7 +44,7 @@ class MessageOutput(_Sent):
     model: str | None = None
 
 
-class FunctionCallSent(_Sent):
+class FunctionCallEntry(_InputEntry):
     type: Literal["function.call"] = "function.call"
     tool_call_id: str
     name: str
@@ -54,13 +54,13 @@ class FunctionCallSent(_Sent):
     confirmation_status: Literal["pending", "allowed", "denied"] | None = None
 
 
-class FunctionResult(_Sent):
+class FunctionResult(_InputEntry):
     type: Literal["function.result"] = "function.result"
     tool_call_id: str
     result: str
 
 
-class ToolExecution(_Sent):
+class ToolExecution(_InputEntry):
     type: Literal["tool.execution"] = "tool.execution"
     name: str
     arguments: str
@@ -69,7 +69,7 @@ class ToolExecution(_Sent):
     info: dict[str, Any] | None = None
 
 
-class AgentHandoff(_Sent):
+class AgentHandoff(_InputEntry):
     type: Literal["agent.handoff"] = "agent.handoff"
     previous_agent_id: str
     previous_agent_name: str
@@ -88,7 +88,7 @@ def _kind(sent: Any) -> str | None:
 InputEntry = Annotated[
     Annotated[MessageInput, Tag("message.input")]
     | Annotated[MessageOutput, Tag("message.output")]
-    | Annotated[FunctionCallSent, Tag("function.call")]
+    | Annotated[FunctionCallEntry, Tag("function.call")]
     | Annotated[FunctionResult, Tag("function.result")]
     | Annotated[ToolExecution, Tag("tool.execution")]
     | Annotated[AgentHandoff, Tag("agent.handoff")],
@@ -108,14 +108,14 @@ ConversationTool = Annotated[
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 
 
-def sent_entries(inputs: Inputs | None) -> list[Entry]:
+def parse_inputs(inputs: Inputs | None) -> list[Entry]:
     """The inputs of a request as entries. A string is what the user says."""
     if isinstance(inputs, str):
         return [{"type": "message.input", "role": "user", "content": inputs, "prefix": False}] if inputs else []
     return [entry.model_dump(exclude={"object", "id", "created_at", "completed_at"}) for entry in inputs or []]
 
 
-def as_messages(entries: Sequence[Entry], instructions: str | None) -> list[Message]:
+def entries_to_messages(entries: Sequence[Entry], instructions: str | None) -> list[Message]:
     """The conversation as chat knows it. Calls that follow each other are one turn; what ran on its own is no turn."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": instructions}] if instructions else []
     for entry in entries:

@@ -50,22 +50,24 @@ def invalid_body(details: Sequence[Mapping[str, Any]]) -> ApiError:
     return ApiError(json_reply(body, 422))
 
 
-def unfit(details: Sequence[Mapping[str, Any]]) -> ApiError:
+def invalid_fields(details: Sequence[Mapping[str, Any]]) -> ApiError:
     """Shape C: what does not fit, as the platform paths (files, batch, libraries, …) say it."""
     return ApiError(json_reply({"detail": list(details)}, 422))
 
 
-def unfit_value(message: str, *place: str | int, value: Any = None) -> ApiError:
+def invalid_value(message: str, *place: str | int, value: Any = None) -> ApiError:
     """Shape C for something that is checked by hand."""
-    return unfit([{"type": "value_error", "loc": list(place), "msg": f"Value error, {message}", "input": value}])
+    return invalid_fields(
+        [{"type": "value_error", "loc": list(place), "msg": f"Value error, {message}", "input": value}]
+    )
 
 
-def plain(status: int, detail: str, **more: Any) -> ApiError:
+def detail_error(status: int, detail: str, **more: Any) -> ApiError:
     """The plainest of all: a `detail` that is a string, as the platform paths answer 404 and more."""
     return ApiError(json_reply({"detail": detail, **more}, status))
 
 
-def unreadable(message: str) -> ApiError:
+def unreadable_file(message: str) -> ApiError:
     """An image, a document or a recording that cannot be fetched or decoded: code 3310."""
     return refusal(400, message, "invalid_request_file", "3310")
 
@@ -107,7 +109,7 @@ GUARDRAIL_BLOCK: Mapping[str, Any] = {
 """In shape F."""
 
 
-def customary(status: int) -> Reply:
+def usual_reply(status: int) -> Reply:
     """What Mistral usually sends with this status."""
     missing: dict[str, Any] = {"type": "missing", "loc": ["body", "model"], "msg": "Field required", "input": {}}
     shapes: dict[int, Any] = {

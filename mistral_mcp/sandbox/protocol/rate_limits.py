@@ -37,9 +37,9 @@ class Meter:
         requests, tokens = self.limits.requests, self.limits.tokens
         if requests is not None and len(self._requests) >= requests:
             # The missing pair of token headers is how a caller tells which of the two quotas refused.
-            raise self._refused(self._request_headers())
+            raise self._refuse(self._request_headers())
         if tokens is not None and self._spent >= tokens:
-            raise self._refused({**self._token_headers(), **self._request_headers()})
+            raise self._refuse({**self._token_headers(), **self._request_headers()})
         self._requests.append(self.now())
 
     def spend(self, tokens: int) -> None:
@@ -61,7 +61,7 @@ class Meter:
             **self._request_headers(),
         }
 
-    def _refused(self, headers: Mapping[str, str]) -> Exception:
+    def _refuse(self, headers: Mapping[str, str]) -> Exception:
         return refusal(429, "Rate limit exceeded", "rate_limited", "1300", headers)
 
     def _request_headers(self) -> dict[str, str]:

@@ -39,7 +39,7 @@ class Received:
         scheme, _, key = self.headers.get("authorization", "").partition(" ")
         return key.strip() or None if scheme.lower() == "bearer" else None
 
-    async def hung_up(self) -> None:
+    async def wait_for_hang_up(self) -> None:
         """Wait until the client has closed the connection on this request, and the sandbox has stopped answering it."""
         await self._hang_up.wait()
 
@@ -50,7 +50,7 @@ class Received:
             self._hang_up.set()
 
 
-async def read(scope: Scope, receive: Receive) -> Received | None:
+async def read_request(scope: Scope, receive: Receive) -> Received | None:
     """The whole request, or None if the client was gone before it had sent it."""
     parts: list[bytes] = []
     while True:

@@ -4,8 +4,10 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, refusal, unreadable
+from mistral_mcp.sandbox.protocol.chat_request import ChatRequest
+from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, refusal, unreadable_file
 from mistral_mcp.sandbox.protocol.messages import (
     AssistantMessage,
     FunctionTool,
@@ -15,8 +17,10 @@ from mistral_mcp.sandbox.protocol.messages import (
     ToolChoice,
     ToolMessage,
     UserMessage,
+    text_of,
 )
-from mistral_mcp.sandbox.state.models import Model
+from mistral_mcp.sandbox.protocol.replies import compact
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
 
 FOLLOWERS = {
     "system": {"system", "user", "assistant"},
@@ -27,8 +31,57 @@ FOLLOWERS = {
 CALL_ID = re.compile(r"^[a-zA-Z0-9]{9}$")
 FUNCTION_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 MAX_TOOLS = 128
+IMAGE_TOKENS = 256
+MESSAGE_TOKENS = 4
 MAX_IMAGES = 8
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+
+
+class ModelLimits(Protocol):
+    """What the rules need to know of a model."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def context(self) -> int: ...
+    @property
+    def top_p(self) -> float: ...
+    def can(self, capability: str) -> bool:
+        """Whether it has this capability."""
+        ...
+
+
+def check_chat(body: ChatRequest, model: ModelLimits) -> int:
+    """The size of the prompt, once all rules are kept."""
+    check_order(body.messages)
+    check_calls(body.messages)
+    check_tools(body.tools or [], body.tool_choice, model)
+    check_images(body.messages, model)
+    thinking = body.reasoning_effort not in (None, "none")
+    # Seen live: the default of this model shows when it is to think and sample greedily.
+    check_greedy(body.temperature, body.top_p, model.top_p if thinking else 1.0)
+    if body.prompt_mode is not None and not model.id.startswith("magistral-medium"):
+        raise invalid_request("Reasoning prompt mode is not enabled for this model")
+    if (body.n or 1) > 1 and model.id == "mistral-large-2512":
+        raise invalid_args("Multiple completions are not enabled for this model")
+    if body.response_format.type == "json_schema" and body.response_format.json_schema is None:
+        raise invalid_request("json_schema must be provided when response_format type is json_schema.")
+    prompt = _prompt_tokens(body)
+    check_length(prompt, body.max_tokens, model)
+    return prompt
+
+
+def _prompt_tokens(body: ChatRequest) -> int:
+    told = sum(count_tokens(text_of(message.content)) + MESSAGE_TOKENS for message in body.messages)
+    shown = IMAGE_TOKENS * sum(1 for _ in images_of(body.messages))
+    called = sum(
+        count_tokens(compact(made.function.model_dump()))
+        for message in body.messages
+        if isinstance(message, AssistantMessage)
+        for made in message.tool_calls or []
+    )
+    offered = sum(count_tokens(compact(tool.model_dump())) for tool in body.tools or [])
+    return told + shown + called + offered
 
 
 def check_order(messages: Sequence[Message]) -> None:
@@ -66,7 +119,7 @@ def check_calls(messages: Sequence[Message]) -> None:
         raise _order("Not the same number of function calls and responses")
 
 
-def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: Model) -> None:
+def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: ModelLimits) -> None:
     """Function names, how many, and whether a forced choice is among them."""
     functions = [tool.function for tool in tools if isinstance(tool, FunctionTool)]
     if tools and not model.can("function_calling"):
@@ -88,7 +141,7 @@ def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: M
         raise invalid_request("When using `tool_choice`, `tools` must be set.")
 
 
-def check_images(messages: Sequence[Message], model: Model) -> None:
+def check_images(messages: Sequence[Message], model: ModelLimits) -> None:
     """Only for models that see; at most eight; and each of them readable."""
     images = list(images_of(messages))
     if images and not model.can("vision"):
@@ -96,8 +149,8 @@ def check_images(messages: Sequence[Message], model: Model) -> None:
     if len(images) > MAX_IMAGES:
         raise invalid_args(f"Too many images: {len(images)}, at most {MAX_IMAGES} are allowed per request.")
     for image in images:
-        if not readable(image.url):
-            raise unreadable(f"Image could not be loaded from url: {image.url[:100]}")
+        if not is_readable_image(image.url):
+            raise unreadable_file(f"Image could not be loaded from url: {image.url[:100]}")
 
 
 def check_greedy(temperature: float | None, top_p: float | None, default: float) -> None:
@@ -106,7 +159,7 @@ def check_greedy(temperature: float | None, top_p: float | None, default: float)
         raise invalid_request("top_p must be 1 when using greedy sampling.")
 
 
-def check_length(prompt: int, max_tokens: int | None, model: Model) -> None:
+def check_length(prompt: int, max_tokens: int | None, model: ModelLimits) -> None:
     """Prompt and answer fit into the model's window."""
     if prompt + (max_tokens or 0) > model.context:
         asked = "" if prompt > model.context else f" and max_tokens is {max_tokens}"
@@ -123,7 +176,7 @@ def images_of(messages: Sequence[Message]) -> Iterator[ImageURLChunk]:
             yield from (chunk for chunk in message.content if isinstance(chunk, ImageURLChunk))
 
 
-def readable(url: str) -> bool:
+def is_readable_image(url: str) -> bool:
     """A https link is taken at its word, unless its host is one that never exists; of a data URL the bytes are read."""
     if url.startswith("https://"):
         return not re.match(r"https://[^/]*\.invalid(?:/|$)", url)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, unfit
+from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, invalid_fields
 
 
 class Strict(BaseModel):
@@ -24,13 +24,13 @@ class Lax(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-def _marks(written: str) -> dict[str, Any]:
+def _parse_metadata(written: str) -> dict[str, Any]:
     """What is no object is no filter: the official SDK sends a string of its own where it has none."""
     found: Any = json.loads(written)
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-Marks = Annotated[dict[str, Any], BeforeValidator(_marks)]
+MetadataFilter = Annotated[dict[str, Any], BeforeValidator(_parse_metadata)]
 """A filter by metadata, written as JSON."""
 
 
@@ -48,7 +48,7 @@ class Paging(Lax):
 
 Shape = TypeVar("Shape", bound=Strict)
 LaxShape = TypeVar("LaxShape", bound=Lax)
-Refused = Callable[[Sequence[Mapping[str, Any]]], ApiError]
+ErrorShape = Callable[[Sequence[Mapping[str, Any]]], ApiError]
 
 Temperature = Annotated[float, Field(ge=0, le=1.5)]
 TopP = Annotated[float, Field(gt=0, le=1)]
@@ -56,16 +56,16 @@ Count = Annotated[int, Field(ge=0)]
 Metadata = dict[str, Any]
 
 
-def parse(shape: type[Shape], body: bytes, refused: Refused = invalid_body) -> Shape:
+def parse(shape: type[Shape], body: bytes, error: ErrorShape = invalid_body) -> Shape:
     """The body as this shape, or the 422 that Mistral answers: in shape B, unless told otherwise."""
     try:
         return shape.model_validate_json(body or b"null")
     except ValidationError as wrong:
-        raise refused(_details(wrong, "body") if body else [MISSING]) from None
+        raise error(_details(wrong, "body") if body else [MISSING]) from None
 
 
 def parse_fields(
-    shape: type[LaxShape], fields: Mapping[str, Sequence[Any]], place: str, refused: Refused = unfit
+    shape: type[LaxShape], fields: Mapping[str, Sequence[Any]], place: str, error: ErrorShape = invalid_fields
 ) -> LaxShape:
     """Query parameters or form fields as this shape, or a 422: in shape C, unless told otherwise.
 
@@ -78,7 +78,7 @@ def parse_fields(
             {name: tuple(values) if name in repeatable else values[-1] for name, values in known.items()}
         )
     except ValidationError as wrong:
-        raise refused(_details(wrong, place)) from None
+        raise error(_details(wrong, place)) from None
 
 
 MISSING: Mapping[str, Any] = {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}

@@ -8,11 +8,11 @@ CHARACTERS = 4
 PIECE = re.compile(r"\s*(?:\w{1,7}|[^\w\s])|\s+")
 
 
-def count(text: str) -> int:
+def count_tokens(text: str) -> int:
     """About how many tokens a prompt has."""
     return -(-len(text) // CHARACTERS)
 
 
-def pieces(text: str) -> list[str]:
+def split_tokens(text: str) -> list[str]:
     """The tokens of a completion; joined they are the text again."""
     return PIECE.findall(text)

@@ -2,26 +2,22 @@
 
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from mistral_mcp.sandbox.protocol.clock import unix_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
 from mistral_mcp.sandbox.protocol.replies import Reply
-from mistral_mcp.sandbox.state.files import Files, jsonl, produced
-from mistral_mcp.sandbox.state.store import Shelf
+from mistral_mcp.sandbox.state.files import Files, add_produced, jsonl
+from mistral_mcp.sandbox.state.store import Store
 
 Status = Literal["QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"]
 ENDED = ("SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLED")
 GOOD = 200
 
 Ask = Callable[[dict[str, Any]], Reply]
-
-
-def _now() -> int:
-    return int(time.time())
 
 
 @dataclass
@@ -37,7 +33,7 @@ class BatchJob:
     agent_id: str | None = None
     metadata: dict[str, str] | None = None
     status: Status = "QUEUED"
-    created_at: int = field(default_factory=_now)
+    created_at: int = field(default_factory=unix_time)
     started_at: int | None = None
     completed_at: int | None = None
     total: int = 0
@@ -77,7 +73,7 @@ class BatchJob:
         """One step: QUEUED, half of it done, all of it done."""
         if self.status == "QUEUED":
             lines = self._lines(account)
-            self.status, self.started_at, self.total = "RUNNING", _now(), len(lines)
+            self.status, self.started_at, self.total = "RUNNING", unix_time(), len(lines)
             self._work(lines[: len(lines) // 2])
         elif self.status == "RUNNING":
             self._work(self._lines(account)[len(self._rows) :])
@@ -110,7 +106,7 @@ class BatchJob:
                 self.succeeded += 1
             else:
                 self.failed += 1
-                self.errors[_told(reply)] += 1
+                self.errors[_failure_reason(reply)] += 1
 
     def _row(self, custom_id: Any, reply: Reply) -> dict[str, Any]:
         number = len(self._rows)
@@ -128,18 +124,18 @@ class BatchJob:
         good = [row for row in self._rows if row["response"]["status_code"] == GOOD]
         bad = [row for row in self._rows if row["response"]["status_code"] != GOOD]
         if good:
-            self.output_file = produced(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(good)).id
+            self.output_file = add_produced(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(good)).id
         if bad:
-            self.error_file = produced(account, f"{self.id}-errors.jsonl", "batch", "batch_error", jsonl(bad)).id
-        self.status, self.completed_at = status, _now()
+            self.error_file = add_produced(account, f"{self.id}-errors.jsonl", "batch", "batch_error", jsonl(bad)).id
+        self.status, self.completed_at = status, unix_time()
         self._rows.clear()
 
 
-class BatchJobs(Shelf[BatchJob]):
+class BatchJobs(Store[BatchJob]):
     """All batch jobs of one key."""
 
 
-def _told(reply: Reply) -> str:
+def _failure_reason(reply: Reply) -> str:
     """What went wrong with a line, in a few words."""
     body: Any = json.loads(reply.body)
     message: Any = body.get("message") or body.get("detail")

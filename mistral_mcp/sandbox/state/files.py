@@ -3,20 +3,20 @@
 import hashlib
 import json
 import mimetypes
-import time
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from mistral_mcp.sandbox.protocol.clock import unix_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
-from mistral_mcp.sandbox.protocol.errors import plain
+from mistral_mcp.sandbox.protocol.errors import detail_error
 from mistral_mcp.sandbox.protocol.replies import compact
-from mistral_mcp.sandbox.state.store import Shelf
+from mistral_mcp.sandbox.state.store import Store
 
 CAPACITY = 32 * 1024 * 1024
 """Bytes kept for one key."""
 SIGNED = "https://mistralaifilesapiprodswe.blob.core.windows.net/files"
 """Where signed links seem to lead."""
-LINED = ("batch", "fine-tune")
+LINE_FORMATS = ("batch", "fine-tune")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StoredFile:
     source: str = "upload"
     visibility: str = "workspace"
     expires_at: int | None = None
-    created_at: int = field(default_factory=lambda: int(time.time()))
+    created_at: int = field(default_factory=unix_time)
 
     @property
     def lines(self) -> list[bytes]:
@@ -49,7 +49,7 @@ class StoredFile:
             "filename": self.filename,
             "purpose": self.purpose,
             "sample_type": self.sample_type,
-            "num_lines": len(self.lines) if self.purpose in LINED else 0,
+            "num_lines": len(self.lines) if self.purpose in LINE_FORMATS else 0,
             "mimetype": self.mimetype,
             "source": self.source,
             "signature": hashlib.md5(self.data, usedforsecurity=False).hexdigest(),
@@ -58,7 +58,7 @@ class StoredFile:
         }
 
 
-class Files(Shelf[StoredFile]):
+class Files(Store[StoredFile]):
     """All files of one key."""
 
     @property
@@ -73,32 +73,32 @@ class Files(Shelf[StoredFile]):
     def keep(self, file: StoredFile) -> StoredFile:
         """Keep it, if there is room for its bytes."""
         if self.size + len(file.data) > CAPACITY:
-            raise plain(413, f"The sandbox keeps {CAPACITY} bytes of files for one key, and they are used up.")
+            raise detail_error(413, f"The sandbox keeps {CAPACITY} bytes of files for one key, and they are used up.")
         return self.put(file.id, file)
 
 
-def received(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
+def add_received(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
     """Keep a file that came with a request rather than as an upload."""
-    file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, guessed(filename))
+    file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, guess_type(filename))
     return account.section(Files).keep(file)
 
 
-def linked(account: Account, url: str) -> StoredFile | None:
+def find_linked(account: Account, url: str) -> StoredFile | None:
     """The file that a signed link of ours leads to."""
     name = url.removeprefix(f"{SIGNED}/").partition("/")[0]
     return account.section(Files).find(name) if url.startswith(SIGNED) else None
 
 
-def produced(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
+def add_produced(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
     """Keep a file that Mistral itself has made."""
-    kind = guessed(filename)
+    kind = guess_type(filename)
     file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, kind, source="mistral")
     files = account.section(Files)
     files.make_room(len(data))
     return files.put(file.id, file)
 
 
-def guessed(filename: str) -> str:
+def guess_type(filename: str) -> str:
     """The kind of file this looks like by its name."""
     if filename.endswith(".jsonl"):
         return "application/jsonl"
@@ -115,21 +115,21 @@ def check_lines(file: StoredFile) -> None:
     try:
         file.data.decode()
     except UnicodeDecodeError:
-        raise plain(422, "Failed to decode data, please encode your file using UTF-8.") from None
+        raise detail_error(422, "Failed to decode data, please encode your file using UTF-8.") from None
     wrong = [
         {"message": message, "line_number": number}
         for number, line in enumerate(file.lines, 1)
-        if (message := _fault(line, file.purpose))
+        if (message := _line_error(line, file.purpose))
     ]
     if not file.lines:
         wrong = [{"message": "file is empty", "line_number": 0}]
     if wrong:
         docs = "https://docs.mistral.ai/capabilities/" + ("batch" if file.purpose == "batch" else "finetuning")
         described = f"Found {len(wrong)} errors in this file. You can view supported formats here: {docs}. "
-        raise plain(422, "Invalid file format.", description=described, errors=wrong)
+        raise detail_error(422, "Invalid file format.", description=described, errors=wrong)
 
 
-def _fault(line: bytes, purpose: str) -> str | None:
+def _line_error(line: bytes, purpose: str) -> str | None:
     """What is wrong with this line."""
     try:
         row: Any = json.loads(line)

@@ -1,21 +1,21 @@
 """The fine-tuned models of one key, and how a name is looked up among them and everyone's."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mistral_mcp.sandbox.protocol.clock import unix_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
 from mistral_mcp.sandbox.protocol.errors import invalid_model
-from mistral_mcp.sandbox.state.models import Model, known
-from mistral_mcp.sandbox.state.store import Shelf
+from mistral_mcp.sandbox.state.models import Model, find_base_model
+from mistral_mcp.sandbox.state.store import Store
 
-TUNED = ("completion_chat", "completion_fim", "function_calling", "fine_tuning", "classification")
+FINE_TUNED_CAPABILITIES = ("completion_chat", "completion_fim", "function_calling", "fine_tuning", "classification")
 """The capabilities that are told of a fine-tuned model."""
 
 
 @dataclass(frozen=True)
-class TunedModel:
+class FineTunedModel:
     """What a job has made of a base model. With targets it is a classifier."""
 
     id: str
@@ -26,7 +26,7 @@ class TunedModel:
     name: str | None = None
     description: str | None = None
     archived: bool = False
-    created: int = field(default_factory=lambda: int(time.time()))
+    created: int = field(default_factory=unix_time)
 
     @property
     def model(self) -> Model:
@@ -48,7 +48,7 @@ class TunedModel:
             "archived": self.archived,
             "name": self.name,
             "description": self.description,
-            "capabilities": {capability: self.model.can(capability) for capability in TUNED},
+            "capabilities": {capability: self.model.can(capability) for capability in FINE_TUNED_CAPABILITIES},
             "max_context_length": self.base.context,
             "aliases": [],
             "job": self.job,
@@ -57,21 +57,21 @@ class TunedModel:
         }
 
 
-class Tuned(Shelf[TunedModel]):
+class FineTunedModels(Store[FineTunedModel]):
     """All fine-tuned models of one key."""
 
 
-def find(account: Account, name: str) -> Model | None:
+def find_model(account: Account, name: str) -> Model | None:
     """The model with this name that this key may use. An archived one is out of use."""
-    own = account.section(Tuned).find(name)
+    own = account.section(FineTunedModels).find(name)
     if own is not None and not own.archived:
         return own.model
-    return known(name)
+    return find_base_model(name)
 
 
-def able(account: Account, name: str, capability: str) -> Model:
+def require_model(account: Account, name: str, capability: str) -> Model:
     """The model with this name; refused as Mistral does if there is none, or if it is of another kind."""
-    model = find(account, name)
+    model = find_model(account, name)
     if model is None or not model.can(capability):
         raise invalid_model(name)
     return model

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mistral_mcp.sandbox.protocol.clock import unix_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
-from mistral_mcp.sandbox.state.fine_tuned_models import Tuned, TunedModel
+from mistral_mcp.sandbox.state.fine_tuned_models import FineTunedModel, FineTunedModels
 from mistral_mcp.sandbox.state.models import Model
-from mistral_mcp.sandbox.state.store import Shelf
+from mistral_mcp.sandbox.state.store import Store
 
 Status = Literal[
     "QUEUED",
@@ -24,10 +25,6 @@ Status = Literal[
 ]
 ENDED = ("FAILED_VALIDATION", "FAILED", "SUCCESS", "CANCELLED")
 NEXT: Mapping[Status, Status] = {"STARTED": "RUNNING", "RUNNING": "SUCCESS", "CANCELLATION_REQUESTED": "CANCELLED"}
-
-
-def _now() -> int:
-    return int(time.time())
 
 
 @dataclass
@@ -48,8 +45,8 @@ class TuningJob:
     repositories: list[dict[str, Any]] | None = None
     targets: Sequence[Mapping[str, Any]] = ()
     status: Status = "QUEUED"
-    created_at: int = field(default_factory=_now)
-    modified_at: int = field(default_factory=_now)
+    created_at: int = field(default_factory=unix_time)
+    modified_at: int = field(default_factory=unix_time)
     fine_tuned_model: str | None = None
     _events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -90,31 +87,31 @@ class TuningJob:
             following = "RUNNING" if self.auto_start else "VALIDATED"
         if following is None:
             return
-        self._become(following)
+        self._set_status(following)
         if following == "SUCCESS":
-            model = self._made()
-            self.fine_tuned_model = account.section(Tuned).put(model.id, model).id
+            model = self._build_model()
+            self.fine_tuned_model = account.section(FineTunedModels).put(model.id, model).id
 
     def start(self) -> None:
         """Go on after validation."""
         if self.status in ("QUEUED", "VALIDATED"):
-            self._become("STARTED")
+            self._set_status("STARTED")
 
     def cancel(self) -> None:
         """Ask for its end, which the next look at it will find."""
         if self.status not in ENDED:
-            self._become("CANCELLATION_REQUESTED")
+            self._set_status("CANCELLATION_REQUESTED")
 
-    def _become(self, status: Status) -> None:
-        self.status, self.modified_at = status, _now()
+    def _set_status(self, status: Status) -> None:
+        self.status, self.modified_at = status, unix_time()
         self._events.append({"name": "status-updated", "data": {"status": status}, "created_at": self.modified_at})
 
-    def _made(self) -> TunedModel:
+    def _build_model(self) -> FineTunedModel:
         day = time.strftime("%Y%m%d", time.gmtime(self.modified_at))
         kind = "classifier:" if self.targets else ""
         name = f"ft:{kind}{self.name}:{self.suffix or 'sandbox'}:{day}:{self.id[:8]}"
-        return TunedModel(name, self.base, self.name, self.id, self.targets)
+        return FineTunedModel(name, self.base, self.name, self.id, self.targets)
 
 
-class TuningJobs(Shelf[TuningJob]):
+class TuningJobs(Store[TuningJob]):
     """All fine-tuning jobs of one key."""

@@ -3,23 +3,19 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from mistral_mcp.sandbox.protocol.errors import ApiError, plain
-from mistral_mcp.sandbox.protocol.tokens import count
-from mistral_mcp.sandbox.state.documents import Document, read_document
+from mistral_mcp.sandbox.protocol.clock import iso_time
+from mistral_mcp.sandbox.protocol.documents import Document, read_document
+from mistral_mcp.sandbox.protocol.errors import ApiError, detail_error
+from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.state.files import CAPACITY
-from mistral_mcp.sandbox.state.store import Shelf
+from mistral_mcp.sandbox.state.store import Store
 
 OWNER = "00000000-0000-4000-8000-000000000002"
 STEPS = {"todo": "in_progress", "in_progress": "done"}
 OLD_NAMES = {"todo": "Running", "in_progress": "Running", "done": "Completed", "error": "Failed"}
 """What `processing_status`, which is deprecated, calls them."""
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
 
 
 @dataclass
@@ -34,7 +30,7 @@ class LibraryDocument:
     status: str = "todo"
     attributes: dict[str, Any] | None = None
     expires_at: str | None = None
-    created_at: str = field(default_factory=_now)
+    created_at: str = field(default_factory=iso_time)
     processed_at: str | None = None
 
     @property
@@ -54,10 +50,10 @@ class LibraryDocument:
             except ApiError:
                 self.status = "error"
                 return
-            self.processed_at = _now()
+            self.processed_at = iso_time()
         self.status = STEPS.get(self.status, self.status)
 
-    def again(self) -> None:
+    def reprocess(self) -> None:
         """Back to the start."""
         self.status, self.processed_at = "todo", None
 
@@ -75,7 +71,7 @@ class LibraryDocument:
     def card(self) -> dict[str, Any]:
         """The document as the API shows it."""
         read = self.document
-        tokens = count(read.text) if read else 0
+        tokens = count_tokens(read.text) if read else 0
         return {
             "id": self.id,
             "library_id": self.library_id,
@@ -100,7 +96,7 @@ class LibraryDocument:
         }
 
 
-class LibraryDocuments(Shelf[LibraryDocument]):
+class LibraryDocuments(Store[LibraryDocument]):
     """The documents of one library."""
 
     missing = "Document not found"
@@ -115,8 +111,8 @@ class Library:
     description: str | None
     owner_type: str
     chunk_size: int | None
-    created_at: str = field(default_factory=_now)
-    updated_at: str = field(default_factory=_now)
+    created_at: str = field(default_factory=iso_time)
+    updated_at: str = field(default_factory=iso_time)
     documents: LibraryDocuments = field(default_factory=LibraryDocuments)
 
     @property
@@ -125,7 +121,7 @@ class Library:
 
     def touch(self) -> None:
         """Note that it has changed."""
-        self.updated_at = _now()
+        self.updated_at = iso_time()
 
     def card(self) -> dict[str, Any]:
         """The library as the API shows it."""
@@ -149,7 +145,7 @@ class Library:
         }
 
 
-class Libraries(Shelf[Library]):
+class Libraries(Store[Library]):
     """All libraries of one key."""
 
     missing = "Library not found"
@@ -157,7 +153,9 @@ class Libraries(Shelf[Library]):
     def check_room(self, size: int) -> None:
         """Refuse what would be too much for one key."""
         if sum(library.size for library in self) + size > CAPACITY:
-            raise plain(413, f"The sandbox keeps {CAPACITY} bytes of documents for one key, and they are used up.")
+            raise detail_error(
+                413, f"The sandbox keeps {CAPACITY} bytes of documents for one key, and they are used up."
+            )
 
 
 def pagination(page: int, page_size: int, items: Sequence[Any]) -> dict[str, Any]:

@@ -117,7 +117,7 @@ SANDBOX_MODELS: dict[str, str] = {
 """Models only the sandbox has, for shapes that are real and rare. They answer by id and are not listed."""
 
 
-def known(name: str) -> Model | None:
+def find_base_model(name: str) -> Model | None:
     """The model with this id or alias."""
     if name in SANDBOX_MODELS:
         return Model(name, 131_072, THINKING)

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from mistral_mcp.sandbox.protocol.errors import plain
+from mistral_mcp.sandbox.protocol.errors import detail_error
 
 Thing = TypeVar("Thing")
 
-ROOM = 1_000
+MAX_ITEMS = 1_000
 """Things of one kind that are kept for one key. The oldest is forgotten when another one comes."""
 
 
-class Shelf(Generic[Thing]):
+class Store(Generic[Thing]):
     """Things under their ids."""
 
     missing = "Not Found"
@@ -33,7 +33,7 @@ class Shelf(Generic[Thing]):
     def put(self, name: str, thing: Thing) -> Thing:
         """Keep it."""
         self._things[name] = thing
-        while len(self._things) > ROOM:
+        while len(self._things) > MAX_ITEMS:
             del self._things[next(iter(self._things))]
         return thing
 
@@ -45,7 +45,7 @@ class Shelf(Generic[Thing]):
         """The one with this id; 404 if it is not there."""
         found = self._things.get(name)
         if found is None:
-            raise plain(404, self.missing)
+            raise detail_error(404, self.missing)
         return found
 
     def remove(self, name: str) -> Thing:

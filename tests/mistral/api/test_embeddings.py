@@ -33,7 +33,7 @@ from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.route import Route
 from mistral_mcp.sandbox import Fault, Sandbox, listening
-from mistral_mcp.sandbox.answers.embed_text import embed as sandbox_vector
+from mistral_mcp.sandbox.answers.embed_text import embed_text as sandbox_vector
 from tests.conftest import KEY, in_memory, over_http, text_of
 
 DIMENSIONS = 1024
@@ -55,7 +55,7 @@ async def client_of(mistral: Any, reports: Reports | None = None, **given: objec
         await upstream.aclose()
 
 
-async def embed(mistral: MistralClient, inputs: list[str], **options: Any) -> Vectors:
+async def embed_text(mistral: MistralClient, inputs: list[str], **options: Any) -> Vectors:
     return await embeddings.embed(mistral, model=options.pop("model", MODEL), inputs=inputs, **options)
 
 
@@ -90,7 +90,7 @@ async def test_thousands_of_inputs_come_in_order_exact_small_and_much_faster_tha
 async def test_twenty_thousand_inputs_are_taken() -> None:
     """Thirty megabytes of vectors a second is the sandbox's pace; small ones are served as they are on the wire."""
     async with client_of(Counting(dimensions=4)) as mistral:
-        vectors = await embed(mistral, texts(20_000))
+        vectors = await embed_text(mistral, texts(20_000))
 
     assert vectors.little_endian() == struct.pack("<80000f", *(float(n) for n in range(20_000) for _ in range(4)))
     assert vectors.usage.total_tokens == 20_000
@@ -109,7 +109,7 @@ async def test_many_megabytes_of_text_are_split_by_their_tokens() -> None:
     counting = Counting(dimensions=1)
     inputs = [f"{number} " + "word " * 1500 for number in range(1200)]  # 9 MB
     async with client_of(counting) as mistral:
-        vectors = await embed(mistral, inputs)
+        vectors = await embed_text(mistral, inputs)
 
     assert [row[0] for row in vectors.rows] == list(range(1200))
     assert max(counting.sizes) <= 12_000 * 3
@@ -159,7 +159,7 @@ def test_parts_hold_all_inputs_in_order_within_both_limits(lengths: list[int]) -
 async def test_progress_has_a_total_grows_and_ends_at_it() -> None:
     reports: Reports = []
     async with client_of(Sandbox(latency=0.02), reports, max_concurrency=2) as mistral:
-        await embed(mistral, texts(1500))
+        await embed_text(mistral, texts(1500))
 
     far = [progress for progress, *_ in reports]
     totals = [total for _, total, _ in reports if total is not None]
@@ -173,7 +173,7 @@ async def test_progress_grows_although_parts_wait_and_are_tried_again() -> None:
     mistral, reports = Sandbox(latency=0.1), list[Any]()
     mistral.faults.extend([Fault(pass_through=True, times=3), Fault(status=500, times=2)])
     async with client_of(mistral, reports, max_concurrency=1) as client:
-        await embed(client, texts(1000))
+        await embed_text(client, texts(1000))
 
     far = [progress for progress, *_ in reports]
     assert any("HTTP 500" in (message or "") for *_, message in reports)
@@ -203,7 +203,7 @@ async def test_what_mistral_finds_too_much_is_halved_until_it_fits(most: int) ->
         await counting(scope, again, send)
 
     async with client_of(choosy) as mistral:
-        vectors = await embed(mistral, texts(300))
+        vectors = await embed_text(mistral, texts(300))
 
     assert [row.tolist() for row in vectors.rows] == [[float(n)] * 2 for n in range(300)]
     assert max(counting.parts) <= most
@@ -215,7 +215,7 @@ async def test_one_input_that_is_too_much_alone_is_refused_by_its_number(mistral
     sandbox.faults.append(fault)
     async with client_of(sandbox, max_concurrency=1) as mistral:
         with pytest.raises(TooManyInputs, match=r"^Input 0 failed: .*Too many tokens overall") as caught:
-            await embed(mistral, texts(300))
+            await embed_text(mistral, texts(300))
 
     assert caught.value.code == "3210"
 
@@ -238,7 +238,7 @@ async def test_one_failed_part_fails_the_call_and_names_its_inputs(fault: Fault,
     mistral.faults.extend([Fault(pass_through=True, times=2), fault])
     async with client_of(mistral, max_concurrency=1) as client:
         with pytest.raises(kind, match=r"^Inputs 256 to 383 failed: "):
-            await embed(client, texts(1000))
+            await embed_text(client, texts(1000))
 
     assert len(mistral.requests) == 2 + (fault.times or 1)
 
@@ -248,10 +248,10 @@ async def test_the_other_parts_are_given_up_with_it(mistral_url: str) -> None:
     mistral.faults.extend([Fault(hang=True, times=3), Fault(status=400)])
     async with client_of(mistral, max_concurrency=4) as client:
         with anyio.fail_after(5), pytest.raises(RequestRefused, match="Inputs 384 to 511 failed"):
-            await embed(client, texts(3000))
+            await embed_text(client, texts(3000))
         with anyio.fail_after(1):
             for request in list(mistral.requests)[:3]:
-                await request.hung_up()
+                await request.wait_for_hang_up()
 
     assert len(mistral.requests) == 4
 
@@ -260,7 +260,7 @@ async def test_the_deadline_is_that_of_the_whole(mistral_url: str) -> None:
     async with client_of(Sandbox(latency=0.3), timeout=1, max_concurrency=1) as client:
         started = time.monotonic()
         with anyio.fail_after(5), pytest.raises(TimedOut, match=r"^Inputs \d+ to \d+ failed: "):
-            await embed(client, texts(3000))
+            await embed_text(client, texts(3000))
 
     assert 1 <= time.monotonic() - started < 2
 
@@ -269,7 +269,7 @@ async def test_one_request_is_not_told_of_as_a_part(mistral_url: str, sandbox: S
     sandbox.faults.append(Fault(status=400))
     async with client_of(sandbox) as client:
         with pytest.raises(RequestRefused, match=r"^Mistral at "):
-            await embed(client, ["one", "two"])
+            await embed_text(client, ["one", "two"])
 
 
 # What vectors look like.
@@ -308,12 +308,12 @@ async def test_parts_whose_vectors_differ_in_length_are_no_answer() -> None:
 
     async with client_of(app, max_concurrency=1) as mistral:
         with pytest.raises(Unavailable, match="different lengths"):
-            await embed(mistral, texts(200))
+            await embed_text(mistral, texts(200))
 
 
 async def test_numbers_are_taken_where_base64_was_asked_for() -> None:
     async with client_of(replying([0.5, -0.25], [1, 2])) as mistral:
-        vectors = await embed(mistral, ["one", "two"])
+        vectors = await embed_text(mistral, ["one", "two"])
 
     assert [row.tolist() for row in vectors.rows] == [[0.5, -0.25], [1.0, 2.0]]
 
@@ -321,7 +321,7 @@ async def test_numbers_are_taken_where_base64_was_asked_for() -> None:
 @pytest.mark.parametrize(("dtype", "low", "high"), [("int8", -128, 127), ("uint8", 0, 255), ("ubinary", 0, 255)])
 async def test_small_types_keep_their_range(dtype: Any, low: int, high: int) -> None:
     async with client_of(replying([low, 0.0, high])) as mistral:
-        vectors = await embed(mistral, ["one"], output_dtype=dtype)
+        vectors = await embed_text(mistral, ["one"], output_dtype=dtype)
 
     assert vectors.rows[0].tolist() == [low, 0, high]
     assert len(vectors.little_endian()) == 3
@@ -349,6 +349,6 @@ async def test_vectors_that_cannot_be_are_a_malformed_reply_and_no_crash(rows: l
     inputs = ["one", "two"] if len(rows) == 2 else ["one"]
     async with client_of(replying(*rows)) as mistral:
         with pytest.raises(Unavailable, match="reply") as caught:
-            await embed(mistral, inputs, output_dtype=dtype)
+            await embed_text(mistral, inputs, output_dtype=dtype)
 
     assert "Try again" in str(caught.value)

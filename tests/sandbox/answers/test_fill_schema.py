@@ -3,7 +3,7 @@
 import jsonschema
 import pytest
 
-from mistral_mcp.sandbox.answers.fill_schema import instance
+from mistral_mcp.sandbox.answers.fill_schema import fill_schema
 from mistral_mcp.sandbox.answers.prompt_hints import Hints
 from mistral_mcp.sandbox.protocol.errors import ApiError
 
@@ -74,12 +74,12 @@ SCHEMAS = {
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_an_instance_satisfies_its_schema(name: str):
     for prompt in (PROMPT, ""):
-        jsonschema.validate(instance(SCHEMAS[name], Hints(prompt)), SCHEMAS[name])
+        jsonschema.validate(fill_schema(SCHEMAS[name], Hints(prompt)), SCHEMAS[name])
 
 
 @pytest.mark.parametrize("kind", ["date", "date-time", "time", "email", "uri", "uuid", "ipv4"])
 def test_formats_are_plausible(kind: str):
-    value = instance({"type": "string", "format": kind}, Hints(""))
+    value = fill_schema({"type": "string", "format": kind}, Hints(""))
     jsonschema.validate(value, {"format": kind}, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
 
 
@@ -94,7 +94,7 @@ def test_what_the_prompt_offers_is_used_once_each():
         "colour": {"enum": ["blue", "red"]},
         "remark": {"type": "string"},
     }
-    assert instance({"type": "object", "properties": properties}, Hints(PROMPT)) == {
+    assert fill_schema({"type": "object", "properties": properties}, Hints(PROMPT)) == {
         "room": "Room 12",
         "guest": "Ada Lovelace",
         "day": "2027-03-04",
@@ -107,10 +107,10 @@ def test_what_the_prompt_offers_is_used_once_each():
 
 
 def test_a_text_or_query_is_the_whole_prompt():
-    assert instance({"properties": {"query": {"type": "string"}}}, Hints("find it")) == {"query": "find it"}
+    assert fill_schema({"properties": {"query": {"type": "string"}}}, Hints("find it")) == {"query": "find it"}
 
 
 @pytest.mark.parametrize("schema", [{"$ref": "#/$defs/none"}, {"type": "float"}])
 def test_a_schema_that_makes_no_sense_is_refused(schema: dict):
     with pytest.raises(ApiError, match="Invalid schema"):
-        instance(schema, Hints(""))
+        fill_schema(schema, Hints(""))

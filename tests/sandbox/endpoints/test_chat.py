@@ -4,7 +4,7 @@ import json
 
 import httpx2
 
-from mistral_mcp.sandbox.protocol.tokens import pieces
+from mistral_mcp.sandbox.protocol.tokens import split_tokens
 
 
 async def test_an_answer_says_where_it_comes_from_and_what_it_heard(said):
@@ -56,7 +56,7 @@ async def test_a_stop_text_ends_the_answer_before_it(chat):
 async def test_max_tokens_ends_the_answer_with_length(chat):
     reply = (await chat("Write an essay", max_tokens=5)).json()
     assert reply["choices"][0]["finish_reason"] == "length"
-    assert len(pieces(reply["choices"][0]["message"]["content"])) == 5
+    assert len(split_tokens(reply["choices"][0]["message"]["content"])) == 5
     assert reply["usage"]["completion_tokens"] == 5
 
 

@@ -8,7 +8,7 @@ import time
 import httpx2
 import pytest
 
-from mistral_mcp.sandbox.answers.embed_text import embed
+from mistral_mcp.sandbox.answers.embed_text import embed_text
 
 
 @pytest.fixture
@@ -130,5 +130,5 @@ async def test_headers_tell_the_cost_and_no_token_quota(embedded):
 def test_two_thousand_short_texts_take_well_under_a_second():
     started = time.perf_counter()
     for number in range(2000):
-        embed(f"document {number} about the river and the {number % 7} houses", 1024)
+        embed_text(f"document {number} about the river and the {number % 7} houses", 1024)
     assert time.perf_counter() - started < 1

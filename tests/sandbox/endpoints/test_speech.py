@@ -7,12 +7,12 @@ import pytest
 from mistralai.client import Mistral
 from mistralai.client.errors import SDKError
 
-from mistral_mcp.sandbox.answers.make_audio import silence
+from mistral_mcp.sandbox.answers.make_audio import make_silence
 
 # The SDK warns of every list, for the sake of single parameters.
 pytestmark = pytest.mark.filterwarnings("ignore:.*DEPRECATED:DeprecationWarning")
 
-SAMPLE = base64.b64encode(silence(1.0, "wav")).decode()
+SAMPLE = base64.b64encode(make_silence(1.0, "wav")).decode()
 
 
 @pytest.mark.parametrize(

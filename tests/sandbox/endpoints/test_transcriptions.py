@@ -6,10 +6,10 @@ import httpx2
 import pytest
 from mistralai.client import Mistral
 
-from mistral_mcp.sandbox.answers.make_audio import seconds, silence
+from mistral_mcp.sandbox.answers.make_audio import audio_seconds, make_silence
 
 MODEL = "voxtral-mini-latest"
-SOUND = silence(3.0, "wav")
+SOUND = make_silence(3.0, "wav")
 FILE = {"file": ("talk.wav", SOUND, "audio/wav")}
 
 
@@ -114,5 +114,5 @@ async def test_unknown_parts_are_passed_over(hear):
 
 
 async def test_lengths_are_read_from_the_recording():
-    assert seconds(silence(2.0, "wav")) == pytest.approx(2)
-    assert seconds(silence(2.0, "mp3")) == pytest.approx(2, abs=0.1)
+    assert audio_seconds(make_silence(2.0, "wav")) == pytest.approx(2)
+    assert audio_seconds(make_silence(2.0, "mp3")) == pytest.approx(2, abs=0.1)

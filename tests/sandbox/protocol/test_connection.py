@@ -61,11 +61,11 @@ async def test_a_hanging_request_ends_when_its_client_hangs_up(sandbox: Sandbox,
     sandbox.faults.append(Fault(hang=True))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(client.get, "/v1/models")
-        received = await sandbox.arrived()
+        received = await sandbox.wait_for_request()
         assert sandbox.active == 1
         tasks.cancel_scope.cancel()
     with anyio.fail_after(1):
-        await received.hung_up()
+        await received.wait_for_hang_up()
     assert received.disconnected
 
 
@@ -76,7 +76,7 @@ async def test_closing_a_stream_half_way_is_noticed():
             async for _ in reply.aiter_lines():
                 break
         with anyio.fail_after(1):
-            await slow.requests[0].hung_up()
+            await slow.requests[0].wait_for_hang_up()
     assert slow.active == 0
 
 
@@ -99,7 +99,7 @@ async def test_cancelling_in_process_is_hanging_up(sandbox: Sandbox, api: httpx2
     sandbox.faults.append(Fault(hang=True))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(api.get, "/v1/models")
-        received = await sandbox.arrived()
+        received = await sandbox.wait_for_request()
         tasks.cancel_scope.cancel()
     assert received.disconnected
 
@@ -109,11 +109,11 @@ async def test_active_and_peak_count_what_is_under_way(sandbox: Sandbox, client:
     async with anyio.create_task_group() as tasks:
         for _ in range(3):
             tasks.start_soon(client.get, "/v1/models")
-        await sandbox.arrived(3)
+        await sandbox.wait_for_request(3)
         assert (sandbox.active, sandbox.peak) == (3, 3)
         tasks.cancel_scope.cancel()
     for received in sandbox.requests:
-        await received.hung_up()
+        await received.wait_for_hang_up()
     await client.get("/v1/models")
     assert (sandbox.active, sandbox.peak) == (0, 3)
 

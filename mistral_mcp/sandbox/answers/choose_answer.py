@@ -1,0 +1,58 @@
+"""What the sandbox answers a conversation: calls of functions, JSON, or words."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mistral_mcp.sandbox.answers.answer_text import answer_text, think
+from mistral_mcp.sandbox.answers.choose_functions import build_tool_call, choose_functions, fill_arguments
+from mistral_mcp.sandbox.answers.completions import Answer
+from mistral_mcp.sandbox.answers.edge_cases import find_task, is_corrected, write_arguments, write_document
+from mistral_mcp.sandbox.answers.fill_schema import fill_schema
+from mistral_mcp.sandbox.answers.prompt_hints import Hints
+from mistral_mcp.sandbox.protocol.chat_request import ChatRequest
+from mistral_mcp.sandbox.protocol.messages import AssistantMessage, Message, text_of
+
+
+def choose_answer(body: ChatRequest) -> Answer:
+    """Calls, JSON or words."""
+    said = find_task(body.model, body.messages)
+    corrected = is_corrected(body.model, body.messages)
+    native = body.model.startswith("magistral")
+    thinking = think(said) if native or body.reasoning_effort not in (None, "none") else None
+    functions = choose_functions(
+        body.tools or [],
+        body.tool_choice,
+        body.messages,
+        said,
+        parallel=body.parallel_tool_calls,
+        again=corrected,
+    )
+    if functions:
+        hints = Hints(said)
+        calls: list[dict[str, Any]] = []
+        for place, function in enumerate(functions):
+            filled = fill_arguments(function, hints)
+            written = write_arguments(body.model, filled, function.parameters, corrected=corrected)
+            calls.append(build_tool_call(function, written, place, turn=len(body.messages)))
+        return Answer(thinking=thinking, calls=tuple(calls), finish_reason="tool_calls")
+    text = _write_json(body, said, corrected=corrected) or answer_text(body.model, body.messages, said)
+    return Answer(_prefix(body.messages) + text, thinking)
+
+
+def _write_json(body: ChatRequest, said: str, *, corrected: bool) -> str | None:
+    """The answer as JSON, if that is what the format asks for."""
+    wanted = body.response_format
+    if wanted.type == "text":
+        return None
+    document: Any = {"answer": f"Sandbox answer from {body.model}", "you_said": said}
+    if wanted.json_schema is not None:
+        schema = wanted.json_schema.schema_
+        document = write_document(body.model, fill_schema(schema, Hints(said)), schema, corrected=corrected)
+    return json.dumps(document, ensure_ascii=False)
+
+
+def _prefix(messages: Sequence[Message]) -> str:
+    """The beginning of the answer that the conversation prescribes; it is echoed."""
+    last = messages[-1]
+    return text_of(last.content) if isinstance(last, AssistantMessage) and last.prefix else ""

@@ -1,0 +1,76 @@
+"""The voices: those for everyone, and those that one key has made."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mistral_mcp.sandbox.protocol.clock import iso_time
+from mistral_mcp.sandbox.protocol.endpoint import Account
+from mistral_mcp.sandbox.state.store import Store
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice. Presets have a slug, under which they are found as well."""
+
+    id: str
+    name: str
+    slug: str | None = None
+    languages: list[str] = field(default_factory=list[str])
+    gender: str | None = None
+    age: int | None = None
+    tags: list[str] | None = None
+    color: str | None = None
+    description: str | None = None
+    retention_notice: int = 30
+    sample: bytes = b""
+    created_at: str = field(default_factory=iso_time)
+
+    def card(self) -> dict[str, Any]:
+        """The voice as the API shows it."""
+        return {
+            "name": self.name,
+            "slug": self.slug,
+            "languages": self.languages,
+            "gender": self.gender,
+            "age": self.age,
+            "tags": self.tags,
+            "color": self.color,
+            "description": self.description,
+            "retention_notice": self.retention_notice,
+            "id": self.id,
+            "created_at": self.created_at,
+            "user_id": None if self.slug else "00000000-0000-4000-8000-000000000002",
+            "type": "preset" if self.slug else "custom",
+        }
+
+
+class Voices(Store[Voice]):
+    """The voices that one key has made."""
+
+
+def _preset(number: int, language: str, name: str, mood: str) -> Voice:
+    return Voice(
+        id=f"00000000-0000-4000-8000-{number:012x}",
+        name=f"{name} - {mood.title()}",
+        slug=f"{language[:2]}_{name.lower()}_{mood}",
+        languages=[language],
+        gender="male" if name == "Paul" else "female",
+        tags=[mood],
+        created_at="2026-03-01T00:00:00+00:00",
+    )
+
+
+PRESETS = tuple(
+    _preset(256 + number, language, name, mood)
+    for number, (language, name, mood) in enumerate(
+        (language, name, mood)
+        for language, name in (("en_us", "Paul"), ("en_gb", "Jane"), ("fr_fr", "Marie"))
+        for mood in ("neutral", "happy", "sad", "angry")
+    )
+)
+
+
+def find_voice(account: Account, name: str) -> Voice:
+    """The voice with this id or slug; 404 if there is none."""
+    preset = next((each for each in PRESETS if name in (each.id, each.slug)), None)
+    return preset or account.section(Voices).get(name)
