@@ -9,17 +9,18 @@ work=$(mktemp -d)
 installing=()
 trap 'kill "${installing[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-environment() {  # of that name, with the package, by the first of the interpreters that can
-    local name=$1 package=$2
+environment() {  # of that name, with the packages, by the first of the interpreters that can
+    local name=$1 packages=$2
     shift 2
     for interpreter in "$@"; do
         if "$interpreter" -c 'import venv, ensurepip' 2>/dev/null; then
             "$interpreter" -m venv "$work/environments/$name"
-            "$work/environments/$name/bin/python" -m pip install --quiet "$package" || echo "pip cannot install $package" >&2
+            # shellcheck disable=SC2086 - several packages
+            "$work/environments/$name/bin/python" -m pip install --quiet $packages || echo "pip cannot install $packages" >&2
             return
         fi
     done
-    echo "There is none of $* for $package" >&2
+    echo "There is none of $* for $packages" >&2
 }
 
 tools=${NODE_TOOLS:-$work/npm}
@@ -29,7 +30,17 @@ if [ -z "${NODE_TOOLS:-}" ]; then
 fi
 environment fastmcp "fastmcp-slim[client]==4.1.6" "$python" &
 installing+=($!)
-environment vibe mistral-vibe==3.0.2 python3.13 python3.12 &  # it needs 3.12
+environment google "google-genai==3.6.1 mcp==2.3.0" "$python" &
+installing+=($!)
+environment agents openai-agents==0.24.0 "$python" &
+installing+=($!)
+environment langchain_mcp_adapters langchain-mcp-adapters==0.3.2 "$python" &
+installing+=($!)
+environment smolagents "smolagents[mcp]==1.26.0 mcp==1.30.0 websockets==17.4" "$python" &  # its adapter knows no newer mcp
+installing+=($!)
+environment mcpo "mcpo==0.0.20 mcp==1.30.0 fastapi==0.129.2" "$python" &  # likewise
+installing+=($!)
+environment vibe mistral-vibe==3.0.2 "${PYTHON:-python3.13}" python3.13 python3.12 &  # it needs 3.12
 installing+=($!)
 for job in "${installing[@]}"; do wait "$job"; done
 

@@ -69,7 +69,7 @@ class Row:
             self.place.door,
             ", ".join(sorted(seen.credentials)) or "-",
             str(len(seen.tools)) if seen.tools else "-",
-            ", ".join(seen.called) or "-",
+            _calls(seen),
             ", ".join(sorted(seen.revisions)) or "-",
             f"{self.seconds:.1f} s",
             self.verdict,
@@ -77,6 +77,12 @@ class Row:
 
 
 HEAD = ("client", "version", "transport", "credential", "tools", "called", "revision", "took", "verdict")
+
+
+def _calls(seen: Seen) -> str:
+    if len(seen.called) > 1:
+        return f"{len(seen.called)} tools"
+    return ", ".join(seen.called) or "-"
 
 
 def _first(error: Exception) -> Exception:

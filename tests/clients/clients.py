@@ -6,6 +6,7 @@ Each gives how many tools the client itself says there are. The rest is seen by 
 import json
 import re
 import shlex
+import socket
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,8 +23,8 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from mistral_mcp.install import snippets
-from tests.clients.model import ARGUMENTS, TOOL
-from tests.clients.place import KEY, PATIENCE, Door, Place
+from tests.clients.model import ARGUMENTS, EVERY_CALL, TOOL
+from tests.clients.place import KEY, PATIENCE, Door, Failed, Place
 
 Run = Callable[[Place], Awaitable[int]]
 
@@ -82,6 +83,54 @@ async def fastmcp(place: Place) -> int:
     arguments = map(json.dumps, (server, TOOL, ARGUMENTS))
     said = await place.run(python, str(script), *arguments)
     return len(json.loads(said)["tools"])
+
+
+def framework(package: str) -> Run:
+    """A Python framework that makes functions of its own from the tools' schemas; calls each of them."""
+
+    async def run(place: Place) -> int:
+        server = place.server("X-Mistral-Api-Key", KEY)
+        script = Path(__file__).with_name(f"with_{package}.py")
+        said = await place.run(
+            place.around.python(package, "python"), str(script), json.dumps(server), json.dumps(EVERY_CALL)
+        )
+        missed = EVERY_CALL.keys() - place.log.seen().called.keys()
+        if missed:
+            raise Failed(f"it did not call {sorted(missed)}")
+        return len(json.loads(said.splitlines()[-1])["tools"])
+
+    return run
+
+
+async def mcpo(place: Place) -> int:
+    """The tools as an OpenAPI server, as Open WebUI takes them."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = place.server("X-Mistral-Api-Key", KEY)
+    command = [place.around.python("mcpo", "mcpo"), "--host", "127.0.0.1", "--port", str(port)]
+    if place.url is None:
+        command += ["--", server["command"], *server["args"]]
+    else:
+        command += ["--server-type", "streamable-http", "--header", json.dumps(server["headers"]), "--", place.url]
+    log = place.home / "mcpo.log"
+    with log.open("w", encoding="utf-8") as out:
+        async with await anyio.open_process(command, env=place.variables, stdout=out, stderr=out) as process:
+            try:
+                return await _call_over_openapi(f"http://127.0.0.1:{port}")
+            except (httpx2.HTTPError, TimeoutError) as error:
+                raise place.failure(f"{error!r} {log.read_text(encoding='utf-8')[-2000:]}") from error
+            finally:
+                process.terminate()
+
+
+async def _call_over_openapi(url: str) -> int:
+    # It starts to listen when it has listed the tools.
+    wire = httpx2.AsyncHTTPTransport(retries=8)
+    async with httpx2.AsyncClient(base_url=url, transport=wire, timeout=PATIENCE) as http:
+        paths = (await http.get("/openapi.json")).raise_for_status().json()["paths"]
+        for name, arguments in EVERY_CALL.items():
+            (await http.post(f"/{name}", json=arguments)).raise_for_status()
+    return len(paths)
 
 
 def typescript(major: int) -> Run:
@@ -239,6 +288,11 @@ async def _lines(stream: ByteReceiveStream) -> AsyncGenerator[str]:
 KINDS = (
     Kind("Python SDK", "mcp", python),
     Kind("FastMCP", "fastmcp-slim", fastmcp),
+    Kind("google-genai", "google-genai", framework("google")),
+    Kind("OpenAI Agents", "openai-agents", framework("agents")),
+    Kind("LangChain", "langchain-mcp-adapters", framework("langchain_mcp_adapters")),
+    Kind("smolagents", "smolagents", framework("smolagents")),
+    Kind("mcpo", "mcpo", mcpo),
     Kind("TypeScript SDK 1", "@modelcontextprotocol/sdk", typescript(1)),
     Kind("TypeScript SDK 2", "@modelcontextprotocol/client", typescript(2)),
     Kind("Inspector", "@modelcontextprotocol/inspector", inspector("legacy")),

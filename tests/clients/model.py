@@ -14,6 +14,20 @@ from starlette.routing import Route
 
 TOOL = "mistral_chat"
 ARGUMENTS = {"prompt": "Hello from a client"}
+EVERY_CALL: dict[str, dict[str, Any]] = {
+    TOOL: ARGUMENTS,
+    "mistral_embed": {"inputs": ["a"]},
+    "mistral_rank": {"query": "a", "documents": ["b", "c"]},
+    "mistral_function_call": {
+        "functions": [{"name": "weather", "parameters": {"type": "object", "properties": {}}}],
+        "prompt": "How is the weather?",
+    },
+    "mistral_code_complete": {"prompt": "def f("},
+    "mistral_moderate": {"inputs": ["a"]},
+    "mistral_list_models": {},
+    "mistral_get_model": {"model": "mistral-small-latest"},
+}
+"""A call of each default tool, for frameworks, which build their own functions from the schemas."""
 
 
 def create_app() -> Starlette:
