@@ -8,7 +8,7 @@ from typing import Literal
 from mistral_mcp.masking import mask_shapes
 
 # What would print a line, and a URL, for every request, or dump whole messages.
-_CHATTY = ("httpx2", "httpcore2", "mcp", "sse_starlette", "asyncio", "uvicorn", "alembic", "sqlalchemy", "aiosqlite")
+_CHATTY = ("httpx2", "httpcore2", "mcp", "sse_starlette", "asyncio", "uvicorn", "alembic", "sqlalchemy")
 
 
 def configure(level: str, form: Literal["text", "json"]) -> None:

@@ -173,7 +173,7 @@ def test_importing_does_nothing():
 PAGES = {"jinja2", "mistral_mcp.hosting.web.pages"}
 POSTGRES = {"psycopg", "sqlalchemy.dialects.postgresql"}
 MIGRATIONS = {"alembic", "mako"}
-VAULT = {"sqlalchemy", "aiosqlite", "prometheus_client", "redis", "mistral_mcp.hosting", *PAGES, *POSTGRES, *MIGRATIONS}
+VAULT = {"sqlalchemy", "prometheus_client", "redis", "mistral_mcp.hosting", *PAGES, *POSTGRES, *MIGRATIONS}
 FILES = {"tomlkit", "ruamel"}
 SCHEMAS = {"jsonschema", "jsonschema_rs", "referencing"}
 COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.cli.checks", "mistral_mcp.cli.tour", *FILES}

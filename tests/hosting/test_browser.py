@@ -110,7 +110,7 @@ async def made(base: str) -> int:
     async with httpx2.AsyncClient() as http:
         metrics = (await http.get(f"{base}/metrics")).text
     return sum(
-        int(float(line.split()[-1])) for line in metrics.splitlines() if 'connections_total{what="made"}' in line
+        int(float(line.split()[-1])) for line in metrics.splitlines() if 'connections_total{event="created"}' in line
     )
 
 

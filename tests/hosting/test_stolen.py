@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, text, update
+from sqlalchemy import Connection, select, text, update
 
 from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.hosting.vault.sealing import SealBroken, unseal
 from mistral_mcp.hosting.vault.tables import connections, metadata, tokens
-from mistral_mcp.hosting.vault.tokens import checked_token
-from mistral_mcp.hosting.vault.vault import Created, Vault
+from mistral_mcp.hosting.vault.tokens import parse_token
+from mistral_mcp.hosting.vault.vault import IssuedToken, Vault
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 from tests.hosting.conftest import Clock
@@ -24,7 +24,7 @@ CLOUDFLARE = Route.parse("cloudflare://acc0unt/gateway")
 
 
 @pytest.fixture
-async def made(vault: Vault) -> AsyncIterator[list[Created]]:
+async def made(vault: Vault) -> AsyncIterator[list[IssuedToken]]:
     made = [await vault.create(key, route=CLOUDFLARE, route_token=ROUTE_TOKEN) for key in KEYS]
     made[3] = await vault.rotate(made[3].token)
     await vault.revoke(made[4].token)
@@ -34,10 +34,13 @@ async def made(vault: Vault) -> AsyncIterator[list[Created]]:
 async def stored(vault: Vault) -> bytes:
     """Every value of every row of every table, as the database has it."""
     values: list[object] = []
-    async with vault._database.reading() as database:
+
+    def work(database: Connection) -> None:
         for table in metadata.tables:
-            for row in await database.execute(text(f"SELECT * FROM {table}")):  # noqa: S608 - our own names
-                values += row
+            for row in database.execute(text(f"SELECT * FROM {table}")):  # noqa: S608 - our own names
+                values.extend(row)
+
+    await vault._database.read(work)
     return b"\0".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
 
 
@@ -58,15 +61,15 @@ def opens(key: bytes, sealed: bytes, context: list[str]) -> bool:
     return True
 
 
-def secrets_of(made: list[Created], settings: Settings) -> set[bytes]:
+def secrets_of(made: list[IssuedToken], settings: Settings) -> set[bytes]:
     found = {secret.get_secret_value().encode() for secret in (*KEYS, ROUTE_TOKEN, *(each.token for each in made))}
-    found |= {checked_token(each.token).key() for each in made}
+    found |= {parse_token(each.token).key() for each in made}
     keys = [key.get_secret_value() for key in settings.master_keys]
     found |= {bytes.fromhex(key) for key in keys or [(settings.data_dir / "master.key").read_text().strip()]}
     return {form for secret in found for form in forms(secret)}
 
 
-async def test_no_key_and_no_token_is_in_any_row(settings: Settings, vault: Vault, made: list[Created]):
+async def test_no_key_and_no_token_is_in_any_row(settings: Settings, vault: Vault, made: list[IssuedToken]):
     await vault.credentials(made[0].token, "a header")
     await vault.write_last_used()
     everything = await stored(vault)
@@ -90,9 +93,9 @@ async def test_no_key_and_no_token_is_in_any_byte_of_the_files(sqlite_settings: 
         assert {secret for secret in secrets_of(made, sqlite_settings) if secret in content} == set()
 
 
-async def test_the_database_and_the_master_keys_open_nothing_without_a_token(vault: Vault, made: list[Created]):
-    async with vault._database.reading() as database:
-        rows = (await database.execute(select(tokens, connections).join_from(tokens, connections))).mappings().all()
+async def test_the_database_and_the_master_keys_open_nothing_without_a_token(vault: Vault, made: list[IssuedToken]):
+    both = select(tokens, connections).join_from(tokens, connections)
+    rows = await vault._database.read(lambda database: database.execute(both).mappings().all())
     live = [row for row in rows if row["wrapped_key"]]
     # The outer layer comes off; what is below does not open with anything there is.
     bare = [vault._ring.unseal(row["master_key"], row["wrapped_key"], row["id"], "wrapped data key") for row in live]
@@ -113,7 +116,7 @@ async def test_the_database_and_the_master_keys_open_nothing_without_a_token(vau
         return sum(opens(key, *each) for key, each in product(keys, sealed))
 
     assert opened(candidates) == 0
-    assert opened({checked_token(made[0].token).key()}) == 1  # the same with one token at hand
+    assert opened({parse_token(made[0].token).key()}) == 1  # the same with one token at hand
 
 
 async def test_what_ended_is_erased(vault: Vault, clock: Clock):
@@ -125,22 +128,23 @@ async def test_what_ended_is_erased(vault: Vault, clock: Clock):
     clock.pass_by(days=1)
     await vault.sweep()
 
-    async with vault._database.reading() as database:
-        sealed = (await database.execute(select(connections.c.id).where(connections.c.sealed_key.is_not(None)))).all()
-        wrapped = (await database.execute(select(tokens.c.digest).where(tokens.c.wrapped_key.is_not(None)))).all()
+    with_key = select(connections.c.id).where(connections.c.sealed_key.is_not(None))
+    with_data_key = select(tokens.c.digest).where(tokens.c.wrapped_key.is_not(None))
+    sealed = await vault._database.read(lambda database: database.execute(with_key).all())
+    wrapped = await vault._database.read(lambda database: database.execute(with_data_key).all())
     assert [row.id for row in sealed] == [rotated.connection.id]
-    assert [row.digest for row in wrapped] == [checked_token(newer.token).digest]
+    assert [row.digest for row in wrapped] == [parse_token(newer.token).digest]
 
 
 @pytest.mark.parametrize("column", ["sealed_key", "sealed_route_token", "route"])
 async def test_nobody_who_can_write_the_database_moves_a_key_or_sends_it_another_way(
-    vault: Vault, made: list[Created], column: str, clock: Clock
+    vault: Vault, made: list[IssuedToken], column: str, clock: Clock
 ):
     victim, other = made[0].connection.id, made[1].connection.id
     theirs = select(connections.c[column]).where(connections.c.id == other).scalar_subquery()
     value = "cloudflare://thief/gateway" if column == "route" else theirs
-    async with vault._database.writing() as database:
-        await database.execute(update(connections).where(connections.c.id == victim).values({column: value}))
+    attack = update(connections).where(connections.c.id == victim).values({column: value})
+    await vault._database.write(lambda database: database.execute(attack))
     clock.pass_by(10)
 
     with pytest.raises(VaultUnavailable, match="damaged"):
@@ -149,11 +153,11 @@ async def test_nobody_who_can_write_the_database_moves_a_key_or_sends_it_another
 
 
 async def test_nobody_who_can_write_the_database_opens_a_connection_with_a_token_of_their_own(
-    vault: Vault, made: list[Created]
+    vault: Vault, made: list[IssuedToken]
 ):
-    mine, victim = checked_token(made[0].token), made[1].connection.id
-    async with vault._database.writing() as database:
-        await database.execute(update(tokens).where(tokens.c.digest == mine.digest).values(connection_id=victim))
+    mine, victim = parse_token(made[0].token), made[1].connection.id
+    attack = update(tokens).where(tokens.c.digest == mine.digest).values(connection_id=victim)
+    await vault._database.write(lambda database: database.execute(attack))
 
     with pytest.raises(VaultUnavailable, match="damaged"):
         await vault.credentials(made[0].token, "a header")

@@ -1,18 +1,24 @@
-"""The way to the tables: SQLite or Postgres, with the newest migrations."""
+"""The connection to SQLite or Postgres, with the newest tables.
 
+SQLAlchemy Core runs in worker threads: its asyncio extension would bring the ORM, greenlet and aiosqlite, some 8 MB.
+"""
+
+import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import anyio
 from pydantic import SecretStr
-from sqlalchemy import Connection, event, insert, inspect, make_url, select, text
+from sqlalchemy import Connection, create_engine, event, insert, inspect, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from mistral_mcp.errors import BadSetting, VaultUnavailable
@@ -20,6 +26,7 @@ from mistral_mcp.hosting.vault import database_failures as failures
 from mistral_mcp.hosting.vault.tables import VERSION, metadata, version
 
 PATIENCE = 5.0  # seconds: for a connection, for a lock, for an answer
+_WORKERS = 8  # threads, and connections
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x6D6D6370  # any number that only we use; on SQLite the write lock does it
 
@@ -30,112 +37,131 @@ _LIBPQ: dict[str, object] = {
     "prepare_threshold": None,  # PgBouncer may give each transaction another connection
 }
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
 class Database:
-    """An open database with the newest tables. Every failure is an error of ours, of `failures`."""
+    """An open database. Whatever it fails with is a `VaultUnavailable`."""
 
     def __init__(self, url: URL) -> None:
-        self.shared = url.get_backend_name() == "postgresql"
+        self.is_shared = url.get_backend_name() == "postgresql"
         """Whether other hosts may use it too."""
-        self._name = f"Postgres at {url.host or 'the local socket'}" if self.shared else str(url.database)
-        self._down = False
-        if self.shared:
-            options: dict[str, Any] = {
-                "pool_size": 10,
-                "max_overflow": 10,
-                "pool_timeout": PATIENCE,
+        self._name = f"Postgres at {url.host or 'the local socket'}" if self.is_shared else str(url.database)
+        self._is_down = False
+        self._unerased = False
+        options: dict[str, Any] = {"connect_args": {"timeout": PATIENCE}}
+        if self.is_shared:
+            options = {
                 "pool_recycle": 300,
                 "pool_pre_ping": True,  # so that a restart of Postgres is not noticed
                 "connect_args": {name: value for name, value in _LIBPQ.items() if name not in url.query},
             }
-        else:
-            options = {
-                "pool_size": 5,
-                "max_overflow": 0,
-                "pool_timeout": PATIENCE,
-                "connect_args": {"timeout": PATIENCE},
-            }
-        self._engine = create_async_engine(url, hide_parameters=True, **options)
-        # One statement needs no transaction; on SQLite there is none unless `writing` begins it.
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT") if self.shared else self._engine
-        if not self.shared:
-            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+        self._engine = create_engine(
+            url, hide_parameters=True, pool_size=_WORKERS, max_overflow=0, pool_timeout=PATIENCE, **options
+        )
+        # One statement needs no transaction; on SQLite there is none unless `write` begins it.
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = self._autocommit if self.is_shared else self._engine
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="vault")
+        if not self.is_shared:
+            event.listen(self._engine, "connect", _prepare_sqlite)
 
-    @classmethod
     @asynccontextmanager
-    async def open(cls, database_url: SecretStr | None, data_dir: Path) -> AsyncGenerator[Self]:
-        """With the newest tables. Raises `BadSetting` for what only a person can mend, else `VaultUnavailable`."""
-        self = cls(_url(database_url, data_dir))
+    async def running(self) -> AsyncGenerator[None]:
+        """With the newest tables. Raises `BadSetting` for what only a person can fix, else `VaultUnavailable`."""
         try:
             with failures.at_start(self._name):
-                await self._make_ready()
-            yield self
+                await asyncio.wrap_future(self._workers.submit(self._upgrade))
+            yield
         finally:
-            await self._engine.dispose()
+            self._workers.shutdown(wait=False, cancel_futures=True)
+            self._engine.dispose()
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection]:
-        """For single statements that change nothing."""
-        async with self._ours(PATIENCE), self._reading.connect() as connection:
-            yield connection
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run single statements that change nothing, in a worker thread."""
+        return await self._run(partial(self._read, work), PATIENCE)
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction: all of it, or nothing."""
-        async with self._ours(2 * PATIENCE), self._engine.begin() as connection:
-            await self._begin(connection)
-            yield connection
+    async def write(self, work: Callable[[Connection], T], *, erases: bool = False) -> T:
+        """Run a transaction, in a worker thread: all of it, or nothing.
+
+        `erases`: what it overwrites should be gone from SQLite's write-ahead log too.
+        """
+        result = await self._run(partial(self._write, work), 2 * PATIENCE)
+        if erases and not self.is_shared:
+            self._unerased = True
+            await self.erase()
+        return result
+
+    async def erase(self) -> None:
+        """Truncate SQLite's write-ahead log, if something in it should be gone; a busy one is left for the next time."""
+        if self._unerased:
+            self._unerased = not await self._run(self._checkpoint, 2 * PATIENCE)
 
     def check_file(self) -> None:
         """Raises `VaultUnavailable` where SQLite's file was deleted: it would go on, and lose what it is given."""
-        if not self.shared and not Path(str(self._engine.url.database)).exists():
+        if not self.is_shared and not Path(str(self._engine.url.database)).exists():
             raise VaultUnavailable("The vault's file is gone.", "Put it back, and start the server again.")
 
-    @asynccontextmanager
-    async def _ours(self, seconds: float) -> AsyncGenerator[None]:
-        """Bounded in time, failures translated; the log hears of it when they begin and when they are over."""
+    async def _run(self, work: Callable[[], T], seconds: float) -> T:
+        """In a worker thread and bounded in time; the log says when the database fails, and when it answers again."""
         try:
-            with failures.translated(), anyio.fail_after(seconds):
-                yield
-        except VaultUnavailable as error:
-            if not self._down:
-                self._down = True
-                _log.warning("%s: %s", self._name, error)
-            raise
-        if self._down:
-            self._down = False
+            with anyio.fail_after(seconds):
+                result = await asyncio.wrap_future(self._workers.submit(work))
+        except failures.RAISED as error:
+            unavailable = failures.translate(error)
+            if not self._is_down:
+                self._is_down = True
+                _log.warning("%s: %s", self._name, unavailable)
+            raise unavailable from None
+        if self._is_down:
+            self._is_down = False
             _log.warning("%s: the database answers again.", self._name)
+        return result
 
-    async def _begin(self, connection: AsyncConnection) -> None:
-        if not self.shared:  # else a reader that begins to write could find the database changed, and fail
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._reading.connect() as connection:
+            return work(connection)
 
-    async def _make_ready(self) -> None:
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            self._begin(connection)
+            if self.is_shared:
+                connection.execute(text(f"SET LOCAL statement_timeout = {int(2000 * PATIENCE)}"))
+            return work(connection)
+
+    def _begin(self, connection: Connection) -> None:
+        if not self.is_shared:  # else a reader that begins to write could find the database changed, and fail
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _checkpoint(self) -> bool:
+        with self._autocommit.connect() as connection:
+            busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        return not busy
+
+    def _upgrade(self) -> None:
         """The file, and the newest tables in it; one process after the other."""
-        if not self.shared:
-            _private_file(Path(str(self._engine.url.database)))
-            async with self._engine.connect() as connection:
-                # Two processes that turn a new file to WAL at once do not wait for one another, as they do elsewhere.
-                with anyio.fail_after(PATIENCE):
-                    while not await connection.run_sync(_turned_to_wal):  # noqa: ASYNC110 - there is no event in another process
-                        await anyio.sleep(0.02)
-        async with self._engine.begin() as connection:
-            await self._begin(connection)
-            if self.shared:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-            await connection.run_sync(_upgrade)
+        if not self.is_shared:
+            _create_private_file(Path(str(self._engine.url.database)))
+            with self._engine.connect() as connection:
+                _turn_to_wal(connection)
+        with self._engine.begin() as connection:
+            self._begin(connection)
+            if self.is_shared:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            _create_or_migrate(connection)
 
 
 def default_data_dir() -> Path:
-    """Where nobody said: `cli` knows the user's environment, and says."""
+    """Where no setting says otherwise; `cli` knows the user's environment, and sets it."""
     return Path.home() / ".local" / "share" / "mistral-mcp"
 
 
-def _url(given: SecretStr | None, data_dir: Path) -> URL:
+def parse_url(given: SecretStr | None, data_dir: Path) -> URL:
+    """DATABASE_URL, or the file in DATA_DIR. Raises `BadSetting`."""
     if given is None:
-        return URL.create("sqlite+aiosqlite", database=str(data_dir / "vault.db"))
+        return URL.create("sqlite", database=str(data_dir / "vault.db"))
     try:
         url = make_url(given.get_secret_value())
     except (ArgumentError, ValueError):  # its text may hold the password
@@ -146,37 +172,41 @@ def _url(given: SecretStr | None, data_dir: Path) -> URL:
         case "postgresql" | "postgres":
             return url.set(drivername="postgresql+psycopg")
         case "sqlite" if url.database and url.database != ":memory:" and not url.query:
-            return url.set(drivername="sqlite+aiosqlite")
+            return url.set(drivername="sqlite")
         case _:
             raise BadSetting("DATABASE_URL must be sqlite:///path, with a file, or postgresql://….")
 
 
-def _private_file(path: Path) -> None:
-    """Made with its mode, not given it later; SQLite gives -wal and -shm the mode of the file beside them."""
+def _create_private_file(path: Path) -> None:
+    """Created with its mode, not given it later; SQLite gives -wal and -shm the mode of the file beside them."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # Python begins no transactions of its own; `writing` does
+    connection.isolation_level = None  # Python begins no transactions of its own; `write` does
     cursor = connection.cursor()
     for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _turned_to_wal(connection: Connection) -> bool:
-    try:
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-    except OperationalError as error:
-        if failures.is_busy(error):
-            return False
-        raise
-    return True
+def _turn_to_wal(connection: Connection) -> None:
+    """Two processes that turn a new file to WAL at once do not wait for one another, as they do elsewhere."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except OperationalError as error:
+            if not failures.is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
-def _upgrade(connection: Connection) -> None:
-    found = _version(connection)
+def _create_or_migrate(connection: Connection) -> None:
+    found = _find_version(connection)
     if found is None:
         metadata.create_all(connection, checkfirst=False)
         version.create(connection, checkfirst=True)
@@ -186,7 +216,7 @@ def _upgrade(connection: Connection) -> None:
         _log.info("The tables went from version %s to %s.", found, VERSION)
 
 
-def _version(connection: Connection) -> str | None:
+def _find_version(connection: Connection) -> str | None:
     """None where there are no tables yet."""
     return connection.scalar(select(version.c.version_num)) if inspect(connection).has_table(version.name) else None
 
@@ -203,6 +233,6 @@ def _migrate(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError:
-        raise failures.Misplaced(
+        raise failures.MisconfiguredDatabase(
             "The tables are of a newer mistral-mcp than this one.", "Start that version, or a newer one."
         ) from None

@@ -9,34 +9,28 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoneFree
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mistral_mcp.errors import BadSetting, VaultUnavailable
 
 
-class Misplaced(VaultUnavailable):
+class MisconfiguredDatabase(VaultUnavailable):
     """A database that cannot work as it is configured: at the start, a `BadSetting`."""
 
 
-@contextmanager
-def translated() -> Generator[None]:
-    """For the database and the files beside it."""
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:  # sqlite3's own: from what is done on connecting
-        raise _translated(error) from None
+RAISED = (SQLAlchemyError, sqlite3.Error, OSError)
+"""What a database, or a file beside it, fails with; sqlite3's own comes from what is done on connecting."""
 
 
 @contextmanager
 def at_start(where: str) -> Generator[None]:
-    """The same, told to whoever starts the server: with the place, and `BadSetting` for what only a person can mend."""
+    """For whoever starts the server: names the place, and raises `BadSetting` for what only a person can fix."""
     try:
-        with translated():
-            yield
-    except Misplaced as error:
-        raise BadSetting(f"{where}: {error.what}", error.advice) from None
-    except VaultUnavailable as error:
-        raise VaultUnavailable(f"{where}: {error.what}", error.advice) from None
+        yield
+    except (*RAISED, VaultUnavailable) as error:
+        failure = error if isinstance(error, VaultUnavailable) else translate(error)
+        kind = BadSetting if isinstance(failure, MisconfiguredDatabase) else VaultUnavailable
+        raise kind(f"{where}: {failure.what}", failure.advice) from None
 
 
 def is_busy(error: DBAPIError) -> bool:
@@ -44,7 +38,7 @@ def is_busy(error: DBAPIError) -> bool:
     return isinstance(error.orig, sqlite3.Error) and _code(error.orig) == sqlite3.SQLITE_BUSY
 
 
-def _translated(error: Exception) -> VaultUnavailable:
+def translate(error: Exception) -> VaultUnavailable:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     sqlstate: str = getattr(cause, "sqlstate", None) or ""
     match error:
@@ -57,7 +51,7 @@ def _translated(error: Exception) -> VaultUnavailable:
             found = _REFUSED if "FATAL" in str(cause) else _AWAY
         case ProgrammingError():
             found = _NO_OPTION
-        case TimeoutError() | NoneFree():
+        case TimeoutError() | PoolTimeout():
             found = _SLOW
         case OSError():
             found = _SYSTEM.get(error.errno or 0)
@@ -87,12 +81,12 @@ _FULL: _Failure = (
     "Free some space; what was stored before is still there.",
 )
 _READ_ONLY: _Failure = (
-    Misplaced,
+    MisconfiguredDatabase,
     "The vault's database, or its folder, cannot be written.",
     "Give the user that runs this server the right to write there, or set DATABASE_URL or DATA_DIR to another place.",
 )
 _NO_DATABASE: _Failure = (
-    Misplaced,
+    MisconfiguredDatabase,
     "The vault's file is no SQLite database, or it is damaged.",
     "Restore it from a backup, or set DATABASE_URL to another file; this one was not touched.",
 )
@@ -107,12 +101,12 @@ _REFUSED: _Failure = (
     "Check the user, the password and the name of the database in DATABASE_URL.",
 )
 _NO_OPTION: _Failure = (
-    Misplaced,
+    MisconfiguredDatabase,
     "DATABASE_URL has an option that Postgres does not know.",
     "After its ? stand libpq's, such as sslmode.",
 )
 _NO_RIGHT: _Failure = (
-    Misplaced,
+    MisconfiguredDatabase,
     "The user in DATABASE_URL may not make or use the vault's tables.",
     "Give it the right to create tables in its schema.",
 )

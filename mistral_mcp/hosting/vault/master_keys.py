@@ -1,4 +1,4 @@
-"""Where the master keys come from: MASTER_KEYS, or a file that is made once."""
+"""Where the master keys come from: MASTER_KEYS, or a file that is created once."""
 
 import logging
 import os
@@ -17,37 +17,37 @@ FILE = "master.key"
 _log = logging.getLogger(__name__)
 
 
-def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, shared: bool) -> MasterKeys:
-    """The ring. `in_use` says how many tokens are on which key; `shared`, whether other hosts use the database too.
+def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, is_shared: bool) -> MasterKeys:
+    """The ring. `in_use` says how many tokens are on which key; `is_shared`, whether other hosts use the database too.
 
     Raises `BadSetting` rather than start with keys that open nothing: nothing is lost then, and nothing is made.
     """
     if settings.master_keys:
         where, keys = "MASTER_KEYS", [key.get_secret_value() for key in settings.master_keys]
-    elif shared:
+    elif is_shared:
         raise BadSetting(
             "With Postgres, MASTER_KEYS must be set: every replica needs the same.",
             "Make one with `openssl rand -hex 32`, and keep it apart from the database and its backups.",
         )
     else:
-        where, keys = str(data_dir / FILE), _from_file(data_dir / FILE, in_use)
+        where, keys = str(data_dir / FILE), _read_file(data_dir / FILE, in_use)
     ring = MasterKeys([bytes.fromhex(key) for key in keys])
     missing = {key_id: count for key_id, count in in_use.items() if key_id not in ring}
     if missing and len(missing) == len(in_use):
         raise BadSetting(
-            f"{where} opens none of the stored connections: {_told(missing)}.",
+            f"{where} opens none of the stored connections: {_describe_counts(missing)}.",
             "Put the right key back; nothing is lost.",
         )
     if missing:
-        _log.warning("%s opens some stored connections, but not all: %s.", where, _told(missing))
+        _log.warning("%s opens some stored connections, but not all: %s.", where, _describe_counts(missing))
     return ring
 
 
-def _told(tokens: Mapping[str, int]) -> str:
+def _describe_counts(tokens: Mapping[str, int]) -> str:
     return ", ".join(f"{count} on master key {key_id}" for key_id, count in tokens.items())
 
 
-def _from_file(path: Path, in_use: Mapping[str, int]) -> list[str]:
+def _read_file(path: Path, in_use: Mapping[str, int]) -> list[str]:
     with failures.at_start(str(path)):
         try:
             text = path.read_text(encoding="ascii")
@@ -56,10 +56,10 @@ def _from_file(path: Path, in_use: Mapping[str, int]) -> list[str]:
         except FileNotFoundError:
             if in_use:
                 raise BadSetting(
-                    f"There is no {path}, and the stored connections need it: {_told(in_use)}.",
+                    f"There is no {path}, and the stored connections need it: {_describe_counts(in_use)}.",
                     "Put it back, or set MASTER_KEYS; nothing is lost.",
                 ) from None
-            _make(path)
+            _create_file(path)
             text = path.read_text(encoding="ascii")
         if os.name == "posix" and path.stat().st_mode & 0o077:
             _log.warning("%s can be read by other users of this machine: chmod 600 it.", path)
@@ -69,7 +69,7 @@ def _from_file(path: Path, in_use: Mapping[str, int]) -> list[str]:
     return keys
 
 
-def _make(path: Path) -> None:
+def _create_file(path: Path) -> None:
     """Whole or not at all, and once, however many processes start at the same time."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{FILE}.{secrets.token_hex(4)}")
@@ -83,4 +83,4 @@ def _make(path: Path) -> None:
         return
     finally:
         draft.unlink()
-    _log.warning("Made a master key, %s: back it up, apart from the database. Without it no connection opens.", path)
+    _log.warning("Created a master key, %s: back it up, apart from the database. Without it no connection opens.", path)

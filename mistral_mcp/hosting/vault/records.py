@@ -1,4 +1,4 @@
-"""A connection as it is told, and as it is stored: what is sealed, under what, and how it opens again."""
+"""A connection as it is described, and as it is stored: what is sealed, under what, and how it opens again."""
 
 import logging
 import secrets
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """What may be told of a connection: no secret. Times are aware, in UTC."""
+    """What may be shown of a connection: no secret. Times are aware, in UTC."""
 
     id: str
     label: str
@@ -54,7 +54,7 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def hint(api_key: SecretStr | None) -> str:
+def key_hint(api_key: SecretStr | None) -> str:
     key = api_key.get_secret_value() if api_key else ""
     return key[-_HINT:] if len(key) >= _LONG_ENOUGH else ""
 
@@ -73,7 +73,7 @@ def check_route(api_key: SecretStr | None, route: Route | None, route_token: Sec
         raise WrongField("api_key", "api_key is missing.", advice)
 
 
-def stored(
+def new_row(
     connection: Connection, api_key: SecretStr | None, route_token: SecretStr | None
 ) -> tuple[dict[str, Any], bytes]:
     """The row of a new connection, and the data key that opens it."""
@@ -99,7 +99,7 @@ def stored(
     return row, data_key
 
 
-def stored_token(token: Token, connection_id: str, data_key: bytes, ring: MasterKeys, now: datetime) -> dict[str, Any]:
+def new_token_row(token: Token, connection_id: str, data_key: bytes, ring: MasterKeys, now: datetime) -> dict[str, Any]:
     """The row of a new token: the data key under the token's key, and that under the first master key."""
     token_id = new_id()
     inner = seal(token.key(), data_key, token_id, "data key")
@@ -113,7 +113,7 @@ def stored_token(token: Token, connection_id: str, data_key: bytes, ring: Master
     }
 
 
-def resealed(ring: MasterKeys, token_id: str, key_id: str, wrapped: bytes) -> bytes:
+def reseal_token(ring: MasterKeys, token_id: str, key_id: str, wrapped: bytes) -> bytes:
     """The same under the first master key. Raises `MasterKeyMissing` or `SealBroken`."""
     return ring.seal(ring.unseal(key_id, wrapped, token_id, "wrapped data key"), token_id, "wrapped data key")
 
@@ -132,7 +132,7 @@ def check_live(row: Row[Any] | None, now: datetime) -> Row[Any]:
     return row
 
 
-def told(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connection:
+def connection_of(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connection:
     return Connection(
         id=row.id,
         label=row.label,
@@ -148,7 +148,7 @@ def told(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connection:
     )
 
 
-def data_key(row: Row[Any], token: Token, ring: MasterKeys) -> bytes:
+def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys) -> bytes:
     """Raises `VaultUnavailable` where the server's master keys do not open it."""
     try:
         inner = ring.unseal(row.master_key, row.wrapped_key, row.token_id, "wrapped data key")
@@ -159,12 +159,12 @@ def data_key(row: Row[Any], token: Token, ring: MasterKeys) -> bytes:
             "This server lacks the master key that the connection is sealed with.", "Tell its operator."
         ) from None
     except SealBroken:
-        raise _changed(row) from None
+        raise _damaged(row) from None
 
 
-def opened(row: Row[Any], token: Token, ring: MasterKeys) -> Credentials:
+def unseal_credentials(row: Row[Any], token: Token, ring: MasterKeys) -> Credentials:
     """What the connection may do, and with whose key. Raises `VaultUnavailable` as above."""
-    key = data_key(row, token, ring)
+    key = unseal_data_key(row, token, ring)
 
     def secret(sealed: bytes | None, field: str) -> SecretStr | None:
         return SecretStr(unseal(key, sealed, row.id, field, row.route or "").decode()) if sealed is not None else None
@@ -180,10 +180,10 @@ def opened(row: Row[Any], token: Token, ring: MasterKeys) -> Credentials:
             also_secret=(token.text,),
         )
     except SealBroken:
-        raise _changed(row) from None
+        raise _damaged(row) from None
 
 
-def _changed(row: Row[Any]) -> VaultUnavailable:
+def _damaged(row: Row[Any]) -> VaultUnavailable:
     _log.error("Connection %s does not open: its row was changed since it was sealed, or is damaged.", row.id)
     return VaultUnavailable("What is stored of this connection is damaged.", "Revoke it, and make a new one.")
 

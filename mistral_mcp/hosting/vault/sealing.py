@@ -7,7 +7,7 @@ Who may open what, from the inside out:
 
     the Mistral key   under a data key, random, one for a connection
     the data key      under the token's own key, once for each token
-    that, wrapped     under a master key: the one layer that `reseal` turns, with nobody's token at hand
+    that, wrapped     under a master key: the one layer that `reseal` renews, which needs no token
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def new_key() -> bytes:
 
 def seal(key: bytes, plain: bytes, *context: str) -> bytes:
     nonce = os.urandom(_NONCE)
-    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, _bound(context))
+    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, _associated_data(context))
 
 
 def unseal(key: bytes, sealed: bytes, *context: str) -> bytes:
@@ -49,12 +49,12 @@ def unseal(key: bytes, sealed: bytes, *context: str) -> bytes:
     if not sealed.startswith(_VERSION) or len(sealed) < start:
         raise SealBroken
     try:
-        return AESGCM(key).decrypt(sealed[len(_VERSION) : start], sealed[start:], _bound(context))
+        return AESGCM(key).decrypt(sealed[len(_VERSION) : start], sealed[start:], _associated_data(context))
     except InvalidTag:
         raise SealBroken from None
 
 
-def _bound(context: Sequence[str]) -> bytes:
+def _associated_data(context: Sequence[str]) -> bytes:
     """Version and context as associated data; lengths in front, so that no two contexts look the same."""
     parts = [part.encode() for part in context]
     return _VERSION + b"".join(len(part).to_bytes(4) + part for part in parts)
@@ -64,8 +64,8 @@ class MasterKeys:
     """A ring: the first key seals, all open. A row says by `key_id` which key it is on."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        self._keys = {_id(key): key for key in keys}
-        self.first = _id(keys[0])
+        self._keys = {_key_id(key): key for key in keys}
+        self.first = _key_id(keys[0])
 
     def __contains__(self, key_id: str) -> bool:
         return key_id in self._keys
@@ -79,11 +79,11 @@ class MasterKeys:
             raise MasterKeyMissing(key_id)
         return unseal(self._keys[key_id], sealed, *context)
 
-    def derived(self, purpose: str) -> list[bytes]:
+    def derive_keys(self, purpose: str) -> list[bytes]:
         """Keys for another purpose, one from each of the ring: the first is for new things, all for old ones."""
         info = f"mistral-mcp master key 1 {purpose}".encode()
         return [HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(key) for key in self._keys.values()]
 
 
-def _id(key: bytes) -> str:
+def _key_id(key: bytes) -> str:
     return hashlib.sha256(b"mistral-mcp master key id\0" + key).hexdigest()[:8]

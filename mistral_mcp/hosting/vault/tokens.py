@@ -25,26 +25,26 @@ _BODY, _CHECKSUM = 43, 6  # characters that 256 and 32 bits take, 62 to a charac
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that is spelled right; whether it exists, only the database knows."""
+    """A well-formed token; whether it exists, only the database knows."""
 
     text: SecretStr
     digest: bytes
     """Finds the row. Opens nothing: the key comes from the token under another label."""
 
     def key(self) -> bytes:
-        """Opens what was wrapped for this token; made anew each time, and stored nowhere."""
-        return _derived(_raw(self.text.get_secret_value()), b"sealing")
+        """Opens what was wrapped for this token; derived each time, and stored nowhere."""
+        return _derive(_raw(self.text.get_secret_value()), b"sealing")
 
 
 def new_token() -> Token:
     """A token that nobody has seen."""
-    body = _encoded(secrets.randbits(_BITS), _BODY)
-    return checked_token(SecretStr(TOKEN_PREFIX + body + _checksum(body)))
+    body = _encode(secrets.randbits(_BITS), _BODY)
+    return parse_token(SecretStr(TOKEN_PREFIX + body + _checksum(body)))
 
 
-def checked_token(text: SecretStr) -> Token:
+def parse_token(text: SecretStr) -> Token:
     """Raises `RefusedCredential` where the checksum does not fit. Upper and lower case differ."""
-    return Token(text, _derived(_raw(text.get_secret_value()), b"look-up"))
+    return Token(text, _derive(_raw(text.get_secret_value()), b"look-up"))
 
 
 def _raw(text: str) -> bytes:
@@ -52,7 +52,7 @@ def _raw(text: str) -> bytes:
     if not text.startswith(TOKEN_PREFIX) or len(body) != _BODY or not body.isascii() or checksum != _checksum(body):
         _refuse()
     try:
-        return _decoded(body).to_bytes(_BITS // 8)
+        return _decode(body).to_bytes(_BITS // 8)
     except (KeyError, OverflowError):
         _refuse()
 
@@ -64,16 +64,16 @@ def _refuse() -> NoReturn:
     ) from None
 
 
-def _derived(raw: bytes, label: bytes) -> bytes:
+def _derive(raw: bytes, label: bytes) -> bytes:
     return HKDF(hashes.SHA256(), 32, salt=None, info=b"mistral-mcp token 1 " + label).derive(raw)
 
 
 def _checksum(body: str) -> str:
     """CRC-32 finds every single wrong character and every pair that changed places."""
-    return _encoded(zlib.crc32((TOKEN_PREFIX + body).encode()), _CHECKSUM)
+    return _encode(zlib.crc32((TOKEN_PREFIX + body).encode()), _CHECKSUM)
 
 
-def _encoded(number: int, size: int) -> str:
+def _encode(number: int, size: int) -> str:
     characters: list[str] = []
     for _ in range(size):
         number, digit = divmod(number, len(_ALPHABET))
@@ -81,7 +81,7 @@ def _encoded(number: int, size: int) -> str:
     return "".join(reversed(characters))
 
 
-def _decoded(text: str) -> int:
+def _decode(text: str) -> int:
     number = 0
     for character in text:
         number = number * len(_ALPHABET) + _DIGITS[character]

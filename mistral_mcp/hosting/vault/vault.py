@@ -1,8 +1,8 @@
-"""Stored connections: made, looked up, rotated, revoked. What is stored, and who could read it, is told in `tables`.
+"""Stored connections: create, look up, change, rotate, revoke. `tables` says what is stored, and who could read it.
 
 async with Vault.open(settings) as vault:
-    created = await vault.create(SecretStr(key), label="laptop")
-    credentials = await vault.credentials(created.token, "the X-API-Key header")
+    issued = await vault.create(SecretStr(key), label="laptop")
+    credentials = await vault.credentials(issued.token, "the X-API-Key header")
 """
 
 import asyncio
@@ -15,26 +15,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+import sqlalchemy
 from pydantic import SecretStr
 from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import BadArgument, MistralMcpError, VaultUnavailable
-from mistral_mcp.hosting.vault import maintenance as upkeep
-from mistral_mcp.hosting.vault import master_keys, records
-from mistral_mcp.hosting.vault.cache import Found, Lookups
-from mistral_mcp.hosting.vault.database import Database, default_data_dir
+from mistral_mcp.errors import BadArgument, VaultUnavailable
+from mistral_mcp.hosting.vault import maintenance, master_keys, records
+from mistral_mcp.hosting.vault.cache import Found, LookupCache
+from mistral_mcp.hosting.vault.database import Database, default_data_dir, parse_url
 from mistral_mcp.hosting.vault.maintenance import Resealed
 from mistral_mcp.hosting.vault.records import Connection
 from mistral_mcp.hosting.vault.sealing import MasterKeys
 from mistral_mcp.hosting.vault.tables import connections, tokens
-from mistral_mcp.hosting.vault.tokens import Token, checked_token, new_token
+from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 
-__all__ = ["AlreadyMade", "Connection", "Created", "Resealed", "Vault"]
+__all__ = ["AlreadyCreated", "Connection", "IssuedToken", "Resealed", "Vault"]
 
 NEVER_USED_AFTER = timedelta(days=30)
 ENDED_AFTER = timedelta(days=90)
@@ -46,15 +45,15 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """A new token. It is kept nowhere: show it once."""
+class IssuedToken:
+    """A new token. It is stored nowhere: show it once."""
 
     token: SecretStr
     connection: Connection
 
 
-class AlreadyMade(BadArgument):
-    """Raised by `create`: there is a connection of this id, made from the same form."""
+class AlreadyCreated(BadArgument):
+    """Raised by `create`: there is a connection of this id, created from the same form."""
 
 
 def _utc_now() -> datetime:
@@ -71,7 +70,7 @@ _BY_DIGEST = (
         tokens.c.ended_at,
     )
     .join_from(tokens, connections)
-    .where(tokens.c.digest.in_(bindparam("digests", expanding=True)))
+    .where(tokens.c.digest == bindparam("digest"))
 )
 
 
@@ -79,12 +78,23 @@ class Vault:
     """Every method raises `VaultUnavailable` while the database is away, and works again once it is back."""
 
     def __init__(
-        self, database: Database, ring: MasterKeys, now: Callable[[], datetime], clock: Callable[[], float]
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], float] = time.monotonic,
+        minute: float = 60.0,
     ) -> None:
-        self._database = database
-        self._ring = ring
+        """Raises `BadSetting`. `now` dates what is stored, `clock` says how old a look-up is, `minute` is how long
+        maintenance waits between its runs.
+        """
+        self._settings = settings
+        self._data_dir = settings.data_dir or default_data_dir()
+        self._database = Database(parse_url(settings.database_url, self._data_dir))
+        self._keys: MasterKeys | None = None
         self._now = now
-        self._lookups = Lookups(self._load, clock)
+        self._lookups = LookupCache(self._load, clock)
+        self._minute = minute
         self._used: dict[str, datetime] = {}
 
     @classmethod
@@ -97,24 +107,26 @@ class Vault:
         clock: Callable[[], float] = time.monotonic,
         minute: float = 60.0,
     ) -> AsyncGenerator[Self]:
-        """Migrates, finds the master keys, and tends to the vault while it is open.
+        """A vault that runs. Raises `BadSetting` or `VaultUnavailable`, in one sentence that says what to fix."""
+        vault = cls(settings, now=now, clock=clock, minute=minute)
+        async with vault.running():
+            yield vault
 
-        Raises `BadSetting` or `VaultUnavailable`, in one sentence that says what to mend. `now` dates what is stored,
-        `clock` counts for how long a look-up is kept, `minute` is how long the vault waits between tending.
-        """
-        data_dir = settings.data_dir or default_data_dir()
-        async with Database.open(settings.database_url, data_dir) as database:
-            in_use = await upkeep.tokens_by_key(database)
-            vault = cls(database, master_keys.find(settings, data_dir, in_use, shared=database.shared), now, clock)
-            tending = asyncio.create_task(vault._tend(minute))
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Migrates, finds the master keys, and runs maintenance. Raises as `open` does."""
+        async with self._database.running():
+            in_use = await maintenance.count_tokens_by_key(self._database)
+            self._keys = master_keys.find(self._settings, self._data_dir, in_use, is_shared=self._database.is_shared)
+            maintaining = asyncio.create_task(self._maintain())
             try:
-                yield vault
+                yield
             finally:
-                tending.cancel()
-                await asyncio.wait([tending])
-                await vault._lookups.aclose()
+                maintaining.cancel()
+                await asyncio.wait([maintaining])
+                await self._lookups.aclose()
                 with suppress(VaultUnavailable):
-                    await vault.write_last_used()
+                    await self.write_last_used()
 
     async def create(
         self,
@@ -127,10 +139,11 @@ class Vault:
         route: Route | None = None,
         route_token: SecretStr | None = None,
         connection_id: str | None = None,
-    ) -> Created:
-        """Keep a key; None only where the route pays by its own token. Raises `BadArgument`.
+    ) -> IssuedToken:
+        """Store a key; None only where the route pays by its own token. Raises `BadArgument`.
 
-        With an id from `records.new_id`, the connection is made once, however often that is asked of any replica.
+        With an id from `records.new_id`, the connection is created once, however often and of whatever replica that is
+        asked.
         """
         if len(label) > LONGEST_LABEL or not label.isprintable():
             raise BadArgument(f"label is one line of at most {LONGEST_LABEL} characters.")
@@ -141,7 +154,7 @@ class Vault:
         connection = Connection(
             id=connection_id or records.new_id(),
             label=label,
-            key_hint=records.hint(api_key),
+            key_hint=records.key_hint(api_key),
             toolsets=None if toolsets is None else tuple(toolsets),
             read_only=read_only,
             route=route,
@@ -150,124 +163,141 @@ class Vault:
             expires_at=now + timedelta(days=expires_in_days) if expires_in_days else None,
             revoked_at=None,
         )
-        row, data_key = records.stored(connection, api_key, route_token)
-        token_row = records.stored_token(token, connection.id, data_key, self._ring, now)
-        async with self._database.writing() as database:
+        row, data_key = records.new_row(connection, api_key, route_token)
+        token_row = records.new_token_row(token, connection.id, data_key, self._ring, now)
+
+        def work(database: sqlalchemy.Connection) -> None:
             try:
-                await database.execute(insert(connections), row)
+                database.execute(insert(connections), row)
             except IntegrityError:
-                raise AlreadyMade("This connection was made before.") from None
-            await database.execute(insert(tokens), token_row)
-        return Created(token=token.text, connection=connection)
+                raise AlreadyCreated("This connection was made before.") from None
+            database.execute(insert(tokens), token_row)
+
+        await self._database.write(work)
+        return IssuedToken(token=token.text, connection=connection)
 
     async def credentials(self, token: SecretStr, source: str) -> Credentials:
         """For every call. Raises `RefusedCredential` (mistyped, unknown), `RevokedOrExpired`, `VaultUnavailable`."""
-        found = await self._lookups.find(checked_token(token))
+        found = await self._lookups.find(parse_token(token))
         self._used[found.connection_id] = self._now()
         return replace(found.credentials, source=source)
 
     async def describe(self, token: SecretStr) -> Connection:
         """For pages: the same errors, always read anew, and not counted as use."""
-        async with self._database.reading() as database:
-            return records.told(await self._live(database, checked_token(token)))
+        return records.connection_of(await self._read_live(parse_token(token)))
 
-    async def rotate(self, token: SecretStr) -> Created:
+    async def rotate(self, token: SecretStr) -> IssuedToken:
         """A new token for the same connection; the old one ends at once."""
-        old, new, now = checked_token(token), new_token(), self._now()
-        async with self._database.writing() as database:
-            row = await self._live(database, old, lock=True)
-            data_key = records.data_key(row, old, self._ring)
-            await database.execute(insert(tokens), records.stored_token(new, row.id, data_key, self._ring, now))
-            ended = update(tokens).where(tokens.c.id == row.token_id)
-            await database.execute(ended.values(ended_at=now, wrapped_key=None))
-        self._lookups.forget(row.id)
-        return Created(token=new.text, connection=records.told(row))
+        old, new, now = parse_token(token), new_token(), self._now()
 
-    async def revoke(self, token: SecretStr) -> None:
+        def work(database: sqlalchemy.Connection) -> Row[Any]:
+            row = self._lock_live(database, old)
+            data_key = records.unseal_data_key(row, old, self._ring)
+            database.execute(insert(tokens), records.new_token_row(new, row.id, data_key, self._ring, now))
+            database.execute(update(tokens).where(tokens.c.id == row.token_id).values(ended_at=now, wrapped_key=None))
+            return row
+
+        row = await self._database.write(work, erases=True)
+        self._lookups.forget(row.id)
+        return IssuedToken(token=new.text, connection=records.connection_of(row))
+
+    async def revoke(self, token: SecretStr) -> Connection:
         """The connection ends with all its tokens, and what was sealed is erased."""
-        async with self._database.reading() as database:
-            row = await self._live(database, checked_token(token))
+        row = await self._read_live(parse_token(token))
         await self.revoke_by_id(row.id)
+        return records.connection_of(row)
 
     async def revoke_by_id(self, connection_id: str) -> bool:
         """The same for the operator. False: there is none, or it was revoked before."""
-        mine = update(connections).where(connections.c.id == connection_id, connections.c.revoked_at.is_(None))
-        theirs = update(tokens).where(tokens.c.connection_id == connection_id)
-        async with self._database.writing() as database:
-            found = await database.execute(mine.values(revoked_at=self._now(), **upkeep.ERASED))
-            await database.execute(theirs.values(wrapped_key=None))
-        self._lookups.forget(connection_id)
-        return found.rowcount > 0
+        ends = update(connections).where(connections.c.id == connection_id, connections.c.revoked_at.is_(None))
+        ends = ends.values(revoked_at=self._now(), **maintenance.ERASED)
+        closes = update(tokens).where(tokens.c.connection_id == connection_id).values(wrapped_key=None)
+
+        def work(database: sqlalchemy.Connection) -> bool:
+            count = database.execute(ends).rowcount
+            database.execute(closes)
+            return count > 0
+
+        try:
+            return await self._database.write(work, erases=True)
+        finally:
+            self._lookups.forget(connection_id)
 
     async def connections(self) -> list[Connection]:
         """All, oldest first, for the operator."""
         every = select(connections).order_by(connections.c.created_at)
         live = select(tokens.c.connection_id, tokens.c.master_key).where(tokens.c.wrapped_key.is_not(None))
-        async with self._database.reading() as database:
-            rows = (await database.execute(every)).all()
-            keys: dict[str, set[str]] = {}
-            for connection_id, key_id in await database.execute(live):
-                keys.setdefault(connection_id, set()).add(key_id)
-        return [records.told(row, tuple(sorted(keys.get(row.id, ())))) for row in rows]
 
-    async def reseal(self, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Resealed:
-        """Every token to the first master key, with nobody's token at hand, while the vault is in use or not."""
-        return await upkeep.reseal(self._database, self._ring, progress)
+        def work(database: sqlalchemy.Connection) -> list[Connection]:
+            rows = database.execute(every).all()
+            keys: dict[str, set[str]] = {}
+            for connection_id, key_id in database.execute(live):
+                keys.setdefault(connection_id, set()).add(key_id)
+            return [records.connection_of(row, tuple(sorted(keys.get(row.id, ())))) for row in rows]
+
+        return await self._database.read(work)
+
+    async def reseal(self, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Resealed:
+        """Re-encrypt all tokens under the first master key; needs no token, and the vault may be in use."""
+        return await maintenance.reseal(self._database, self._ring, progress)
 
     async def sweep(
         self, *, never_used_after: timedelta = NEVER_USED_AFTER, ended_after: timedelta = ENDED_AFTER
     ) -> int:
-        """Delete what nobody ever used, and what ended long ago; erase what expired. Gives how many were deleted."""
+        """Delete what nobody ever used, and what ended long ago; erase what expired. Returns how many were deleted."""
         await self.write_last_used()
-        return await upkeep.sweep(self._database, self._now(), never_used_after, ended_after)
+        return await maintenance.sweep(self._database, self._now(), never_used_after, ended_after)
 
     async def write_last_used(self) -> None:
         """Since the last time; what cannot be written now is kept for the next."""
         used, self._used = self._used, {}
         try:
-            await upkeep.write_last_used(self._database, used)
+            await maintenance.write_last_used(self._database, used)
         except VaultUnavailable:
             self._used = used | self._used
             raise
 
-    def keys_for(self, purpose: str) -> list[bytes]:
+    def derive_keys(self, purpose: str) -> list[bytes]:
         """Every replica derives the same; they open nothing here. The first is for new things, all for old ones."""
-        return self._ring.derived(purpose)
+        return self._ring.derive_keys(purpose)
 
-    async def ready(self) -> None:
+    async def check_ready(self) -> None:
         """Raises `VaultUnavailable` unless connections can be looked up."""
         self._database.check_file()
-        async with self._database.reading() as database:
-            await database.execute(_BY_DIGEST, {"digests": [b""]})
+        await self._database.read(lambda database: database.execute(_BY_DIGEST, {"digest": b""}).one_or_none())
 
-    async def _load(self, wanted: Sequence[Token]) -> dict[bytes, Found | MistralMcpError]:
-        async with self._database.reading() as database:
-            rows = (await database.execute(_BY_DIGEST, {"digests": [token.digest for token in wanted]})).all()
-        by_digest, now = {row.digest: row for row in rows}, self._now()
-        answers: dict[bytes, Found | MistralMcpError] = {}
-        for token in wanted:
-            try:
-                row = records.check_live(by_digest.get(token.digest), now)
-                answers[token.digest] = Found(row.id, records.opened(row, token, self._ring))
-            except MistralMcpError as error:
-                answers[token.digest] = error
-        return answers
+    async def _load(self, token: Token) -> Found:
+        row = await self._read_live(token)
+        return Found(row.id, records.unseal_credentials(row, token, self._ring))
 
-    async def _live(self, database: AsyncConnection, token: Token, *, lock: bool = False) -> Row[Any]:
-        if lock:  # the connection first, as everyone does, and then a look at what it became meanwhile
-            mine = select(tokens.c.connection_id).where(tokens.c.digest == token.digest)
-            await database.execute(select(connections.c.id).where(connections.c.id.in_(mine)).with_for_update())
-        row = (await database.execute(_BY_DIGEST, {"digests": [token.digest]})).one_or_none()
+    async def _read_live(self, token: Token) -> Row[Any]:
+        return await self._database.read(lambda database: self._find_live(database, token))
+
+    def _find_live(self, database: sqlalchemy.Connection, token: Token) -> Row[Any]:
+        row = database.execute(_BY_DIGEST, {"digest": token.digest}).one_or_none()
         return records.check_live(row, self._now())
 
-    async def _tend(self, minute: float) -> None:
-        """Once a minute what was used, once an hour what goes."""
-        for round_ in itertools.count(1):
-            await asyncio.sleep(minute)
+    def _lock_live(self, database: sqlalchemy.Connection, token: Token) -> Row[Any]:
+        """The connection first, as everyone does, and then a look at what it became meanwhile."""
+        of_token = select(tokens.c.connection_id).where(tokens.c.digest == token.digest)
+        database.execute(select(connections.c.id).where(connections.c.id.in_(of_token)).with_for_update())
+        return self._find_live(database, token)
+
+    @property
+    def _ring(self) -> MasterKeys:
+        if self._keys is None:
+            raise VaultUnavailable("The vault is not open yet.", "Try again in a few seconds.")
+        return self._keys
+
+    async def _maintain(self) -> None:
+        """Once a minute dates of use, once an hour the sweep."""
+        for run in itertools.count(1):
+            await asyncio.sleep(self._minute)
             try:
                 self._lookups.purge()
-                await (self.write_last_used() if round_ % _HOUR else self.sweep())
+                await self._database.erase()
+                await (self.write_last_used() if run % _HOUR else self.sweep())
             except VaultUnavailable:
                 pass  # it is in the log, and there is a next minute
-            except Exception:  # noqa: BLE001 - a bug in one round must not end the tending for good
-                _log.exception("The vault could not be tended to.")
+            except Exception:  # noqa: BLE001 - a bug in one run must not end maintenance for good
+                _log.exception("Vault maintenance failed; retrying in a minute.")

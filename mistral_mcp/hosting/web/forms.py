@@ -1,19 +1,19 @@
-"""Forms without a session: where one was sent from, that it is ours, and that what it makes is made once."""
+"""Forms without a session: where one was sent from, that it is ours, and that what it creates is created once."""
 
 import hashlib
-import hmac
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from itsdangerous import BadData, TimestampSigner
 from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument, MistralMcpError
 from mistral_mcp.hosting.vault.records import new_id
-from mistral_mcp.hosting.web.connect import bounded_body
 
 LIFETIME = 2 * 60 * 60  # seconds; long enough to look for a key in between
+_LARGEST_BODY = 16 * 1024  # bytes
 _MOST_FIELDS = 100
 
 
@@ -40,24 +40,34 @@ class Form:
         return self.fields.get(name, [])
 
 
-async def read(request: Request) -> Form:
+async def read_form(request: Request) -> Form:
     """Raises `ForeignForm`, or `BadArgument` for what is no form or too large for one."""
     if not _is_from_here(request):
         raise ForeignForm("Another site's page sent this form, so it was not read.", "Fill it in here.")
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         raise BadArgument("This is not one of this page's forms.")
-    body = await bounded_body(request)
+    body = await read_body(request)
     try:
         return Form(parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
         raise BadArgument("This is not one of this page's forms.") from None
 
 
+async def read_body(request: Request) -> bytes:
+    """Raises `BadArgument` for what is larger than any form here."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise BadArgument("The request is larger than any connection needs.")
+    return body
+
+
 def _is_from_here(request: Request) -> bool:
     """By Sec-Fetch-Site. Browsers leave it out where there is no TLS, and old ones everywhere.
 
     The pages are sent with no-referrer, hence their forms with `Origin: null`. Other sites can make their own say that
-    too; where nothing else is known, it is the stamp that keeps them out of servers they cannot read.
+    too; where nothing else is known, it is the form's token that keeps them out of servers they cannot read.
     """
     if site := request.headers.get("sec-fetch-site"):
         return site in {"same-origin", "none"}
@@ -65,26 +75,25 @@ def _is_from_here(request: Request) -> bool:
     return origin == "null" or origin.partition("://")[2].lower() == request.headers["host"].lower()
 
 
-class Stamps:
-    """Marks forms as this server's. Any replica knows the stamp of another, and none has to remember it."""
+class FormTokens(TimestampSigner):
+    """Marks forms as this server's. Any replica verifies the token of another, and none has to remember it."""
 
     def __init__(self, keys: Sequence[bytes], now: Callable[[], float] = time.time) -> None:
-        self._keys = keys
+        super().__init__(keys[::-1], salt=b"mistral-mcp form", digest_method=hashlib.sha256)  # the last one signs
         self._now = now
 
-    def new(self) -> str:
-        told = f"{int(self._now())}.{new_id()}"
-        return f"{told}.{_code(self._keys[0], told)}"
+    def get_timestamp(self) -> int:
+        return int(self._now())
 
-    def check(self, stamp: str) -> str:
+    def issue(self) -> str:
+        return self.sign(new_id()).decode()
+
+    def verify(self, token: str) -> str:
         """The form's id, which becomes its connection's: the database then refuses a second one. Raises `StaleForm`."""
-        told, _, code = stamp.rpartition(".")
-        ours = [hmac.compare_digest(_code(key, told).encode(), code.encode()) for key in self._keys]
-        made, _, form_id = told.partition(".")
-        if not any(ours) or int(made) < self._now() - LIFETIME:
+        try:
+            form_id, issued = self.unsign(token, return_timestamp=True)
+        except BadData:
+            issued, form_id = None, b""
+        if issued is None or issued.timestamp() < self._now() - LIFETIME:
             raise StaleForm("This form lay open for too long.", "Here is a fresh one: please send it again.")
-        return form_id
-
-
-def _code(key: bytes, told: str) -> str:
-    return hmac.new(key, told.encode(), hashlib.sha256).hexdigest()
+        return form_id.decode()

@@ -1,4 +1,7 @@
-"""What the operator sees: one line a request, and metrics. Both name the route's template, never a path with a token."""
+"""What the operator sees: one line a request, and metrics. Both name the route's template, never a path with a token.
+
+Every label is from a closed set: what a client sends could be anything, and each new value would stay for ever.
+"""
 
 import hmac
 import logging
@@ -8,7 +11,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import SecretStr
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +22,9 @@ from mistral_mcp.route import LOOPBACK
 _log = logging.getLogger("mistral_mcp.access")
 
 UNMATCHED = "(unmatched)"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_HUNG_UP = 499  # nobody waited for an answer
 _SECONDS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
 
 
@@ -35,9 +41,12 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.active = Gauge("mistral_mcp_http_active", "Requests under way.", registry=self.registry)
-        self.refused = Counter("mistral_mcp_refused", "Credentials refused.", ("why",), registry=self.registry)
+        self.refused = Counter("mistral_mcp_refused", "Credentials refused.", ("reason",), registry=self.registry)
         self.connections = Counter(
-            "mistral_mcp_connections", "Connections made, rotated and revoked.", ("what",), registry=self.registry
+            "mistral_mcp_connections",
+            "Connections created, changed, rotated and revoked.",
+            ("event",),
+            registry=self.registry,
         )
 
     def page(self, token: SecretStr | None) -> Callable[[Request], Response]:
@@ -48,15 +57,13 @@ class Metrics:
             known = token is not None and hmac.compare_digest(given.encode(), token.get_secret_value().encode())
             near = token is None and request.client is not None and request.client.host in LOOPBACK
             if not known and not near:
-                return json_rpc_error(
-                    401, "Metrics are for loopback, or for who sends METRICS_TOKEN as Authorization: Bearer."
-                )
+                return json_rpc_error(401, "Metrics are for loopback, or with METRICS_TOKEN as Authorization: Bearer.")
             return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
         return metrics
 
 
-class Observed:
+class RequestObserver:
     """The middleware that counts and logs each request."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -67,9 +74,9 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 499  # nobody waited for an answer
+        began, status = time.perf_counter(), _HUNG_UP
 
-        async def told(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -77,18 +84,23 @@ class Observed:
 
         self.metrics.active.inc()
         try:
-            await self.app(scope, receive, told)
+            await self.app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            status = _HUNG_UP
         except Exception:
             status = 500  # as Starlette answers, further out
             raise
         finally:
             self.metrics.active.dec()
-            route = _path_template(scope)
-            seconds = time.perf_counter() - began
-            self.metrics.requests.labels(route, scope["method"], status).inc()
-            self.metrics.seconds.labels(route).observe(seconds)
-            if _log.isEnabledFor(logging.INFO) and route not in {"/healthz", "/readyz", "/metrics"}:
-                _log.info("%s %s %d %.0f ms", scope["method"], route, status, seconds * 1000)
+            self._record(scope, status, time.perf_counter() - began)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _path_template(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"  # it is whatever a client sends
+        self.metrics.requests.labels(route, method, status).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        if _log.isEnabledFor(logging.INFO) and route not in _QUIET:
+            _log.info("%s %s %d %.0f ms", method, route, status, seconds * 1000)
 
 
 def _path_template(scope: Scope) -> str:

@@ -1,12 +1,14 @@
-"""The connect page: a form over the steps of `connect`, for a browser with or without JavaScript.
+"""The connect page: forms over the steps of `connect`, for a browser with or without JavaScript.
 
 `/` takes a key and answers with the connection; `/manage` takes a secret URL and answers with what it is, and does what its
 buttons say. There is no cookie and no redirect: a token is in the body of an answer, and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,20 +21,24 @@ from starlette.staticfiles import StaticFiles
 
 from mistral_mcp import tools
 from mistral_mcp.credentials import TOKEN_PREFIX
-from mistral_mcp.errors import BadArgument, InvalidApiKey, MistralMcpError, SignupRefused
+from mistral_mcp.errors import (
+    BadArgument,
+    InvalidApiKey,
+    MistralMcpError,
+    RefusedCredential,
+    SignupRefused,
+)
 from mistral_mcp.hosting.vault.records import WrongField
-from mistral_mcp.hosting.vault.vault import AlreadyMade, Connection
-from mistral_mcp.hosting.web import forms
-from mistral_mcp.hosting.web.connect import Connect, NewConnection, status_of
-from mistral_mcp.hosting.web.forms import Form, Stamps
-from mistral_mcp.hosting.web.test_calls import Trial, can_try, try_out
+from mistral_mcp.hosting.vault.vault import AlreadyCreated, Connection
+from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
+from mistral_mcp.hosting.web.forms import Form, FormTokens, read_form
+from mistral_mcp.hosting.web.responses import client_address, error_status, secret_url
+from mistral_mcp.hosting.web.test_calls import TestCall, can_test, run_test_call
 from mistral_mcp.install.snippets import snippets
 from mistral_mcp.selection import AllowedToolsets
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-    from mistral_mcp.hosting.app import Hosted
 
 _HERE = Path(__file__).parent
 _HEADERS = {
@@ -45,7 +51,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
-# What a person reads beside a field whose value cannot be taken; in the order of the form.
+# What a person reads beside a field whose value cannot be used; in the order of the form.
 _WRONG = {
     "api_key": "This does not look like a Mistral API key, and was not sent on. Keys come from console.mistral.ai.",
     "label": "A label is one line of at most 100 characters.",
@@ -57,15 +63,25 @@ _WRONG = {
 _NO_KEY = "Paste your Mistral API key here. Keys come from console.mistral.ai."
 
 
+@dataclass(frozen=True)
+class _View:
+    """A connection, as `/manage` shows it after an action."""
+
+    connection: Connection
+    token: SecretStr
+    action: str
+    test_call: TestCall | None = None
+
+
 class Pages:
     """The pages, and the files they are made of."""
 
     paths = frozenset({"/", "/manage"})
     """These check by themselves where a form came from."""
 
-    def __init__(self, hosted: "Hosted", connect: Connect) -> None:
-        self._hosted = hosted
-        self._connect = connect
+    def __init__(self, tenancy: Tenancy) -> None:
+        self._tenancy = tenancy
+        self._settings = tenancy.settings
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -75,57 +91,58 @@ class Pages:
         ]
 
     async def home(self, request: Request) -> Response:
-        """A form; sent, the connection that it made."""
-        if request.method != "POST":
-            return self._form(Form())
+        """A form; sent, the connection that it created."""
         form = Form()
+        if request.method != "POST":
+            return self._connect_page(form)
         try:
-            form = await forms.read(request)
-            form_id = self._stamps.check(form.one("stamp"))
-            created = await self._connect.make(request, _asked(form), form_id)
-        except AlreadyMade:
-            return self._page("already.html", 409)
-        except (MistralMcpError, ValidationError) as error:
-            status, headers = status_of(error) if isinstance(error, MistralMcpError) else (422, {})
-            return self._form(form, self._problems(form, error), status, headers)
-        return self._connection(request, created.connection, created.token, "made")
+            form = await read_form(request)
+            form_id = self._form_tokens.verify(form.one("stamp"))
+            issued = await self._tenancy.create(_connection_request(form), client_address(request), form_id)
+        except AlreadyCreated:
+            return self._page("already.html", HTTPStatus.CONFLICT)
+        except ValidationError as error:
+            return self._connect_page(form, _wrong_fields(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+        except MistralMcpError as error:
+            return self._connect_page(form, self._problem(form, error), *error_status(error))
+        return self._connection_page(request, _View(issued.connection, issued.token, "created"))
 
     async def manage(self, request: Request) -> Response:
         """A field for the secret URL; sent, the connection that it belongs to."""
         if request.method != "POST":
             return self._page("manage.html", problem="")
-        done, tried, vault = "shown", None, self._hosted.vault
         try:
-            form = await forms.read(request)
-            self._stamps.check(form.one("stamp"))
-            token = _token_in(form.one("token"))
-            with self._hosted.guarding(request, ended=410, unknown=404):
-                connection = await vault.describe(token)
-                match form.one("do"):
-                    case "rotate":
-                        created, done = await vault.rotate(token), "rotated"
-                        token, connection = created.token, created.connection
-                    case "revoke":
-                        await vault.revoke(token)
-                        done = "revoked"
-                    case "try":
-                        tried = await try_out(request.app, connection, token)
-                        await vault.write_last_used()
-                        connection = await vault.describe(token)
-                    case _:
-                        pass
+            form = await read_form(request)
+            self._form_tokens.verify(form.one("stamp"))
+            view = await self._act(request, _find_token(form.one("token")), form.one("do"))
         except MistralMcpError as error:
-            return self._page("manage.html", *status_of(error), problem=str(error))
-        if done != "shown":
-            self._hosted.metrics.connections.labels(done).inc()
-        if done == "revoked":
-            return self._page("revoked.html", connection=connection)
-        return self._connection(request, connection, token, done, tried)
+            status, headers = error_status(error)
+            if isinstance(error, RefusedCredential):
+                status = HTTPStatus.NOT_FOUND
+            return self._page("manage.html", status, headers, problem=str(error))
+        if view.action == "revoked":
+            return self._page("revoked.html", connection=view.connection)
+        return self._connection_page(request, view)
 
     def address(self) -> Response:
         """What a person reads who opens a secret URL. It repeats nothing of that URL."""
         hosts = [(snippet.title, snippet.where) for snippet in snippets("https://") if snippet.language == "text"]
         return self._page("address.html", hosts=hosts)
+
+    async def _act(self, request: Request, token: SecretStr, action: str) -> _View:
+        tenancy, address = self._tenancy, client_address(request)
+        match action:
+            case "rotate":
+                issued = await tenancy.rotate(token, address)
+                return _View(issued.connection, issued.token, "rotated")
+            case "revoke":
+                return _View(await tenancy.revoke(token, address), token, "revoked")
+            case "try":
+                test_call = await run_test_call(request.app, await tenancy.describe(token, address), token)
+                await tenancy.vault.write_last_used()
+                return _View(await tenancy.describe(token, address), token, "shown", test_call)
+            case _:
+                return _View(await tenancy.describe(token, address), token, "shown")
 
     @cached_property
     def _templates(self) -> "Environment":
@@ -138,22 +155,23 @@ class Pages:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        templates.filters["day"] = _day
+        templates.filters["day"] = _format_day
         return templates
 
     @property
-    def _stamps(self) -> Stamps:
-        return Stamps(self._hosted.vault.keys_for("form stamps"))
+    def _form_tokens(self) -> FormTokens:
+        return FormTokens(self._tenancy.vault.derive_keys("form stamps"))
 
     def _page(
         self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
     ) -> Response:
         # Behind a proxy the pages may begin at a path of its choice.
-        root = urlsplit(self._hosted.settings.public_url or "").path
-        text = self._templates.get_template(template).render(values | {"root": root, "stamp": self._stamps.new()})
+        root = urlsplit(self._settings.public_url or "").path
+        shared = {"root": root, "stamp": self._form_tokens.issue()}
+        text = self._templates.get_template(template).render(values | shared)
         return HTMLResponse(text, status, {**_HEADERS, **(headers or {})})
 
-    def _form(
+    def _connect_page(
         self,
         form: Form,
         problems: Mapping[str, str] | None = None,
@@ -161,9 +179,9 @@ class Pages:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """With what was typed, but for the secrets; problems by field, those of no field under ''."""
-        bound = AllowedToolsets.of(self._hosted.settings)
+        bound = AllowedToolsets.of(self._settings)
         chosen = form.all("toolsets") if form.fields else bound.chosen
-        toolsets = [(name, _listed(tools.titles(name))) for name in bound.allowed]
+        toolsets = [(name, _join_titles(tools.titles(name))) for name in bound.allowed]
         return self._page(
             "connect.html",
             status,
@@ -171,57 +189,57 @@ class Pages:
             toolsets=toolsets,
             chosen=chosen,
             typed=form.one,
-            signup=self._hosted.settings.signup,
+            signup=self._settings.signup,
             problems=problems or {},
             always_read_only=bound.read_only,
         )
 
-    def _connection(
-        self, request: Request, connection: Connection, token: SecretStr, done: str, tried: Trial | None = None
-    ) -> Response:
-        url = self._connect.url(request, token)
+    def _connection_page(self, request: Request, view: _View) -> Response:
+        url = secret_url(self._settings, request, view.token)
         return self._page(
             "connection.html",
-            done=done,
-            connection=connection,
+            action=view.action,
+            connection=view.connection,
             url=url,
-            token=token.get_secret_value(),
+            token=view.token.get_secret_value(),
             snippets=snippets(url),
-            can_try=can_try(connection),
-            tried=tried,
+            can_test=can_test(view.connection),
+            test_call=view.test_call,
             local=not url.startswith("https://"),
         )
 
-    def _problems(self, form: Form, error: MistralMcpError | ValidationError) -> dict[str, str]:
-        """A sentence for each field that is to blame."""
+    def _problem(self, form: Form, error: MistralMcpError) -> dict[str, str]:
+        """A sentence, beside the field that is to blame."""
         match error:
-            case ValidationError():
-                fields = {str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)}
-                return {name: sentence for name, sentence in _WRONG.items() if name in fields}
             case WrongField(field="api_key") if not form.one("api_key"):
                 return {"api_key": _NO_KEY}
             case WrongField():
                 return {error.field: _WRONG[error.field]}
             case InvalidApiKey() if not form.one("route"):
                 return {"api_key": str(error)}
-            case SignupRefused() if self._hosted.settings.signup == "code":
+            case SignupRefused() if self._settings.signup == "code":
                 return {"signup_code": str(error)}
             case _:
                 return {"": str(error)}
 
 
-def _asked(form: Form) -> NewConnection:
-    """Raises `ValidationError`. What was left empty was not asked for."""
+def _wrong_fields(error: ValidationError) -> dict[str, str]:
+    fields = {str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)}
+    return {name: sentence for name, sentence in _WRONG.items() if name in fields}
+
+
+def _connection_request(form: Form) -> ConnectionRequest:
+    """Raises `ValidationError`. What was left empty was not given."""
     route = form.one("route")
     if route.startswith("cloudflare"):
         route = f"{route}://{form.one('route_account')}/{form.one('route_gateway')}"
     texts = {name: form.one(name) for name in ("api_key", "label", "expires_in_days", "route_token", "signup_code")}
     given: dict[str, Any] = {name: text for name, text in (texts | {"route": route}).items() if text}
-    return NewConnection(toolsets=tuple(form.all("toolsets")), read_only=bool(form.one("read_only")), **given)
+    return ConnectionRequest(toolsets=tuple(form.all("toolsets")), read_only=bool(form.one("read_only")), **given)
 
 
-def _token_in(text: str) -> SecretStr:
-    """Out of a secret URL, or alone."""
+def _find_token(text: str) -> SecretStr:
+    """In a secret URL, or alone."""
     _, prefix, rest = text.partition(TOKEN_PREFIX)
     token = "".join(character if character.isalnum() else " " for character in rest).partition(" ")[0]
     if not prefix or not token:
@@ -229,17 +247,16 @@ def _token_in(text: str) -> SecretStr:
     return SecretStr(prefix + token)
 
 
-def _listed(titles: Sequence[str]) -> str:
-    """One phrase of them."""
+def _join_titles(titles: Sequence[str]) -> str:
     return ", ".join([titles[0], *(title[:1].lower() + title[1:] for title in titles[1:])])
 
 
-def _day(when: datetime | None) -> str:
+def _format_day(when: datetime | None) -> str:
     return f"{when.day} {when:%B %Y}" if when else "never"
 
 
 class _Static(StaticFiles):
-    """Asked for anew each time, and sent only when changed, so that no page meets the files of another version."""
+    """Revalidated each time, and sent only when changed, so that no page meets the files of another version."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)

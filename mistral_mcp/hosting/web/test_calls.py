@@ -23,8 +23,8 @@ _CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What came of it."""
+class TestCall:
+    """Its outcome."""
 
     tool: str
     worked: bool
@@ -32,7 +32,7 @@ class Trial:
     seconds: float
 
 
-def can_try(connection: Connection) -> bool:
+def can_test(connection: Connection) -> bool:
     """Whether one of its toolsets has a call that costs next to nothing."""
     return _toolset(connection) is not None
 
@@ -41,8 +41,8 @@ def _toolset(connection: Connection) -> str | None:
     return next((name for name in _CALLS if name in (connection.toolsets or DEFAULT)), None)
 
 
-async def try_out(app: ASGIApp, connection: Connection, token: SecretStr) -> Trial:
-    """Call the way a client does: through the door, within the connection's bounds, counted as use."""
+async def run_test_call(app: ASGIApp, connection: Connection, token: SecretStr) -> TestCall:
+    """Call as a client does: at the endpoint, within the connection's toolsets, counted as use."""
     toolset = _toolset(connection)
     if toolset is None:
         raise BadArgument("None of this connection's toolsets has a call that costs next to nothing.")
@@ -67,6 +67,6 @@ async def try_out(app: ASGIApp, connection: Connection, token: SecretStr) -> Tri
     seconds = time.perf_counter() - began
     answer = json.loads(response.content)
     if "error" in answer:
-        return Trial(tool, worked=False, text=str(answer["error"]["message"]), seconds=seconds)
+        return TestCall(tool, worked=False, text=str(answer["error"]["message"]), seconds=seconds)
     texts = [part["text"] for part in answer["result"]["content"] if part["type"] == "text"]
-    return Trial(tool, not answer["result"].get("isError"), "\n".join(texts), seconds)
+    return TestCall(tool, not answer["result"].get("isError"), "\n".join(texts), seconds)

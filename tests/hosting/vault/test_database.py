@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from mistral_mcp.errors import BadSetting, MistralMcpError, VaultUnavailable
-from mistral_mcp.hosting.vault.database import Database, _migrate
+from mistral_mcp.hosting.vault.database import Database, _migrate, parse_url
 from mistral_mcp.hosting.vault.tables import VERSION, VERSION_TABLE, metadata, version
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.settings import Settings
@@ -79,8 +79,7 @@ async def test_new_tables_and_migrated_ones_are_what_the_code_describes(
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         return compare_metadata(context, metadata), context.get_current_revision()
 
-    async with vault._database.writing() as database:
-        assert await database.run_sync(found) == ([], VERSION)
+    assert await vault._database.write(found) == ([], VERSION)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +88,11 @@ async def test_new_tables_and_migrated_ones_are_what_the_code_describes(
 async def test_every_spelling_of_a_postgres_url_is_taken(postgres_url: str, spelling: str, tmp_path: Path):
     url = spelling.format(postgres_url.partition("://")[2])
 
-    async with Database.open(SecretStr(url), tmp_path) as database, database.reading() as connection:
-        assert database.shared
-        assert await connection.scalar(text("SELECT count(*) FROM mmcp_connections")) == 0
+    database = Database(parse_url(SecretStr(url), tmp_path))
+    async with database.running():
+        assert database.is_shared
+        count = text("SELECT count(*) FROM mmcp_connections")
+        assert await database.read(lambda connection: connection.scalar(count)) == 0
     assert len(modes(tmp_path)) == 1  # Postgres leaves nothing here
 
 
@@ -137,8 +138,9 @@ async def test_a_folder_that_is_a_file_is_refused(sqlite_settings: Settings):
 
 
 async def test_tables_of_a_newer_version_are_left_alone(settings: Settings):
-    async with Vault.open(settings) as vault, vault._database.writing() as database:
-        await database.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608 - our own name
+    newer = text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - our own name
+    async with Vault.open(settings) as vault:
+        await vault._database.write(lambda database: database.execute(newer))
 
     error = await refusal(settings)
 
@@ -326,7 +328,7 @@ async def test_a_database_that_goes_away_is_told_so_and_comes_back_without_a_res
             assert (await vault.credentials(created.token, "a header")).key == KEY
 
         assert (await vault.credentials(created.token, "a header")).key == KEY  # known for a few seconds more
-        for attempt in (vault.credentials(other.token, "a header"), vault.create(KEY), vault.ready()):
+        for attempt in (vault.credentials(other.token, "a header"), vault.create(KEY), vault.check_ready()):
             with pytest.raises(VaultUnavailable, match="Postgres cannot be reached") as caught:
                 await attempt
             assert (caught.value.status, caught.value.retry_after) == (503, 5)
@@ -334,7 +336,7 @@ async def test_a_database_that_goes_away_is_told_so_and_comes_back_without_a_res
             await vault.write_last_used()
 
         async with proxy.running():
-            await vault.ready()
+            await vault.check_ready()
             assert (await vault.credentials(other.token, "a header")).key == KEY
             await vault.write_last_used()
             assert (await vault.describe(created.token)).last_used_at == clock.now()

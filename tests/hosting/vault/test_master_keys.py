@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from mistral_mcp.errors import BadSetting, VaultUnavailable
-from mistral_mcp.hosting.vault import maintenance as upkeep
+from mistral_mcp.hosting.vault import maintenance
 from mistral_mcp.hosting.vault.maintenance import Resealed
 from mistral_mcp.hosting.vault.sealing import MasterKeys
-from mistral_mcp.hosting.vault.vault import Created, Vault
+from mistral_mcp.hosting.vault.vault import IssuedToken, Vault
 from mistral_mcp.settings import Settings
 from tests.hosting.conftest import Clock
 
@@ -27,12 +27,12 @@ def id_of(key: str) -> str:
     return MasterKeys([bytes.fromhex(key)]).first
 
 
-async def make(settings: Settings, count: int = 1) -> list[Created]:
+async def make(settings: Settings, count: int = 1) -> list[IssuedToken]:
     async with Vault.open(settings) as vault:
         return [await vault.create(KEY) for _ in range(count)]
 
 
-async def keys_found(settings: Settings, created: list[Created]) -> set[SecretStr | None]:
+async def keys_found(settings: Settings, created: list[IssuedToken]) -> set[SecretStr | None]:
     async with Vault.open(settings) as vault:
         return {(await vault.credentials(each.token, "a header")).key for each in created}
 
@@ -150,7 +150,9 @@ async def test_resealing_goes_in_batches_and_tells_how_far_it_is(settings: Setti
     created = await make(with_keys(settings, OLD), 20)
     told: list[tuple[int, int]] = []
     async with Vault.open(with_keys(settings, NEW, OLD)) as vault:
-        resealed = await upkeep.reseal(vault._database, vault._ring, lambda done, of: told.append((done, of)), batch=7)
+        resealed = await maintenance.reseal(
+            vault._database, vault._ring, lambda done, of: told.append((done, of)), batch=7
+        )
 
     assert resealed == Resealed(moved=20, left={})
     assert told == [(7, 20), (14, 20), (20, 20)]

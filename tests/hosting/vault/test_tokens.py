@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from mistral_mcp.errors import RefusedCredential
-from mistral_mcp.hosting.vault.tokens import checked_token, new_token
+from mistral_mcp.hosting.vault.tokens import new_token, parse_token
 from mistral_mcp.masking import MASK, mask_shapes
 
 
@@ -17,7 +17,7 @@ def text_of_new_token() -> str:
 
 def refused(text: str) -> bool:
     try:
-        checked_token(SecretStr(text))
+        parse_token(SecretStr(text))
     except RefusedCredential:
         return True
     return False
@@ -33,7 +33,7 @@ def test_no_two_tokens_are_alike():
 
 def test_a_token_leads_to_the_same_digest_and_key_each_time():
     token = new_token()
-    again = checked_token(SecretStr(token.text.get_secret_value()))
+    again = parse_token(SecretStr(token.text.get_secret_value()))
 
     assert (again.digest, again.key()) == (token.digest, token.key())
 
@@ -96,7 +96,7 @@ def test_a_number_beyond_256_bits_is_no_token_even_with_the_right_checksum():
 
 
 def test_tokens_that_were_given_out_stay_good_in_later_versions():
-    token = checked_token(SecretStr("mmcp_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf42mo8W"))
+    token = parse_token(SecretStr("mmcp_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf42mo8W"))
 
     assert token.digest.hex() == "07254160fbcf6005cb03cdca0e20356492fda15e78875a1b717d1a93fcd75b63"
     assert token.key().hex() == "903486007e79163a3936a35e62d0160b8be5ff81c4944d0dd47e854720b0b285"

@@ -12,7 +12,7 @@ from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import BadArgument, RefusedCredential, RevokedOrExpired
 from mistral_mcp.hosting.vault.records import new_id
 from mistral_mcp.hosting.vault.tokens import new_token
-from mistral_mcp.hosting.vault.vault import AlreadyMade, Connection, Created, Vault
+from mistral_mcp.hosting.vault.vault import AlreadyCreated, Connection, IssuedToken, Vault
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 from tests.hosting.conftest import Clock
@@ -34,7 +34,7 @@ looks = pytest.mark.parametrize(
 )
 
 
-async def key_of(vault: Vault, created: Created) -> SecretStr | None:
+async def key_of(vault: Vault, created: IssuedToken) -> SecretStr | None:
     return (await vault.credentials(created.token, "a header")).key
 
 
@@ -167,7 +167,7 @@ async def test_a_rotated_connection_is_the_same_under_a_new_token(vault: Vault):
 
 async def test_a_token_is_rotated_only_once_however_many_try(vault: Vault):
     created = await vault.create(KEY)
-    outcomes: list[Created | RevokedOrExpired] = []
+    outcomes: list[IssuedToken | RevokedOrExpired] = []
 
     async def rotate() -> None:
         try:
@@ -179,7 +179,7 @@ async def test_a_token_is_rotated_only_once_however_many_try(vault: Vault):
         for _ in range(8):
             group.start_soon(rotate)
 
-    [rotated] = [outcome for outcome in outcomes if isinstance(outcome, Created)]
+    [rotated] = [outcome for outcome in outcomes if isinstance(outcome, IssuedToken)]
     assert len(outcomes) == 8
     assert await key_of(vault, rotated) == KEY
 
@@ -209,7 +209,7 @@ async def test_the_operator_revokes_by_id(vault: Vault):
 
 
 async def test_the_operator_sees_all_connections_oldest_first(vault: Vault, clock: Clock):
-    made: list[Created] = []
+    made: list[IssuedToken] = []
     for label in ("first", "second", "third"):
         made.append(await vault.create(KEY, label=label))
         clock.pass_by(1)
@@ -369,7 +369,7 @@ async def test_a_connection_of_a_given_id_is_made_once_however_many_replicas_are
     connection_id = new_id()
     created = await vault.create(KEY, connection_id=connection_id)
     async with Vault.open(settings) as replica:
-        with pytest.raises(AlreadyMade):
+        with pytest.raises(AlreadyCreated):
             await replica.create(OTHER_KEY, connection_id=connection_id)
 
     assert created.connection.id == connection_id
@@ -381,18 +381,18 @@ async def test_every_replica_derives_the_same_keys_for_a_purpose_and_others_for_
     settings: Settings, vault: Vault
 ):
     async with Vault.open(settings) as replica:
-        assert vault.keys_for("forms") == replica.keys_for("forms")
+        assert vault.derive_keys("forms") == replica.derive_keys("forms")
 
-    assert set(vault.keys_for("forms")).isdisjoint(vault.keys_for("cookies"))
+    assert set(vault.derive_keys("forms")).isdisjoint(vault.derive_keys("cookies"))
 
 
 async def test_the_vault_is_ready_once_it_is_open(vault: Vault):
-    await vault.ready()
+    await vault.check_ready()
 
 
 async def test_many_at_once_get_what_is_theirs(vault: Vault, clock: Clock):
     keys = [SecretStr(f"tEsTkEy{number:025}") for number in range(150)]
-    created: dict[int, Created] = {}
+    created: dict[int, IssuedToken] = {}
     found: list[tuple[SecretStr, SecretStr | None]] = []
 
     async def create(number: int) -> None:

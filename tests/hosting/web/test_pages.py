@@ -15,9 +15,9 @@ from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.vault.records import new_id
 from mistral_mcp.hosting.vault.sealing import MasterKeys
-from mistral_mcp.hosting.vault.vault import AlreadyMade, Vault
+from mistral_mcp.hosting.vault.vault import AlreadyCreated, Vault
 from mistral_mcp.hosting.web import pages
-from mistral_mcp.hosting.web.forms import LIFETIME, Stamps
+from mistral_mcp.hosting.web.forms import LIFETIME, FormTokens
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, at, serving, text_of
 from tests.hosting.conftest import MASTER_KEY
@@ -72,7 +72,7 @@ async def connected(http: httpx2.AsyncClient, **fields: Any) -> str:
 
 
 async def made(http: httpx2.AsyncClient) -> int:
-    found = re.search(r'mistral_mcp_connections_total\{what="made"\} (\d+)', (await http.get("/metrics")).text)
+    found = re.search(r'mistral_mcp_connections_total\{event="created"\} (\d+)', (await http.get("/metrics")).text)
     return int(found[1]) if found else 0
 
 
@@ -249,10 +249,12 @@ async def test_only_a_form_sent_from_here_is_read(
 
 @pytest.mark.parametrize("stamp", ["", "1.2.3", "ä.ö.ü", "another server's", "an old one"])
 async def test_only_a_form_of_this_servers_is_answered(http: httpx2.AsyncClient, stamp: str) -> None:
-    ours, others = (MasterKeys([bytes.fromhex(key)]).derived("form stamps") for key in (MASTER_KEY, OTHER_MASTER_KEY))
+    ours, others = (
+        MasterKeys([bytes.fromhex(key)]).derive_keys("form stamps") for key in (MASTER_KEY, OTHER_MASTER_KEY)
+    )
     made_of = {
-        "another server's": Stamps(others).new(),
-        "an old one": Stamps(ours, now=lambda: time.time() - LIFETIME - 5).new(),
+        "another server's": FormTokens(others).issue(),
+        "an old one": FormTokens(ours, now=lambda: time.time() - LIFETIME - 5).issue(),
     }
     fields = {"stamp": made_of.get(stamp, stamp), "api_key": KEY, "toolsets": "core", "label": "of mine"}
     response = await http.post("/", data=fields, headers=HERE)
@@ -266,8 +268,8 @@ async def test_only_a_form_of_this_servers_is_answered(http: httpx2.AsyncClient,
 
 
 async def test_a_form_filled_in_later_is_still_good_within_its_time(http: httpx2.AsyncClient) -> None:
-    keys = MasterKeys([bytes.fromhex(MASTER_KEY)]).derived("form stamps")
-    stamp = Stamps(keys, now=lambda: time.time() - LIFETIME + 60).new()
+    keys = MasterKeys([bytes.fromhex(MASTER_KEY)]).derive_keys("form stamps")
+    stamp = FormTokens(keys, now=lambda: time.time() - LIFETIME + 60).issue()
 
     assert (await http.post("/", data={"stamp": stamp, "api_key": KEY, "toolsets": "core"})).status_code == 200
 
@@ -300,7 +302,7 @@ async def test_replicas_answer_each_others_forms_once_in_all_even_while_the_mast
 async def test_a_connection_of_one_id_is_made_once_on_either_database(vault: Vault) -> None:
     form_id = new_id()
     first = await vault.create(SecretStr(KEY), connection_id=form_id)
-    with pytest.raises(AlreadyMade):
+    with pytest.raises(AlreadyCreated):
         await vault.create(SecretStr(KEY), connection_id=form_id)
 
     assert [connection.id for connection in await vault.connections()] == [form_id]
@@ -493,7 +495,7 @@ async def test_who_may_connect_is_the_operators_choice(
         page = (await http.get("/")).text
         assert ('name="signup_code"' in page) == (signup == "code")
         assert ('name="api_key"' in page) == (signup != "off")
-        fields = {"stamp": Stamps(MasterKeys([bytes.fromhex(MASTER_KEY)]).derived("form stamps")).new()}
+        fields = {"stamp": FormTokens(MasterKeys([bytes.fromhex(MASTER_KEY)]).derive_keys("form stamps")).issue()}
         fields |= {"api_key": KEY, "toolsets": "core", "signup_code": code}
         response = await http.post("/", data=fields)
         assert response.status_code == status

@@ -2,7 +2,17 @@
 
 import pytest
 
+from mistral_mcp.errors import TooManyFailures
 from mistral_mcp.hosting.web.throttle import Throttle
+
+
+def wait_after_failure(throttle: Throttle, address: str) -> float | None:
+    """Seconds to stay away; None: not yet."""
+    try:
+        throttle.fail(address, "a reason")
+    except TooManyFailures as error:
+        return error.retry_after
+    return None
 
 
 @pytest.mark.parametrize(
@@ -18,18 +28,16 @@ from mistral_mcp.hosting.web.throttle import Throttle
 )
 def test_an_address_answers_for_itself_and_for_its_own_network(one: str, other: str, *, together: bool):
     throttle = Throttle(per_minute=3, clock=lambda: 0.0)
-    assert [throttle.failed(one) for _ in range(4)] == [None, None, None, 20.0]
+    assert [wait_after_failure(throttle, one) for _ in range(4)] == [None, None, None, 20.0]
 
-    assert throttle.wait(one) == 20.0
-    assert (throttle.wait(other) is not None) is together
-    assert (throttle.failed(other) is not None) is together
+    assert (wait_after_failure(throttle, other) is not None) is together
 
 
 def test_time_forgives():
     now = 0.0
     throttle = Throttle(per_minute=3, clock=lambda: now)
     for _ in range(5):
-        throttle.failed("192.0.2.1")
+        wait_after_failure(throttle, "192.0.2.1")
     now = 20.0
-    assert throttle.wait("192.0.2.1") is None
-    assert [throttle.failed("192.0.2.1") for _ in range(2)] == [None, 20.0]
+    throttle.check("192.0.2.1")
+    assert [wait_after_failure(throttle, "192.0.2.1") for _ in range(2)] == [None, 20.0]

@@ -1,0 +1,87 @@
+"""The JSON endpoints of connections."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mistral_mcp.credentials import from_headers
+from mistral_mcp.errors import BadArgument, MistralMcpError, RevokedOrExpired
+from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
+from mistral_mcp.hosting.web.forms import read_body
+from mistral_mcp.hosting.web.responses import (
+    client_address,
+    connection_json,
+    describe_problems,
+    error_status,
+    issued_json,
+)
+
+_NO_STORE = {"cache-control": "no-store"}
+
+
+@dataclass(frozen=True)
+class ConnectionApi:
+    tenancy: Tenancy
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/connections", _answer(self.create, HTTPStatus.CREATED), methods=["POST"]),
+            Route("/connections/current", _answer(self.current), methods=["GET", "DELETE"]),
+            Route("/connections/current/rotate", _answer(self.rotate), methods=["POST"]),
+        ]
+
+    async def create(self, request: Request) -> Mapping[str, Any]:
+        asked = await _read_json(request)
+        issued = await self.tenancy.create(asked, client_address(request))
+        return issued_json(self.tenancy.settings, request, issued)
+
+    async def current(self, request: Request) -> Mapping[str, Any]:
+        token, address = _token(request), client_address(request)
+        if request.method == "DELETE":
+            connection = await self.tenancy.revoke(token, address)
+            return {"id": connection.id, "revoked": True}
+        return connection_json(self.tenancy.settings, await self.tenancy.describe(token, address))
+
+    async def rotate(self, request: Request) -> Mapping[str, Any]:
+        issued = await self.tenancy.rotate(_token(request), client_address(request))
+        return issued_json(self.tenancy.settings, request, issued)
+
+
+class _WrongMediaType(MistralMcpError):
+    status = 415
+
+
+def _answer(
+    handler: Callable[[Request], Awaitable[Mapping[str, Any]]], success: HTTPStatus = HTTPStatus.OK
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(await handler(request), success, _NO_STORE)
+        except MistralMcpError as error:
+            status, headers = error_status(error)
+            if isinstance(error, RevokedOrExpired):
+                status = HTTPStatus.UNAUTHORIZED
+            return JSONResponse({"error": {"message": str(error)}}, status, _NO_STORE | headers)
+
+    return endpoint
+
+
+def _token(request: Request) -> SecretStr:
+    secret, _ = from_headers(request.headers)
+    return secret
+
+
+async def _read_json(request: Request) -> ConnectionRequest:
+    if not request.headers.get("content-type", "").lower().startswith("application/json"):
+        raise _WrongMediaType("Send JSON, as application/json.")
+    body = await read_body(request)
+    try:
+        return ConnectionRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise BadArgument(describe_problems(error)) from None

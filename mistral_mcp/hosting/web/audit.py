@@ -1,0 +1,13 @@
+"""One line for each connection that is created, changed, rotated or revoked: which, and from where."""
+
+import logging
+from typing import Literal
+
+_log = logging.getLogger("mistral_mcp.audit")
+
+Event = Literal["created", "changed", "rotated", "revoked"]
+
+
+def record(event: Event, connection_id: str, address: str) -> None:
+    members = {"event": f"connection_{event}", "connection_id": connection_id, "address": address}
+    _log.info("connection_%s %s from %s", event, connection_id, address, extra=members)

@@ -1,0 +1,63 @@
+"""What `api` and `pages` answer with: the status of an error, the secret URL, a connection without its secrets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from starlette.requests import HTTPConnection, Request
+
+from mistral_mcp.errors import BadArgument, InvalidApiKey, MistralMcpError, UpstreamError
+from mistral_mcp.hosting.vault.vault import Connection, IssuedToken
+from mistral_mcp.settings import Settings
+
+
+def client_address(request: HTTPConnection) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
+    """The status of an answer about this error, and its headers."""
+    status = getattr(error, "status", None)
+    if isinstance(error, BadArgument | InvalidApiKey):
+        status = 422
+    elif isinstance(error, UpstreamError):
+        status = 503
+    retry_after = getattr(error, "retry_after", None)
+    headers = {} if retry_after is None else {"retry-after": str(int(retry_after) + 1)}
+    return status or 500, headers
+
+
+def secret_url(settings: Settings, request: Request, token: SecretStr) -> str:
+    """As users see the server."""
+    base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+    return f"{base}/c/{token.get_secret_value()}/mcp"
+
+
+def connection_json(settings: Settings, connection: Connection) -> dict[str, Any]:
+    return {
+        "id": connection.id,
+        "label": connection.label,
+        "key_hint": connection.key_hint,
+        "toolsets": list(connection.toolsets) if connection.toolsets else None,
+        "read_only": connection.read_only,
+        "route": str(connection.route or settings.route),
+        "created_at": connection.created_at.isoformat(),
+        "last_used_at": connection.last_used_at.isoformat() if connection.last_used_at else None,
+        "expires_at": connection.expires_at.isoformat() if connection.expires_at else None,
+    }
+
+
+def issued_json(settings: Settings, request: Request, issued: IssuedToken) -> Mapping[str, Any]:
+    """With the token, which is stored nowhere."""
+    token = {"token": issued.token.get_secret_value(), "url": secret_url(settings, request, issued.token)}
+    return connection_json(settings, issued.connection) | token
+
+
+def describe_problems(error: ValidationError) -> str:
+    """One sentence, without what was sent."""
+    problems: list[str] = []
+    for detail in error.errors(include_url=False, include_input=False, include_context=False)[:4]:
+        where = str(detail["loc"][0]) if detail["loc"] else "The body"
+        message = detail["msg"].removeprefix("Value error, ")
+        problems.append(f"{where}: {message[:1].lower()}{message[1:]}")
+    return f"{'; '.join(problems)}."
