@@ -13,16 +13,46 @@ A reply is JSON of any type, a bare list included; `Call[bytes]` gives the body 
 """
 
 import re
+from datetime import UTC, datetime
 from functools import cache
-from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import httpx2
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from mistral_mcp.errors import BadArgument
 
 ReplyT = TypeVar("ReplyT")
+T = TypeVar("T")
+
+
+def is_none(value: object) -> bool:
+    return value is None
+
+
+Maybe = Annotated[T | None, Field(exclude_if=is_none)]
+"""For members that are left out rather than null where a reply is shown: `description: Maybe[str] = None`."""
+
+
+def iso_utc(value: object) -> object:
+    """A time of Mistral's, in seconds since 1970 or in ISO 8601, as `2026-11-28T19:23:31Z`; anything else as it is."""
+    try:
+        if isinstance(value, int | float):
+            moment = datetime.fromtimestamp(value, UTC)
+        elif isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+        else:
+            return value
+    except (OverflowError, ValueError, OSError):
+        return str(value)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Moment = Annotated[str, BeforeValidator(iso_utc)]
+"""A time, as ISO 8601 in UTC, whichever way Mistral wrote it."""
 
 
 class Reply(BaseModel):
@@ -35,6 +65,15 @@ class Reply(BaseModel):
         protected_namespaces=(),
         defer_build=True,  # till it is used
     )
+
+
+def null_is(default: object) -> BeforeValidator:
+    """For members that Mistral sends as null where it has nothing to say."""
+
+    def replace_null(value: object) -> object:
+        return default if value is None else value
+
+    return BeforeValidator(replace_null)
 
 
 class Call(BaseModel, Generic[ReplyT]):

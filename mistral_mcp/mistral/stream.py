@@ -3,7 +3,7 @@
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError, model_validator
 
 from mistral_mcp.errors import Unavailable, UpstreamError
 from mistral_mcp.masking import MASK, Mask
@@ -14,6 +14,21 @@ from mistral_mcp.mistral.progress import Progress
 
 _ReplyT = TypeVar("_ReplyT", bound=Reply)
 _ReplyT_co = TypeVar("_ReplyT_co", bound=Reply, covariant=True)
+
+
+class StreamEvent(Reply):
+    """An event of a stream, of any kind but an error: what it does not bring is left at its default."""
+
+    object: JsonValue = None
+    type: JsonValue = None
+    error: JsonValue = None
+    detail: JsonValue = None
+
+    @model_validator(mode="after")
+    def _is_no_error(self) -> "StreamEvent":
+        if self.error or self.detail or str(self.object).lower() == "error" or str(self.type).endswith("error"):
+            raise ValueError("an error")
+        return self
 
 
 class Assembly(Protocol[_ReplyT_co]):

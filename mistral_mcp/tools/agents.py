@@ -6,8 +6,8 @@ from pydantic import Field, JsonValue, WithJsonSchema
 
 from mistral_mcp.json_schema import CallerSchema
 from mistral_mcp.mistral.api.agents import AgentCall
-from mistral_mcp.mistral.api.chat import complete, response_format_of
-from mistral_mcp.mistral.api.messages import CallIds
+from mistral_mcp.mistral.api.chat import response_format_of
+from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.chat import Chat
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
@@ -61,10 +61,9 @@ async def mistral_agent_complete(
     schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
     # The agent may have functions of its own.
     known = Functions(functions or [], others=True)
-    ids = CallIds()
     call = AgentCall(
         agent_id=agent_id,
-        messages=parameters.build_messages(prompt, messages, ids=ids),
+        messages=parameters.build_messages(prompt, messages),
         max_tokens=max_tokens,
         stop=stop,
         random_seed=random_seed,
@@ -81,6 +80,6 @@ async def mistral_agent_complete(
         usage=usage_of(mistral, reply.model, reply.usage),
         parsed=parameters.parsed_answer(reply, schema) if schema and not calls else None,
         thinking=reply.thinking or None,
-        calls=[made.model_copy(update={"id": ids.back(made.id)}) for made in calls],
-        assistant_message=assistant_message(reply, ids) if calls else None,
+        calls=calls,
+        assistant_message=assistant_message(reply) if calls else None,
     )

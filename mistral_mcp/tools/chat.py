@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mistral_mcp.json_schema import CallerSchema
-from mistral_mcp.mistral.api.chat import ChatCall, complete, response_format_of
+from mistral_mcp.mistral.api.chat import ChatCall, response_format_of
+from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral

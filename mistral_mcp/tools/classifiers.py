@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api.classifications import ChatClassificationCall, ClassificationCall, TargetReply
-from mistral_mcp.mistral.api.messages import CallIds, conversation
+from mistral_mcp.mistral.api.messages import conversation, send_conversation
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral
@@ -58,8 +58,10 @@ async def mistral_classify(
         both = "both are given" if inputs else "both are missing"
         raise BadArgument(f"Either inputs or messages is classified, and {both}.", "Give one of the two.")
     if messages is not None:
-        turns = conversation(messages, CallIds())
-        reply = await mistral.send(ChatClassificationCall(model=model, input={"messages": turns}), model=model)
+        reply = await send_conversation(
+            conversation(messages),
+            lambda turns: mistral.send(ChatClassificationCall(model=model, input={"messages": turns}), model=model),
+        )
     else:
         reply = await mistral.send(ClassificationCall(model=model, input=inputs or []), model=model)
     if len(reply.results) != len(inputs or [messages]):

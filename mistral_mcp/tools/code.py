@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mistral_mcp.mistral.api.chat import FimCall, complete
+from mistral_mcp.mistral.api.chat import FimCall
+from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral

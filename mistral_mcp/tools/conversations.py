@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api import conversations as wire
+from mistral_mcp.mistral.api.conversation_stream import converse
 from mistral_mcp.mistral.api.conversations import ConversationCard, Entry
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.conversation_results import Confirmations, Conversation, FunctionResults, Tools
@@ -45,11 +46,11 @@ async def mistral_start_conversation(
         inputs=prompt,
         instructions=instructions,
         tools=tools,
-        completion_args=wire.completion_args(temperature, max_tokens),
+        completion_args=wire.CompletionArgs(temperature=temperature, max_tokens=max_tokens).wire(),
         store=store,
         name=name,
     )
-    return Conversation.of(mistral, await wire.converse(mistral, call, model=chosen or ""), chosen)
+    return Conversation.of(mistral, await converse(mistral, call, model=chosen or ""), chosen)
 
 
 @toolset.tool("Continue a conversation", effect="creates")
@@ -71,9 +72,9 @@ async def mistral_append_conversation(
         conversation_id=conversation_id,
         inputs=results + turn if results else prompt,
         tool_confirmations=[confirmation.model_dump() for confirmation in tool_confirmations or ()] or None,
-        completion_args=wire.completion_args(temperature, max_tokens),
+        completion_args=wire.CompletionArgs(temperature=temperature, max_tokens=max_tokens).wire(),
     )
-    return Conversation.of(mistral, await wire.converse(mistral, call))
+    return Conversation.of(mistral, await converse(mistral, call))
 
 
 class HistoryEntry(BaseModel):

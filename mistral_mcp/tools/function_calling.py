@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from mistral_mcp.mistral.api.chat import ChatCall, complete
-from mistral_mcp.mistral.api.messages import CallIds
+from mistral_mcp.mistral.api.chat import ChatCall
+from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
@@ -61,10 +61,9 @@ async def mistral_function_call(
 ) -> FunctionCalls:
     """Let a Mistral model choose functions and fill in their arguments. You run them; nothing is run here."""
     known = Functions(functions)
-    ids = CallIds()
     call = ChatCall(
         model=model or mistral.settings.chat_model,
-        messages=parameters.build_messages(prompt, messages, system, ids=ids),
+        messages=parameters.build_messages(prompt, messages, system),
         tools=known.to_api(),
         tool_choice=known.tool_choice(tool_choice),
         parallel_tool_calls=parallel_tool_calls,
@@ -89,9 +88,9 @@ async def mistral_function_call(
         usage = usage + (reply.usage or UsageReply())
     name = reply.model or call.model
     return FunctionCalls(
-        calls=[made.model_copy(update={"id": ids.back(made.id)}) for made in calls],
+        calls=calls,
         text=reply.text,
-        assistant_message=assistant_message(reply, ids),
+        assistant_message=assistant_message(reply),
         finish_reason=reply.finish_reason,
         model=name,
         usage=usage_of(mistral, name, usage),

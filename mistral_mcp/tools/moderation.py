@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral.api.messages import CallIds, conversation
+from mistral_mcp.mistral.api.messages import conversation, send_conversation
 from mistral_mcp.mistral.api.moderations import ChatModerationCall, ModerationCall
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
@@ -57,7 +57,10 @@ async def mistral_moderate(
         raise BadArgument(f"Either inputs or messages is moderated, and {both}.", "Give one of the two.")
     name = model or mistral.settings.moderation_model
     if messages is not None:
-        reply = await mistral.send(ChatModerationCall(model=name, input=conversation(messages, CallIds())), model=name)
+        reply = await send_conversation(
+            conversation(messages),
+            lambda turns: mistral.send(ChatModerationCall(model=name, input=turns), model=name),
+        )
     else:
         reply = await mistral.send(ModerationCall(model=name, input=inputs or []), model=name)
     if len(reply.results) != len(inputs or [messages]):

@@ -7,7 +7,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import over_http, refuses_at_once, text_of
+from tests.conftest import KEY, in_memory, over_http, refuses_at_once, text_of
 
 PIXEL = base64.b64encode(
     base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
@@ -28,10 +28,18 @@ async def test_an_answer_comes_as_text_and_as_structure(client: Client) -> None:
 async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, sandbox: Sandbox) -> None:
     await client.call_tool("mistral_chat", {"prompt": "Hi"})
 
-    assert sandbox.requests[-1].json == {
-        "model": "mistral-small-latest",
-        "messages": [{"role": "user", "content": "Hi"}],
-    }
+    sent = {name: item for name, item in sandbox.requests[-1].json.items() if name != "prompt_cache_key"}
+    assert sent == {"model": "mistral-small-latest", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+async def test_requests_with_the_same_instructions_share_a_prompt_cache(mistral_url: str, sandbox: Sandbox) -> None:
+    async with in_memory(mistral_url) as mine, in_memory(mistral_url, key=KEY[::-1]) as other:
+        for client, system in ((mine, "Be brief."), (mine, "Be brief."), (mine, "Be kind."), (other, "Be brief.")):
+            await client.call_tool("mistral_chat", {"prompt": f"Number {len(sandbox.requests)}", "system": system})
+
+    first, second, third, fourth = (request.json["prompt_cache_key"] for request in sandbox.requests)
+    assert first == second
+    assert len({first, third, fourth}) == 3
 
 
 async def test_system_comes_first_and_prompt_last(client: Client, sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ import pytest
 from mcp.client import Client
 from mcp_types import CallToolResult
 
-from mistral_mcp.mistral.api.conversations import _Assembly
+from mistral_mcp.mistral.api.conversation_stream import ConversationAssembly
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools.framework.cut_text import LONG
@@ -196,7 +196,7 @@ async def test_a_start_that_may_have_arrived_is_not_repeated(client: Client, san
 
 
 def test_arguments_in_pieces_are_put_together_and_wholes_are_not_doubled() -> None:
-    assembly = _Assembly("conv_1")
+    assembly = ConversationAssembly("conv_1")
     call = {"type": "function.call.delta", "id": "fc_1", "name": "f", "tool_call_id": "abcdefghi"}
     ran = {"id": "tool_exec_1", "output_index": 1, "name": "web_search", "arguments": '{"q": 1}'}
     for event in (
@@ -208,6 +208,36 @@ def test_arguments_in_pieces_are_put_together_and_wholes_are_not_doubled() -> No
         assembly.add(json.dumps(event))
 
     assert [entry.arguments for entry in assembly.reply().outputs] == ['{"a": 1}', '{"q": 1}']
+
+
+def test_pieces_of_arguments_may_be_json_by_themselves() -> None:
+    assembly = ConversationAssembly("conv_1")
+    call = {"type": "function.call.delta", "id": "fc_1", "name": "f", "tool_call_id": "abcdefghi"}
+    for piece in ('{"a": ', "{}", "}"):
+        assembly.add(json.dumps({**call, "arguments": piece}))
+
+    assert [entry.arguments for entry in assembly.reply().outputs] == ['{"a": {}}']
+
+
+def test_events_of_an_unknown_type_are_passed_over() -> None:
+    assembly = ConversationAssembly("")
+    said = {"type": "message.output.delta", "id": "msg_1"}
+    for event in (
+        {"type": "conversation.response.started", "conversation_id": "conv_1"},
+        {"type": "conversation.response.requires_action"},
+        {**said, "content": "Hel"},
+        {**said, "content": {"type": "text", "text": "lo"}},
+        {"type": "something.new", "id": "x", "content": 7, "arguments": []},
+        {**said, "content": [{"type": "text", "text": "!"}, {"type": "image_url", "image_url": "https://x.test/a"}]},
+        {"type": "conversation.response.done", "usage": {"total_tokens": 3}},
+        {"type": "conversation.response.finished"},
+    ):
+        assembly.add(json.dumps(event))
+
+    reply = assembly.reply()
+    assert (reply.conversation_id, reply.text, assembly.finished) == ("conv_1", "Hello!", True)
+    assert reply.chunks("image_url")
+    assert reply.usage is not None
 
 
 async def test_a_conversation_is_read_page_by_page(client: Client) -> None:

@@ -3,44 +3,42 @@
 Source: `/v1/conversations`.
 """
 
-import json
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import JsonValue
 
-from mistral_mcp.errors import UpstreamError
-from mistral_mcp.mistral.api.chat import CHARACTERS_PER_TOKEN
-from mistral_mcp.mistral.api.messages import text_of, thinking_of
+from mistral_mcp.mistral.api.chat import Arguments, Text
+from mistral_mcp.mistral.api.content import Chunk, chunks_of, text_of, thinking_of
 from mistral_mcp.mistral.api.usage import UsageReply
-from mistral_mcp.mistral.call import Call, Reply
-from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.mistral.stream import assemble
+from mistral_mcp.mistral.call import Call, Maybe, Moment, Reply, null_is
 
 
 class Entry(Reply):
     """One entry of any type; what its type does not have is empty."""
 
-    type: str = ""
+    type: Text = ""
+    id: Text = ""
     role: str | None = None
     content: JsonValue = None
     model: str | None = None
-    tool_call_id: str = ""
-    name: str = ""
-    arguments: str | dict[str, JsonValue] = ""
+    tool_call_id: Text = ""
+    name: Text = ""
+    arguments: Arguments = ""
     confirmation_status: str | None = None
     result: JsonValue = None
+    info: Annotated[dict[str, JsonValue], null_is({})] = {}
+    """What a tool at Mistral did: of the code interpreter `code` and `code_output`."""
     next_agent_id: str | None = None
     next_agent_name: str | None = None
-    created_at: str | None = None
+    created_at: Moment | None = None
 
     @property
     def text(self) -> str:
         return text_of(self.content)
 
-    def chunks(self, kind: str) -> list[dict[str, JsonValue]]:
+    def chunks(self, kind: str) -> list[Chunk]:
         """The content's chunks of this type."""
-        content = self.content if isinstance(self.content, list) else []
-        return [chunk for chunk in content if isinstance(chunk, dict) and chunk.get("type") == kind]
+        return [chunk for chunk in chunks_of(self.content) if chunk.get("type") == kind]
 
 
 class ConversationUsage(UsageReply):
@@ -61,12 +59,12 @@ class ConversationReply(Reply):
     def thinking(self) -> str:
         return "".join(thinking_of(entry.content) for entry in self.outputs)
 
-    def chunks(self, kind: str) -> list[dict[str, JsonValue]]:
+    def chunks(self, kind: str) -> list[Chunk]:
         return [chunk for entry in self.outputs for chunk in entry.chunks(kind)]
 
 
 class ConversationCall(Call[ConversationReply]):
-    """What starting and appending have in common."""
+    """What starting, appending and restarting have in common."""
 
     inputs: str | list[dict[str, JsonValue]] | None = None
     completion_args: dict[str, JsonValue] | None = None
@@ -79,6 +77,7 @@ class StartConversationCall(ConversationCall):
 
     model: str | None = None
     agent_id: str | None = None
+    agent_version: int | str | None = None
     instructions: str | None = None
     tools: list[dict[str, JsonValue]] | None = None
     name: str | None = None
@@ -91,13 +90,23 @@ class AppendConversationCall(ConversationCall):
     tool_confirmations: list[dict[str, JsonValue]] | None = None
 
 
+class RestartConversationCall(ConversationCall):
+    """Makes a new conversation of what stands before an entry of another."""
+
+    path = "/v1/conversations/{conversation_id}/restart"
+
+    conversation_id: str
+    from_entry_id: str
+    agent_version: int | str | None = None
+
+
 class ConversationCard(Reply):
     id: str
-    name: str | None = None
-    model: str | None = None
-    agent_id: str | None = None
-    created_at: str | None = None
-    updated_at: str | None = None
+    name: Maybe[str] = None
+    model: Maybe[str] = None
+    agent_id: Maybe[str] = None
+    created_at: Maybe[Moment] = None
+    updated_at: Maybe[Moment] = None
 
 
 class ListConversationsCall(Call[list[ConversationCard]]):
@@ -136,108 +145,20 @@ class DeleteConversationCall(Call[None]):
     conversation_id: str
 
 
-def completion_args(temperature: float | None, max_tokens: int | None) -> dict[str, JsonValue] | None:
-    """What conversations let pass of the completion API. Greedy sampling tolerates no other `top_p` than 1."""
-    args: dict[str, JsonValue] = {"temperature": temperature, "max_tokens": max_tokens}
-    if temperature == 0:
-        args["top_p"] = 1
-    return {name: value for name, value in args.items() if value is not None} or None
+class CompletionArgs(Reply):
+    """What conversations let pass of the completion API."""
 
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: list[str] | None = None
+    random_seed: int | None = None
+    response_format: dict[str, JsonValue] | None = None
+    reasoning_effort: str | None = None
 
-class _Event(Entry):
-    type: str = Field(pattern=r"(message|function|tool|agent|conversation)\..*(started|delta|done)$")
-    id: str = ""
-    conversation_id: str | None = None
-    output_index: int = 0
-    usage: ConversationUsage | None = None
-
-
-_event = TypeAdapter(_Event)
-
-
-async def converse(mistral: MistralClient, call: ConversationCall, *, model: str = "") -> ConversationReply:
-    """Start or append; streamed where somebody listens, and the same reply either way."""
-    tokens = len(call.body() or b"") // CHARACTERS_PER_TOKEN if mistral.settings.tokens_per_minute else 0
-    if mistral.progress is None:
-        return await mistral.send(call, model=model, tokens=tokens)
-    assembly = _Assembly(call.conversation_id if isinstance(call, AppendConversationCall) else "")
-    streamed = call.model_copy(update={"stream": True})
-    try:
-        return await assemble(mistral, mistral.progress, streamed, assembly, model=model, tokens=tokens)
-    except UpstreamError as error:
-        if assembly.conversation_id:
-            error.advice += f" The conversation is {assembly.conversation_id}."
-        raise
-
-
-class _Assembly:
-    """A streamed response, put together to what it would have been in one piece."""
-
-    def __init__(self, conversation_id: str) -> None:
-        self.text = ""
-        self.thinks = False
-        self.finished = False
-        self.conversation_id = conversation_id
-        self._usage: ConversationUsage | None = None
-        self._outputs: dict[tuple[int, str], _Output] = {}
-
-    def add(self, data: str) -> str:
-        """Add an event's data; gives the text it brought. Raises `ValidationError` where it is none, or an error."""
-        event = _event.validate_json(data)
-        kind, _, step = event.type.rpartition(".")
-        if kind == "conversation.response":
-            self.conversation_id = event.conversation_id or self.conversation_id
-            self._usage = event.usage
-            self.finished = step == "done"
-            return ""
-        place = (event.output_index, event.id)
-        output = self._outputs.setdefault(place, _Output(event))
-        piece = output.add(event)
-        self.thinks = not piece
-        if piece == output.text and self.text:
-            piece = f"\n\n{piece}"
-        self.text += piece
-        return piece
-
-    def reply(self) -> ConversationReply:
-        outputs = [self._outputs[place].entry() for place in sorted(self._outputs, key=lambda place: place[0])]
-        return ConversationReply(conversation_id=self.conversation_id, outputs=outputs, usage=self._usage)
-
-
-class _Output:
-    """One entry on its way: `tool.execution.started`, `.delta` and `.done` make a `tool.execution`."""
-
-    def __init__(self, first: _Event) -> None:
-        self.text = ""
-        self._last = first
-        self._chunks: list[JsonValue] = []
-        self._arguments = ""
-
-    def add(self, event: _Event) -> str:
-        chunks = _chunks(event.content)
-        piece = text_of(chunks)
-        self.text += piece
-        self._chunks += chunks
-        arguments = event.arguments if isinstance(event.arguments, str) else json.dumps(event.arguments)
-        # A piece goes on from the last; a whole may come twice, when a tool starts and while it runs.
-        self._arguments = arguments if _is_whole(arguments) else self._arguments + arguments
-        known = event.model_dump(exclude_defaults=True)
-        self._last = self._last.model_copy(update=known)
-        return piece
-
-    def entry(self) -> Entry:
-        kind = self._last.type.rpartition(".")[0]
-        members = {"type": kind, "content": self._chunks, "arguments": self._arguments}
-        return Entry.model_validate(self._last.model_dump() | members)
-
-
-def _is_whole(arguments: str) -> bool:
-    try:
-        return isinstance(json.loads(arguments), dict)
-    except ValueError:
-        return False
-
-
-def _chunks(content: JsonValue) -> list[JsonValue]:
-    """A piece of content is text or one chunk."""
-    return [{"type": "text", "text": content}] if isinstance(content, str) else [content] if content else []
+    def wire(self) -> dict[str, JsonValue] | None:
+        """Greedy sampling tolerates no other `top_p` than 1."""
+        args: dict[str, JsonValue] = self.model_dump(exclude_none=True)
+        if self.temperature == 0:
+            args["top_p"] = 1
+        return args or None

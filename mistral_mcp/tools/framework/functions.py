@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, mo
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.json_schema import CallerSchema, parse_json
 from mistral_mcp.mistral.api.chat import ChatReply, ToolCallReply
-from mistral_mcp.mistral.api.messages import CallIds
+from mistral_mcp.mistral.api.messages import wire_call_id
 from mistral_mcp.suggest import nearest
 
 
@@ -119,13 +119,13 @@ def _arguments(arguments: str | dict[str, JsonValue]) -> tuple[dict[str, JsonVal
     return (value, []) if isinstance(value, dict) else (None, ["the arguments are not a JSON object"])
 
 
-def assistant_message(reply: ChatReply, ids: CallIds | None = None) -> dict[str, JsonValue]:
-    """The reply as the turn it becomes: thinking chunks included, ids as the caller knows them."""
+def assistant_message(reply: ChatReply) -> dict[str, JsonValue]:
+    """The reply as the turn it becomes, thinking chunks included."""
     message: dict[str, JsonValue] = {"role": "assistant", "content": reply.content or ""}
     if calls := calls_with_ids(reply):
         message["tool_calls"] = [
             {
-                "id": ids.back(call.id) if ids else call.id,
+                "id": call.id,
                 "type": "function",
                 "function": {"name": call.function.name, "arguments": call.function.arguments},
                 "index": call.index,
@@ -136,13 +136,16 @@ def assistant_message(reply: ChatReply, ids: CallIds | None = None) -> dict[str,
 
 
 def calls_with_ids(reply: ChatReply) -> list[ToolCallReply]:
-    """The reply's calls, each with an id: Mistral's schema has a default, "null", that it does not take back."""
-    return [
-        call
-        if call.id not in {"null", ""}
-        else call.model_copy(update={"id": CallIds().nine(f"{index}{call.function}")})
-        for index, call in enumerate(reply.tool_calls)
-    ]
+    """The reply's calls, each with an id of its own that Mistral takes back: not all that it gives are of that kind."""
+    calls: list[ToolCallReply] = []
+    known: set[str] = set()
+    for index, call in enumerate(reply.tool_calls):
+        call_id = wire_call_id(call.id)
+        if not call.has_id or call_id in known:
+            call_id = wire_call_id(f"{index}{call.function}")
+        known.add(call_id)
+        calls.append(call.model_copy(update={"id": call_id}))
+    return calls
 
 
 def call_line(call: FunctionCall) -> str:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 from mistral_mcp.errors import AnswerMismatch, BadArgument
 from mistral_mcp.json_schema import CallerSchema, json_in
 from mistral_mcp.mistral.api.chat import ChatReply
-from mistral_mcp.mistral.api.messages import CallIds, Message, conversation
+from mistral_mcp.mistral.api.messages import Message, conversation
 
 
 def _image(url: str) -> str:
@@ -53,7 +53,6 @@ def build_messages(
     messages: list[Message] | None,
     system: str | None = None,
     images: list[str] | None = None,
-    ids: CallIds | None = None,
 ) -> list[dict[str, JsonValue]]:
     """The conversation to send. Raises `BadArgument` where it would hold nothing to answer."""
     all_turns = list(messages or [])
@@ -72,7 +71,7 @@ def build_messages(
         all_turns[-1] = _with_images(last, images)
     if system is not None:
         all_turns.insert(0, Message(role="system", content=system))
-    return conversation(all_turns, ids or CallIds())
+    return conversation(all_turns)
 
 
 def _with_images(turn: Message, images: list[str]) -> Message:

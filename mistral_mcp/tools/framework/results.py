@@ -1,23 +1,14 @@
 """What a tool gives back: a result model, its usage, and the small parts that results share."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from mcp_types import ContentBlock
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from mistral_mcp.mistral import catalog
 from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.call import Maybe, is_none
 from mistral_mcp.mistral.client import MistralClient
-
-T = TypeVar("T")
-
-
-def is_none(value: object) -> bool:
-    return value is None
-
-
-Maybe = Annotated[T | None, Field(exclude_if=is_none)]
-"""A member that is left out of a result rather than null: `thinking: Maybe[str] = None`."""
 
 MaybeJson = Annotated[JsonValue, Field(exclude_if=is_none)]
 """The same for any JSON value."""

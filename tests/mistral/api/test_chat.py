@@ -17,7 +17,8 @@ from starlette.responses import Response
 
 from mistral_mcp import Settings
 from mistral_mcp.errors import InvalidApiKey, RateLimited, RequestRefused, Unavailable, UpstreamError
-from mistral_mcp.mistral.api.chat import Assembly, ChatCall, ChatReply, FimCall, complete
+from mistral_mcp.mistral.api.chat import ChatCall, ChatReply, FimCall
+from mistral_mcp.mistral.api.completions import ChatAssembly, complete
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
@@ -89,7 +90,7 @@ def chunk(delta: dict[str, Any], finish_reason: str | None = None, **members: An
 
 
 def assembled(*events: str) -> ChatReply:
-    assembly = Assembly()
+    assembly = ChatAssembly()
     for event in events:
         assembly.add(event)
     return assembly.reply()
@@ -317,10 +318,64 @@ def test_a_call_in_fragments_is_put_together(later: dict[str, Any], name: Any) -
     assert told(reply)["calls"] == [("g6fVbXS8K", "f", '{"a": 1}'), ("abcdefgh2", "f", "[")]
 
 
+@pytest.mark.parametrize("later", ["toolcall0", "null", None, ..., "g6fVbXS8K"])
+def test_a_fragment_without_a_name_continues_the_latest_call_of_its_index(later: Any) -> None:
+    """As GLM models send them: the id changes between the first piece and the rest."""
+
+    def fragment(arguments: Any, **members: Any) -> str:
+        return chunk({"tool_calls": [call(function={"name": "", "arguments": arguments}, id=later, **members)]})
+
+    reply = assembled(
+        chunk({"tool_calls": [call("", function={"name": "read", "arguments": ""})]}),
+        fragment('{"path": '),
+        chunk({"tool_calls": [call("", id="abcdefgh2")]}),
+        fragment('{"b": '),
+        fragment({}),
+        fragment("}"),
+        chunk({}, "tool_calls"),
+    )
+
+    assert told(reply)["calls"] == [("g6fVbXS8K", "read", '{"path": '), ("abcdefgh2", "f", '{"b": {}}')]
+
+
+def test_a_name_that_comes_before_its_id_is_one_call() -> None:
+    reply = assembled(
+        chunk({"tool_calls": [call("", id=None)]}),
+        chunk({"tool_calls": [call(function={"arguments": "{}"})]}, "tool_calls"),
+    )
+
+    assert told(reply)["calls"] == [("g6fVbXS8K", "f", "{}")]
+
+
+@pytest.mark.parametrize("event", [{}, {"choices": None}, {"choices": []}, {"usage": USAGE}, {"type": "new", "x": [1]}])
+def test_an_event_without_choices_brings_nothing_but_its_usage(event: dict[str, Any]) -> None:
+    reply = assembled(json.dumps(event), chunk({"content": "ab"}, "stop", usage=USAGE), json.dumps(event))
+
+    assert (reply.text, reply.usage and reply.usage.total_tokens) == ("ab", 31)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"num_cached_tokens": 16},
+        {"prompt_tokens_details": {"cached_tokens": 16}},
+        {"prompt_token_details": {"cached_tokens": 16}},
+        {"num_cached_tokens": None, "prompt_tokens_details": {}, "prompt_token_details": {"cached_tokens": 16}},
+        {"num_cached_tokens": 16, "prompt_tokens_details": {"cached_tokens": 16}},
+    ],
+)
+def test_cached_tokens_are_found_wherever_they_are_counted(usage: dict[str, Any]) -> None:
+    read = parsed(body(usage={**USAGE, "prompt_tokens_details": None, **usage})).usage
+
+    assert read is not None
+    assert read.cached_tokens == 16
+    assert (read + read).cached_tokens == 32
+
+
 @pytest.mark.parametrize("data", ["", "{", "null", "[]", '"text"', '{"error": {"message": "no"}}', '{"choices": 1}'])
 def test_what_is_no_piece_of_an_answer_is_refused(data: str) -> None:
     with pytest.raises(ValidationError):
-        Assembly().add(data)
+        ChatAssembly().add(data)
 
 
 @st.composite
@@ -378,7 +433,7 @@ def replies(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
 def test_however_a_reply_is_split_it_is_the_same_reply(made: tuple[dict[str, Any], list[str]]) -> None:
     whole, events = made
 
-    assembly = Assembly()
+    assembly = ChatAssembly()
     pieces = [assembly.add(event) for event in events]
 
     assert told(assembly.reply()) == told(parsed(whole))
