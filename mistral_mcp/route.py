@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+GATEWAYS = {"cloudflare": "the Cloudflare AI Gateway", "lava": "the Lava gateway"}
+"""Whose gateways there are, as they are named in the middle of a sentence."""
+
 RouteKind = Literal["direct", "eu", "us", "base", "cloudflare", "cloudflare-compat", "lava-byok", "lava"]
 
 
@@ -46,6 +49,22 @@ class Route(BaseModel):
     def pays(self, route_token: SecretStr | None) -> bool:
         """Whether the route's own token can stand in for a Mistral key: managed, or with keys stored at the gateway."""
         return route_token is not None and self.kind in {"lava", "cloudflare", "cloudflare-compat"}
+
+    @property
+    def gateway_name(self) -> str:
+        """The gateway in front of Mistral; empty where there is none."""
+        return GATEWAYS.get(self.kind.partition("-")[0], "")
+
+    @property
+    def name(self) -> str:
+        """Who is at the other end, in the middle of a sentence: "the Lava gateway", "Mistral at proxy.example"."""
+        match self.kind:
+            case "eu" | "us":
+                return f"Mistral's {self.kind.upper()} endpoint"
+            case "base":
+                return f"Mistral at {urlsplit(self.base).netloc}"
+            case _:
+                return self.gateway_name or "Mistral"
 
     def __str__(self) -> str:
         match self.kind:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from mistral_mcp.network import Network
 from mistral_mcp.route import Route
 
 
@@ -47,6 +48,13 @@ class Settings(BaseModel):
     )
     tokens_per_minute: int | None = Field(
         default=None, gt=0, description="Tokens a minute per key; unset: learn it from responses."
+    )
+
+    network: Network = Field(
+        default=Network(),
+        exclude=True,
+        repr=False,
+        description="This machine's proxies and certificates, from the environment's own names.",
     )
 
     # Tools
@@ -125,3 +133,7 @@ class Settings(BaseModel):
         if self.route.kind in {"lava", "lava-byok"} and self.route_token is None:
             raise ValueError("the lava routes need ROUTE_TOKEN, Lava's secret key")
         return self
+
+
+SETTINGS = {name: field for name, field in Settings.model_fields.items() if not field.exclude}
+"""Those that have a variable of ours; the network has the environment's own."""

@@ -13,7 +13,7 @@ from mistral_mcp.cli.main import main
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` stands beside the package
 from benchmarks import tokens
-from mistral_mcp.settings import Settings
+from mistral_mcp.settings import SETTINGS
 
 README = Path(__file__).parents[1] / "README.md"
 PACKAGE = Path(mistral_mcp.__file__).parent
@@ -43,7 +43,7 @@ def settings_table() -> Iterator[str]:
     read = set(re.findall(r"\bsettings\.(\w+)", code))
     yield "| variable | default | meaning |"
     yield "|---|---|---|"
-    for name, field in Settings.model_fields.items():
+    for name, field in SETTINGS.items():
         later = "" if name in read else " *Not in effect yet.*"
         yield f"| `MISTRAL_MCP_{name.upper()}` | {default(field.default)} | {field.description}{later} |"
 

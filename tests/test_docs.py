@@ -14,7 +14,7 @@ import mistral_mcp
 from mistral_mcp.cli.main import main
 from mistral_mcp.cli.options import PREFIX, command_variables
 from mistral_mcp.install import HOSTS, deeplink, stdio_entry
-from mistral_mcp.settings import Settings
+from mistral_mcp.settings import SETTINGS
 from scripts import readme_tables
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ def test_the_readme_s_tables_are_those_that_make_docs_writes():
 def test_the_readme_names_every_setting_with_its_default():
     rows = {row.split("|")[1].strip(): row for row in read("README.md").splitlines() if row.startswith("| `MISTRAL_")}
 
-    for name, field in Settings.model_fields.items():
+    for name, field in SETTINGS.items():
         row = rows[f"`{PREFIX}{name.upper()}`"]
         assert field.description
         assert field.description in row
@@ -128,7 +128,7 @@ def test_every_option_says_what_it_does_and_which_variable_stands_for_it(option:
     if set(option.opts) & ONE_RUN:
         assert not option.envvar
         return
-    setting = PREFIX + str(option.name).upper() if option.name in Settings.model_fields else None
+    setting = PREFIX + str(option.name).upper() if option.name in SETTINGS else None
     variable = option.envvar or setting
     assert variable
     assert str(variable).startswith(PREFIX)
@@ -140,7 +140,7 @@ def test_no_variable_stands_for_two_things():
 
     assert len(set(single)) == len(single)
     assert set(single) == set(command_variables(main))
-    assert not {name.removeprefix(PREFIX).lower() for name in single} & set(Settings.model_fields)
+    assert not {name.removeprefix(PREFIX).lower() for name in single} & set(SETTINGS)
 
 
 def test_the_readme_names_the_options_that_have_no_variable():

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -20,11 +21,13 @@ import httpx2
 from pydantic import SecretStr
 
 from mistral_mcp.credentials import own_key
-from mistral_mcp.errors import MistralMcpError, RefusedCredential, UnsupportedByRoute
+from mistral_mcp.errors import BadSetting, MistralMcpError, RefusedCredential, UnsupportedByRoute
 from mistral_mcp.mistral.api.models import ListModelsCall, ModelList
-from mistral_mcp.mistral.client import Upstream, plain_wire, proxy
+from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports import routes
 from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.mistral.transports.wire import Wire, tls_context
+from mistral_mcp.network import Network
 from mistral_mcp.settings import Settings
 
 State = Literal["ok", "failed", "skipped"]
@@ -53,7 +56,7 @@ async def examine(
     begin: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[Finding]:
     """Every check, as soon as it is done; `begin` hears of those that may take long, when they begin."""
-    yield Finding("route", "ok", f"{settings.route}, to {routes.route_name(settings.route)}")
+    yield Finding("route", "ok", f"{settings.route}, to {settings.route.name}")
     pays = settings.route.pays(settings.route_token)
     if key is not None:
         try:
@@ -69,15 +72,8 @@ async def examine(
             "key", state, "MISTRAL_API_KEY is not set" + ("; the route pays by its own token" if pays else "")
         )
     caller = Caller.of(key, "MISTRAL_API_KEY", settings.route, settings.route_token)
-    host, port, tls = _address(caller)
-    if proxy():
-        yield Finding("dns", "skipped", "calls go through the environment's proxy")
-    else:
-        begin("dns")
-        yield await _tried("dns", _dns, host, port)
-        if tls:
-            begin("tls")
-            yield await _tried("tls", _tls, host, port)
+    async for finding in _network(settings.network, caller, begin):
+        yield finding
     if key is not None or pays:
         begin("mistral")
         async for finding in _mistral(settings, caller):
@@ -86,6 +82,25 @@ async def examine(
         yield _files_dir(settings)
     begin("vault")
     yield await _vault(settings, connections)
+
+
+async def _network(network: Network, caller: Caller, begin: Callable[[str], None]) -> AsyncGenerator[Finding]:
+    """Whether this machine reaches the host of the route, and what of its network settings cannot be used."""
+    host, port, tls = _address(caller)
+    try:
+        proxy = network.proxy_for("https" if tls else "http", host, port)
+        context = tls_context(network)
+    except BadSetting as error:
+        yield Finding("network", "failed", str(error))
+        return
+    if proxy is not None:
+        yield Finding("dns", "skipped", "calls go through the environment's proxy")
+        return
+    begin("dns")
+    yield await _tried("dns", _dns, host, port)
+    if tls:
+        begin("tls")
+        yield await _tried("tls", partial(_tls, context), host, port)
 
 
 def _address(caller: Caller) -> tuple[str, int, bool]:
@@ -113,8 +128,7 @@ def _dns(host: str, port: int) -> str:
     return f"{host} has {len(addresses)} address{'' if len(addresses) == 1 else 'es'} ({(time.perf_counter() - began) * 1000:.0f} ms)"
 
 
-def _tls(host: str, port: int) -> str:
-    context = ssl.create_default_context()
+def _tls(context: ssl.SSLContext, host: str, port: int) -> str:
     with (
         socket.create_connection((host, port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=host) as wire,
@@ -140,7 +154,7 @@ class _Listening(httpx2.AsyncBaseTransport):
 
 
 async def _mistral(settings: Settings, caller: Caller) -> AsyncGenerator[Finding]:
-    listening = _Listening(plain_wire())
+    listening = _Listening(Wire(settings.network))
     upstream = Upstream(settings, listening)
     began = time.perf_counter()
     try:

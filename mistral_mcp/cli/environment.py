@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from mistral_mcp.cli.options import PREFIX, command_variables
 from mistral_mcp.errors import BadSetting
-from mistral_mcp.settings import Settings
+from mistral_mcp.network import Network
+from mistral_mcp.settings import SETTINGS, Settings
 from mistral_mcp.suggest import nearest
 
 log = logging.getLogger("mistral_mcp")
@@ -37,11 +38,12 @@ def start(given: Mapping[str, object]) -> Settings:
 def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Settings:
     """Settings from the environment, with the options given on top. Raises `BadSetting` in one sentence."""
     options = {name: value for name, value in given.items() if value is not None}
-    variables = {name: environ.get(PREFIX + name.upper(), "") for name in Settings.model_fields}
+    variables = {name: environ.get(PREFIX + name.upper(), "") for name in SETTINGS}
     found: dict[str, object] = {name: value for name, value in variables.items() if _is_set(name, value)}
     found |= options
     if "data_dir" not in found and (folder := _users_data_dir(environ)):
         found["data_dir"] = folder
+    found["network"] = network_from(environ)
     try:
         return Settings.model_validate(found)
     except ValidationError as error:
@@ -51,9 +53,22 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Se
         raise BadSetting(f"{where} cannot be used: {message[:1].lower()}{message[1:]}.") from None
 
 
+def network_from(environ: Mapping[str, str]) -> Network:
+    """This machine's proxies and certificates. Where the environment names no proxy, some systems have their own settings."""
+    proxies = {
+        scheme: environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY") or ""
+        for scheme in ("http", "https", "all", "no")
+    }
+    if any(proxies[scheme] for scheme in ("http", "https", "all")) or sys.platform not in {"darwin", "win32"}:
+        return Network.from_environment(environ, proxies)
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow to import
+
+    return Network.from_environment(environ, getproxies(), proxy_bypass)
+
+
 def warn_about_unknown_names(environ: Mapping[str, str], others: Iterable[str]) -> None:
     """One line for each variable of our prefix that is neither a setting nor among `others`."""
-    known = [*(PREFIX + field.upper() for field in Settings.model_fields), *others]
+    known = [*(PREFIX + field.upper() for field in SETTINGS), *others]
     for name, value in environ.items():
         if not name.startswith(PREFIX) or not value or name in known or _injected_by_kubernetes(name, value):
             continue

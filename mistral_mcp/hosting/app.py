@@ -22,13 +22,13 @@ from mistral_mcp.hosting.web.throttle import Throttle
 from mistral_mcp.http.app import assemble
 from mistral_mcp.http.responses import error_response
 from mistral_mcp.mistral.client import Upstream
-from mistral_mcp.mistral.transports.aiohttp_wire import wire
+from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.settings import Settings
 
 
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
     """The hosted app. The vault opens when the server starts; a start that cannot be raises `BadSetting`."""
-    to_mistral = transport or wire()
+    to_mistral = transport or serving_wire(settings.network)
     metrics = Metrics()
     throttle = Throttle(lambda reason: metrics.refused.labels(reason).inc())
     vault = Vault(settings)

@@ -19,7 +19,7 @@ from mistral_mcp.credentials import from_scope
 from mistral_mcp.http.byok import key_resolver, refuse_secret_url
 from mistral_mcp.http.endpoint import CredentialResolver, McpEndpoint, plain_browser_page
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
-from mistral_mcp.mistral.transports.aiohttp_wire import wire
+from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
 from mistral_mcp.settings import Settings
@@ -33,7 +33,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     routes = [Route("/readyz", healthz)]
     if transport:
         return assemble(settings, endpoints, routes=routes, transport=transport)
-    own = wire()
+    own = serving_wire(settings.network)
     return assemble(settings, endpoints, routes=routes, lifespan=lambda: aclosing(own), transport=own)
 
 

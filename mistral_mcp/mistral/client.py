@@ -6,13 +6,11 @@ reply = await mistral.send(EmbeddingCall(model="mistral-embed", input=["hello"])
 """
 
 import logging
-import ssl
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
-from urllib.request import getproxies
 
 import anyio
 import httpx2
@@ -27,6 +25,7 @@ from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
 from mistral_mcp.mistral.transports.retries import Retries, without_entity_headers
 from mistral_mcp.mistral.transports.routes import Routes
+from mistral_mcp.mistral.transports.wire import BorrowedTransport, Wire
 from mistral_mcp.settings import Settings
 
 API = "https://api.mistral.ai"
@@ -47,46 +46,6 @@ _log = logging.getLogger(__name__)
 _EVENT_SIZE = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
 
 
-def proxy() -> str | None:
-    """The environment's."""
-    proxies = getproxies()
-    return proxies.get("https") or proxies.get("all")
-
-
-def plain_wire() -> httpx2.AsyncBaseTransport:
-    """httpx2's own innermost transport, with the environment's proxy and certificates: stdio's, the doctor's, and `serve`'s
-    behind a proxy.
-    """
-    limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=30)
-    return httpx2.AsyncHTTPTransport(
-        verify=ssl.create_default_context(),
-        proxy=proxy(),
-        limits=limits,
-    )
-
-
-class _PlainWire(httpx2.AsyncBaseTransport):
-    """`plain_wire`, made for the first request: certificates take long to load, and a start that lists tools needs none."""
-
-    _made: httpx2.AsyncBaseTransport | None = None
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if self._made is None:
-            self._made = plain_wire()
-        return await self._made.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        if self._made is not None:
-            await self._made.aclose()
-
-
-class _Borrowed(httpx2.AsyncBaseTransport):
-    """A transport that was handed in: closing it is its maker's business."""
-
-    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
-        self.handle_async_request = transport.handle_async_request
-
-
 class Upstream:
     """One way to Mistral for the whole process."""
 
@@ -94,7 +53,7 @@ class Upstream:
         self.settings = settings
         self.transport = Retries(
             Limits(
-                Routes(_Borrowed(transport) if transport else _PlainWire()),
+                Routes(BorrowedTransport(transport) if transport else Wire(settings.network)),
                 max_concurrency=settings.max_concurrency,
                 requests_per_second=settings.requests_per_second,
                 tokens_per_minute=settings.tokens_per_minute,

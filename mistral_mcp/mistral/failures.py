@@ -20,8 +20,7 @@ from mistral_mcp.errors import UpstreamError
 from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral import failure_messages as kinds
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
-from mistral_mcp.mistral.transports.routes import route_name
-from mistral_mcp.route import Route, RouteKind
+from mistral_mcp.route import GATEWAYS
 
 NEVER_ARRIVED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 """What httpx2 raises before it sends anything: Mistral cannot have seen the request."""
@@ -35,8 +34,6 @@ _CORRELATION = ("mistral-correlation-id", "x-kong-request-id", "cf-ray", "x-lava
 _ADDRESS = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]{1,20}://|data:[\w.+-]{1,50}/)\S*")
 _MARKUP = re.compile(r"(?i)<(?:!|/?[a-z])")
 _PASSING = frozenset({429, 500, 502, 503, 504, *range(520, 525)})
-_GATEWAY_KINDS: tuple[RouteKind, ...] = ("cloudflare", "cloudflare-compat", "lava", "lava-byok")
-_GATEWAYS = {kind: route_name(Route(kind=kind)) for kind in _GATEWAY_KINDS}
 # Mistral's codes, and its types for where a code is missing.
 _BY_CODE = {
     **dict.fromkeys(("1500", "invalid_model"), kinds.UNKNOWN_MODEL),
@@ -194,7 +191,7 @@ def _read(response: httpx2.Response) -> _Body:
         first = _first(content.get("error") or content.get("errors"))
         code = content.get("internalCode") or first.get("code") or ""
         return _Body(
-            _GATEWAYS["cloudflare"], code=str(code), reason=_text(first.get("message") or content.get("message"))
+            GATEWAYS["cloudflare"], code=str(code), reason=_text(first.get("message") or content.get("message"))
         )
     mistral = not content.keys().isdisjoint(("detail", "message", "object", "guardrails"))
     kind = "guardrails" if "guardrails" in content else _text(content.get("type"))
@@ -203,7 +200,7 @@ def _read(response: httpx2.Response) -> _Body:
         or (response.status_code == HTTPStatus.UNAUTHORIZED and not mistral)
         or ("error" in content and "guardrails" not in content)
     ):
-        return _Body(_GATEWAYS["lava"], reason=_reason(content))
+        return _Body(GATEWAYS["lava"], reason=_reason(content))
     code = content.get("code")
     field = f" (field {param})" if (param := _text(content.get("param"))) else ""
     return _Body(None, mistral, "" if code is None else str(code), kind, _reason(content).rstrip(" .") + field)
@@ -260,8 +257,8 @@ def _speaker(response: httpx2.Response, body: _Body, caller: Caller) -> str:
     """Who wrote this reply, as far as one can tell."""
     if body.gateway is not None:
         return body.gateway
-    here = route_name(caller.route)
-    if caller.route.kind not in _GATEWAYS:
+    here = caller.route.name
+    if not caller.route.gateway_name:
         return here
     mistral = body.mistral or not response.headers.keys().isdisjoint(_CORRELATION[:2])
     return "Mistral" if mistral else f"{here}, or Mistral behind it,"
@@ -277,7 +274,7 @@ def _error(
 ) -> UpstreamError:
     """Fill in the sentences. `in_doubt`: Mistral may have done what was asked, so only what is repeatable is."""
     caller = exchange.caller
-    who = route_name(caller.route) if response is None else _speaker(response, body, caller)
+    who = caller.route.name if response is None else _speaker(response, body, caller)
     reason = _safe(body.reason, caller)
     named = re.match(r"(?:Invalid model:|Model) (\S+)", reason)
     model = _safe(exchange.model, caller, 80) or (named[1] if named else "")
@@ -285,7 +282,7 @@ def _error(
     wait = kind.wait if kind.wait is None or asked is None else asked
     words = {
         "who": who,
-        "via": _GATEWAYS.get(caller.route.kind, "the route"),
+        "via": caller.route.gateway_name or "the route",
         "source": caller.source,
         "model": f"the model {model}" if model else "this call",
         "because": f": {reason}" if reason else "",

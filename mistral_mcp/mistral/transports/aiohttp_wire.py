@@ -12,29 +12,29 @@ import aiohttp
 import httpx2
 from yarl import URL
 
-from mistral_mcp.mistral import client
+from mistral_mcp.mistral.transports.wire import CONNECTIONS, KEEPALIVE, Wire
+from mistral_mcp.network import Network
 
-_MOST = 1000  # requests under way at once; waiting for a place counts as connecting
-_KEPT = 30.0  # seconds that a connection without a request is kept
 _HEADER = 64 * 1024  # bytes of one header of a reply
 
 
-def wire() -> httpx2.AsyncBaseTransport:
-    """The innermost transport; httpx2's own where the environment names a proxy."""
-    return client.plain_wire() if client.proxy() else Wire()
+def serving_wire(network: Network) -> Wire:
+    """The innermost transport of `serve`; behind a proxy httpx2's own connections, which know SOCKS too."""
+    return Wire(network, AiohttpTransport)
 
 
-class Wire(httpx2.AsyncBaseTransport):
+class AiohttpTransport(httpx2.AsyncBaseTransport):
     """Sends what it is given, as it is: no cookies, no redirects, no headers of its own, nothing decoded.
 
     There is no time limit but for connecting, because a call has its deadline.
     """
 
-    _session: aiohttp.ClientSession | None = None
-    """Made for the first request: it belongs to the event loop, and certificates take long to load."""
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None  # built for the first request: it belongs to the event loop
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        session = self._session = self._session or _session()
+        session = self._session = self._session or _session(self._tls)
         whole = isinstance(request.stream, httpx2.ByteStream)
         connect = request.extensions.get("timeout", {}).get("connect")
         with map_aiohttp_exceptions():
@@ -54,9 +54,9 @@ class Wire(httpx2.AsyncBaseTransport):
             await session.close()
 
 
-def _session() -> aiohttp.ClientSession:
+def _session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=_MOST, keepalive_timeout=_KEPT),
+        connector=aiohttp.TCPConnector(ssl=tls, limit=CONNECTIONS, keepalive_timeout=KEEPALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         auto_decompress=False,
@@ -89,7 +89,7 @@ class _Body(httpx2.AsyncByteStream):
 
 @contextmanager
 def map_aiohttp_exceptions() -> Generator[None]:
-    """Whether a request may have arrived, and can be repeated, hangs on the kind of error."""
+    """As httpx2 would raise it: whether a request may have arrived, and can be repeated, depends on the kind of error."""
     try:
         yield
     except aiohttp.ConnectionTimeoutError as error:

@@ -11,7 +11,6 @@ import httpx2
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.multipart import Form
 from mistral_mcp.mistral.transports.exchange import Exchange, exchange_of
-from mistral_mcp.mistral.transports.routes import route_name
 
 _log = logging.getLogger(__name__)
 
@@ -50,12 +49,12 @@ class Retries(httpx2.AsyncBaseTransport):
             except httpx2.TransportError as error:
                 if not _harmless_after(error, request, exchange) or wait >= exchange.remaining:
                     raise
-                why = f"No answer from {route_name(exchange.caller.route)}"
+                why = f"No answer from {exchange.caller.route.name}"
             else:
                 wait = max(wait, failures.retry_after(response) or 0)
                 if response.is_success or not _worth_it(response, request, exchange) or wait >= exchange.remaining:
                     return response
-                why = f"HTTP {response.status_code} from {route_name(exchange.caller.route)}"
+                why = f"HTTP {response.status_code} from {exchange.caller.route.name}"
             _log.debug("%s at attempt %d; the next in %.1f s", why, exchange.attempts, wait)
             await exchange.waiting(why, wait)
             await self._sleep(wait)

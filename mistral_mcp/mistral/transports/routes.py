@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from re import Pattern
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 
@@ -36,7 +36,6 @@ class Endpoint:
     """A kind of route. `target` is the path and query, `encoded` the whole URL at Mistral as one query value."""
 
     url: str
-    name: str
     carries: str
     only: Pattern[str] | None = None
     """Matches `METHOD /path` of all it carries, as `never` does of what it does not."""
@@ -44,21 +43,20 @@ class Endpoint:
 
 
 _ENDPOINTS: dict[RouteKind, Endpoint] = {
-    "direct": Endpoint(_MISTRAL + "{target}", "Mistral", "everything"),
-    "eu": Endpoint("https://api.eu.mistral.ai{target}", "Mistral's EU endpoint", _STATELESS, never=_STATEFUL),
-    "us": Endpoint("https://api.us.mistral.ai{target}", "Mistral's US endpoint", _STATELESS, never=_STATEFUL),
-    "base": Endpoint("{route.base}{target}", "Mistral at {host}", "everything"),
+    "direct": Endpoint(_MISTRAL + "{target}", "everything"),
+    "eu": Endpoint("https://api.eu.mistral.ai{target}", _STATELESS, never=_STATEFUL),
+    "us": Endpoint("https://api.us.mistral.ai{target}", _STATELESS, never=_STATEFUL),
+    "base": Endpoint("{route.base}{target}", "everything"),
     "cloudflare": Endpoint(
-        _CLOUDFLARE + "/mistral{target}", "the Cloudflare AI Gateway", "everything but file uploads", never=_UPLOADS
+        _CLOUDFLARE + "/mistral{target}", "everything but file uploads", never=_UPLOADS
     ),
     "cloudflare-compat": Endpoint(
         _CLOUDFLARE + "/compat/chat/completions",
-        "the Cloudflare AI Gateway",
         "chat and function calling",
         only=_CHAT,
     ),
-    "lava-byok": Endpoint(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
-    "lava": Endpoint(_LAVA, "the Lava gateway", _FORWARDED, only=_ANSWERS),
+    "lava-byok": Endpoint(_LAVA, _FORWARDED, only=_ANSWERS),
+    "lava": Endpoint(_LAVA, _FORWARDED, only=_ANSWERS),
 }
 
 _CLOUDFLARE_KINDS = frozenset({"cloudflare", "cloudflare-compat"})
@@ -74,11 +72,6 @@ def carries(route: Route, method: str, path: str) -> bool:
     """Whether the route has a way for `POST`, `/v1/files`: one line of `_ENDPOINTS` a route."""
     way, call = _ENDPOINTS[route.kind], f"{method} {path}"
     return not (way.never and way.never.fullmatch(call)) and (way.only is None or bool(way.only.fullmatch(call)))
-
-
-def route_name(route: Route) -> str:
-    """Who is at the other end, in the middle of a sentence: "the Lava gateway", "Mistral at proxy.example"."""
-    return _ENDPOINTS[route.kind].name.format(host=urlsplit(route.base).netloc)
 
 
 def route_url(route: Route) -> str:
@@ -99,7 +92,7 @@ class Routes(httpx2.AsyncBaseTransport):
         target = request.url.raw_path.decode()
         path = target.partition("?")[0]
         if not carries(route, method, path):
-            who = route_name(route)
+            who = route.name
             raise errors.UnsupportedByRoute(
                 f"{who[0].upper()}{who[1:]} (route {route}) does not carry this call.",
                 f"It carries {way.carries}; use one of these, or a connection with another route.",

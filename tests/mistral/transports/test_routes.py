@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from mistral_mcp import errors
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
-from mistral_mcp.mistral.transports.routes import Routes, carries, route_name
+from mistral_mcp.mistral.transports.routes import Routes, carries
 from mistral_mcp.route import Route
 
 KEY = "k" * 32
@@ -295,11 +295,11 @@ async def test_a_route_carries_what_the_contract_says_and_refuses_the_rest_befor
 
 
 def test_every_kind_of_route_has_a_name():
-    names = {route: route_name(Route.parse(route)) for route in CARRIED}
+    names = {route: Route.parse(route).name for route in CARRIED}
 
     assert names["lava://byok"] == names["lava://"] == "the Lava gateway"
     assert names["eu"] == "Mistral's EU endpoint"
-    assert route_name(Route.parse("https://proxy.example:8443/mistral")) == "Mistral at proxy.example:8443"
+    assert Route.parse("https://proxy.example:8443/mistral").name == "Mistral at proxy.example:8443"
     assert all(name and "{" not in name for name in names.values())
 
 

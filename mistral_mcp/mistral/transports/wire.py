@@ -1,0 +1,121 @@
+"""The innermost transport: real connections, through this machine's proxy where a host needs one."""
+
+import ssl
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import httpx2
+
+from mistral_mcp.errors import BadSetting
+from mistral_mcp.network import Network
+
+CONNECTIONS = 1000
+"""Requests under way at once, of all callers together."""
+KEEPALIVE = 30.0
+"""Seconds that a connection without a request is kept."""
+
+BuildTransport = Callable[[ssl.SSLContext], httpx2.AsyncBaseTransport]
+
+
+class Wire(httpx2.AsyncBaseTransport):
+    """Connects directly, or through the proxy that the network names for a host.
+
+    Nothing is built before the first request: certificates take long to load, and a start that only lists tools needs
+    none. What of the network cannot be used raises `BadSetting` then.
+    """
+
+    def __init__(self, network: Network, build_direct: BuildTransport | None = None) -> None:
+        self._network = network
+        self._build_direct = build_direct or httpx2_transport
+        self._tls: ssl.SSLContext | None = None
+        self._transports: dict[str | None, httpx2.AsyncBaseTransport] = {}
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        proxy = self._network.proxy_for(url.scheme, url.host, url.port)
+        transport = self._transports.get(proxy)
+        if transport is None:
+            transport = self._transports[proxy] = self._build(proxy)
+        if proxy is None:
+            return await transport.handle_async_request(request)
+        with map_proxy_failures():
+            return await transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        transports, self._transports = self._transports, {}
+        for transport in transports.values():
+            await transport.aclose()
+
+    def _build(self, proxy: str | None) -> httpx2.AsyncBaseTransport:
+        self._tls = self._tls or tls_context(self._network)
+        return self._build_direct(self._tls) if proxy is None else httpx2_transport(self._tls, proxy)
+
+
+class BorrowedTransport(httpx2.AsyncBaseTransport):
+    """A transport that was handed in: whoever built it closes it."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self.handle_async_request = transport.handle_async_request
+
+
+def httpx2_transport(tls: ssl.SSLContext, proxy: str | None = None) -> httpx2.AsyncBaseTransport:
+    """httpx2's own connections. Raises `BadSetting` for a proxy URL that it cannot use."""
+    try:
+        return httpx2.AsyncHTTPTransport(
+            verify=tls,
+            proxy=_proxy(proxy, tls) if proxy else None,
+            limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
+        )
+    except (ValueError, httpx2.InvalidURL):  # their text may hold the URL, and a password in it
+        raise BadSetting(
+            "The proxy of this machine cannot be used: its URL is not valid.", "Correct HTTPS_PROXY or ALL_PROXY."
+        ) from None
+
+
+def tls_context(network: Network) -> ssl.SSLContext:
+    """What is trusted. Raises `BadSetting` for a file in the environment that cannot be used."""
+    try:
+        context = ssl.create_default_context()
+    except OSError:  # which opens SSLKEYLOGFILE as well
+        raise BadSetting(
+            "SSLKEYLOGFILE names a file that cannot be written.", "Unset it, or name a file in a folder that exists."
+        ) from None
+    if network.ca_file:
+        try:
+            context.load_verify_locations(network.ca_file)  # OpenSSL passes over one that it cannot read
+        except OSError:
+            raise BadSetting(
+                "SSL_CERT_FILE names a file that holds no certificates or cannot be read.",
+                "Name a file of certificates in PEM format, or unset it to use the system's.",
+            ) from None
+    return context
+
+
+def _proxy(url: str, tls: ssl.SSLContext) -> httpx2.Proxy:
+    return httpx2.Proxy(url, ssl_context=tls if url.startswith("https:") else None)
+
+
+@contextmanager
+def map_proxy_failures() -> Generator[None]:
+    """Behind a proxy, what cannot be connected to is the proxy; but a certificate is the other end's."""
+    try:
+        yield
+    except httpx2.ConnectTimeout as error:
+        raise httpx2.ProxyError("the proxy did not answer") from error
+    except httpx2.ConnectError as error:
+        if is_untrusted_certificate(error):
+            raise
+        raise httpx2.ProxyError("the proxy could not be reached") from error
+
+
+def is_untrusted_certificate(error: BaseException) -> bool:
+    """Whether a certificate that was not trusted is behind an error."""
+    return caused_by(error, ssl.SSLCertVerificationError)
+
+
+def caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether an exception of this kind is an error, or behind it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, kind):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
