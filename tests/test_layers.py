@@ -13,7 +13,7 @@ import mistral_mcp
 
 PACKAGE = Path(mistral_mcp.__file__).parent
 
-GROUND = {"errors", "masking", "suggest", "route", "settings"}
+GROUND = {"errors", "masking", "suggest", "route", "network", "settings"}
 OFFERED = {*GROUND, "json_schema", "local_files", "mistral", "credentials", "usage", "tools"}
 CORE = {*OFFERED, "selection", "resources", "prompts", "server"}
 
@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "masking": {"errors"},
     "suggest": set(),
     "route": set(),
-    "settings": {"errors", "masking", "route"},
+    "network": {"errors"},
+    "settings": {"errors", "masking", "route", "network"},
     "json_schema": GROUND,
     "local_files": {*GROUND, "mistral"},
     "mistral": GROUND,
@@ -129,10 +130,7 @@ def test_no_room_imports_a_library_it_should_not_know_of(path: Path):
 
 @every_module
 def test_only_the_command_line_reads_the_environment(path: Path):
-    # The one exception is `mistral.client.proxy`: proxies are the system's business, and on some systems `getproxies`
-    # looks elsewhere than in the environment.
-    exceptions = {"mistral/client.py": {"getproxies"}}.get(name_of(path), set())
-    reading = {"environ", "environb", "getenv", "getenvb", "getproxies", "getproxies_environment"} - exceptions
+    reading = {"environ", "environb", "getenv", "getenvb", "getproxies", "getproxies_environment"}
     found = [
         f"{name_of(path)}:{node.lineno} uses {ast.unparse(node)}"
         for node in ast.walk(parsed(path))

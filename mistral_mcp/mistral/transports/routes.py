@@ -47,9 +47,7 @@ _ENDPOINTS: dict[RouteKind, Endpoint] = {
     "eu": Endpoint("https://api.eu.mistral.ai{target}", _STATELESS, never=_STATEFUL),
     "us": Endpoint("https://api.us.mistral.ai{target}", _STATELESS, never=_STATEFUL),
     "base": Endpoint("{route.base}{target}", "everything"),
-    "cloudflare": Endpoint(
-        _CLOUDFLARE + "/mistral{target}", "everything but file uploads", never=_UPLOADS
-    ),
+    "cloudflare": Endpoint(_CLOUDFLARE + "/mistral{target}", "everything but file uploads", never=_UPLOADS),
     "cloudflare-compat": Endpoint(
         _CLOUDFLARE + "/compat/chat/completions",
         "chat and function calling",

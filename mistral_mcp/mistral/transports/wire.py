@@ -64,7 +64,9 @@ def httpx2_transport(tls: ssl.SSLContext, proxy: str | None = None) -> httpx2.As
         return httpx2.AsyncHTTPTransport(
             verify=tls,
             proxy=_proxy(proxy, tls) if proxy else None,
-            limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE),
+            limits=httpx2.Limits(
+                max_connections=CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE
+            ),
         )
     except (ValueError, httpx2.InvalidURL):  # their text may hold the URL, and a password in it
         raise BadSetting(

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mistral_mcp.mistral.transports import aiohttp_wire as wires
-from mistral_mcp.mistral.transports.aiohttp_wire import Wire, wire
+from mistral_mcp.mistral.transports.aiohttp_wire import AiohttpTransport
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Told: yes\r\n\r\nhello"
 
@@ -59,7 +59,7 @@ async def whole(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def served(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[Wire, str]]:
+async def served(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[AiohttpTransport, str]]:
     async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(reader, writer)
@@ -67,7 +67,7 @@ async def served(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGenera
             writer.close()
 
     server = await asyncio.start_server(closing, "127.0.0.1", 0, ssl=tls)
-    wire = Wire()
+    wire = AiohttpTransport(ssl.create_default_context())
     try:
         yield wire, f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/x?y=1"
     finally:
@@ -75,7 +75,9 @@ async def served(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGenera
         server.close()
 
 
-async def ask(wire: Wire, url: str, content: bytes | httpx2.AsyncByteStream = b"{}", **headers: str) -> bytes:
+async def ask(
+    wire: AiohttpTransport, url: str, content: bytes | httpx2.AsyncByteStream = b"{}", **headers: str
+) -> bytes:
     """The body of the reply."""
     response = await begin(wire, url, content, **headers)
     try:
@@ -85,7 +87,11 @@ async def ask(wire: Wire, url: str, content: bytes | httpx2.AsyncByteStream = b"
 
 
 async def begin(
-    wire: Wire, url: str, content: bytes | httpx2.AsyncByteStream = b"{}", connect: float = 5, **headers: str
+    wire: AiohttpTransport,
+    url: str,
+    content: bytes | httpx2.AsyncByteStream = b"{}",
+    connect: float = 5,
+    **headers: str,
 ) -> httpx2.Response:
     stream = httpx2.ByteStream(content) if isinstance(content, bytes) else content
     size = {"content-length": str(len(content))} if isinstance(content, bytes) else {}
@@ -183,7 +189,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again()
 
 
 async def test_an_idle_connection_ends_by_itself(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(wires, "_KEPT", 0.05)
+    monkeypatch.setattr(wires, "KEEPALIVE", 0.05)
     async with served(server := Server(OK)) as (wire, url):
         assert await ask(wire, url) == b"hello"
         await server.gone.wait()
@@ -223,7 +229,7 @@ async def test_a_reply_that_is_none_is_a_protocol_error(reply: bytes | None):
 
 async def test_nobody_there_is_a_connect_error_and_silence_is_a_connect_timeout(monkeypatch: pytest.MonkeyPatch):
     async with served(Server()) as (_, url):
-        wire = Wire()
+        wire = AiohttpTransport(ssl.create_default_context())
     with pytest.raises(httpx2.ConnectError):
         await ask(wire, url)
 
@@ -306,7 +312,7 @@ async def test_who_is_cancelled_hangs_up(answer: bytes):
 
 
 async def test_a_place_is_given_back_whatever_happens(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(wires, "_MOST", 1)
+    monkeypatch.setattr(wires, "CONNECTIONS", 1)
     answers = [b"", b"nonsense\r\n\r\n", OK[:-2], OK]
 
     async def worse_and_better(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -330,7 +336,7 @@ async def test_a_wire_that_was_closed_can_be_used_again():
         assert server.connections == 2
 
 
-async def test_over_tls_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_over_tls_certificates_are_checked(tmp_path: Path):
     certificate = self_signed(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
@@ -338,8 +344,7 @@ async def test_over_tls_certificates_are_checked(tmp_path: Path, monkeypatch: py
         with pytest.raises(httpx2.ConnectError):
             await ask(wire, url)
 
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        trusting = Wire()
+        trusting = AiohttpTransport(ssl.create_default_context(cafile=certificate))
         assert await ask(trusting, url) == b"hello"
         assert await ask(trusting, url) == b"hello"
         assert server.connections == 1
@@ -362,12 +367,6 @@ def self_signed(folder: Path) -> Path:
     file = folder / "certificate.pem"
     file.write_bytes(certificate.public_bytes(pem) + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
     return file
-
-
-def test_a_proxy_of_the_environments_is_used(monkeypatch: pytest.MonkeyPatch):
-    assert isinstance(wire(), Wire)
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    assert isinstance(wire(), httpx2.AsyncHTTPTransport)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
