@@ -50,8 +50,30 @@ async def test_the_doctor_finds_a_key_that_does_not_work(mistral_url: str, tmp_p
     assert not key or key.encode() not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSLKEYLOGFILE", "HTTPS_PROXY"])
+async def test_the_doctor_names_a_network_setting_that_cannot_be_used(name: str, tmp_path: Path) -> None:
+    environment = {
+        "MISTRAL_API_KEY": KEY,
+        "MISTRAL_MCP_ROUTE": "https://gateway.invalid",
+        "MISTRAL_MCP_DATA_DIR": str(tmp_path),
+        name: "gopher://nowhere/file",
+    }
+    command = [sys.executable, "-m", "mistral_mcp", "doctor", "--json"]
+    done = await anyio.run_process(command, env={**os.environ, **environment}, check=False)
+
+    findings = {finding["check"]: finding for finding in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 1
+    assert {findings["network"]["state"], findings["mistral"]["state"]} == {"failed"}
+    assert name in findings["network"]["detail"]
+    assert "Traceback" not in done.stderr.decode()
+
+
 async def test_the_doctor_asks_nobody_directly_where_a_proxy_stands_between(mistral_url: str, tmp_path: Path) -> None:
-    environment = {"MISTRAL_MCP_ROUTE": mistral_url, "MISTRAL_MCP_DATA_DIR": str(tmp_path), "HTTPS_PROXY": mistral_url}
+    environment = {
+        "MISTRAL_MCP_ROUTE": "https://gateway.invalid",
+        "MISTRAL_MCP_DATA_DIR": str(tmp_path),
+        "HTTPS_PROXY": mistral_url,
+    }
     command = [sys.executable, "-m", "mistral_mcp", "doctor", "--json"]
     done = await anyio.run_process(command, env={**os.environ, **environment}, check=False)
 
