@@ -1,0 +1,143 @@
+"""Which operations answer a question: BM25 over their ids, paths, summaries and the names of what they take.
+
+Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with weighted fields.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from functools import cache
+
+from mistral_mcp.operations.operation import Operation, operations
+from mistral_mcp.operations.synonyms import PHRASES, STOP, WORDS
+
+MAX_CHARACTERS = 500  # of a question
+
+SATURATION = 1.2  # BM25's k1
+LENGTH = 0.4  # BM25's b
+SYNONYM = 0.7  # what a synonym counts beside the word itself
+LATER = 0.06  # less for each that is less likely meant
+BESIDE = 0.8  # for each word of an id that was not asked for
+VERB = 1.35  # where the first verb of the question is the operation's
+OLD = 0.6  # what counts of one that another has replaced
+FIELDS = {"id": 2.0, "summary": 2.0, "path": 0.6, "names": 0.3}
+
+UNASKED = 0.6  # of what deletes, where nobody spoke of an end
+
+Postings = dict[str, list[tuple[str, float]]]
+
+
+def search(question: str, limit: int) -> list[Operation]:
+    """The operations that answer the question best, best first."""
+    index, known, groups = _index(), operations(), _query(question)
+    scores: defaultdict[str, float] = defaultdict(float)
+    for group in groups:
+        # One thing said in several words counts once.
+        best: dict[str, float] = {}
+        for word, weight in group.items():
+            for name, score in index.get(word, ()):
+                best[name] = max(weight * score, best.get(name, 0.0))
+        for name, score in best.items():
+            scores[name] += score
+    asked = {word for group in groups for word in group}
+    verbs = next((group.keys() & _verbs() for group in groups if group.keys() & _verbs()), set[str]())
+    for name in scores:
+        scores[name] *= _fit(known[name], asked) * (VERB if _verb(name) in verbs else 1.0)
+    return [known[name] for name in sorted(scores, key=lambda name: (-scores[name], len(name), name))[:limit]]
+
+
+def _fit(operation: Operation, asked: set[str]) -> float:
+    """Less for what a question would have named: what else stands in the id, that something old is meant, that it deletes."""
+    fit = BESIDE ** len(_nouns(operation.id) - asked)
+    if operation.deprecated:
+        fit *= OLD
+    if operation.effect == "delete" and not asked & ENDING:
+        fit *= UNASKED
+    return fit
+
+
+@cache
+def _verb(name: str) -> str:
+    """What an operation does, by its id: the first word of the last part."""
+    return stem(words(name.rpartition(".")[2])[0])
+
+
+@cache
+def _verbs() -> frozenset[str]:
+    return frozenset(_verb(name) for name in operations())
+
+
+@cache
+def _nouns(name: str) -> frozenset[str]:
+    """The words of an id but the one that says what is done."""
+    return frozenset(stem(word) for word in words(name)) - {_verb(name)}
+
+
+ENDING = frozenset({"delet", "remov", "stop", "unshar", "clos", "end", "unregister"})
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, small, without accents."""
+    text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
+    plain = unicodedata.normalize("NFKD", text.lower())
+    return re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+
+
+@cache
+def stem(word: str) -> str:
+    """English endings taken off: what is left need not be a word."""
+    if word.endswith("ies") and len(word) > 4:  # noqa: PLR2004 - "ties"
+        word = word[:-3] + "y"
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:  # noqa: PLR2004 - "gas"
+        word = word[:-1]
+    for ending in ("ing", "ed", "ion", "er"):
+        if word.endswith(ending) and len(word) > len(ending) + 3:
+            word = word[: -len(ending)]
+            break
+    return word.removesuffix("e")
+
+
+def _query(question: str) -> list[dict[str, float]]:
+    """What is asked for: for each word or phrase, the stems that may stand for it and how much each counts."""
+    groups: list[dict[str, float]] = []
+    text = f" {' '.join(words(question[:MAX_CHARACTERS]))} "
+    for phrase, meant in PHRASES.items():
+        if f" {phrase} " in text:
+            groups += [{stem(word): 1.0} for word in meant.split()]
+            text = text.replace(f" {phrase} ", "  ")
+    for word in text.split():
+        meant = WORDS.get(word) or WORDS.get(word.removesuffix("s"), "")
+        group = {stem(each): SYNONYM - LATER * place for place, each in enumerate(meant.split())}
+        if word not in STOP:
+            group[stem(word)] = 1.0
+        if group and group not in groups:
+            groups.append(group)
+    return groups
+
+
+@cache
+def _index() -> Postings:
+    """For each stem, the operations that hold it, and how much it says of each."""
+    documents = {name: _document(operation) for name, operation in operations().items()}
+    average = sum(sum(document.values()) for document in documents.values()) / len(documents)
+    holders = Counter(word for document in documents.values() for word in document)
+    index: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
+    for name, document in documents.items():
+        length = sum(document.values()) / average
+        for word, frequency in document.items():
+            rarity = math.log(1 + (len(documents) - holders[word] + 0.5) / (holders[word] + 0.5))
+            held = frequency * (SATURATION + 1) / (frequency + SATURATION * (1 - LENGTH + LENGTH * length))
+            index[word].append((name, rarity * held))
+    return dict(index)
+
+
+def _document(operation: Operation) -> dict[str, float]:
+    """How often each stem stands in an operation, by the weight of where it stands."""
+    names = [*(parameter.name for parameter in operation.parameters), *operation.members]
+    fields = {"id": operation.id, "summary": operation.summary, "path": operation.path, "names": " ".join(names)}
+    found: defaultdict[str, float] = defaultdict(float)
+    for field, text in fields.items():
+        for word in {stem(word) for word in words(text)}:
+            found[word] += FIELDS[field]
+    return found

@@ -1,0 +1,86 @@
+"""`make operations`: writes the catalogue of operations anew, and prints what came and went.
+
+Mistral's OpenAPI file, the installed SDK and `operations.tsv` (our own words) go in; one data file for the tools comes
+out, and one for the sandbox, which shares nothing with them.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts.operations import from_openapi, from_sdk
+from scripts.operations.merge import merge
+from scripts.operations.schemas import closure
+
+ROOT = Path(__file__).parents[2]
+OPENAPI = ROOT / "tests" / "fixtures" / "mistral" / "openapi-2026-08.yaml"
+WORDS = Path(__file__).parent / "operations.tsv"
+CATALOGUE = ROOT / "mistral_mcp" / "operations" / "operations.json"
+SANDBOX = ROOT / "mistral_mcp" / "sandbox" / "operations.json"
+
+LEFT_OUT = "/v1/admin/"
+"""What needs an admin key, key management with it."""
+
+
+def words() -> dict[str, dict[str, str]]:
+    """What we say of each operation, by `METHOD path`."""
+    columns = ("operation", "id", "effect", "summary", "watch", "instead")
+    lines = WORDS.read_text(encoding="utf-8").splitlines()
+    rows = [dict(zip(columns, line.split("\t"), strict=False)) for line in lines if not line.startswith("#")]
+    return {row.pop("operation"): {name: value for name, value in row.items() if value} for row in rows}
+
+
+def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What belongs into the tools' file and into the sandbox's."""
+    merged = merge(from_openapi.read(OPENAPI), from_sdk.read())
+    found = {key: each for key, each in sorted(merged["operations"].items(), key=_by_path) if LEFT_OUT not in each["path"]}
+    said = words()
+    if found.keys() != said.keys():
+        for key in sorted(found.keys() - said.keys()):
+            print(f"no words yet in {WORDS.name}: {key}")
+        for key in sorted(said.keys() - found.keys()):
+            print(f"words in {WORDS.name} for what is gone: {key}")
+        sys.exit(1)
+    operations: list[dict[str, Any]] = []
+    for key, each in found.items():
+        facts = {name: each[name] for name in ("method", "path", "params", "body", "replies", "deprecated") if each.get(name)}
+        operations.append({"id": said[key]["id"], **said[key], **facts})
+    definitions = closure(operations, merged["$defs"])
+    ours = {"operations": operations, "$defs": definitions}
+    wire = [{name: each[name] for name in each.keys() & {"method", "path", "params", "body", "replies"}} for each in operations]
+    return ours, {"operations": [dict(sorted(each.items())) for each in wire], "$defs": definitions}
+
+
+def _by_path(item: tuple[str, dict[str, Any]]) -> tuple[str, int]:
+    return item[1]["path"], ["GET", "POST", "PUT", "PATCH", "DELETE"].index(item[1]["method"])
+
+
+def written(document: dict[str, Any]) -> str:
+    """JSON with a line for each operation and each definition, so that a change shows as one."""
+    operations = ",\n".join(_line(each) for each in document["operations"])
+    definitions = ",\n".join(f"{json.dumps(name)}:{_line(each)}" for name, each in document["$defs"].items())
+    return f'{{"operations":[\n{operations}\n],\n"$defs":{{\n{definitions}\n}}}}\n'
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def main() -> None:
+    ours, sandbox = compiled()
+    before: set[str] = set()
+    if CATALOGUE.exists():
+        before = {f"{each['method']} {each['path']}" for each in json.loads(CATALOGUE.read_text("utf-8"))["operations"]}
+    after = {f"{each['method']} {each['path']}" for each in ours["operations"]}
+    CATALOGUE.write_text(written(ours), encoding="utf-8")
+    SANDBOX.write_text(written(sandbox), encoding="utf-8")
+    for key in sorted(after - before):
+        print(f"+ {key}")
+    for key in sorted(before - after):
+        print(f"- {key}")
+    print(f"{len(after)} operations: {len(after - before)} came, {len(before - after)} went")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""One catalogue of two sources: the OpenAPI file for bounds, the SDK for what is newer."""
+
+import json
+import re
+from typing import Any
+
+from scripts.operations.schemas import as_object, closure, inlined, plain
+
+WRAPPED = ("OptionalNullable_", "Nullable_")
+
+
+def merge(openapi: dict[str, Any], sdk: dict[str, Any]) -> dict[str, Any]:
+    """`{"operations": {"METHOD path": …}, "$defs": …}`, all schemas plain."""
+    definitions = {name: plain(schema, str) for name, schema in openapi["$defs"].items()}
+    theirs = {name: plain(schema, _sdk_name) for name, schema in sdk["$defs"].items()}
+    definitions |= {_sdk_name(name): schema for name, schema in theirs.items()}
+
+    operations = {_key(each): _plain_operation(each, str) for each in openapi["operations"]}
+    spelled = {_shape(key): key for key in operations}
+    for each in sdk["operations"]:
+        newer = _plain_operation(each, _sdk_name)
+        key = spelled.get(_shape(_key(each)))
+        if key is None:
+            operations[_key(each)] = newer
+        else:
+            _add_newer(operations[key], newer, definitions)
+    for operation in operations.values():
+        _with_plain_body(operation, definitions)
+    return _tidied(operations, definitions)
+
+
+def _key(operation: dict[str, Any]) -> str:
+    return f"{operation['method']} {operation['path']}"
+
+
+def _shape(key: str) -> str:
+    """Sources name the parts of a path differently."""
+    return re.sub(r"\{\w+\}", "{}", key)
+
+
+def _sdk_name(name: str) -> str:
+    return f"sdk.{name}"
+
+
+def _plain_operation(given: dict[str, Any], rename: Any) -> dict[str, Any]:
+    # Headers repeat what the query can say too.
+    params = [{**each, "schema": plain(each["schema"], rename)} for each in given["params"] if each["in"] != "header"]
+    made = {**given, "params": params}
+    if "body" in given:
+        made["body"] = {**given["body"], "schema": plain(given["body"]["schema"], rename)}
+    made["replies"] = [
+        {**each, "schema": plain(each["schema"], rename)} if "schema" in each else each for each in given["replies"]
+    ]
+    return made
+
+
+def _add_newer(operation: dict[str, Any], newer: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """What the SDK has beyond the OpenAPI file: parameters, and members at the top of a body."""
+    operation["sdk"] = newer["name"]
+    if newer.get("deprecated"):
+        operation["deprecated"] = True
+    known = {each["name"] for each in operation["params"]}
+    operation["params"] += [each for each in newer["params"] if each["name"] not in known and each["in"] == "query"]
+    if "body" not in operation or "body" not in newer:
+        return
+    ours = as_object(operation["body"]["schema"], definitions)
+    added = as_object(newer["body"]["schema"], definitions)
+    if "properties" not in ours or "properties" not in added:
+        return
+    members = {name: schema for name, schema in added["properties"].items() if name not in ours["properties"]}
+    if members:
+        operation["body"]["schema"] = {**ours, "properties": {**ours["properties"], **members}}
+
+
+def _with_plain_body(operation: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """A body that may be null need not be there; one put together of parts is one object."""
+    body = operation.get("body")
+    if body is None:
+        return
+    schema = body["schema"]
+    if {"type": "null"} in schema.get("anyOf", []):
+        body["required"] = False
+        body["schema"] = {"anyOf": arms} if len(arms := _arms(schema)) > 1 else arms[0]
+    if "allOf" in schema:
+        body["schema"] = as_object(schema, definitions)
+
+
+def _arms(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return [arm for arm in schema["anyOf"] if arm != {"type": "null"}]
+
+
+def _tidied(operations: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Wrappers of the SDK's generator inlined, twins folded, what nobody leads to left out, the SDK's prefix with them."""
+
+    def is_wrapper(name: str) -> bool:
+        return name.removeprefix("sdk.").startswith(WRAPPED) or _is_alias(definitions[name])
+
+    operations = {key: _plain_operation(inlined(each, definitions, is_wrapper), str) for key, each in operations.items()}
+    definitions = {name: plain(inlined(schema, definitions, is_wrapper), str) for name, schema in definitions.items()}
+    definitions = closure([operations], definitions)
+    renamed = _renamed(definitions)
+    document = json.loads(
+        re.sub(
+            r'"#/\$defs/([^"]+)"',
+            lambda found: f'"#/$defs/{renamed[found[1]]}"',
+            json.dumps({"operations": operations, "$defs": definitions}),
+        )
+    )
+    document["$defs"] = {renamed[name]: schema for name, schema in document["$defs"].items()}
+    document["$defs"] = closure([document["operations"]], document["$defs"])
+    return document
+
+
+def _is_alias(schema: Any) -> bool:
+    """Whether a definition is shorter where it is used: a plain type, a constant."""
+    return "properties" not in schema and len(json.dumps(schema)) < 80  # noqa: PLR2004
+
+
+def _renamed(definitions: dict[str, Any]) -> dict[str, str]:
+    """New names: without the prefix where it tells nothing apart, or where both sources say the same."""
+    names: dict[str, str] = {}
+    for name, schema in definitions.items():
+        bare = name.removeprefix("sdk.")
+        same = json.dumps(schema, sort_keys=True) == json.dumps(definitions.get(bare), sort_keys=True).replace("sdk.", "")
+        names[name] = bare if bare not in definitions or same else name
+    return names

@@ -1,0 +1,120 @@
+"""Schemas of two origins in one plain form: structure and bounds, no words."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_WORDS = {"title", "description", "examples", "example", "deprecated", "summary", "externalDocs", "xml", "readOnly", "writeOnly"}
+_UNSET = "~?~unset~?~sentinel~?~"
+_DATA = {"enum", "const", "default", "required"}
+
+Rename = Callable[[str], str]
+
+
+def plain(node: Any, rename: Rename) -> Any:
+    """A copy without words; references renamed."""
+    if isinstance(node, list):
+        return [plain(item, rename) for item in node]
+    if not isinstance(node, dict):
+        return node
+    out: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "$defs":
+            continue
+        if key in ("properties", "patternProperties") and isinstance(value, dict):
+            out[key] = {name: _member(schema, rename) for name, schema in value.items()}
+        elif key == "$ref":
+            out[key] = f"#/$defs/{rename(value.rpartition('/')[2])}"
+        elif key == "discriminator":
+            out[key] = {"propertyName": value["propertyName"]}
+        elif key in _DATA:
+            out[key] = value
+        elif key not in _WORDS and not key.startswith("x-"):
+            out[key] = plain(value, rename)
+    if out.get("default", "") in (None, _UNSET):
+        del out["default"]
+    return _flat(out)
+
+
+def _member(schema: Any, rename: Rename) -> Any:
+    """A member that may be left out: in the SDK's models None and Unset both mean that."""
+    optional = isinstance(schema, dict) and "default" in schema and schema["default"] is None
+    made = plain(schema, rename)
+    if optional and "anyOf" in made:
+        arms = [arm for arm in made["anyOf"] if arm != {"type": "null"}]
+        made = _flat({**made, "anyOf": arms})
+    return made
+
+
+def _flat(node: dict[str, Any]) -> dict[str, Any]:
+    """One arm is no choice; an open enumeration is its names; Unset and fallbacks for the unknown are the SDK's own."""
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key not in node:
+            continue
+        arms = [arm for arm in node[key] if not _is_own(arm)]
+        nested = [inner for arm in arms for inner in (arm["anyOf"] if key == "anyOf" and arm.keys() == {"anyOf"} else [arm])]
+        if any("enum" in arm for arm in nested) and {"type": "string"} in nested:
+            nested = [arm for arm in nested if arm != {"type": "string"}]
+        nested = [arm for at, arm in enumerate(nested) if arm not in nested[:at]]
+        if len(nested) == 1:
+            rest = {name: value for name, value in node.items() if name not in (key, "discriminator")}
+            return {**nested[0], **rest}
+        node = {**node, key: nested}
+    return node
+
+
+def _is_own(arm: dict[str, Any]) -> bool:
+    name = arm.get("$ref", "").rpartition("/")[2].removeprefix("sdk.")
+    return name == "Unset" or name.startswith("Unknown")
+
+
+def references(node: Any) -> Iterator[str]:
+    """The names of the definitions that a schema leads to, directly."""
+    if isinstance(node, dict):
+        if "$ref" in node and isinstance(node["$ref"], str):
+            yield node["$ref"].rpartition("/")[2]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def inlined(node: Any, definitions: dict[str, Any], wanted: Callable[[str], bool]) -> Any:
+    """A copy with some references replaced by what they lead to."""
+    if isinstance(node, list):
+        return [inlined(item, definitions, wanted) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node and wanted(name := node["$ref"].rpartition("/")[2]):
+        rest = {key: value for key, value in node.items() if key != "$ref"}
+        return {**inlined(definitions[name], definitions, wanted), **rest}
+    return {key: inlined(value, definitions, wanted) for key, value in node.items()}
+
+
+def closure(roots: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that are led to, by name."""
+    pending, found = [name for root in roots for name in references(root)], set[str]()
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += references(definitions[name])
+    return {name: definitions[name] for name in sorted(found)}
+
+
+def as_object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose members are at hand: references followed, parts put together, "or null" taken away."""
+    while "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if "allOf" in schema:
+        parts = [as_object(part, definitions) for part in schema["allOf"]]
+        members = {name: member for part in parts for name, member in part.get("properties", {}).items()}
+        required = [name for part in parts for name in part.get("required", [])]
+        merged: dict[str, Any] = {"type": "object", "properties": members, "required": list(dict.fromkeys(required))}
+        if any(part.get("additionalProperties") is False for part in parts):
+            merged["additionalProperties"] = False
+        return merged
+    if "anyOf" in schema and {"type": "null"} in schema["anyOf"]:
+        arms = [arm for arm in schema["anyOf"] if arm != {"type": "null"}]
+        return as_object(arms[0], definitions) if len(arms) == 1 else {"anyOf": arms}
+    return schema
