@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint docs manifests lock clean
+.PHONY: help demo test bench lint docs manifests operations lock clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,9 @@ docs: .venv/develops  ## write the tables of README.md anew, from the code
 
 manifests: .venv/develops  ## write the manifests anew: clients' entries from the code, the version everywhere
 	$(BIN)/python -m scripts.manifests
+
+operations: .venv/develops  ## compile the catalogue of Mistral's operations anew, and print what came and went
+	$(BIN)/python -m scripts.operations
 
 lock: .venv/develops  ## pin the newest releases that pyproject.toml allows, with the hashes of all their files
 	$(BIN)/python scripts/requirements.py | $(COMPILE) --output-file requirements.txt -

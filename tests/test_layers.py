@@ -14,7 +14,7 @@ import mistral_mcp
 PACKAGE = Path(mistral_mcp.__file__).parent
 
 GROUND = {"errors", "masking", "suggest", "route", "network", "settings"}
-OFFERED = {*GROUND, "json_schema", "local_files", "mistral", "credentials", "usage", "tools"}
+OFFERED = {*GROUND, "json_schema", "local_files", "mistral", "credentials", "usage", "operations", "tools"}
 CORE = {*OFFERED, "selection", "resources", "prompts", "server"}
 
 # Each room, and the rooms it may import beside itself: those to its left, in the order of CONTRIBUTING.md.
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mistral": GROUND,
     "credentials": {*GROUND, "mistral"},
     "usage": {*GROUND, "mistral", "credentials"},
+    "operations": {*GROUND, "json_schema"},
     "tools": OFFERED - {"tools"},
     "selection": OFFERED,
     "resources": {*OFFERED, "selection"},
@@ -175,7 +176,12 @@ VAULT = {"sqlalchemy", "prometheus_client", "redis", "mistral_mcp.hosting", *PAG
 FILES = {"tomlkit", "ruamel"}
 SCHEMAS = {"jsonschema", "jsonschema_rs", "referencing"}
 COMMANDS = {"mistral_mcp.install", "mistral_mcp.sandbox", "mistral_mcp.cli.checks", "mistral_mcp.cli.tour", *FILES}
-NOT_SELECTED = {"mistral_mcp.tools.agents", "mistral_mcp.tools.batch", "mistral_mcp.mistral.api.fine_tuning"}
+NOT_SELECTED = {
+    "mistral_mcp.operations",
+    "mistral_mcp.tools.agents",
+    "mistral_mcp.tools.batch",
+    "mistral_mcp.mistral.api.fine_tuning",
+}
 
 SERVING = {"mistral_mcp.http.app", "aiohttp"}
 

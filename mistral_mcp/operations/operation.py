@@ -30,7 +30,7 @@ class Parameter:
     schema: Schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One operation: a method and a path."""
 
@@ -50,6 +50,8 @@ class Operation:
     """The operation that took its place, if any."""
     watch: str
     """The operation that tells how far what this one began is, if any."""
+    shows: tuple[str, ...]
+    """Members of the body that may be left out and belong in an example."""
 
     @property
     def media(self) -> str:
@@ -128,7 +130,7 @@ def find(name: str) -> Operation:
 
 @cache
 def _document() -> dict[str, Any]:
-    return from_json((files(__package__) / "operations.json").read_bytes())
+    return from_json((files("mistral_mcp.operations") / "operations.json").read_bytes())
 
 
 @cache
@@ -156,4 +158,5 @@ def _operation(given: dict[str, Any]) -> Operation:
         deprecated=given.get("deprecated", False) or "instead" in given,
         instead=given.get("instead", ""),
         watch=given.get("watch", ""),
+        shows=tuple(given["shows"].split(",")) if "shows" in given else (),
     )

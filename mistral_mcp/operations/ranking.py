@@ -8,9 +8,9 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from functools import cache
+from importlib.resources import files
 
 from mistral_mcp.operations.operation import Operation, operations
-from mistral_mcp.operations.synonyms import PHRASES, STOP, WORDS
 
 MAX_CHARACTERS = 500  # of a question
 
@@ -74,6 +74,9 @@ def _nouns(name: str) -> frozenset[str]:
     return frozenset(stem(word) for word in words(name)) - {_verb(name)}
 
 
+ALONE = frozenset({"whose", "planifier", "cheaply", "overnight"})
+"""Words that stand for several words together, as phrases do."""
+
 ENDING = frozenset({"delet", "remov", "stop", "unshar", "clos", "end", "unregister"})
 
 
@@ -101,19 +104,32 @@ def stem(word: str) -> str:
 def _query(question: str) -> list[dict[str, float]]:
     """What is asked for: for each word or phrase, the stems that may stand for it and how much each counts."""
     groups: list[dict[str, float]] = []
-    text = f" {' '.join(words(question[:MAX_CHARACTERS]))} "
-    for phrase, meant in PHRASES.items():
+    text, known = f" {' '.join(words(question[:MAX_CHARACTERS]))} ", _synonyms()
+    for phrase in _phrases():
         if f" {phrase} " in text:
-            groups += [{stem(word): 1.0} for word in meant.split()]
+            groups += [{stem(word): 1.0} for word in known[phrase].split()]
             text = text.replace(f" {phrase} ", "  ")
     for word in text.split():
-        meant = WORDS.get(word) or WORDS.get(word.removesuffix("s"), "")
+        meant = known.get(word, known.get(word.removesuffix("s"), ""))
         group = {stem(each): SYNONYM - LATER * place for place, each in enumerate(meant.split())}
-        if word not in STOP:
+        if known.get(word) != "":
             group[stem(word)] = 1.0
         if group and group not in groups:
             groups.append(group)
     return groups
+
+
+@cache
+def _synonyms() -> dict[str, str]:
+    lines = (files("mistral_mcp.operations") / "synonyms.tsv").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {said: meant for said, meant in pairs}  # noqa: C416 - the pairs are lists
+
+
+@cache
+def _phrases() -> tuple[str, ...]:
+    """Longest first."""
+    return tuple(sorted((said for said in _synonyms() if " " in said or said in ALONE), key=len, reverse=True))
 
 
 @cache

@@ -25,7 +25,7 @@ LEFT_OUT = "/v1/admin/"
 
 def words() -> dict[str, dict[str, str]]:
     """What we say of each operation, by `METHOD path`."""
-    columns = ("operation", "id", "effect", "summary", "watch", "instead")
+    columns = ("operation", "id", "effect", "summary", "watch", "instead", "shows")
     lines = WORDS.read_text(encoding="utf-8").splitlines()
     rows = [dict(zip(columns, line.split("\t"), strict=False)) for line in lines if not line.startswith("#")]
     return {row.pop("operation"): {name: value for name, value in row.items() if value} for row in rows}
@@ -34,7 +34,9 @@ def words() -> dict[str, dict[str, str]]:
 def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs into the tools' file and into the sandbox's."""
     merged = merge(from_openapi.read(OPENAPI), from_sdk.read())
-    found = {key: each for key, each in sorted(merged["operations"].items(), key=_by_path) if LEFT_OUT not in each["path"]}
+    found = {
+        key: each for key, each in sorted(merged["operations"].items(), key=_by_path) if LEFT_OUT not in each["path"]
+    }
     said = words()
     if found.keys() != said.keys():
         for key in sorted(found.keys() - said.keys()):
@@ -44,11 +46,16 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
         sys.exit(1)
     operations: list[dict[str, Any]] = []
     for key, each in found.items():
-        facts = {name: each[name] for name in ("method", "path", "params", "body", "replies", "deprecated") if each.get(name)}
+        facts = {
+            name: each[name] for name in ("method", "path", "params", "body", "replies", "deprecated") if each.get(name)
+        }
         operations.append({"id": said[key]["id"], **said[key], **facts})
     definitions = closure(operations, merged["$defs"])
     ours = {"operations": operations, "$defs": definitions}
-    wire = [{name: each[name] for name in each.keys() & {"method", "path", "params", "body", "replies"}} for each in operations]
+    wire = [
+        {name: each[name] for name in each.keys() & {"method", "path", "params", "body", "replies"}}
+        for each in operations
+    ]
     return ours, {"operations": [dict(sorted(each.items())) for each in wire], "$defs": definitions}
 
 

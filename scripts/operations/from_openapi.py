@@ -20,7 +20,10 @@ def read(path: Path) -> dict[str, Any]:
                 twin = found.setdefault((operation["method"], operation["path"]), operation)
                 if twin is not operation:  # the streaming one
                     twin["replies"] += [reply for reply in operation["replies"] if reply not in twin["replies"]]
-    return {"operations": list(found.values()), "$defs": {**document["components"]["schemas"], **_local(document["paths"])}}
+    return {
+        "operations": list(found.values()),
+        "$defs": {**document["components"]["schemas"], **_local(document["paths"])},
+    }
 
 
 def _local(node: Any) -> dict[str, Any]:
@@ -35,12 +38,18 @@ def _local(node: Any) -> dict[str, Any]:
     return found
 
 
-def _operation(method: str, path: str, given: dict[str, Any], shared: list[Any], document: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    method: str, path: str, given: dict[str, Any], shared: list[Any], document: dict[str, Any]
+) -> dict[str, Any]:
     operation: dict[str, Any] = {"method": method, "path": path, "name": given.get("operationId", "")}
     operation["params"] = [_parameter(each, document) for each in [*shared, *given.get("parameters", [])]]
     if body := given.get("requestBody"):
         media, content = next(iter(body["content"].items()))
-        operation["body"] = {"media": media, "required": body.get("required", False), "schema": content.get("schema", {})}
+        operation["body"] = {
+            "media": media,
+            "required": body.get("required", False),
+            "schema": content.get("schema", {}),
+        }
     operation["replies"] = [
         reply
         for status, response in given["responses"].items()

@@ -35,7 +35,7 @@ class Found:
 def read() -> dict[str, Any]:
     """`{"operations": […], "$defs": {…}}`, as `from_openapi` has it."""
     found: dict[tuple[str, str], Found] = {}
-    for each in _methods():
+    for each in methods():
         key = (each.method, each.path.partition("#")[0])
         if key in found:  # the streaming twin adds its replies
             found[key].replies += [reply for reply in each.replies if reply not in found[key].replies]
@@ -44,7 +44,9 @@ def read() -> dict[str, Any]:
             found[key] = each
     types = [kind for each in found.values() for kind in _types(each)]
     schemas, definitions = TypeAdapter.json_schemas(
-        [(number, "validation", TypeAdapter(kind)) for number, kind in enumerate(types)], by_alias=True, ref_template=REF
+        [(number, "validation", TypeAdapter(kind)) for number, kind in enumerate(types)],
+        by_alias=True,
+        ref_template=REF,
     )
     numbered = iter(range(len(types)))
 
@@ -80,7 +82,7 @@ def _described(found: Found, next_schema: Any) -> dict[str, Any]:
     return operation
 
 
-def _methods() -> Iterator[Found]:
+def methods() -> Iterator[Found]:
     for module in pkgutil.iter_modules(mistralai.client.__path__):
         if module.ispkg or module.name.startswith("_"):
             continue
@@ -116,7 +118,11 @@ def _method(method: ast.FunctionDef, name: str, names: dict[str, Any]) -> Iterat
 
 def _request_type(method: ast.FunctionDef, names: dict[str, Any]) -> type[BaseModel] | None:
     for node in ast.walk(method):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "request" and isinstance(node.value, ast.Call):
+        if (
+            isinstance(node, ast.Assign)
+            and ast.unparse(node.targets[0]) == "request"
+            and isinstance(node.value, ast.Call)
+        ):
             kind = eval(ast.unparse(node.value.func), names)  # noqa: S307
             return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
     return None
@@ -140,7 +146,9 @@ def _annotation(member: FieldInfo) -> Any:
     """The type, with what it is when left out, where that says something."""
     if member.default is PydanticUndefined or type(member.default).__name__ == "Unset" or member.default is None:
         return member.annotation
-    return Annotated[member.annotation, Field(json_schema_extra={"default": getattr(member.default, "value", member.default)})]
+    return Annotated[
+        member.annotation, Field(json_schema_extra={"default": getattr(member.default, "value", member.default)})
+    ]
 
 
 def _replies(method: ast.FunctionDef, names: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -162,6 +170,10 @@ def _reply_type(branch: ast.If, media: str, names: dict[str, Any]) -> tuple[str,
             if function == "unmarshal_json_response":
                 return media, eval(ast.unparse(call.args[0]), names)  # noqa: S307
             if function.startswith("eventstreaming.EventStream"):
-                event = next(node for node in ast.walk(call) if isinstance(node, ast.Attribute) and "models." in ast.unparse(node))
+                event = next(
+                    node
+                    for node in ast.walk(call)
+                    if isinstance(node, ast.Attribute) and "models." in ast.unparse(node)
+                )
                 return "text/event-stream", eval(ast.unparse(event), names)  # noqa: S307
     return ("", None) if media == "*" else (media, Any)

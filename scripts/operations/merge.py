@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from scripts.operations.schemas import as_object, closure, inlined, plain
+from scripts.operations.schemas import as_object, closure, inlined, plain, require_tags
 
 WRAPPED = ("OptionalNullable_", "Nullable_")
 
@@ -81,8 +81,12 @@ def _with_plain_body(operation: dict[str, Any], definitions: dict[str, Any]) -> 
     if {"type": "null"} in schema.get("anyOf", []):
         body["required"] = False
         body["schema"] = {"anyOf": arms} if len(arms := _arms(schema)) > 1 else arms[0]
-    if "allOf" in schema:
-        body["schema"] = as_object(schema, definitions)
+    if "allOf" in _target(body["schema"], definitions):
+        body["schema"] = as_object(body["schema"], definitions)
+
+
+def _target(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    return definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
 def _arms(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -95,7 +99,9 @@ def _tidied(operations: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     def is_wrapper(name: str) -> bool:
         return name.removeprefix("sdk.").startswith(WRAPPED) or _is_alias(definitions[name])
 
-    operations = {key: _plain_operation(inlined(each, definitions, is_wrapper), str) for key, each in operations.items()}
+    operations = {
+        key: _plain_operation(inlined(each, definitions, is_wrapper), str) for key, each in operations.items()
+    }
     definitions = {name: plain(inlined(schema, definitions, is_wrapper), str) for name, schema in definitions.items()}
     definitions = closure([operations], definitions)
     renamed = _renamed(definitions)
@@ -108,6 +114,7 @@ def _tidied(operations: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     )
     document["$defs"] = {renamed[name]: schema for name, schema in document["$defs"].items()}
     document["$defs"] = closure([document["operations"]], document["$defs"])
+    require_tags(document["$defs"], document["operations"])
     return document
 
 
@@ -121,6 +128,8 @@ def _renamed(definitions: dict[str, Any]) -> dict[str, str]:
     names: dict[str, str] = {}
     for name, schema in definitions.items():
         bare = name.removeprefix("sdk.")
-        same = json.dumps(schema, sort_keys=True) == json.dumps(definitions.get(bare), sort_keys=True).replace("sdk.", "")
+        same = json.dumps(schema, sort_keys=True) == json.dumps(definitions.get(bare), sort_keys=True).replace(
+            "sdk.", ""
+        )
         names[name] = bare if bare not in definitions or same else name
     return names

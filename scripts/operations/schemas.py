@@ -3,9 +3,22 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_WORDS = {"title", "description", "examples", "example", "deprecated", "summary", "externalDocs", "xml", "readOnly", "writeOnly"}
+_WORDS = {
+    "title",
+    "description",
+    "examples",
+    "example",
+    "deprecated",
+    "summary",
+    "externalDocs",
+    "xml",
+    "readOnly",
+    "writeOnly",
+}
 _UNSET = "~?~unset~?~sentinel~?~"
 _DATA = {"enum", "const", "default", "required"}
+
+_BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 
 Rename = Callable[[str], str]
 
@@ -16,23 +29,29 @@ def plain(node: Any, rename: Rename) -> Any:
         return [plain(item, rename) for item in node]
     if not isinstance(node, dict):
         return node
-    out: dict[str, Any] = {}
-    for key, value in node.items():
-        if key == "$defs":
-            continue
-        if key in ("properties", "patternProperties") and isinstance(value, dict):
-            out[key] = {name: _member(schema, rename) for name, schema in value.items()}
-        elif key == "$ref":
-            out[key] = f"#/$defs/{rename(value.rpartition('/')[2])}"
-        elif key == "discriminator":
-            out[key] = {"propertyName": value["propertyName"]}
-        elif key in _DATA:
-            out[key] = value
-        elif key not in _WORDS and not key.startswith("x-"):
-            out[key] = plain(value, rename)
+    kept = [key for key in node if key not in _WORDS and not key.startswith("x-")]
+    out: dict[str, Any] = {key: _keyword(key, node[key], rename) for key in kept}
+    if out.get("properties") and isinstance(out.get("required"), list):
+        # A name with no member beside it is a slip of the source.
+        out["required"] = [name for name in out["required"] if name in out["properties"]]
+    for bound in _BOUNDS & out.keys():
+        if isinstance(out[bound], str):  # 1e+09 is text in YAML
+            out[bound] = float(out[bound])
     if out.get("default", "") in (None, _UNSET):
         del out["default"]
     return _flat(out)
+
+
+def _keyword(key: str, value: Any, rename: Rename) -> Any:
+    match key:
+        case "properties" | "patternProperties":
+            return {name: _member(schema, rename) for name, schema in value.items()}
+        case "$ref":
+            return f"#/$defs/{rename(value.rpartition('/')[2])}"
+        case "discriminator":
+            return {"propertyName": value["propertyName"]}
+        case _:
+            return value if key in _DATA else plain(value, rename)
 
 
 def _member(schema: Any, rename: Rename) -> Any:
@@ -51,15 +70,27 @@ def _flat(node: dict[str, Any]) -> dict[str, Any]:
         if key not in node:
             continue
         arms = [arm for arm in node[key] if not _is_own(arm)]
-        nested = [inner for arm in arms for inner in (arm["anyOf"] if key == "anyOf" and arm.keys() == {"anyOf"} else [arm])]
+        nested = [
+            inner for arm in arms for inner in (arm["anyOf"] if key == "anyOf" and arm.keys() == {"anyOf"} else [arm])
+        ]
         if any("enum" in arm for arm in nested) and {"type": "string"} in nested:
             nested = [arm for arm in nested if arm != {"type": "string"}]
         nested = [arm for at, arm in enumerate(nested) if arm not in nested[:at]]
+        if key == "anyOf" and len(nested) == 2 and {"type": "null"} in nested:  # noqa: PLR2004 - one, and null
+            nested = _or_null(nested)
         if len(nested) == 1:
             rest = {name: value for name, value in node.items() if name not in (key, "discriminator")}
             return {**nested[0], **rest}
         node = {**node, key: nested}
     return node
+
+
+def _or_null(arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`type: [string, null]` for a plain type that may be null: no choice, and a plainer refusal."""
+    arm = next(arm for arm in arms if arm != {"type": "null"})
+    if not isinstance(arm.get("type"), str) or "enum" in arm or "const" in arm:
+        return arms
+    return [{**arm, "type": [arm["type"], "null"]}]
 
 
 def _is_own(arm: dict[str, Any]) -> bool:
@@ -118,3 +149,23 @@ def as_object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
         arms = [arm for arm in schema["anyOf"] if arm != {"type": "null"}]
         return as_object(arms[0], definitions) if len(arms) == 1 else {"anyOf": arms}
     return schema
+
+
+def require_tags(definitions: dict[str, Any], roots: Any) -> None:
+    """Make the member that tells alternatives apart a required one of each: without it no choice can be made."""
+    for union in _unions([definitions, roots]):
+        tag = union["discriminator"]["propertyName"]
+        for arm in union.get("oneOf", union.get("anyOf", [])):
+            target = definitions.get(arm.get("$ref", "").rpartition("/")[2], {})
+            if tag in target.get("properties", {}) and tag not in target.get("required", ()):
+                target["required"] = [*target.get("required", ()), tag]
+
+
+def _unions(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if isinstance(node.get("discriminator"), dict) and ("oneOf" in node or "anyOf" in node):
+            yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for value in node:
+            yield from _unions(value)
