@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -35,7 +35,7 @@ def find_task(model: str, messages: Sequence[Message]) -> str:
 
 def write_arguments(model: str, filled: dict[str, Any], schema: Any, *, corrected: bool) -> Any:
     """The arguments of a call: a string of JSON, but for the odd models."""
-    if model == "sandbox-object-arguments":
+    if model in ("sandbox-object-arguments", "sandbox-object-fragments"):
         return filled
     if model == "sandbox-bad-arguments" and not corrected:
         filled = _break(filled, schema)
@@ -50,19 +50,59 @@ def write_document(model: str, filled: Any, schema: Any, *, corrected: bool) -> 
 
 def apply_edge_case(completion: Completion) -> Completion:
     """The completion as the odd models send it."""
-    match completion.model:
-        case "sandbox-chunks":
-            return replace(completion, answers=[_split_with_references(answer) for answer in completion.answers])
-        case "sandbox-choice-messages":
-            return replace(completion, nested=True)
-        case "sandbox-odd-finish":
-            answers = [replace(answer, finish_reason="sandbox_ended") for answer in completion.answers]
-            return replace(completion, answers=answers)
-        case "sandbox-null-usage":
-            nothing: dict[str, None] = dict.fromkeys(completion.usage)
-            return replace(completion, usage=nothing)
-        case _:
-            return completion
+    change_usage = USAGES.get(completion.model)
+    if change_usage is not None:
+        return replace(completion, usage=change_usage(completion.usage))
+    change_answer = ANSWERS.get(completion.model)
+    if change_answer is not None:
+        return replace(completion, answers=[change_answer(answer) for answer in completion.answers])
+    if completion.model == "sandbox-other-model":
+        return replace(completion, model="mistral-small-2603")
+    return replace(completion, nested=completion.model == "sandbox-choice-messages")
+
+
+def _end_oddly(answer: Answer) -> Answer:
+    return replace(answer, finish_reason="sandbox_ended")
+
+
+def _empty_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+    return dict.fromkeys(usage)
+
+
+def _misplace_cached(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Half of the prompt from the cache, where older deployments report it, and half of the answer thought."""
+    cached = usage["prompt_tokens"] // 2
+    thinking = {"completion_tokens_details": {"reasoning_tokens": usage["completion_tokens"] // 2}}
+    elsewhere = {name: value for name, value in usage.items() if name != "prompt_tokens_details"}
+    return {**elsewhere, **thinking, "num_cached_tokens": cached, "prompt_token_details": {"cached_tokens": cached}}
+
+
+def _write_calls(answer: Answer) -> Answer:
+    """Calls as words."""
+    if not answer.calls:
+        return answer
+    written = "".join(f"[TOOL_CALLS]{call['function']['name']}{call['function']['arguments']}" for call in answer.calls)
+    return Answer(written)
+
+
+def _rename_calls(answer: Answer) -> Answer:
+    """Ids that Mistral gives out on some models, and does not take back."""
+    calls = tuple({**call, "id": f"chatcmpl-tool-{call['id']}"} for call in answer.calls)
+    return replace(answer, calls=calls)
+
+
+def _split_thinking(answer: Answer) -> Answer:
+    """Two thinking chunks with an empty text between them."""
+    if answer.calls:
+        return answer
+    thought = answer.thinking or "First this. Then that."
+    middle = len(thought) // 2
+    halves = [{"type": "thinking", "thinking": [_text(part)]} for part in (thought[:middle], thought[middle:])]
+    return replace(answer, chunks=(halves[0], _text(""), halves[1], _text(answer.text)))
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
 
 
 def _break(value: Any, schema: Any) -> Any:
@@ -95,5 +135,18 @@ def _split_with_references(answer: Answer) -> Answer:
     middle = len(answer.text) // 2
     chunks: list[dict[str, Any]] = []
     for number, half in enumerate((answer.text[:middle], answer.text[middle:])):
-        chunks += [{"type": "text", "text": half}, {"type": "reference", "reference_ids": [number, f"source-{number}"]}]
+        chunks += [_text(half), {"type": "reference", "reference_ids": [number, f"source-{number}"]}]
     return replace(answer, chunks=tuple(chunks))
+
+
+USAGES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "sandbox-null-usage": _empty_usage,
+    "sandbox-cached-usage": _misplace_cached,
+}
+ANSWERS: Mapping[str, Callable[[Answer], Answer]] = {
+    "sandbox-chunks": _split_with_references,
+    "sandbox-odd-finish": _end_oddly,
+    "sandbox-call-as-text": _write_calls,
+    "sandbox-foreign-ids": _rename_calls,
+    "sandbox-split-thinking": _split_thinking,
+}

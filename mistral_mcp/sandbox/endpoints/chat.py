@@ -4,11 +4,13 @@ from mistral_mcp.sandbox.answers.check_guardrails import check_guardrails
 from mistral_mcp.sandbox.answers.choose_answer import choose_answer
 from mistral_mcp.sandbox.answers.completions import Answer, Completion
 from mistral_mcp.sandbox.answers.edge_cases import apply_edge_case
+from mistral_mcp.sandbox.answers.edge_streams import inner_error, stream_completion
+from mistral_mcp.sandbox.answers.make_audio import audio_seconds, decode_audio
 from mistral_mcp.sandbox.protocol import rules
 from mistral_mcp.sandbox.protocol.chat_request import ChatRequest
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.messages import text_of
-from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, stream_reply
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.usage import completion_usage
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
@@ -32,13 +34,16 @@ def answer_chat(call: Call, body: ChatRequest) -> Reply:
     answers = [variant.limit(stop_sequences(body), body.max_tokens, body.min_tokens) for variant in variants]
     spent = sum(each.tokens for each in answers)
     tier = "priority" if body.service_tier == "auto" and call.key.startswith("priority") else "standard"
-    usage = completion_usage(prompt, spent, cached=_count_cached_tokens(call, body, prompt), tier=tier)
+    cached = _count_cached_tokens(call, body, prompt)
+    heard = sum(audio_seconds(decode_audio(chunk.input_audio)) for chunk in rules.audio_of(body.messages))
+    usage = completion_usage(prompt, spent, cached=cached, tier=tier, audio_seconds=heard)
     completion = apply_edge_case(Completion(body.model, answers, usage, extra=guardrails))
     meter.spend(prompt + spent)
     if body.stream:
-        return stream_reply(completion.events())
+        return stream_completion(completion)
     headers = {"x-max-retry-attempts-reached": "false", **meter.headers(prompt + spent)}
-    return json_reply(completion.body(), headers=headers)
+    body_of = inner_error if body.model == "sandbox-error-in-ok" else completion.body
+    return json_reply(body_of(), headers=headers)
 
 
 def stop_sequences(body: ChatRequest) -> list[str]:

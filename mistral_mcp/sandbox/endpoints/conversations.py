@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from mistral_mcp.sandbox.answers.conversation_events import conversation_events
+from mistral_mcp.sandbox.answers.edge_streams import stream_conversation
 from mistral_mcp.sandbox.endpoints.agents import check_agent
 from mistral_mcp.sandbox.endpoints.conversation_turns import finish_entry, take_turn
 from mistral_mcp.sandbox.protocol.chat_request import CompletionArgs, Guardrail
@@ -12,7 +13,7 @@ from mistral_mcp.sandbox.protocol.clock import iso_time
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.entries import ConversationTool, Entry, Inputs, parse_inputs
 from mistral_mcp.sandbox.protocol.errors import ApiError, refusal
-from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream_reply
+from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Metadata, MetadataFilter, Paging, Strict
 from mistral_mcp.sandbox.state.conversations import Conversation, Conversations
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
@@ -172,7 +173,7 @@ def _continue(call: Call, conversation: Conversation, body: TurnFields, added: l
     if body.store is not False:
         call.account.section(Conversations).put(conversation.id, conversation)
     if body.stream:
-        return named_stream_reply(conversation_events(conversation.id, turn.outputs, turn.usage))
+        return stream_conversation(conversation.model, conversation_events(conversation.id, turn.outputs, turn.usage))
     reply = {
         "object": "conversation.response",
         "conversation_id": conversation.id,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
-from mistral_mcp.sandbox.answers.make_audio import audio_seconds
+from mistral_mcp.sandbox.answers.make_audio import LINKED_SECONDS, audio_seconds
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import (
     ApiError,
@@ -26,8 +26,6 @@ from mistral_mcp.sandbox.state.files import Files, find_linked
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 TOKENS_A_SECOND = 12.5
-LINKED_SECONDS = 3.0
-"""Of a recording behind a link, which nobody follows."""
 MAX_BIASES = 100
 MAX_SECONDS = 3 * 3600
 NOT_A_FORM = "Invalid request, make sure the request is formatted as a multipart/form-data request."

@@ -107,8 +107,7 @@ class Connection:
         for number, event in enumerate(_break_off(events, interruption)):
             if chunk_delay and number:
                 await anyio.sleep(chunk_delay)
-            name = f"event: {_event_name(event)}\n" if reply.named else ""
-            await self._write(f"{name}data: {event}\n\n".encode())
+            await self._write(_frame(event, reply).encode())
         if interruption.cut:
             await self.cut()
         else:
@@ -120,6 +119,14 @@ class Connection:
     async def _finish(self, data: bytes) -> None:
         self._complete = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+
+def _frame(event: str, reply: Reply) -> str:
+    """The lines of one event."""
+    if reply.framed and event not in (ERROR_EVENT, CONVERSATION_ERROR_EVENT):
+        return event
+    name = f"event: {_event_name(event)}\n" if reply.named else ""
+    return f"{name}data: {event}\n\n"
 
 
 def _event_name(event: str) -> str:

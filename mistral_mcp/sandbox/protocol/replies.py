@@ -12,7 +12,8 @@ from typing import Any
 class Reply:
     """A status, headers, and either a body or the events of a stream (each the payload of one `data:` line).
 
-    Where the events are `named`, each is led by an `event:` line with the `type` its payload tells.
+    Where the events are `named`, each is led by an `event:` line with the `type` of its payload. Where they are `framed`,
+    each is sent as it is, with all its lines.
     """
 
     status: int = 200
@@ -20,6 +21,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     events: Sequence[str] | None = None
     named: bool = False
+    framed: bool = False
 
 
 def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from mistral_mcp.sandbox.protocol.chat_request import ChatRequest
 from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, refusal, unreadable_file
+from mistral_mcp.sandbox.protocol.history_rules import check_history
 from mistral_mcp.sandbox.protocol.messages import (
     AssistantMessage,
+    AudioChunk,
     FunctionTool,
     ImageURLChunk,
     Message,
@@ -20,20 +22,14 @@ from mistral_mcp.sandbox.protocol.messages import (
     text_of,
 )
 from mistral_mcp.sandbox.protocol.replies import compact
+from mistral_mcp.sandbox.protocol.schema_rules import check_schema
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
 
-FOLLOWERS = {
-    "system": {"system", "user", "assistant"},
-    "user": {"system", "user", "assistant"},
-    "assistant": {"assistant", "user", "tool"},
-    "tool": {"assistant", "tool"},
-}
-CALL_ID = re.compile(r"^[a-zA-Z0-9]{9}$")
 FUNCTION_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 MAX_TOOLS = 128
 IMAGE_TOKENS = 256
 MESSAGE_TOKENS = 4
-MAX_IMAGES = 8
+MAX_IMAGES = 100
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
 
@@ -46,6 +42,8 @@ class ModelLimits(Protocol):
     def context(self) -> int: ...
     @property
     def top_p(self) -> float: ...
+    @property
+    def efforts(self) -> Sequence[str] | None: ...
     def can(self, capability: str) -> bool:
         """Whether it has this capability."""
         ...
@@ -53,70 +51,36 @@ class ModelLimits(Protocol):
 
 def check_chat(body: ChatRequest, model: ModelLimits) -> int:
     """The size of the prompt, once all rules are kept."""
-    check_order(body.messages)
-    check_calls(body.messages)
+    check_history(body.messages)
     check_tools(body.tools or [], body.tool_choice, model)
     check_images(body.messages, model)
+    check_audio(body.messages, model)
     thinking = body.reasoning_effort not in (None, "none")
     # Seen live: the default of this model shows when it is to think and sample greedily.
     check_greedy(body.temperature, body.top_p, model.top_p if thinking else 1.0)
-    if body.prompt_mode is not None and not model.id.startswith("magistral-medium"):
+    check_effort(body.reasoning_effort, model)
+    if body.prompt_mode is not None:
         raise invalid_request("Reasoning prompt mode is not enabled for this model")
     if (body.n or 1) > 1 and model.id == "mistral-large-2512":
         raise invalid_args("Multiple completions are not enabled for this model")
     if body.response_format.type == "json_schema" and body.response_format.json_schema is None:
         raise invalid_request("json_schema must be provided when response_format type is json_schema.")
-    prompt = _prompt_tokens(body)
+    if body.response_format.json_schema is not None:
+        check_schema(body.response_format.json_schema.schema_, "response")
+    prompt = count_prompt_tokens(body)
     check_length(prompt, body.max_tokens, model)
     return prompt
 
 
-def _prompt_tokens(body: ChatRequest) -> int:
-    told = sum(count_tokens(text_of(message.content)) + MESSAGE_TOKENS for message in body.messages)
+def count_prompt_tokens(body: ChatRequest) -> int:
+    said = sum(count_tokens(text_of(message.content)) + MESSAGE_TOKENS for message in body.messages)
     shown = IMAGE_TOKENS * sum(1 for _ in images_of(body.messages))
+    assistants = [message for message in body.messages if isinstance(message, AssistantMessage)]
     called = sum(
-        count_tokens(compact(made.function.model_dump()))
-        for message in body.messages
-        if isinstance(message, AssistantMessage)
-        for made in message.tool_calls or []
+        count_tokens(compact(call.function.model_dump())) for message in assistants for call in message.tool_calls or []
     )
     offered = sum(count_tokens(compact(tool.model_dump())) for tool in body.tools or [])
-    return told + shown + called + offered
-
-
-def check_order(messages: Sequence[Message]) -> None:
-    """Who may speak after whom, and who last."""
-    if not messages:
-        raise _order("Conversation must have at least one message")
-    previous = messages[0].role
-    for message in messages[1:]:
-        if message.role not in FOLLOWERS[previous]:
-            raise _order(f"Unexpected role '{message.role}' after role '{previous}'")
-        previous = message.role
-    last = messages[-1]
-    if not (last.role in ("user", "tool") or (isinstance(last, AssistantMessage) and last.prefix)):
-        raise _order(f"Expected last role User or Tool (or Assistant with prefix True) for serving but got {last.role}")
-
-
-def check_calls(messages: Sequence[Message]) -> None:
-    """Ids of nine letters and digits, and as many results as calls."""
-    expected = 0
-    for message in messages:
-        if isinstance(message, ToolMessage):
-            if message.tool_call_id is not None:
-                _check_id(message.tool_call_id)
-            expected -= 1
-            continue
-        if expected:
-            break
-        if isinstance(message, AssistantMessage):
-            if not message.content and not message.tool_calls:
-                raise invalid_request("Assistant message must have either content or tool_calls, but not both.")
-            for call in message.tool_calls or []:
-                _check_id(call.id)
-            expected = len(message.tool_calls or [])
-    if expected:
-        raise _order("Not the same number of function calls and responses")
+    return said + shown + called + offered
 
 
 def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: ModelLimits) -> None:
@@ -127,6 +91,7 @@ def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: M
     if len(tools) > MAX_TOOLS:
         raise invalid_request(f"Too many tools: {len(tools)}, at most {MAX_TOOLS} are allowed.")
     for function in functions:
+        check_schema(function.parameters, "tool")
         if not FUNCTION_NAME.match(function.name):
             raise refusal(
                 400,
@@ -142,7 +107,7 @@ def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: M
 
 
 def check_images(messages: Sequence[Message], model: ModelLimits) -> None:
-    """Only for models that see; at most eight; and each of them readable."""
+    """Only for models that see; a hundred at most; and each of them readable."""
     images = list(images_of(messages))
     if images and not model.can("vision"):
         raise invalid_args("Image input is not enabled for this model")
@@ -151,6 +116,21 @@ def check_images(messages: Sequence[Message], model: ModelLimits) -> None:
     for image in images:
         if not is_readable_image(image.url):
             raise unreadable_file(f"Image could not be loaded from url: {image.url[:100]}")
+
+
+def check_effort(effort: str | None, model: ModelLimits) -> None:
+    """Each family of models has its own values; of a model that is not known here, Mistral's is the last word."""
+    if effort is None or model.efforts is None or effort in model.efforts:
+        return
+    known = ", ".join(f"<ReasoningEffort.{name}: '{name}'>" for name in model.efforts)
+    message = f"reasoning_effort='{effort}' is not supported for this model."
+    raise invalid_args(f"{message} Must be one of ({known})" if known else message)
+
+
+def check_audio(messages: Sequence[Message], model: ModelLimits) -> None:
+    """Only for models that hear."""
+    if any(audio_of(messages)) and not model.can("audio"):
+        raise invalid_args("Audio input is not enabled for this model")
 
 
 def check_greedy(temperature: float | None, top_p: float | None, default: float) -> None:
@@ -176,6 +156,13 @@ def images_of(messages: Sequence[Message]) -> Iterator[ImageURLChunk]:
             yield from (chunk for chunk in message.content if isinstance(chunk, ImageURLChunk))
 
 
+def audio_of(messages: Sequence[Message]) -> Iterator[AudioChunk]:
+    """Every recording of the conversation."""
+    for message in messages:
+        if isinstance(message, UserMessage | ToolMessage) and isinstance(message.content, list):
+            yield from (chunk for chunk in message.content if isinstance(chunk, AudioChunk))
+
+
 def is_readable_image(url: str) -> bool:
     """A https link is taken at its word, unless its host is one that never exists; of a data URL the bytes are read."""
     if url.startswith("https://"):
@@ -188,17 +175,3 @@ def is_readable_image(url: str) -> bool:
     except binascii.Error:
         return False
     return data.startswith(SIGNATURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-
-
-def _check_id(call_id: str) -> None:
-    if not CALL_ID.match(call_id):
-        raise refusal(
-            400,
-            f"Tool call id was {call_id} but must be a-z, A-Z, 0-9, with a length of 9.",
-            "invalid_function_call",
-            "3280",
-        )
-
-
-def _order(message: str) -> Exception:
-    return refusal(400, message, "invalid_request_message_order", "3230")

@@ -1,17 +1,32 @@
 """What a reply has cost, in the two forms of the recordings."""
 
+import math
 from typing import Any
 
+AUDIO_TOKENS_A_SECOND = 12.5
 
-def completion_usage(prompt: int, completion: int, *, cached: int = 0, tier: str = "standard") -> dict[str, Any]:
-    """As chat and FIM report it."""
-    return {
+
+def completion_usage(
+    prompt: int,
+    completion: int,
+    *,
+    cached: int = 0,
+    tier: str = "standard",
+    audio_seconds: float = 0.0,
+) -> dict[str, Any]:
+    """As chat and FIM report it. Cached and audio tokens are parts of the prompt's."""
+    usage: dict[str, Any] = {
         "prompt_tokens": prompt,
         "total_tokens": prompt + completion,
         "completion_tokens": completion,
         "prompt_tokens_details": {"cached_tokens": cached},
         "service_tier": tier,
     }
+    if audio_seconds:
+        audio = round(audio_seconds * AUDIO_TOKENS_A_SECOND)
+        usage["prompt_audio_seconds"] = math.ceil(audio_seconds)
+        usage["prompt_tokens_details"] = {"cached_tokens": cached, "audio_tokens": audio}
+    return usage
 
 
 def input_usage(prompt: int) -> dict[str, Any]:

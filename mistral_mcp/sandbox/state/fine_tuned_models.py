@@ -7,7 +7,7 @@ from typing import Any
 from mistral_mcp.sandbox.protocol.clock import unix_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
 from mistral_mcp.sandbox.protocol.errors import invalid_model
-from mistral_mcp.sandbox.state.models import Model, find_base_model
+from mistral_mcp.sandbox.state.models import RETIRED_ALIASES, Model, find_base_model
 from mistral_mcp.sandbox.state.store import Store
 
 FINE_TUNED_CAPABILITIES = ("completion_chat", "completion_fim", "function_calling", "fine_tuning", "classification")
@@ -73,5 +73,5 @@ def require_model(account: Account, name: str, capability: str) -> Model:
     """The model with this name; refused as Mistral does if there is none, or if it is of another kind."""
     model = find_model(account, name)
     if model is None or not model.can(capability):
-        raise invalid_model(name)
+        raise invalid_model(RETIRED_ALIASES.get(name, name))
     return model

@@ -23,6 +23,9 @@ CHAT = frozenset({"completion_chat", "function_calling"})
 SEEING = CHAT | {"vision"}
 THINKING = SEEING | {"reasoning"}
 TUNABLE = frozenset({"fine_tuning"})
+TRANSCRIBING = frozenset({"audio", "audio_transcription"})
+SPEAKING = frozenset({"audio_speech"})
+MODERATING = frozenset({"moderation"})
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Model:
     temperature: float | None = 0.3
     top_p: float = 1.0
     """The default of the server: with greedy sampling it has to be 1."""
+    efforts: tuple[str, ...] | None = ()
+    """Values of `reasoning_effort`. None for a model that takes them all."""
     deprecation: str | None = None
     replacement: str | None = None
 
@@ -52,48 +57,108 @@ class Model:
         return capability in self.capabilities
 
 
+SWITCHED = ("none", "high")
+GRADED = ("low", "medium", "high")
+GLM = ("low", "high", "max")
+ENDS_2027 = "2027-04-30T12:00:00Z"
+
 MODELS: tuple[Model, ...] = (
-    Model("mistral-large-4-0", 524_288, THINKING | {"unified_resources"}, ("mistral-large-4",), 1.0),
-    Model("mistral-large-2512", 262_144, SEEING, ("mistral-large-latest",)),
+    Model("mistral-large-4-0", 1_048_576, THINKING | {"unified_resources"}, ("mistral-large-4",), 1.0, efforts=GRADED),
+    Model(
+        "mistral-large-2512",
+        262_144,
+        SEEING,
+        ("mistral-large-latest",),
+        deprecation=ENDS_2027,
+        replacement="mistral-large-4",
+    ),
     Model(
         "mistral-medium-3-5",
         262_144,
         THINKING,
-        ("mistral-medium-latest", "mistral-medium", "mistral-medium-3", "mistral-medium-3.5", "mistral-medium-2604"),
+        (
+            "mistral-medium-latest",
+            "mistral-medium",
+            "mistral-medium-3",
+            "mistral-medium-3.5",
+            "mistral-medium-2604",
+            "magistral-medium-latest",
+        ),
         top_p=0.95,
+        efforts=SWITCHED,
+        deprecation=ENDS_2027,
+        replacement="mistral-large-4",
     ),
-    Model("mistral-small-2603", 262_144, THINKING, ("mistral-small-latest",)),
+    Model(
+        "mistral-small-2603",
+        262_144,
+        THINKING,
+        ("mistral-small-latest", "magistral-small-latest"),
+        efforts=SWITCHED,
+    ),
     Model("ministral-14b-2512", 262_144, SEEING, ("ministral-14b-latest",)),
     Model("ministral-8b-2512", 262_144, SEEING | TUNABLE, ("ministral-8b-latest",)),
     Model("ministral-3b-2512", 262_144, SEEING | TUNABLE, ("ministral-3b-latest",)),
-    Model("codestral-2508", 131_072, CHAT | {"completion_fim"}, ("codestral-latest",)),
     Model(
-        "magistral-medium-2509",
+        "codestral-2508",
         131_072,
-        THINKING,
-        ("magistral-medium-latest",),
-        0.7,
-        deprecation="2026-07-31T12:00:00Z",
-        replacement="mistral-medium-latest",
+        CHAT | {"completion_fim"},
+        ("codestral-latest", "mistral-code-latest", "mistral-code-fim-latest"),
     ),
+    Model("zai-glm-5-3", 262_144, CHAT | {"reasoning"}, ("zai-glm-5", "zai-glm-latest"), efforts=GLM),
+    Model("zai-glm-5-3-flash", 262_144, CHAT | {"reasoning"}, efforts=GLM),
+    Model("labs-leanstral-1-5-1", 131_072, CHAT | {"reasoning"}, efforts=SWITCHED),
+    Model("deepseek-v4-1-flash-1017", 131_072, CHAT, efforts=None),
     Model("open-mistral-nemo-2407", 131_072, CHAT | TUNABLE, ("open-mistral-nemo",)),
     Model("voxtral-small-2507", 32_768, CHAT | {"audio"}, ("voxtral-small-latest",), 0.2),
-    Model("voxtral-mini-2602", 16_384, frozenset({"audio", "audio_transcription"}), ("voxtral-mini-latest",), None),
-    Model("voxtral-mini-tts-2603", 4_096, frozenset({"audio_speech"}), ("voxtral-mini-tts-latest",), None),
-    Model("mistral-ocr-4-1", 16_384, frozenset({"ocr"}), ("mistral-ocr-latest", "mistral-ocr-4"), None),
-    Model("mistral-embed-2312", 8_192, aliases=("mistral-embed",), temperature=None),
-    Model("codestral-embed-2505", 8_192, aliases=("codestral-embed",), temperature=None),
     Model(
-        "mistral-moderation-2603",
-        131_072,
-        frozenset({"moderation"}),
-        ("mistral-moderation-latest",),
+        "voxtral-mini-2602",
+        16_384,
+        TRANSCRIBING,
+        ("voxtral-mini-latest",),
+        None,
+        deprecation=ENDS_2027,
+        replacement="voxtral-mini-transcribe-3-0",
+    ),
+    Model("voxtral-mini-2507", 16_384, TRANSCRIBING, temperature=None),
+    Model(
+        "voxtral-mini-transcribe-3-0",
+        32_768,
+        TRANSCRIBING,
+        ("voxtral-mini-transcribe-3", "voxtral-mini-transcribe-latest"),
         None,
     ),
     Model(
+        "voxtral-small-transcribe-3-0",
+        32_768,
+        TRANSCRIBING,
+        ("voxtral-small-transcribe-3", "voxtral-small-transcribe-latest"),
+        None,
+    ),
+    Model(
+        "voxtral-mini-transcribe-realtime-3-0",
+        32_768,
+        frozenset({"audio", "audio_transcription_realtime"}),
+        ("voxtral-mini-transcribe-realtime-3", "voxtral-mini-transcribe-realtime-latest"),
+        None,
+    ),
+    Model("voxtral-mini-tts-3-0", 4_096, SPEAKING, ("voxtral-mini-tts-3", "voxtral-mini-tts-latest"), None),
+    Model(
+        "voxtral-mini-tts-2603",
+        4_096,
+        SPEAKING,
+        temperature=None,
+        deprecation=ENDS_2027,
+        replacement="voxtral-mini-tts-3-0",
+    ),
+    Model("mistral-ocr-4-1", 16_384, frozenset({"ocr"}), ("mistral-ocr-latest", "mistral-ocr-4"), None),
+    Model("mistral-embed-2312", 8_192, aliases=("mistral-embed",), temperature=None),
+    Model("codestral-embed-2505", 8_192, aliases=("codestral-embed",), temperature=None),
+    Model("mistral-moderation-2603", 131_072, MODERATING, ("mistral-moderation-latest",), None),
+    Model(
         "mistral-moderation-2411",
         8_192,
-        frozenset({"moderation"}),
+        MODERATING,
         temperature=None,
         deprecation="2026-06-30T12:00:00Z",
         replacement="mistral-moderation-latest",
@@ -101,8 +166,22 @@ MODELS: tuple[Model, ...] = (
 )
 
 RETIRED = frozenset(
-    {"mistral-large-2402", "mistral-small-2402", "open-mistral-7b", "codestral-2501", "pixtral-12b-2409"}
+    {
+        "mistral-large-2402",
+        "mistral-small-2402",
+        "open-mistral-7b",
+        "codestral-2501",
+        "pixtral-12b-2409",
+        "magistral-medium-2509",
+        "mistral-medium-2505",
+        "mistral-medium-2508",
+        "mistral-ocr-4-0",
+        "labs-leanstral-1-5",
+        "zai-glm-5-2",
+    }
 )
+RETIRED_ALIASES = {"sandbox-refused-alias": "mistral-medium-3.5"}
+"""Names whose refusal names the model behind them."""
 
 SANDBOX_MODELS: dict[str, str] = {
     "sandbox-bad-arguments": "tool calls whose arguments break the schema, until the conversation says what was wrong",
@@ -113,6 +192,20 @@ SANDBOX_MODELS: dict[str, str] = {
     "sandbox-choice-messages": "`choices[].messages` instead of `choices[].message`",
     "sandbox-odd-finish": "a finish_reason nobody has heard of",
     "sandbox-null-usage": "usage whose members are null",
+    "sandbox-cached-usage": "cached tokens under `num_cached_tokens` and the misspelt `prompt_token_details`",
+    "sandbox-other-model": "a reply that names another model than was asked",
+    "sandbox-call-as-text": "a tool call written into the content",
+    "sandbox-foreign-ids": "tool calls whose ids have another shape than Mistral takes back",
+    "sandbox-fragments": "streamed tool calls in fragments, of which only the first has an id and a name",
+    "sandbox-changing-ids": "streamed tool calls in fragments whose id is another one after the first",
+    "sandbox-object-fragments": "streamed tool calls whose arguments are an object, and without an index",
+    "sandbox-split-thinking": "thinking that is split by empty texts, two leading chunks in a whole reply",
+    "sandbox-odd-stream": "streams with a byte order mark, comments, CRLF, unknown events, chunks without choices, and "
+    "blanks after [DONE]",
+    "sandbox-error-in-ok": "an error inside a 200; in a stream a line without `data:`",
+    "sandbox-image-urls": "conversations whose images and documents are signed URLs without a file id",
+    "sandbox-null-annotation": "OCR whose document_annotation is null though it was asked for",
+    "sandbox-long-page": "OCR whose document is one page of 60,000 characters",
 }
 """Models only the sandbox has, for shapes that are real and rare. They answer by id and are not listed."""
 
@@ -120,5 +213,5 @@ SANDBOX_MODELS: dict[str, str] = {
 def find_base_model(name: str) -> Model | None:
     """The model with this id or alias."""
     if name in SANDBOX_MODELS:
-        return Model(name, 131_072, THINKING)
+        return Model(name, 131_072, THINKING | {"audio", "ocr"}, efforts=None)
     return next((model for model in MODELS if name in model.names), None)

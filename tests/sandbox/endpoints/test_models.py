@@ -7,12 +7,13 @@ EXPECTED = {
     "mistral-small-latest": 262_144,
     "mistral-medium-latest": 262_144,
     "mistral-large-latest": 262_144,
+    "mistral-large-4": 1_048_576,
     "codestral-latest": 131_072,
     "mistral-embed": 8_192,
     "codestral-embed": 8_192,
     "mistral-moderation-latest": 131_072,
     "ministral-8b-latest": 262_144,
-    "magistral-medium-latest": 131_072,
+    "magistral-medium-latest": 262_144,
 }
 
 
@@ -56,8 +57,8 @@ async def test_a_card_has_the_members_seen_live(cards: dict):
 
 
 async def test_a_deprecated_model_names_its_replacement(cards: dict):
-    card = cards["magistral-medium-latest"]
-    assert card["deprecation"].startswith("2026-07-31")
+    card = cards["mistral-large-2512"]
+    assert card["deprecation"].startswith("2027-04-30")
     assert card["deprecation_replacement_model"] in cards
 
 
