@@ -13,6 +13,13 @@ import click
 REPORT_INTERVAL = 5.0  # seconds between plain lines, where a person waits without a terminal
 
 
+def ask_secret(what: str) -> str:
+    """A secret, typed without echo. Where stdin is no terminal, its next line, so that a script can pass one on."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, hide_input=True, default="", show_default=False, err=True)).strip()
+    return sys.stdin.readline().strip()
+
+
 @contextmanager
 def waiting(what: str) -> Generator[Callable[[str], None]]:
     """While something takes long: on a terminal a line that goes again, elsewhere a plain one now and then. On stderr."""

@@ -1,6 +1,8 @@
-"""What each MCP host wants to be told: for `mistral-mcp install`, the connect page and the manifests."""
+"""The entry of this server for each MCP host: for `mistral-mcp install`, the connect page and the manifests."""
 
-from mistral_mcp.install.hosts import HOSTS, Host, Machine, Scope, is_secret_url, remote_entry, stdio_entry
+from mistral_mcp.install.entries import is_secret_url
+from mistral_mcp.install.hosts import HOSTS, Host, Scope, remote_entry, stdio_entry
+from mistral_mcp.install.machine import Machine, start_command
 from mistral_mcp.install.snippets import Snippet, deeplink, snippets
 
 __all__ = [
@@ -13,5 +15,6 @@ __all__ = [
     "is_secret_url",
     "remote_entry",
     "snippets",
+    "start_command",
     "stdio_entry",
 ]

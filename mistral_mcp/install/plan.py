@@ -1,40 +1,23 @@
-"""Put an entry into a host, or take it out: through the host's own command where that shows no secret, else in its file."""
+"""What is to be installed: into which host, which file, under which name, and with which entry."""
 
-import os
 import re
 import shutil
-import stat
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from mistral_mcp.errors import BadSetting, CannotInstall
+from mistral_mcp.errors import BadSetting
 from mistral_mcp.install import documents
-from mistral_mcp.install.hosts import (
-    COMMAND,
-    HOSTS,
-    NAME,
-    VARIABLE,
-    Entry,
-    Host,
-    Machine,
-    Scope,
-    is_secret_url,
-    remote_entry,
-    starts,
-    stdio_entry,
-    uses_reference,
-)
-from mistral_mcp.install.snippets import vscode_definition
+from mistral_mcp.install.entries import Entry, is_secret_url
+from mistral_mcp.install.hosts import HOSTS, NAME, Host, Scope, remote_entry, stdio_entry
+from mistral_mcp.install.machine import Machine
 from mistral_mcp.route import LOOPBACK
 
 PLACEHOLDER = "YOUR_MISTRAL_API_KEY"
+PREFIX = "MISTRAL_MCP_"
+
+_IN_A_URL = ("toolsets", "read_only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +26,14 @@ class InstallPlan:
 
     host: Host
     file: Path
+    command: tuple[str, ...]
     name: str = NAME
     url: str | None = None
     scope: Scope = "user"
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Settings of the server that go into the entry, by name, as text."""
+    host_found: bool = True
+    """Whether anything on this machine shows that the host is installed."""
 
     @property
     def reference(self) -> str | None:
@@ -62,42 +50,61 @@ class InstallPlan:
         """Whether the key must be asked for, because the host cannot refer to the environment."""
         return self.takes_key and self.reference is None
 
+    def entry(self, key: str | None = None) -> Entry:
+        """The entry, with the key or with the host's reference to one."""
+        if self.url is not None:
+            return remote_entry(self.host.name, self.url, key=key)
+        variables = {PREFIX + name.upper(): value for name, value in self.settings.items()}
+        return stdio_entry(self.host.name, command=self.command, key=key, variables=variables)
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was done, for a person."""
-
-    how: Literal["unchanged", "file", "command"]
-    file: Path
-    backup: Path | None = None
-    readable_by_others: bool = False
-    """The file holds a key, and others on this machine may read it."""
+    def preview(self) -> str:
+        """A file with this entry alone, and a placeholder where a key would be."""
+        return documents.rendered(self.host, self.name, self.entry(PLACEHOLDER if self.must_ask else None))
 
 
 def plan(
-    machine: Machine, host: str, *, name: str = NAME, url: str | None = None, scope: Scope = "user"
+    machine: Machine,
+    host: str,
+    *,
+    name: str = NAME,
+    url: str | None = None,
+    scope: Scope = "user",
+    settings: Mapping[str, str] | None = None,
 ) -> InstallPlan:
     """Check what is asked for. Raises `BadSetting`."""
     found = HOSTS[host]
+    settings = settings or {}
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise BadSetting("--name must be a letter, then letters, digits, - and _.")
     if url is not None:
-        _check(url)
-    if scope == "user":
-        return InstallPlan(found, found.file(machine), name, url)
-    if found.project is None:
-        raise BadSetting(f"{found.title} has no servers of a project's own.", "Leave --scope out.")
-    asked = InstallPlan(found, machine.project / found.project, name, url, scope)
-    if asked.must_ask:
+        _check_url(url)
+        url = _with_query(url, settings)
+    if scope == "project":
+        return _project_plan(machine, found, name, url, settings)
+    file = found.file(machine)
+    return InstallPlan(found, file, machine.command, name, url, scope, settings, _is_present(machine, found, file))
+
+
+def _project_plan(machine: Machine, host: Host, name: str, url: str | None, settings: Mapping[str, str]) -> InstallPlan:
+    if host.project is None:
+        raise BadSetting(f"{host.title} has no servers of a project's own.", "Leave --scope out.")
+    file = machine.project / host.project
+    planned = InstallPlan(host, file, machine.portable_command, name, url, "project", settings)
+    if planned.must_ask:
         raise BadSetting(
-            f"A project's file is shared, and {found.title} can only take a key written into it.", "Leave --scope out."
+            f"A project's file is shared, and {host.title} can only take a key written into it.", "Leave --scope out."
         )
     if url is not None and is_secret_url(url):
         raise BadSetting("A project's file is shared, and this URL is a secret.", "Leave --scope out.")
-    return asked
+    if Path(settings.get("files_dir", "")).is_absolute():
+        raise BadSetting(
+            "A project's file is shared, and --files-dir names a folder of this machine.",
+            "Give a folder within the project, such as docs.",
+        )
+    return planned
 
 
-def _check(url: str) -> None:
+def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not parts.path.rstrip("/").endswith("/mcp"):
         raise BadSetting("--url must be the URL of an MCP endpoint, https://host/mcp or https://host/c/TOKEN/mcp.")
@@ -109,263 +116,20 @@ def _check(url: str) -> None:
         raise BadSetting("--url must hold no user and no password.")
 
 
-def entry(machine: Machine, plan: InstallPlan, key: str | None = None) -> Entry:
-    """The entry as this machine can run it."""
-    if plan.url is not None:
-        made = remote_entry(plan.host.name, plan.url, key=key)
-        return made | _found(machine, plan, made)
-    command: Sequence[str] = COMMAND
-    found = shutil.which(COMMAND[0], path=machine.variables.get("PATH", ""))
-    if found is None:
-        command = (machine.python, "-m", "mistral_mcp")
-    elif plan.host.bare_path and plan.scope == "user":
-        command = (found, *COMMAND[1:])
-    return stdio_entry(plan.host.name, command=command, key=key)
+def _with_query(url: str, settings: Mapping[str, str]) -> str:
+    """The URL with the settings that a remote server takes from it. Raises `BadSetting` for others."""
+    for name in settings:
+        if name not in _IN_A_URL:
+            flag = "--" + name.replace("_", "-")
+            raise BadSetting(f"{flag} is for a server on this machine; the one behind --url has its own.")
+    parts = urlsplit(url)
+    query = urlencode({**dict(parse_qsl(parts.query)), **settings}, safe=",")
+    return urlunsplit(parts._replace(query=query))
 
 
-def _found(machine: Machine, plan: InstallPlan, made: Entry) -> Entry:
-    """The bridge's program with its folder, where the host would not find it."""
-    found = shutil.which("npx", path=machine.variables.get("PATH", ""))
-    return {"command": found} if plan.host.bare_path and "command" in made and found else {}
-
-
-def preview(machine: Machine, plan: InstallPlan) -> str:
-    """A file with this entry alone, and a placeholder where a key would be."""
-    return documents.rendered(plan.host, plan.name, entry(machine, plan, PLACEHOLDER if plan.must_ask else None))
-
-
-def install(machine: Machine, plan: InstallPlan, key: str | None = None) -> Outcome:
-    """Put the entry in; nothing changes where it is there already. Raises `CannotInstall`, leaving the file as it is."""
-    new = entry(machine, plan, key)
-
-    def change(text: str) -> str:
-        old = _own(plan, text)
-        same_kind = plan.url is None and old is not None and not _url_of(old)
-        return documents.changed(plan.host, text, plan.name, documents.updated(old, new, same_kind=same_kind))
-
-    text = _text(plan.file)
-    if change(text) == text and text:
-        return Outcome("unchanged", plan.file)
-    if key is None and documents.entry_in(plan.host, text, plan.name) is None:
-        command = _command(plan, new)
-        program = shutil.which(command[0], path=machine.variables.get("PATH", "")) if command else None
-        if program is not None:
-            backup = _back_up(plan.file)
-            if _ran(machine, [program, *command[1:]]) and _own(plan, _text(plan.file)) is not None:
-                return Outcome("command", plan.file, backup)
-            if backup is not None and backup.read_bytes() == _bytes(plan.file):
-                backup.unlink()
-    return _rewrite(plan, change, secret=key is not None or not plan.takes_key)
-
-
-def remove(plan: InstallPlan) -> Outcome:
-    """Take the entry out, if it is there. Raises `CannotInstall`, leaving the file as it is."""
-
-    def change(text: str) -> str:
-        found = documents.entry_in(plan.host, text, plan.name)
-        if found is None or not _sends_our_key(plan, found):
-            _own(plan, text)
-        return documents.changed(plan.host, text, plan.name, None)
-
-    return _rewrite(plan, change, secret=False)
-
-
-def summary(plan: InstallPlan, outcome: Outcome, *, removed: bool = False) -> str:
-    """What was done, in a few sentences."""
-    if outcome.how == "unchanged":
-        return (
-            f"{outcome.file} {'has no entry' if removed else 'has the entry'} {plan.name} already; nothing was changed."
-        )
-    lines = [
-        f"{plan.host.title} no longer knows {plan.name}." if removed else f"{plan.host.title} knows {plan.name} now."
-    ]
-    lines += [f"Changed: {outcome.file}" + (" (by the host's own command)" if outcome.how == "command" else "")]
-    lines += [f"What it was: {outcome.backup}"] if outcome.backup else []
-    lines += (
-        [f"It holds a secret, and others on this machine can read it: chmod 600 {outcome.file}"]
-        if outcome.readable_by_others
-        else []
-    )
-    if not removed:
-        lines += [plan.host.after]
-        if plan.takes_key and plan.reference and "MISTRAL_API_KEY" in plan.reference:
-            lines += [
-                "It takes the key from MISTRAL_API_KEY in its environment; --ask-key keeps one in its file instead."
-            ]
-    return "\n".join(lines)
-
-
-def _own(plan: InstallPlan, text: str) -> Entry | None:
-    """The entry of that name, if it is one of this server's. Raises `CannotInstall` for somebody else's."""
-    found = documents.entry_in(plan.host, text, plan.name)
-    if found is None or _is_ours(plan, found):
-        return found
-    raise CannotInstall(
-        f"Another server is called {plan.name} there, and stays as it is.", "Give this one another name with --name."
-    )
-
-
-def _url_of(found: Entry) -> str:
-    """Where an entry leads; empty for one that starts the server here."""
-    arguments: Any = found.get("args") or []
-    bridged = (str(argument) for argument in arguments if "://" in str(argument) and starts(found) == "npx")
-    named = (str(found[key]) for key in ("url", "serverUrl", "uri", "httpUrl") if found.get(key))
-    return next(named, next(bridged, ""))
-
-
-def _is_ours(plan: InstallPlan, found: Entry) -> bool:
-    arguments: Any = found.get("args") or []
-    if url := _url_of(found):
-        return url == plan.url or "/c/mmcp_" in url
-    if starts(found) in {"npx", "node", "bunx", "deno"}:
-        return False  # npm has a package of this name, by somebody else
-    return "mistral-mcp" in {starts(found), *arguments} or "mistral_mcp" in arguments
-
-
-def _sends_our_key(plan: InstallPlan, found: Entry) -> bool:
-    """Whether it leads to an endpoint as `--url` takes them, with the key by the reference that is written here."""
-    return _url_of(found).partition("?")[0].rstrip("/").endswith("/mcp") and uses_reference(plan.host, found)
-
-
-def _command(plan: InstallPlan, new: Entry) -> list[str]:
-    """The host's own command for this entry; none where it has none, or where a secret would show in it."""
-    command = _COMMANDS.get(plan.host.name)
-    return command(plan, new) if command and plan.takes_key else []
-
-
-def _claude(plan: InstallPlan, new: Entry) -> list[str]:
-    add = ["claude", "mcp", "add", "--scope", plan.scope, plan.name]
-    if plan.url is None:
-        return [*add, "--env", f"{VARIABLE}={plan.reference}", "--", new["command"], *new["args"]]
-    return [*add, plan.url, "--transport", "http", "--header", f"Authorization: Bearer {plan.reference}"]
-
-
-def _gemini(plan: InstallPlan, new: Entry) -> list[str]:
-    add = ["gemini", "mcp", "add", "--scope", plan.scope, plan.name]
-    if plan.url is None:
-        return [*add, "--env", f"{VARIABLE}={plan.reference}", new["command"], *new["args"]]
-    return [*add, plan.url, "--transport", "http", "--header", f"Authorization: Bearer {plan.reference}"]
-
-
-def _codex(plan: InstallPlan, _: Entry) -> list[str]:
-    """Its command can forward no variable to a program."""
-    if plan.url is None or plan.scope == "project":
-        return []
-    return ["codex", "mcp", "add", plan.name, "--url", plan.url, "--bearer-token-env-var", VARIABLE]
-
-
-def _vscode(plan: InstallPlan, new: Entry) -> list[str]:
-    return ["code", "--add-mcp", vscode_definition(plan.name, new)] if plan.scope == "user" else []
-
-
-_COMMANDS: Mapping[str, Callable[[InstallPlan, Entry], list[str]]] = {
-    "claude-code": _claude,
-    "gemini": _gemini,
-    "codex": _codex,
-    "vscode": _vscode,
-}
-
-
-def _ran(machine: Machine, command: list[str]) -> bool:
-    try:
-        finished = subprocess.run(  # noqa: S603 - a program of the user's own, and no shell
-            command,
-            cwd=machine.project,
-            env=dict(machine.variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return finished.returncode == 0
-
-
-def _bytes(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return None
-
-
-def _text(file: Path) -> str:
-    try:
-        return (_bytes(file) or b"").removeprefix(_MARK).decode()
-    except UnicodeDecodeError:
-        raise CannotInstall("The file is not UTF-8.", "Mend it first.") from None
-    except OSError as error:
-        raise CannotInstall(f"{file} cannot be read: {error.strerror}.") from None
-
-
-_MARK = b"\xef\xbb\xbf"
-"""What some editors on Windows put first."""
-
-
-def _rewrite(plan: InstallPlan, change: Callable[[str], str], *, secret: bool) -> Outcome:
-    """Change the file in one move, with a copy of what it was beside it."""
-    file = Path(os.path.realpath(plan.file))  # a link stays a link
-    before = _text(file)
-    after = change(before)
-    if after == before:
-        return Outcome("unchanged", plan.file)
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        backup = _back_up(file)
-        mode = _replace(file, before, after)
-    except OSError as error:
-        raise CannotInstall(f"{plan.file} cannot be written: {error.strerror}.") from None
-    return Outcome("file", plan.file, backup, readable_by_others=secret and os.name == "posix" and bool(mode & 0o077))
-
-
-def _back_up(file: Path) -> Path | None:
-    """A copy beside the file, as private as the file is."""
-    if not file.exists():
-        return None
-    file = Path(os.path.realpath(file))
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    count = 0
-    while True:
-        backup = file.with_name(f"{file.name}.{stamp}{f'-{count}' if count else ''}.bak")
-        try:
-            descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            count += 1
-            continue
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(file.read_bytes())
-        _same_owner_and_mode(backup, file.stat())
-        return backup
-
-
-def _replace(file: Path, before: str, after: str) -> int:
-    """Write beside it and rename. The mode stays; a new file is the user's alone."""
-    was = file.stat() if file.exists() else None
-    mark = _MARK if (_bytes(file) or b"").startswith(_MARK) else b""
-    descriptor, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(mark + after.encode())
-            out.flush()
-            os.fsync(out.fileno())
-        if was is not None:
-            _same_owner_and_mode(Path(beside), was)
-        _check_unchanged(file, before)
-        Path(beside).replace(file)
-    except BaseException:
-        with suppress(OSError):
-            Path(beside).unlink()
-        raise
-    return stat.S_IMODE(file.stat().st_mode)
-
-
-def _check_unchanged(file: Path, before: str) -> None:
-    if _text(file) != before:
-        raise CannotInstall("The file was changed meanwhile, by something else.", "Try again.")
-
-
-def _same_owner_and_mode(file: Path, was: os.stat_result) -> None:
-    file.chmod(stat.S_IMODE(was.st_mode))
-    if hasattr(os, "chown") and (was.st_uid, was.st_gid) != (file.stat().st_uid, file.stat().st_gid):
-        with suppress(PermissionError):
-            os.chown(file, was.st_uid, was.st_gid)
+def _is_present(machine: Machine, host: Host, file: Path) -> bool:
+    """Whether the host's command, its file or the folder of its file is there."""
+    folder = file.parent
+    if file.exists() or (folder.exists() and folder != machine.home):
+        return True
+    return shutil.which(host.program, path=machine.variables.get("PATH", "")) is not None

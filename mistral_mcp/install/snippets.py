@@ -9,7 +9,8 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from mistral_mcp.install.documents import rendered
-from mistral_mcp.install.hosts import HOSTS, NAME, Entry, Host, remote_entry, uses_reference
+from mistral_mcp.install.entries import Entry
+from mistral_mcp.install.hosts import HOSTS, NAME, Host, remote_entry, uses_reference
 
 _DESCRIPTION = "Mistral's models as tools"
 
@@ -65,7 +66,10 @@ def snippets(url: str, *, name: str = NAME) -> list[Snippet]:
             url,
             "https://chat.mistral.ai/connections",
         ),
-        *(_file(HOSTS[host], url, name) for host in ("vibe", "windsurf", "zed", "goose", "lmstudio")),
+        *(
+            _file(HOSTS[host], url, name)
+            for host in ("vibe", "copilot-cli", "windsurf", "zed", "cline", "opencode", "goose", "lmstudio")
+        ),
         Snippet(
             "json",
             "Any other client",

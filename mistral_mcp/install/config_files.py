@@ -1,0 +1,102 @@
+"""Read a host's file and write it in one move, with a copy of what it was beside it."""
+
+import os
+import stat
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from mistral_mcp.errors import CannotInstall
+
+_MARK = b"\xef\xbb\xbf"
+"""What some editors on Windows put first."""
+_PRIVATE = 0o600
+
+
+def read_text(file: Path) -> str:
+    """The file's text; empty where there is none. Raises `CannotInstall`."""
+    try:
+        return (_bytes(file) or b"").removeprefix(_MARK).decode()
+    except UnicodeDecodeError:
+        raise CannotInstall("The file is not UTF-8.", "Fix the file and run this again.") from None
+    except OSError as error:
+        raise CannotInstall(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def is_unchanged(file: Path, backup: Path) -> bool:
+    """Whether the file is still what its backup is."""
+    return backup.read_bytes() == _bytes(file)
+
+
+def rewrite(file: Path, before: str, after: str, *, private: bool, private_backup: bool) -> Path | None:
+    """Replace the text; gives the backup. `private`: for the user's eyes alone from now on. Raises `CannotInstall`."""
+    real = Path(os.path.realpath(file))  # a link stays a link
+    try:
+        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        backup = back_up(real, private=private_backup)
+        _replace(real, before, after, private=private)
+    except OSError as error:
+        raise CannotInstall(f"{file} cannot be written: {error.strerror}.") from None
+    return backup
+
+
+def back_up(file: Path, *, private: bool) -> Path | None:
+    """A copy beside the file, as private as the file is, or more."""
+    if not file.exists():
+        return None
+    file = Path(os.path.realpath(file))
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    count = 0
+    while True:
+        suffix = f"-{count}" if count else ""
+        backup = file.with_name(f"{file.name}.{stamp}{suffix}.bak")
+        try:
+            descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        except FileExistsError:
+            count += 1
+            continue
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(file.read_bytes())
+        _copy_owner_and_mode(backup, file.stat(), private=private)
+        return backup
+
+
+def _bytes(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _replace(file: Path, before: str, after: str, *, private: bool) -> None:
+    """Write beside it and rename. A new file is the user's alone."""
+    was = file.stat() if file.exists() else None
+    mark = _MARK if (_bytes(file) or b"").startswith(_MARK) else b""
+    descriptor, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(mark + after.encode())
+            out.flush()
+            os.fsync(out.fileno())
+        if was is not None:
+            _copy_owner_and_mode(Path(beside), was, private=private)
+        _check_unchanged(file, before)
+        Path(beside).replace(file)
+    except BaseException:
+        with suppress(OSError):
+            Path(beside).unlink()
+        raise
+
+
+def _check_unchanged(file: Path, before: str) -> None:
+    if read_text(file) != before:
+        raise CannotInstall("The file was changed meanwhile, by something else.", "Try again.")
+
+
+def _copy_owner_and_mode(file: Path, was: os.stat_result, *, private: bool) -> None:
+    mode = stat.S_IMODE(was.st_mode)
+    file.chmod(mode & _PRIVATE if private else mode)
+    if hasattr(os, "chown") and (was.st_uid, was.st_gid) != (file.stat().st_uid, file.stat().st_gid):
+        with suppress(PermissionError):
+            os.chown(file, was.st_uid, was.st_gid)

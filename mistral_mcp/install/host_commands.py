@@ -1,0 +1,61 @@
+"""The hosts' own commands for adding a server, where they can write the entry and no secret shows in them."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+
+from mistral_mcp.install.entries import KEY_HEADER, Entry, command_of
+from mistral_mcp.install.machine import Machine
+from mistral_mcp.install.plan import InstallPlan
+from mistral_mcp.install.snippets import vscode_definition
+
+
+def add_command(plan: InstallPlan, new: Entry) -> list[str]:
+    """The host's own command for this entry; none where it has none, or where a secret would show in it."""
+    command = _COMMANDS.get(plan.host.name)
+    return command(plan, new) if command and plan.takes_key else []
+
+
+def run_command(machine: Machine, command: list[str]) -> bool:
+    """Whether the command succeeded."""
+    try:
+        finished = subprocess.run(  # noqa: S603 - a program of the user's own, and no shell
+            command,
+            cwd=machine.project,
+            env=dict(machine.variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return finished.returncode == 0
+
+
+def _claude(plan: InstallPlan, new: Entry) -> list[str]:
+    add = ["claude", "mcp", "add", "--scope", plan.scope, plan.name]
+    if plan.url is not None:
+        return [*add, plan.url, "--transport", "http", "--header", f"{KEY_HEADER}: {plan.reference}"]
+    return [*add, *_variables(new), "--", *command_of(new)]
+
+
+def _gemini(plan: InstallPlan, new: Entry) -> list[str]:
+    add = ["gemini", "mcp", "add", "--scope", plan.scope, plan.name]
+    if plan.url is not None:
+        return [*add, plan.url, "--transport", "http", "--header", f"{KEY_HEADER}: {plan.reference}"]
+    return [*add, *_variables(new), *command_of(new)]
+
+
+def _variables(new: Entry) -> list[str]:
+    return [part for name, value in new["env"].items() for part in ("--env", f"{name}={value}")]
+
+
+def _vscode(plan: InstallPlan, new: Entry) -> list[str]:
+    return ["code", "--add-mcp", vscode_definition(plan.name, new)] if plan.scope == "user" else []
+
+
+_COMMANDS: Mapping[str, Callable[[InstallPlan, Entry], list[str]]] = {
+    "claude-code": _claude,
+    "gemini": _gemini,
+    "vscode": _vscode,
+}

@@ -1,0 +1,213 @@
+"""Change one member of a JSON text that may hold comments and trailing commas, and not a byte of anything else.
+
+Places are found in a copy of the same length in which comments and trailing commas are blanks; changes go into the text.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+_DECODER = json.JSONDecoder()
+_BLANK = re.compile(r"[ \t\n\r]*")
+_STRING = r'"(?:\\.|[^"\\])*"'
+_COMMENT = re.compile(rf"{_STRING}|//[^\n\r]*|/\*.*?\*/", re.DOTALL)
+_LAST_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
+
+
+class _Member(NamedTuple):
+    name: str
+    start: int
+    value: int
+    end: int
+
+
+def parse(text: str) -> Any:
+    """The data of a JSON text; comments and trailing commas are passed over. Raises ValueError, RecursionError."""
+    return json.loads(_plain(text))
+
+
+def with_member(text: str, path: Sequence[str], value: Any) -> str:
+    """The text with the value at that path, whatever of the path is missing included."""
+    at, rest = _reach(text, path)
+    for name in reversed(rest[1:]):
+        value = {name: value}
+    return _put(text, at, rest[0], value, depth=len(path) - len(rest) + 1)
+
+
+def without_member(text: str, path: Sequence[str]) -> str:
+    """The text without the member at that path."""
+    at, rest = _reach(text, path)
+    members, close = _members(_plain(text), at)
+    index = next((index for index, member in enumerate(members) if [member.name] == rest), None)
+    if index is None:
+        return text
+    spans = [(member.start, member.end) for member in members]
+    return _without_span(text, spans, index, (at, close))
+
+
+def with_item(text: str, name: str, item: Any) -> str:
+    """The text with one more item in that list, which has some."""
+    items, (_, close) = _items(text, name)
+    start, end = items[-1]
+    lead = _lead(text, start)
+    written = json.dumps(item, ensure_ascii=False)
+    return _after_last(text, end, close, written, lead, on_one_line=lead is None)
+
+
+def without_item(text: str, name: str, index: int) -> str:
+    """The text without one item of that list."""
+    items, around = _items(text, name)
+    return _without_span(text, items, index, around)
+
+
+def _plain(text: str) -> str:
+    return _LAST_COMMA.sub(_blank_out, _without_comments(text))
+
+
+def _without_comments(text: str) -> str:
+    return _COMMENT.sub(_blank_out, text)
+
+
+def _blank_out(found: re.Match[str]) -> str:
+    """A string as it is; anything else as blanks, on as many lines."""
+    return found[0] if found[0].startswith('"') else re.sub(r"[^\n\r]", " ", found[0])
+
+
+def _items(text: str, name: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """Where the items of a list stand, and the brackets around them."""
+    plain = _plain(text)
+    member = _member(plain, _past_blank(plain, 0), name)
+    items: list[tuple[int, int]] = []
+    if member is None:
+        return items, (0, 0)
+    place = _past_blank(plain, member.value + 1)
+    while plain[place] != "]":
+        start = _past_blank(plain, place + 1) if plain[place] == "," else place
+        _, end = _DECODER.raw_decode(plain, start)
+        items.append((start, end))
+        place = _past_blank(plain, end)
+    return items, (member.value, place)
+
+
+def _reach(text: str, path: Sequence[str]) -> tuple[int, list[str]]:
+    """The innermost object there is on the path's way to its last name, and the names that remain."""
+    plain = _plain(text)
+    at = _past_blank(plain, 0)
+    rest = list(path)
+    while len(rest) > 1:
+        found = _member(plain, at, rest[0])
+        if found is None or plain[found.value] != "{":
+            break
+        at = found.value
+        del rest[0]
+    return at, rest
+
+
+def _put(text: str, at: int, name: str, value: Any, depth: int) -> str:
+    plain = _plain(text)
+    members, close = _members(plain, at)
+    newline = _newline(text)
+    unit = found[1] if (found := re.search(r"\n([ \t]+)\S", plain)) else "  "
+    on_one_line = "\n" not in text[at:close] and (bool(members) or "\n" not in text.strip())
+    lead = _lead(text, members[-1].start if members else at)
+    lead = lead if members and lead is not None else unit * depth
+
+    written = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else unit)
+    written = written.replace("\n", newline + lead)
+    if found := _member(plain, at, name):
+        return text[: found.value] + written + text[found.end :]
+    written = f"{json.dumps(name, ensure_ascii=False)}: {written}"
+    if members:
+        return _after_last(text, members[-1].end, close, written, lead, on_one_line=on_one_line)
+    if on_one_line:
+        inside = text[at + 1 : close]
+        return text[: at + 1] + written + (inside if inside.strip() else "") + text[close:]
+    place = _line_end(text, at + 1)
+    rest = text[place:close]
+    if "\n" not in rest:
+        rest += newline + unit * (depth - 1)
+    return text[:place] + newline + lead + written + rest + text[close:]
+
+
+def _after_last(text: str, end: int, close: int, written: str, lead: str | None, *, on_one_line: bool) -> str:
+    """What is written, behind the last of its kind: past a trailing comma and a comment on that line, which stay."""
+    comma = _comma_after(text, end, close)
+    if on_one_line:
+        return f"{text[:end]}, {written}{text[end:]}"
+    place = _line_end(text, end if comma is None else comma + 1)
+    head = text[:place] if comma is not None else f"{text[:end]},{text[end:place]}"
+    return f"{head}{_newline(text)}{lead}{written}{',' if comma is not None else ''}{text[place:]}"
+
+
+def _without_span(text: str, spans: list[tuple[int, int]], index: int, around: tuple[int, int]) -> str:
+    """Without one of several: with the one comma that goes along and the lines that would be empty. Comments stay."""
+    opening, close = around
+    start, end = spans[index]
+    comma = _comma_after(text, end, close)
+    inside = text[opening + 1 : start] + text[end:close]
+    if len(spans) == 1 and not inside.strip(" \t\r\n,") and inside.count("\n") <= 2:  # noqa: PLR2004
+        return text[: opening + 1] + text[close:]
+    if comma is not None and not text[end:comma].strip():
+        end = comma + 1
+    elif index > 0 and comma is None:
+        before = _comma_after(text, spans[index - 1][1], start)
+        if before is not None:
+            text = text[:before] + text[before + 1 :]
+            start, end = start - 1, end - 1
+    lead = _lead(text, start)
+    line_end = _line_end(text, end)
+    if lead is not None and not text[end:line_end].strip():
+        start -= len(lead)
+        end = line_end
+        return text[: start - len(_newline(text))] + text[end:] if start else text[end:]
+    blanks = len(text[end:]) - len(text[end:].lstrip(" \t"))
+    if index == 0:
+        return text[:start] + text[end + blanks :]
+    return text[:start].rstrip(" \t") + text[end:]
+
+
+def _comma_after(text: str, end: int, close: int) -> int | None:
+    """Where the comma stands that follows a value, if one does."""
+    found = re.match(r"\s*,", _without_comments(text)[end:close])
+    return end + found.end() - 1 if found else None
+
+
+def _line_end(text: str, at: int) -> int:
+    """The end of the line, where only blanks and comments stand on the rest of it; else the place itself."""
+    found = re.match(r"[ \t]*((//[^\n\r]*|/\*[^\n]*?\*/)[ \t]*)*(?=\r?\n|$)", text[at:])
+    return at + found.end() if found else at
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _lead(text: str, at: int) -> str | None:
+    """The blanks before a place, if there is nothing else before it on its line."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line if line.isspace() or not line else None
+
+
+def _member(plain: str, at: int, name: str) -> _Member | None:
+    """The last of that name: the one that parsers take."""
+    return next((member for member in reversed(_members(plain, at)[0]) if member.name == name), None)
+
+
+def _members(plain: str, at: int) -> tuple[list[_Member], int]:
+    """The members of the object that opens there, and where it closes."""
+    members: list[_Member] = []
+    place = _past_blank(plain, at + 1)
+    while plain[place] != "}":
+        start = _past_blank(plain, place + 1) if plain[place] == "," else place
+        name, place = _DECODER.raw_decode(plain, start)
+        value = _past_blank(plain, _past_blank(plain, place) + 1)
+        _, end = _DECODER.raw_decode(plain, value)
+        members.append(_Member(name, start, value, end))
+        place = _past_blank(plain, end)
+    return members, place
+
+
+def _past_blank(text: str, at: int) -> int:
+    found = _BLANK.match(text, at)
+    return found.end() if found else at

@@ -1,0 +1,89 @@
+"""Change one table of a TOML text: by lines where that will do, else by its parsed form."""
+
+import re
+from typing import Any, cast
+
+from mistral_mcp.install.entries import Entry
+from mistral_mcp.install.hosts import Host
+from mistral_mcp.install.lines import trim_block
+
+
+def with_lines(host: Host, text: str, name: str, there: list[str], entry: Entry | None) -> str:
+    """With lines alone: a new table goes to the end, and one that goes takes its lines along. What is between is not touched."""
+    import tomlkit  # noqa: PLC0415
+
+    newline = "\r\n" if "\r\n" in text else "\n"
+    if entry is not None and name not in there:
+        item = _table({"name": name, **entry} if host.listed else entry, inline=False)
+        opening = f"[[{host.servers}]]" if host.listed else f"[{host.servers}.{name}]"
+        block = f"{opening}\n{tomlkit.dumps(item)}".replace("\n", newline)
+        return f"{text.rstrip()}{newline * 2}{block}" if text.strip() else block
+    if entry is not None:
+        return text
+    lines = text.splitlines(keepends=True)
+    if host.listed:
+        heads = [index for index, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{host.servers}\s*\]\]", line)]
+        heads = heads[there.index(name) :][:1]
+    else:
+        own = re.compile(rf"""\s*\[\s*{host.servers}\s*\.\s*(["']?){name}\1\s*[\].]""")
+        heads = [index for index, line in enumerate(lines) if own.match(line)]
+    for head in reversed(heads):
+        tables = (index for index in range(head + 1, len(lines)) if lines[index].lstrip().startswith("["))
+        end = trim_block(lines, head, next(tables, len(lines)))
+        del lines[head - 1 if head and not lines[head - 1].strip() else head : end]
+    return "".join(lines)
+
+
+def with_tables(host: Host, text: str, name: str, entry: Entry | None) -> str:
+    """With the parsed document, whose comments stay."""
+    import tomlkit  # noqa: PLC0415
+    from tomlkit.items import AoT, InlineTable  # noqa: PLC0415
+
+    document = cast("dict[str, Any]", tomlkit.parse(text))
+    servers: Any = document.get(host.servers)
+    if host.listed:
+        if not servers:  # none yet, or the empty list that the host itself writes
+            document.pop(host.servers, None)
+            servers = document[host.servers] = tomlkit.aot()
+        index = next((index for index, item in enumerate(servers) if item.get("name") == name), None)
+        if entry is None:
+            del servers[index]
+            if not servers:
+                del document[host.servers]
+        elif index is None:
+            servers.append(_table({"name": name, **entry}, inline=not isinstance(servers, AoT)))
+        else:
+            _update(servers[index], {"name": name, **entry})
+    elif entry is None:
+        del servers[name]
+    else:
+        if servers is None:
+            servers = document[host.servers] = tomlkit.table(is_super_table=True)
+        if name in servers:
+            _update(servers[name], entry)
+        else:
+            servers[name] = _table(entry, inline=isinstance(servers, InlineTable))
+    after = tomlkit.dumps(document)
+    return after.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else after
+
+
+def _table(entry: Entry, *, inline: bool) -> Any:
+    import tomlkit  # noqa: PLC0415
+
+    table: Any = tomlkit.inline_table() if inline else tomlkit.table()
+    for key, value in entry.items():
+        table[key] = _value(value)
+    return table
+
+
+def _value(value: Any) -> Any:
+    return _table(cast("Entry", value), inline=True) if isinstance(value, dict) else value
+
+
+def _update(table: Any, entry: Entry) -> None:
+    """Key by key, so that comments stay."""
+    for key in [key for key in table if key not in entry]:
+        del table[key]
+    for key, value in entry.items():
+        if key not in table or table[key] != value:
+            table[key] = _value(value)
