@@ -65,14 +65,13 @@ class Place:
     """Nothing of the user's but the end of PATH."""
 
     def prepare(self) -> None:
-        """A home, with a `uvx` that starts this server by way of the witness, and gives it the sandbox for Mistral."""
-        program = self.home / "bin" / "uvx"
+        """A home, with a `mistral-mcp` that starts this server by way of the witness, and the sandbox for Mistral."""
+        program = self.program_file
         program.parent.mkdir(parents=True)
         self.project.mkdir()
         witness = f"'{sys.executable}' '{Path(__file__).with_name('witness.py')}' '{self.log.file}' '{PRODUCT}'"
         program.write_text(
-            '#!/bin/sh\n[ "$*" = mistral-mcp ] || exit 64\n'
-            f"exec env MISTRAL_MCP_ROUTE={self.around.mistral} {witness}\n",
+            f"#!/bin/sh\n[ $# = 0 ] || exit 64\nexec env MISTRAL_MCP_ROUTE={self.around.mistral} {witness}\n",
             encoding="utf-8",
         )
         program.chmod(0o755)
@@ -86,13 +85,17 @@ class Place:
         )
 
     @property
+    def program_file(self) -> Path:
+        return self.home / "bin" / "mistral-mcp"
+
+    @property
     def project(self) -> Path:
         return self.home / "project"
 
     def server(self, header: str, value: str) -> dict[str, Any]:
         """The server as libraries take it. The header is for /mcp alone."""
         if self.url is None:
-            return {"command": "uvx", "args": ["mistral-mcp"], "env": self.variables}
+            return {"command": str(self.program_file), "args": [], "env": self.variables}
         return {"url": self.url, "headers": {header: value} if self.door == "/mcp" else {}}
 
     def program(self, name: str) -> str:
@@ -103,9 +106,10 @@ class Place:
         return str(found)
 
     async def install(self, host: str, answer: str = "") -> None:
-        """By the product's own command, as a user does it."""
+        """By the product's own command, as a user does it whose `mistral-mcp` is the one here."""
         where = [] if self.url is None else ["--url", self.url]
-        await self.run(str(PRODUCT), "install", host, *where, answer=answer)
+        started = f"import sys; sys.argv[0] = {str(self.program_file)!r}; from mistral_mcp.cli.main import main; main()"
+        await self.run(sys.executable, "-c", started, "install", host, *where, answer=answer)
 
     async def run(self, *command: str, answer: str = "", aside: bool = False) -> str:
         """What a command prints, with `aside` on stderr too. `answer` is what it reads."""
