@@ -19,7 +19,7 @@ from mistral_mcp import tools
 def costs() -> dict[str, dict[str, int]]:
     """Tokens of each tool, by toolset."""
     found: dict[str, dict[str, int]] = {}
-    for toolset, offered in tools.build().items():
+    for toolset, offered in tools.build_all().items():
         for tool in offered:
             seen: Json = {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters}
             found.setdefault(toolset, {})[tool.name] = _tokens(seen)

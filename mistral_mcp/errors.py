@@ -13,6 +13,9 @@ MistralMcpError
 ├── CannotInstall         a host's file that cannot be changed safely; it stays as it is
 ├── VaultUnavailable      the database of connections is away
 ├── NothingSelected       a request that selects no toolset it may have
+├── UnknownResult         a handle of a kept result that this caller does not have
+├── ExpiredResult         a kept result whose time is over, or that was used up
+├── ResultTooLarge        more than may be kept
 ├── UnsupportedByRoute    the configured route has no way for this call
 └── UpstreamError         Mistral, or a gateway in front of it, failed or refused
     ├── InvalidApiKey         401
@@ -119,6 +122,37 @@ class NothingSelected(MistralMcpError):
 
     status = 400
     retry_after = None
+
+
+class UnknownResult(MistralMcpError):
+    """Raised by a `ResultStore`: no result of this caller has the handle. A download answers `status`."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no kept result with this handle.",
+            "Take the handle from `kept` of an earlier result, or run that tool again.",
+        )
+
+
+class ExpiredResult(MistralMcpError):
+    """Raised by a `ResultStore`: the result was kept, and is no longer. A download answers `status`."""
+
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__("This result is no longer kept.", "Run the tool again that made it.")
+
+
+class ResultTooLarge(MistralMcpError):
+    """Raised by a `ResultStore`."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"The result has {size / 1024 / 1024:.0f} MB, and at most {limit // 1024 // 1024} MB are kept.",
+            "Ask for less at once.",
+        )
 
 
 class UnsupportedByRoute(MistralMcpError):

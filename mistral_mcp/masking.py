@@ -15,6 +15,8 @@ from pydantic_core import from_json, to_json
 
 MASK = "[masked]"
 
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
+
 # What credentials look like, ours and those that commonly stray into errors: a scheme and its token, prefixed tokens,
 # JWTs, and the signature parameters of signed URLs.
 _SHAPES = re.compile(
@@ -40,6 +42,7 @@ class Mask:
         # Longest first, so that no form leaves the rest of a longer one standing.
         self._forms = sorted(values, key=len, reverse=True)
         self._bytes = [form.encode() for form in self._forms]
+        self._encoded = [form.encode(encoding) for form in self._forms for encoding in _ENCODINGS]
 
     def text(self, text: str) -> str:
         for form in self._forms:
@@ -59,6 +62,13 @@ class Mask:
             return body
         masked = self._strings(reply)
         return body if masked == reply else to_json(masked)
+
+    def binary(self, data: bytes) -> bytes:
+        """The same for what is no text, in UTF-8 and UTF-16: as many bytes as before, so that offsets in it stay true."""
+        for secret in self._encoded:
+            if secret in data:
+                data = data.replace(secret, b"*" * len(secret))
+        return data
 
     def event(self, data: str) -> str:
         """The same for one event of a stream."""

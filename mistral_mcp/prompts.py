@@ -1,16 +1,19 @@
 """Prompts a person picks from a menu. Each is plain words that make use of the tools."""
 
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Annotated, Any, cast
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS
+from mcp_types import INVALID_PARAMS, PromptArgument
 from pydantic import Field
 
 from mistral_mcp.suggest import nearest
 from mistral_mcp.tools.framework.request import Served
+
+MAX_TEXT = 1_000_000  # characters of one argument
 
 Text = Annotated[str, Field(description="The text.")]
 Code = Annotated[str, Field(description="The code.")]
@@ -96,46 +99,62 @@ def _with(model: str) -> str:
     return f" with the model {model}" if model else ""
 
 
+# Each prompt, and the tools it makes use of: where one of them is not offered, neither is the prompt.
+_PROMPTS: dict[Callable[..., str], frozenset[str]] = {
+    review_code: frozenset({"mistral_chat"}),
+    translate: frozenset({"mistral_chat"}),
+    summarise: frozenset({"mistral_chat"}),
+    extract_as_json: frozenset({"mistral_chat"}),
+    find_nearest: frozenset({"mistral_rank"}),
+    complete_code: frozenset({"mistral_code_complete"}),
+    check_content: frozenset({"mistral_moderate"}),
+    choose_model: frozenset({"mistral_list_models"}),
+}
+_TOOLS = {function.__name__: tools for function, tools in _PROMPTS.items()}
+
+
 def declare(server: MCPServer[Served]) -> None:
     """Offer the prompts."""
-    for function in (
-        review_code,
-        translate,
-        summarise,
-        extract_as_json,
-        find_nearest,
-        complete_code,
-        check_content,
-        choose_model,
-    ):
+    for function in _PROMPTS:
         title = function.__name__.replace("_", " ").capitalize().replace("json", "JSON")
         server.add_prompt(Prompt.from_function(function, title=title))
 
 
-class Checks:
-    """The middleware that says what is wrong with a request for a prompt; the SDK would call it an internal error."""
+def fits(prompt: str, offered: frozenset[str]) -> bool:
+    """Whether all tools that a prompt makes use of are offered."""
+    return _TOOLS[prompt] <= offered
+
+
+class Prompts:
+    """Says what is wrong with a request for a prompt; the SDK would call it an internal error."""
 
     def __init__(self, server: MCPServer[Served]) -> None:
         self._server = server
 
-    async def __call__(self, ctx: ServerRequestContext[Served, Any], call_next: CallNext) -> HandlerResult:
-        if ctx.method == "prompts/get" and ctx.request_id is not None:
-            params = ctx.params or {}
-            name = str(params.get("name"))
-            asked = params.get("arguments")
-            if not isinstance(asked, dict | None):
-                raise MCPError(code=INVALID_PARAMS, message="The arguments of a prompt are an object.")
-            given = set(cast("dict[str, object]", asked or {}))
-            prompts = {prompt.name: prompt for prompt in await self._server.list_prompts()}
-            if name not in prompts:
-                meant = nearest(name, prompts)
-                hint = f"; did you mean {meant!r}?" if meant else "."
-                raise MCPError(code=INVALID_PARAMS, message=f"There is no such prompt{hint}")
-            arguments = prompts[name].arguments or []
-            missing = [argument.name for argument in arguments if argument.required and argument.name not in given]
-            unknown = given - {argument.name for argument in arguments}
-            if missing or unknown:
-                said = [f"{argument} is missing" for argument in missing]
-                said += [f"{argument[:64]!r} is no argument of {name}" for argument in sorted(unknown)]
-                raise MCPError(code=INVALID_PARAMS, message=f"{'; '.join(said[:4])}.")
-        return await call_next(ctx)
+    async def check(self, params: Mapping[str, Any], offered: frozenset[str]) -> None:
+        """Raises `MCPError` where the prompt cannot be given."""
+        name, asked = str(params.get("name")), params.get("arguments")
+        if not isinstance(asked, dict | None):
+            raise MCPError(code=INVALID_PARAMS, message="The arguments of a prompt are an object.")
+        prompts = {prompt.name: prompt for prompt in await self._server.list_prompts()}
+        if name not in prompts:
+            meant = nearest(name, prompts)
+            hint = f"; did you mean {meant}?" if meant else "."
+            raise MCPError(code=INVALID_PARAMS, message=f"There is no such prompt{hint}")
+        if not fits(name, offered):
+            missing = ", ".join(sorted(_TOOLS[name] - offered))
+            raise MCPError(code=INVALID_PARAMS, message=f"This prompt needs {missing}, which is not offered here.")
+        problems = _problems(prompts[name].arguments or [], cast("dict[str, object]", asked or {}))
+        if problems:
+            raise MCPError(code=INVALID_PARAMS, message=f"{'; '.join(problems)}.")
+
+
+def _problems(arguments: list[PromptArgument], given: dict[str, object]) -> list[str]:
+    """What is wrong with a prompt's arguments: at most four things."""
+    known = {argument.name for argument in arguments}
+    missing = (argument.name for argument in arguments if argument.required and argument.name not in given)
+    problems = [f"{name} is missing" for name in missing]
+    problems += [f"unknown argument {name[:64]!r}" for name in islice(given.keys() - known, 4)]
+    too_long = (name for name in known & given.keys() if len(str(given[name])) > MAX_TEXT)
+    problems += [f"{name} is longer than {MAX_TEXT:,} characters" for name in too_long]
+    return problems[:4]

@@ -1,17 +1,18 @@
 """What a person may attach: the models with their prices, and what this connection has used. And names to complete.
 
 The SDK gives static resources and completions no request, and these answer each caller with their own key: so they are
-answered by a middleware, and declared to the SDK only to be listed.
+answered by the server's dispatch, and declared to the SDK only to be listed.
 """
 
 import json
-import time
-from collections import OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from cachetools import TTLCache
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -34,8 +35,8 @@ from mistral_mcp.tools.models import Model
 MODELS = "mistral://models"
 USAGE = "mistral://usage"
 
-_KEPT_SECONDS = 60.0
-_KEPT_LISTS = 1_000
+_CACHE_SECONDS = 60.0
+_CACHED_NAMES = 100_000  # of all keys together
 _MOST_COMPLETIONS = 100  # what the protocol allows in one answer
 
 Request = ServerRequestContext[Served, Any]
@@ -66,23 +67,31 @@ def declare(server: MCPServer[Served]) -> None:
     del models, one_model, usage, complete
 
 
-class Answers:
-    """The middleware that answers `resources/read` and `completion/complete`."""
+@contextmanager
+def _as_protocol_errors() -> Generator[None]:
+    """Our errors as MCP's, which a resource has in place of a failed result."""
+    try:
+        yield
+    except (BadArgument, CredentialError, UnknownModel) as error:
+        raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
+    except MistralMcpError as error:
+        raise MCPError(code=INTERNAL_ERROR, message=str(error)) from None
+
+
+class Resources:
+    """Answers `resources/read` and `completion/complete`."""
 
     def __init__(self) -> None:
-        self._names: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
+        self._names: TTLCache[str, list[str]] = TTLCache(_CACHED_NAMES, _CACHE_SECONDS, getsizeof=len)
 
-    async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        if ctx.request_id is None or ctx.method not in {"resources/read", "completion/complete"}:
-            return await call_next(ctx)
-        try:
-            if ctx.method == "resources/read":
-                return await self._read(ctx)
-            return await self._complete(ctx)
-        except (BadArgument, CredentialError, UnknownModel) as error:
-            raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
-        except MistralMcpError as error:
-            raise MCPError(code=INTERNAL_ERROR, message=str(error)) from None
+    async def read(self, request: Request) -> ReadResourceResult:
+        with _as_protocol_errors():
+            return await self._read(request)
+
+    async def complete(self, request: Request) -> CompleteResult:
+        """Model names for every argument called `model`; nothing for any other."""
+        with _as_protocol_errors():
+            return await self._complete(request)
 
     async def _read(self, request: Request) -> ReadResourceResult:
         uri = str((request.params or {}).get("uri", ""))
@@ -103,7 +112,6 @@ class Answers:
         return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type="application/json", text=text)])
 
     async def _complete(self, request: Request) -> CompleteResult:
-        """Model names for every argument called `model`; nothing for any other."""
         try:
             params = CompleteRequestParams.model_validate(request.params or {})
         except ValidationError:
@@ -119,11 +127,10 @@ class Answers:
     async def _models(self, mistral: MistralClient) -> list[str]:
         """The names of a key's models, asked for once a minute at most."""
         whose = mistral.caller.digest
-        fetched, names = self._names.pop(whose, (float("-inf"), cast("list[str]", [])))
-        if time.monotonic() - fetched > _KEPT_SECONDS:
+        names = self._names.get(whose)
+        if names is None:
             reply = await mistral.send(ListModelsCall())
-            fetched, names = time.monotonic(), sorted({card.id for card in reply.data})
-        self._names[whose] = fetched, names
-        if len(self._names) > _KEPT_LISTS:
-            self._names.popitem(last=False)
+            names = sorted({card.id for card in reply.data})
+            if len(names) <= _CACHED_NAMES:
+                self._names[whose] = names
         return names

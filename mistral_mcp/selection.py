@@ -60,7 +60,7 @@ class AllowedToolsets:
                 meant = nearest(name, TOOLSETS)
                 raise BadSetting(
                     f"MISTRAL_MCP_TOOLSETS names {name!r}, and there is no such toolset"
-                    + (f"; did you mean {meant!r}?" if meant else "."),
+                    + (f"; did you mean {meant}?" if meant else "."),
                     f"There are {', '.join(TOOLSETS)}, or all.",
                 )
         names = _within(tuple(TOOLSETS), settings.toolsets)

@@ -1,76 +1,84 @@
 """Assembles the MCP server: settings, whose key, and the way to Mistral. Holds no tools."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 from typing import Any, cast
 
+import anyio.to_thread
 import httpx2
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, Icon, TextContent
 from mcp_types import Tool as ListedTool
 
 from mistral_mcp import __version__, prompts, resources, tools
 from mistral_mcp.credentials import CredentialSource
+from mistral_mcp.instructions import instructions
+from mistral_mcp.kept_results import FolderStore, MemoryStore, ResultStore
+from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.settings import Settings
 from mistral_mcp.suggest import nearest
 from mistral_mcp.tools.framework.adapter import MistralTool
+from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
 
-INSTRUCTIONS = """\
-Mistral's models as tools. Costs money per token; each result says how much.
+PROJECT_URL = "https://github.com/mistral-mcp/mistral-mcp"
+ICON_URL = "https://raw.githubusercontent.com/mistral-mcp/mistral-mcp/main/manifests/mcpb/icon.png"
 
-- mistral_chat: questions, writing, translation, images; json_schema gives data in `parsed`.
-- mistral_function_call: let a model choose functions and arguments; you run them, then put assistant_message and a \
-tool message for each call into `messages`.
-- mistral_rank: find the nearest of texts you have. mistral_embed only where the vectors themselves are wanted.
-- mistral_code_complete: code between prompt and suffix.
-- mistral_moderate: check texts or a conversation.
-- mistral_list_models: when a model is unknown or refused, or to choose one.
-"""
+Request = ServerRequestContext[Served, Any]
+Handler = Callable[[Request, CallNext], Awaitable[HandlerResult]]
 
 
 def create_server(
-    settings: Settings, credentials: CredentialSource, transport: httpx2.AsyncBaseTransport | None = None
+    settings: Settings,
+    credentials: CredentialSource,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    *,
+    result_store: ResultStore | None = None,
 ) -> MCPServer[Served]:
     """The server of stdio, of HTTP and of tests.
 
     `credentials` is asked for every request. `transport` is the wire itself, innermost; None: real connections.
+    `result_store` is the home of long and binary results; None: OUTPUT_DIR where it is set, else this process's memory.
     """
+    store = result_store or _default_store(settings)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
         upstream = Upstream(settings, transport)
         try:
-            yield Served(settings, credentials, upstream)
+            yield Served(settings, credentials, upstream, store)
         finally:
             await upstream.aclose()
 
-    bound = AllowedToolsets.of(settings)
+    allowed = AllowedToolsets.of(settings)
     server = _Server(
         name="mistral-mcp",
-        title="Mistral",
+        title="mistral-mcp",
         version=__version__,
-        instructions=INSTRUCTIONS,
-        website_url="https://docs.mistral.ai",
+        website_url=PROJECT_URL,
+        icons=[Icon(src=ICON_URL, mime_type="image/png", sizes=["512x512"])],
         lifespan=lifespan,
         log_level=settings.log_level,
         # What is offered never changes while the process lives: nothing to subscribe to, and clients may keep it. But it
         # differs from caller to caller, so no cache may share it.
         subscriptions=False,
         cache_hints=dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private")),
+        local_files=settings.files_dir is not None,
+        toolsets=allowed.chosen,
     )
-    server.local_files = settings.files_dir is not None
-    server.make(bound.chosen)
     resources.declare(server)
     prompts.declare(server)
-    server.middleware.extend([OnlySelected(bound, server), resources.Answers(), prompts.Checks(server)])
+    server.middleware.append(Dispatch(allowed, server))
     return server
+
+
+def _default_store(settings: Settings) -> ResultStore:
+    return FolderStore(settings.output_dir, None) if settings.output_dir else MemoryStore(settings.result_ttl * 60)
 
 
 _LISTS: tuple[CacheableMethod, ...] = (
@@ -83,61 +91,120 @@ _LISTS: tuple[CacheableMethod, ...] = (
 
 
 class _Server(MCPServer[Served]):
-    """The SDK's, which would have all tools made at its start: here a toolset's are made when it is first selected."""
+    """The SDK's, which would build all tools at its start: here a toolset's are built when it is first selected."""
 
-    local_files = False
-    _toolsets: frozenset[str] = frozenset()
-    _made: Mapping[str, MistralTool] = MappingProxyType({})
+    def __init__(self, *, local_files: bool, toolsets: Iterable[str], **options: Any) -> None:
+        super().__init__(**options)
+        self._local_files = local_files
+        self._toolsets: frozenset[str] = frozenset()
+        self._tools: dict[str, MistralTool] = {}
+        self.load(toolsets)
 
-    def make(self, toolsets: Iterable[str]) -> None:
+    def load(self, toolsets: Iterable[str]) -> None:
         """From now on the tools of these toolsets can be listed and called."""
-        if not self._toolsets.issuperset(toolsets):
-            self._toolsets = self._toolsets.union(toolsets)
+        wanted = self._toolsets.union(toolsets)
+        if wanted != self._toolsets:
+            self._toolsets = wanted
             # In one order, whoever selected what first.
-            names = [name for name in tools.TOOLSETS if name in self._toolsets]
-            made = (tool for name in names for tool in tools.built(name, local_files=self.local_files))
-            self._made = {tool.name: tool for tool in made}
+            names = [name for name in tools.TOOLSETS if name in wanted]
+            loaded = (tool for name in names for tool in tools.build(name, local_files=self._local_files))
+            self._tools = {tool.name: tool for tool in loaded}
+            self._tools.setdefault(READ_TOOL, tools.reading_tool())
 
     async def list_tools(self) -> list[ListedTool]:
-        return [tool.listed for tool in self._made.values()]
+        return [tool.listed for tool in self._tools.values()]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Served, Any] | None = None
     ) -> CallToolResult:
-        if context is None or name not in self._made:
-            raise ToolError(f"Unknown tool: {name}")
-        return await self._made[name].run(arguments, context)
+        if context is None or name not in self._tools:
+            raise ToolError("Unknown tool.")
+        return await self._tools[name].run(arguments, context)
 
 
-class OnlySelected:
-    """The middleware that lists the tools of a request's selection, and calls no other."""
+_MAX_NAME = 64
 
-    def __init__(self, bound: AllowedToolsets, server: _Server) -> None:
-        self._bound = bound
+
+class Dispatch:
+    """The middleware that answers each request for its own caller: with the tools, prompts and words they are offered."""
+
+    def __init__(self, allowed: AllowedToolsets, server: _Server) -> None:
+        self._allowed = allowed
         self._server = server
+        self._resources = resources.Resources()
+        self._prompts = prompts.Prompts(server)
+        self._handlers: dict[str, Handler] = {
+            "initialize": self._describe,
+            "server/discover": self._describe,
+            "tools/list": self._list_tools,
+            "tools/call": self._call_tool,
+            "prompts/list": self._list_prompts,
+            "prompts/get": self._get_prompt,
+            "resources/read": self._read_resource,
+            "completion/complete": self._complete,
+        }
 
-    async def __call__(self, ctx: ServerRequestContext[Served, Any], call_next: CallNext) -> HandlerResult:
-        if ctx.method not in {"tools/list", "tools/call"}:
+    async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        handler = self._handlers.get(ctx.method)
+        if handler is None or ctx.request_id is None:
             return await call_next(ctx)
-        selection = selection_of(ctx.request) or self._bound.select()
-        offered = tools.offered(selection.toolsets, read_only=selection.read_only)
-        self._server.make(selection.toolsets)
-        if ctx.method == "tools/call":
-            name = str((ctx.params or {}).get("name"))
-            return await call_next(ctx) if name in offered else _not_offered(name, offered, selection)
-        result = await call_next(ctx)
-        listed = cast("dict[str, list[dict[str, Any]]]", result)
+        return await handler(ctx, call_next)
+
+    def _select(self, ctx: Request) -> tuple[Selection, frozenset[str]]:
+        """What this request selects, and the names of the tools it is offered."""
+        selection = selection_of(ctx.request) or self._allowed.select()
+        return selection, tools.names(selection.toolsets, read_only=selection.read_only)
+
+    async def _describe(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        _, offered = self._select(ctx)
+        described = cast("dict[str, Any]", await call_next(ctx))
+        return {**described, "instructions": instructions(offered)}
+
+    async def _list_tools(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        selection, offered = self._select(ctx)
+        self._server.load(selection.toolsets)
+        listed = cast("dict[str, Any]", await call_next(ctx))
         return {**listed, "tools": [tool for tool in listed["tools"] if tool["name"] in offered]}
 
+    async def _call_tool(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        selection, offered = self._select(ctx)
+        name = str((ctx.params or {}).get("name"))
+        if name not in offered:
+            return await _refuse(name, offered, selection)
+        self._server.load(selection.toolsets)
+        return await call_next(ctx)
 
-def _not_offered(name: str, offered: frozenset[str], selection: Selection) -> CallToolResult:
-    """What calling an unknown tool gives, and a hidden one: the caller need not learn which it is."""
-    meant = nearest(name, offered)
-    text = (
-        f"There is no tool {name[:64]!r} here"
-        + (f"; did you mean {meant}?" if meant else ".")
-        + f" The toolsets selected are {', '.join(selection.toolsets)}"
-        + (", read-only." if selection.read_only else ".")
-    )
-    content = TextContent(type="text", text=text)
-    return CallToolResult(content=[content], is_error=True, _meta={"mistral-mcp/error": {}})
+    async def _list_prompts(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        _, offered = self._select(ctx)
+        listed = cast("dict[str, Any]", await call_next(ctx))
+        return {**listed, "prompts": [prompt for prompt in listed["prompts"] if prompts.fits(prompt["name"], offered)]}
+
+    async def _get_prompt(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        _, offered = self._select(ctx)
+        await self._prompts.check(ctx.params or {}, offered)
+        return await call_next(ctx)
+
+    async def _read_resource(self, ctx: Request, _: CallNext) -> HandlerResult:
+        return await self._resources.read(ctx)
+
+    async def _complete(self, ctx: Request, _: CallNext) -> HandlerResult:
+        return await self._resources.complete(ctx)
+
+
+async def _refuse(name: str, offered: frozenset[str], selection: Selection) -> CallToolResult:
+    """Why a tool cannot be called: it is unknown, or this caller is not offered it."""
+    toolset = None
+    if len(name) <= _MAX_NAME:
+        # Toolsets that nobody selected yet are imported for this, which takes a moment.
+        toolset = await anyio.to_thread.run_sync(tools.toolset_of, name)
+    if toolset is None:
+        meant = nearest(name, offered, prefix="mistral_")
+        known = f" Did you mean {meant}?" if meant else f" The toolsets selected are {', '.join(selection.toolsets)}."
+        text = f"There is no tool {mask_shapes(name[:64])!r}.{known}"
+    elif toolset in selection.toolsets:
+        text = f"{name} is not offered: only tools that change nothing are (read-only). Ask the user to allow changes."
+    else:
+        text = (
+            f"{name} is not offered: its toolset {toolset} is not selected. Ask the user to select it for this server."
+        )
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta={"mistral-mcp/error": {}})

@@ -68,6 +68,11 @@ class Settings(BaseModel):
     )
 
     files_dir: Path | None = Field(default=None, description="The one folder local files may be read from; stdio only.")
+    output_dir: Path | None = Field(
+        default=None,
+        description="Folder where results too long or too binary for a context are written; stdio only. "
+        "Default: a folder in the user's cache.",
+    )
 
     # HTTP
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that `serve` binds.")
@@ -92,6 +97,7 @@ class Settings(BaseModel):
     )
     signup: Literal["open", "code", "off"] = Field(default="open", description="Who may make a connection.")
     signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code asks for.")
+    result_ttl: float = Field(default=60, gt=0, description="Minutes that a long or binary result is kept.")
     redis_url: SecretStr | None = Field(default=None, description="Redis that keeps one pace per key for all replicas.")
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics from beyond loopback.")
 

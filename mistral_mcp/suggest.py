@@ -3,7 +3,19 @@
 import difflib
 from collections.abc import Iterable
 
+_LOOKED_AT = 64  # characters; comparing takes the square of them
+_NEAR = 0.8
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+def nearest(name: str, known: Iterable[str], *, prefix: str = "") -> str | None:
+    """The known name that was probably meant. Names are compared without the prefix that known ones begin with."""
+    wanted = _plain(name, prefix)
+    by_plain_name = {_plain(candidate, prefix): candidate for candidate in known}
+    if wanted in by_plain_name:
+        return by_plain_name[wanted]
+    matches = difflib.get_close_matches(wanted, by_plain_name, n=1, cutoff=_NEAR)
+    return by_plain_name[matches[0]] if matches else None
+
+
+def _plain(name: str, prefix: str) -> str:
+    return name[:_LOOKED_AT].lower().replace("-", "_").removeprefix(prefix)

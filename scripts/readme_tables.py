@@ -23,7 +23,7 @@ def tool_table() -> Iterator[str]:
     costs = tokens.costs()
     yield "| toolset | tool | what it does | tokens |"
     yield "|---|---|---|---|"
-    for toolset, built in tools.build().items():
+    for toolset, built in tools.build_all().items():
         yield f"| **{toolset}** | | | **{sum(costs[toolset].values())}** |"
         for tool in built:
             yield f"| | `{tool.name}` | {' '.join(tool.description.split())} | {costs[toolset][tool.name]} |"
@@ -33,7 +33,7 @@ def toolsets_table() -> Iterator[str]:
     costs = tokens.costs()
     yield "| toolset | its tools | tokens |"
     yield "|---|---|---|"
-    for toolset, built in tools.build().items():
+    for toolset, built in tools.build_all().items():
         names = " · ".join(tool.name.removeprefix("mistral_") for tool in built)
         yield f"| **{toolset}** | {names} | {sum(costs[toolset].values())} |"
 

@@ -14,8 +14,8 @@ import mistral_mcp
 PACKAGE = Path(mistral_mcp.__file__).parent
 
 GROUND = {"errors", "masking", "suggest", "route", "network", "settings"}
-OFFERED = {*GROUND, "json_schema", "local_files", "mistral", "credentials", "usage", "operations", "tools"}
-CORE = {*OFFERED, "selection", "resources", "prompts", "server"}
+OFFERED = {*GROUND, "json_schema", "local_files", "mistral", "credentials", "usage", "kept_results", "operations", "tools"}
+CORE = {*OFFERED, "selection", "resources", "prompts", "instructions", "server"}
 
 # Each room, and the rooms it may import beside itself: those to its left, in the order of CONTRIBUTING.md.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -31,10 +31,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "credentials": {*GROUND, "mistral"},
     "usage": {*GROUND, "mistral", "credentials"},
     "operations": {*GROUND, "json_schema"},
+    "kept_results": {*GROUND, "mistral", "credentials"},
     "tools": OFFERED - {"tools"},
     "selection": OFFERED,
     "resources": {*OFFERED, "selection"},
     "prompts": {*OFFERED, "selection", "resources"},
+    "instructions": set(),
     "server": CORE - {"server"},
     "http": CORE,
     "install": {*CORE, "http"},

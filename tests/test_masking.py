@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from mistral_mcp import Settings, tools
 from mistral_mcp.credentials import from_key
+from mistral_mcp.kept_results import MemoryStore
 from mistral_mcp.logs import JsonFormatter, TextFormatter
 from mistral_mcp.masking import MASK, Mask, mask_shapes
 from mistral_mcp.mistral.call import Call, Reply
@@ -366,7 +367,7 @@ async def with_tools(toolset: Toolset, url: str, key: str) -> AsyncGenerator[Cli
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[Served]:
         upstream = Upstream(given)
-        yield Served(given, from_key(key), upstream)
+        yield Served(given, from_key(key), upstream, MemoryStore(60))
         await upstream.aclose()
 
     server = MCPServer(
@@ -418,12 +419,10 @@ async def test_a_gateways_tokens_are_masked_like_the_key(route: str) -> None:
 
         @asynccontextmanager
         async def lifespan(_: object) -> AsyncGenerator[Served]:
-            yield Served(given, from_key(KEY), Upstream(given, wire))
+            yield Served(given, from_key(KEY), Upstream(given, wire), MemoryStore(60))
             await wire.aclose()
 
-        async with Client(
-            MCPServer("gateway", tools=tools.built("core", local_files=False), lifespan=lifespan)
-        ) as client:
+        async with Client(MCPServer("gateway", tools=tools.build("core"), lifespan=lifespan)) as client:
             result = await client.call_tool("mistral_chat", {"prompt": "?"})
 
     shown = result.model_dump_json()

@@ -10,8 +10,7 @@ from mcp_types import TextContent
 
 from mistral_mcp import Settings, tools
 from mistral_mcp.http.app import create_app
-from mistral_mcp.server import INSTRUCTIONS
-from tests.conftest import KEY, TRANSPORTS, serving
+from tests.conftest import KEY, TRANSPORTS, in_memory, serving
 
 
 async def test_prompts_are_described_down_to_their_arguments(client: Client) -> None:
@@ -26,7 +25,7 @@ async def test_prompts_are_described_down_to_their_arguments(client: Client) -> 
 
 
 async def test_every_prompt_holds_what_was_given_and_names_tools_that_exist(client: Client) -> None:
-    names = {tool.name for toolset in tools.build().values() for tool in toolset}
+    names = {tool.name for toolset in tools.build_all().values() for tool in toolset}
     for prompt in (await client.list_prompts()).prompts:
         given = {argument.name: f"given {argument.name}" for argument in prompt.arguments or []}
         [message] = (await client.get_prompt(prompt.name, given)).messages
@@ -40,9 +39,9 @@ async def test_every_prompt_holds_what_was_given_and_names_tools_that_exist(clie
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
-        ("translat", {}, "did you mean 'translate'?"),
+        ("translat", {}, "did you mean translate?"),
         ("translate", {"text": "x"}, "language is missing"),
-        ("translate", {"text": "x", "language": "French", "tone": "dry"}, "'tone' is no argument of translate"),
+        ("translate", {"text": "x", "language": "French", "tone": "dry"}, "unknown argument 'tone'"),
     ],
 )
 async def test_a_wrong_request_is_told_as_a_wrong_parameter(
@@ -83,6 +82,15 @@ async def test_names_of_arguments_are_cut_and_not_all_told(client: Client) -> No
     assert len(raised.value.error.message) < 500
 
 
-async def test_instructions_fit_what_clients_keep_of_them(client: Client) -> None:
-    assert len(INSTRUCTIONS.encode()) < 2_000
-    assert client.instructions == INSTRUCTIONS
+async def test_a_prompt_whose_tools_are_not_offered_is_neither_listed_nor_given(mistral_url: str) -> None:
+    async with in_memory(mistral_url, toolsets="models") as client:
+        names = [prompt.name for prompt in (await client.list_prompts()).prompts]
+        with pytest.raises(MCPError, match="needs mistral_chat"):
+            await client.get_prompt("translate", {"text": "x", "language": "French"})
+
+    assert names == ["choose_model"]
+
+
+async def test_an_argument_has_an_upper_bound(client: Client) -> None:
+    with pytest.raises(MCPError, match="text is longer than 1,000,000 characters"):
+        await client.get_prompt("translate", {"text": "x" * 1_000_001, "language": "French"})

@@ -83,7 +83,7 @@ def test_read_only_is_never_relaxed(
 
 
 def test_an_operators_unknown_toolset_stops_the_start() -> None:
-    with pytest.raises(BadSetting, match="did you mean 'models'"):
+    with pytest.raises(BadSetting, match="did you mean models"):
         create_server(Settings(toolsets="core,model"), from_key(KEY))  # pyright: ignore[reportArgumentType]
 
 
@@ -101,10 +101,32 @@ async def test_a_tool_that_is_not_listed_cannot_be_called(mistral_url: str, sand
 
     assert listed == {"mistral_list_models", "mistral_get_model"}
     assert hidden.is_error
-    assert "There is no tool 'mistral_chat' here" in text_of(hidden)
+    assert "its toolset core is not selected" in text_of(hidden)
     assert hidden.meta == unknown.meta == {"mistral-mcp/error": {}}
-    assert "did you mean mistral_list_models?" in text_of(unknown)
+    assert "Did you mean mistral_list_models?" in text_of(unknown)
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("settings", "tool", "reason"),
+    [
+        ({}, "mistral_ocr", "its toolset documents is not selected"),
+        ({"toolsets": "files", "read_only": True}, "mistral_upload_file", "read-only"),
+        ({}, "chat", "Did you mean mistral_chat?"),
+        ({}, "mistral-chat", "Did you mean mistral_chat?"),
+        ({}, "mistral_nope", "The toolsets selected are core, models."),
+        ({}, "m" * 1_000_000, "There is no tool"),
+    ],
+)
+async def test_a_tool_that_is_not_offered_is_refused_with_the_reason(
+    mistral_url: str, settings: dict[str, object], tool: str, reason: str
+) -> None:
+    async with in_memory(mistral_url, **settings) as client:
+        refused = await client.call_tool(tool, {})
+
+    assert refused.is_error
+    assert reason in text_of(refused)
+    assert len(text_of(refused)) < 300
 
 
 async def test_read_only_hides_what_changes_anything(mistral_url: str) -> None:

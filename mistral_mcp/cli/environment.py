@@ -5,6 +5,7 @@ import importlib.util
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,3 +117,13 @@ def _users_data_dir(environ: Mapping[str, str]) -> Path | None:
     if not base and "HOME" in environ:
         base = str(Path(environ["HOME"], ".local", "share"))
     return Path(base, "mistral-mcp") if base else None
+
+
+def users_cache_dir(environ: Mapping[str, str]) -> Path:
+    """Where this system keeps what a user can lose."""
+    if sys.platform == "darwin" and "HOME" in environ:
+        return Path(environ["HOME"], "Library", "Caches", "mistral-mcp")
+    base = environ.get("LOCALAPPDATA") if sys.platform == "win32" else environ.get("XDG_CACHE_HOME")
+    if not base and "HOME" in environ:
+        base = str(Path(environ["HOME"], ".cache"))
+    return Path(base or tempfile.gettempdir(), "mistral-mcp")

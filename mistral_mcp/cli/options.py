@@ -24,7 +24,7 @@ UPSTREAM = (
     "tokens_per_minute",
 )
 TOOLS = ("toolsets", "read_only", "chat_model", "code_model", "embed_model", "moderation_model")
-STDIO = (*UPSTREAM, *TOOLS, "files_dir")
+STDIO = (*UPSTREAM, *TOOLS, "files_dir", "output_dir")
 HTTP = (
     "host",
     "port",
@@ -36,7 +36,7 @@ HTTP = (
     "max_body",
     "byok",
 )
-HOSTING = ("data_dir", "signup")  # the others are secrets, or hold some: environment only
+HOSTING = ("data_dir", "signup", "result_ttl")  # the others are secrets, or hold some: environment only
 LOGS = ("log_level", "log_format")
 
 _METAVARS = {int: "INTEGER", float: "NUMBER", Path: "FOLDER", tuple: "NAME,NAME"}

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from mistral_mcp.cli.environment import gc_frozen_during_startup, start
+from mistral_mcp.cli.environment import gc_frozen_during_startup, start, users_cache_dir
 from mistral_mcp.cli.options import LOGS, PREFIX, STDIO, settings_options
 from mistral_mcp.errors import BadSetting
 
@@ -22,9 +22,12 @@ def stdio(**given: object) -> None:
         import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
         from mistral_mcp.credentials import from_key  # noqa: PLC0415
+        from mistral_mcp.kept_results import FolderStore  # noqa: PLC0415
         from mistral_mcp.server import create_server  # noqa: PLC0415
 
-        server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")))
+        cache = FolderStore(users_cache_dir(os.environ) / "results", settings.result_ttl * 60)
+        store = FolderStore(settings.output_dir, None) if settings.output_dir else cache
+        server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")), result_store=store)
     if sys.stdin.isatty():
         # A thread waits in a read of it, which Python's own handler of Ctrl-C would not end.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -54,7 +54,7 @@ def assemble(
     person sees who opens an endpoint.
     """
     # Local files are for the one person at a machine.
-    server = create_server(settings.model_copy(update={"files_dir": None}), from_scope, transport)
+    server = create_server(settings.model_copy(update={"files_dir": None, "output_dir": None}), from_scope, transport)
     # Stateless: any replica answers any request, and no caller's session can be reached by another.
     server.streamable_http_app(
         stateless_http=True,

@@ -7,6 +7,7 @@ from typing import cast
 
 from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.kept import READ_TOOL
 
 # Each with its files. One is imported when its toolset is first selected: most callers want two of eleven.
 TOOLSETS: dict[str, tuple[str, ...]] = {
@@ -14,7 +15,7 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
     "models": ("models",),
     "agents": ("agents",),
     "classifiers": ("classifiers",),
-    "files": ("files",),
+    "files": ("files", "kept_results"),
     "fine_tuning": ("fine_tuning",),
     "documents": ("documents",),
     "audio": ("audio",),
@@ -28,23 +29,39 @@ DEFAULT = ("core", "models")
 
 
 @cache
-def built(toolset: str, *, local_files: bool) -> tuple[MistralTool, ...]:
-    """A toolset's tools, schemas made. `local_files`: with the parameters that name files of the server's."""
+def build(toolset: str, *, local_files: bool = False) -> tuple[MistralTool, ...]:
+    """A toolset's tools with their schemas. `local_files`: with the parameters that name files of the server's."""
     declarations = [declared for part in _parts(toolset) for declared in part.declarations]
     tools = [MistralTool.of(declared) for declared in declarations]
     return tuple(tools if local_files else [tool.without_local_files() for tool in tools])
 
 
-def build(*, local_files: bool = False) -> dict[str, tuple[MistralTool, ...]]:
+@cache
+def reading_tool() -> MistralTool:
+    """The tool that reads on in results that others kept."""
+    from mistral_mcp.tools import kept_results  # noqa: PLC0415 - like every file, when it is needed
+
+    return MistralTool.of(kept_results.toolset.declarations[0])
+
+
+def build_all(*, local_files: bool = False) -> dict[str, tuple[MistralTool, ...]]:
     """Every tool of every toolset."""
-    return {toolset: built(toolset, local_files=local_files) for toolset in TOOLSETS}
+    return {toolset: build(toolset, local_files=local_files) for toolset in TOOLSETS}
 
 
 @cache
-def offered(toolsets: tuple[str, ...], *, read_only: bool) -> frozenset[str]:
-    """The names of the tools of these toolsets."""
-    parts = (part for toolset in toolsets for part in _parts(toolset))
-    return frozenset(name for part in parts for name in part.names(read_only=read_only))
+def names(toolsets: tuple[str, ...], *, read_only: bool) -> frozenset[str]:
+    """The names of the tools that these toolsets offer."""
+    declarations = [declared for toolset in toolsets for part in _parts(toolset) for declared in part.declarations]
+    offered = [declared for declared in declarations if declared.effect == "reads" or not read_only]
+    # What was kept can be read on, whatever toolset kept it.
+    reading = [READ_TOOL] if any(declared.keeps_results for declared in offered) else []
+    return frozenset([*(declared.name for declared in offered), *reading])
+
+
+def toolset_of(tool: str) -> str | None:
+    """The toolset that holds a tool; None where there is no such tool."""
+    return next((name for name in TOOLSETS if any(tool in part.names() for part in _parts(name))), None)
 
 
 def titles(toolset: str) -> list[str]:

@@ -31,7 +31,7 @@ async def test_without_a_key_the_demo_says_first_that_the_sandbox_answers_then_s
     assert "sandbox" in lines[0]
     assert max(map(len, lines)) <= COLUMNS
     stdio, http = (next(n for n, line in enumerate(lines) if line.startswith(kind)) for kind in ("stdio (", "HTTP ("))
-    built = tools.build()
+    built = tools.build_all()
     offered = {tool.name for toolset in tools.DEFAULT for tool in built[toolset]}
     for part in (lines[stdio:http], lines[http:]):
         called = {line.split()[0] for line in part if line.startswith("mistral_")}

@@ -247,7 +247,7 @@ async def test_with_a_folder_path_is_listed(client: Client) -> None:
 
 def test_only_what_is_marked_as_local_is_hidden() -> None:
     def properties(*, local_files: bool) -> dict[str, set[str]]:
-        built = tools.build(local_files=local_files)
+        built = tools.build_all(local_files=local_files)
         return {tool.name: set(tool.parameters["properties"]) for toolset in built.values() for tool in toolset}
 
     hidden = {name: properties(local_files=True)[name] - shown for name, shown in properties(local_files=False).items()}

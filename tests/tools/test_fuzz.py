@@ -15,7 +15,7 @@ from mistral_mcp.sandbox import Sandbox, listening
 from mistral_mcp.tools.framework.adapter import MistralTool
 from tests.conftest import in_memory, text_of
 
-TOOLS = [tool for toolset in tools.build().values() for tool in toolset]
+TOOLS = [tool for toolset in tools.build_all().values() for tool in toolset]
 # What Mistral says of members that it does not know, or misses: our mistakes, whatever the caller sent.
 MALFORMED = ("Extra inputs are not permitted", "Field required")
 PASSED_ON = {"hyperparameters"}

@@ -37,7 +37,7 @@ IN_BODY = {
 }
 
 
-PARAMETERS = {tool.name: tool.parameters for toolset in tools.build().values() for tool in toolset}
+PARAMETERS = {tool.name: tool.parameters for toolset in tools.build_all().values() for tool in toolset}
 
 
 def ids() -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from mistral_mcp.masking import Mask
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, explain, text_parameters, unknown_argument
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
-from mistral_mcp.tools.framework.request import Served, client_for
+from mistral_mcp.tools.framework.request import Served, call_context
 from mistral_mcp.tools.framework.results import Result, UnitUsage, Usage
 from mistral_mcp.tools.framework.slim_schema import slim
 
@@ -44,10 +44,12 @@ class MistralTool(Tool):
     hidden: frozenset[str] = frozenset()
     """Parameters that are not offered here, and refused as unknown."""
 
+    keeps_results: bool = False
+
     @classmethod
     def of(cls, declared: Declaration) -> "MistralTool":
         function = declared.function
-        metadata = func_metadata(function, skip_names=["mistral"])
+        metadata = func_metadata(function, skip_names=["mistral", "kept_results"])
         arguments = cast("type[ArgModelBase]", new_class(metadata.arg_model.__name__, (metadata.arg_model,), _STRICT))
         parameters = arguments.model_json_schema(by_alias=True)
         output = slim(metadata.output_schema or {}, keep_null=True)
@@ -64,6 +66,7 @@ class MistralTool(Tool):
                 wrap_output=False,
                 texts=text_parameters(parameters),
             ),
+            keeps_results=declared.keeps_results,
             is_async=True,
             context_kwarg=None,
             annotations=ToolAnnotations(title=declared.title, open_world_hint=True, **_HINTS[declared.effect]),
@@ -97,8 +100,11 @@ class MistralTool(Tool):
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:  # noqa: ARG002 - the SDK's signature
         mistral: MistralClient | None = None
         try:
-            mistral = await client_for(context.request_context)
+            call = await call_context(context.request_context)
+            mistral = call.mistral
             validated = self._validated(arguments, mistral.caller.mask)
+            if self.keeps_results:
+                validated["kept_results"] = call.kept_results
             result: Result = await self.fn(mistral, **validated)
             self._enter(context, mistral, getattr(result, "usage", None))
             return _succeeded(result, mistral)

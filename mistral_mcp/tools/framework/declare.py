@@ -8,6 +8,7 @@ The signature is the input schema, the docstring the description, the return mod
 four hints.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -38,6 +39,11 @@ class Declaration:
     def name(self) -> str:
         return self.function.__name__
 
+    @property
+    def keeps_results(self) -> bool:
+        """Whether it takes `kept_results`, so may keep what is too long for a context."""
+        return "kept_results" in inspect.signature(self.function).parameters
+
 
 class Toolset:
     """The tools of one file. Declaring costs nothing: no schema is built yet."""
@@ -54,8 +60,8 @@ class Toolset:
 
         return declare
 
-    def names(self, *, read_only: bool = False) -> list[str]:
-        return [declared.name for declared in self.declarations if not read_only or declared.effect == "reads"]
+    def names(self) -> list[str]:
+        return [declared.name for declared in self.declarations]
 
     def titles(self) -> list[str]:
         return [declared.title for declared in self.declarations]

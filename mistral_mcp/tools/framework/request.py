@@ -5,12 +5,14 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
-from mistral_mcp.credentials import CredentialSource
+from mistral_mcp.credentials import Credentials, CredentialSource
 from mistral_mcp.errors import MissingCredential
+from mistral_mcp.kept_results import Owner, ResultStore
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.settings import Settings
+from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.usage import Ledger
 
 Mistral = MistralClient
@@ -27,13 +29,33 @@ class Served:
     settings: Settings
     credentials: CredentialSource
     upstream: Upstream
+    result_store: ResultStore
     ledger: Ledger = field(default_factory=Ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What one call may use: Mistral with the caller's key, and the results kept for this caller."""
+
+    mistral: MistralClient
+    kept_results: KeptResults
+
+
+async def call_context(request: ServerRequestContext[Served, Any]) -> CallContext:
+    """For this very request. Raises a `CredentialError` where there is no key."""
+    served = request.lifespan_context
+    found = await served.credentials(request.request)
+    mistral = _client(request, served, found)
+    owner = Owner.of(found, request.request, served.settings.public_url)
+    return CallContext(mistral, KeptResults(served.result_store, owner, mistral.caller.mask))
 
 
 async def client_for(request: ServerRequestContext[Served, Any]) -> MistralClient:
     """Mistral with the key of this very request. Raises a `CredentialError` where there is none."""
-    served = request.lifespan_context
-    found = await served.credentials(request.request)
+    return (await call_context(request)).mistral
+
+
+def _client(request: ServerRequestContext[Served, Any], served: Served, found: Credentials) -> MistralClient:
     settings = served.settings
     route = found.route or settings.route
     # The operator's token never goes out on a tenant's own route.

@@ -13,7 +13,7 @@ from mistral_mcp.tools.framework.adapter import MistralTool
 from tests.conftest import KEY, in_memory, text_of
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
-TOOLS = [tool for toolset in tools.build().values() for tool in toolset]
+TOOLS = [tool for toolset in tools.build_all().values() for tool in toolset]
 
 
 def by_name(tool: MistralTool) -> str:

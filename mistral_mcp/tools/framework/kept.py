@@ -1,0 +1,93 @@
+"""How a tool keeps what is too long or too binary for a context.
+
+A tool that may keep something takes `kept_results: KeptResults` beside `mistral`; it is filled per request, and the tool
+`mistral_read_result` is offered beside it.
+
+    text, kept = await kept_results.keep_if_long(reply.text, filename="transcript.txt")
+    kept = await kept_results.keep(data, mime_type="audio/mpeg", filename="speech.mp3")
+    return Speech(…, kept=kept)
+"""
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mistral_mcp.kept_results import Content, Owner, ResultStore
+from mistral_mcp.masking import Mask
+from mistral_mcp.tools.framework.results import Maybe
+
+LONG = 40_000
+"""Characters that one result may show: some 10,000 tokens."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+READ_TOOL = "mistral_read_result"
+
+
+class Kept(BaseModel):
+    """Where the whole is: read it on with mistral_read_result, or get it from its path or URL."""
+
+    model_config = ConfigDict(extra="allow")
+
+    handle: str
+    url: Maybe[str] = None
+    path: Maybe[str] = None
+    mime_type: str
+    bytes: int
+    characters: Maybe[int] = None
+    expires_at: str | None
+
+    def note(self, shown: int = 0) -> str:
+        """What a reader is told: how much is shown, and how to get the rest."""
+        where = f", or get all of it from {self.path or self.url}" if self.path or self.url else ""
+        if self.characters is None:
+            place = self.path or self.url or f"handle {self.handle}"
+            return f"[Kept: {self.bytes:,} bytes, {self.mime_type}: {place}]"
+        return (
+            f"[Shown are {shown:,} of {self.characters:,} characters. Read on with {READ_TOOL}, handle {self.handle}, "
+            f"offset {shown}{where}.]"
+        )
+
+
+class KeptResults:
+    """The results of one caller: what a tool keeps and reads."""
+
+    def __init__(self, store: ResultStore, owner: Owner, mask: Mask) -> None:
+        self._store = store
+        self._owner = owner
+        self._mask = mask
+
+    async def keep(self, content: str | bytes, *, mime_type: str = "text/plain", filename: str, **facts: Any) -> Kept:
+        """Keep a result. `facts` become members of `kept`.
+
+        The caller's secrets are masked in it. Raises `ResultTooLarge`.
+        """
+        if isinstance(content, bytes):
+            data, characters = self._mask.binary(content), None
+        else:
+            text = _SURROGATES.sub("\ufffd", self._mask.text(content))
+            data, characters = text.encode(), len(text)
+        location = await self._store.keep(self._owner, Content(data, mime_type, filename))
+        return Kept(
+            handle=location.handle,
+            url=location.url,
+            path=location.path,
+            mime_type=mime_type,
+            bytes=len(data),
+            characters=characters,
+            expires_at=location.expires_at and location.expires_at.isoformat().replace("+00:00", "Z"),
+            **facts,
+        )
+
+    async def keep_if_long(
+        self, text: str, *, filename: str, mime_type: str = "text/plain", limit: int = LONG
+    ) -> tuple[str, Kept | None]:
+        """The text where it is short; else its beginning, and where all of it is."""
+        if len(text) <= limit:
+            return text, None
+        return text[:limit], await self.keep(text, mime_type=mime_type, filename=filename)
+
+    async def read(self, handle: str) -> Content:
+        """Raises `UnknownResult` or `ExpiredResult`."""
+        return await self._store.read(self._owner, handle)

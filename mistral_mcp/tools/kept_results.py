@@ -1,0 +1,70 @@
+"""Toolset `files`: reading on in results that were too long for a context."""
+
+import re
+from itertools import islice
+from typing import Annotated
+
+from pydantic import Field
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.kept import LONG, KeptResults
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result
+
+toolset = Toolset()
+
+_AROUND = 500  # characters before a phrase that was found
+
+
+class ResultPart(Result):
+    """A part of a kept text."""
+
+    text: str
+    offset: int
+    total: int
+    next_offset: Maybe[int] = None
+    found: Maybe[list[int]] = Field(default=None, description="Offsets of the phrase, the first 20 from `offset` on.")
+
+    def to_text(self) -> str:
+        place = f"[Characters {self.offset:,} to {self.offset + len(self.text):,} of {self.total:,}"
+        rest = "." if self.next_offset is None else f"; read on at offset {self.next_offset}."
+        found = "" if self.found is None else f" The phrase is at {', '.join(map(str, self.found))}."
+        return f"{self.text}\n\n{place}{rest}{found}]"
+
+
+@toolset.tool("Read a long result", effect="reads")
+async def mistral_read_result(
+    mistral: Mistral,  # noqa: ARG001 - every tool's first
+    kept_results: KeptResults,
+    handle: Annotated[str, Field(description="From `kept`.", max_length=200)],
+    offset: Annotated[int, Field(description="First character.", ge=0)] = 0,
+    limit: Annotated[int, Field(description="Characters.", ge=1, le=LONG)] = 10_000,
+    search: Annotated[str | None, Field(description="Read around this phrase.", max_length=200)] = None,
+) -> ResultPart:
+    """Read on in a result that was kept because it is long, by part or around a phrase."""
+    content = await kept_results.read(handle)
+    try:
+        text = content.data.decode()
+    except UnicodeDecodeError:
+        raise BadArgument("This result is no text.", "Get it from its URL or path.") from None
+    found = None
+    if search is not None:
+        found = _find(text, search, offset)
+        if not found:
+            raise BadArgument("The phrase is not in the text from offset on.", "Try another phrase, or offset 0.")
+        offset = max(found[0] - _AROUND, 0)
+    part = text[offset : offset + limit]
+    end = offset + len(part)
+    return ResultPart(
+        text=part, offset=offset, total=len(text), next_offset=end if end < len(text) else None, found=found
+    )
+
+
+def _find(text: str, phrase: str, start: int) -> list[int]:
+    """Where the phrase is, in any case of letters."""
+    matches = re.compile(re.escape(phrase), re.IGNORECASE).finditer(text, start)
+    return [match.start() for match in islice(matches, _MOST_FOUND)]
+
+
+_MOST_FOUND = 20

@@ -1,0 +1,48 @@
+"""What a client reads before anything else."""
+
+import re
+from itertools import chain, combinations
+
+import pytest
+
+from mistral_mcp import tools
+from mistral_mcp.instructions import MAX_CHARACTERS, instructions
+from tests.conftest import TRANSPORTS, in_memory
+
+NAMES = sorted(name for toolset in tools.build_all().values() for name in (tool.name for tool in toolset))
+
+
+@pytest.mark.parametrize(
+    "toolsets", list(chain.from_iterable(combinations(tools.TOOLSETS, count) for count in (1, 2, 12)))
+)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_they_are_short_and_name_only_what_is_offered(toolsets: tuple[str, ...], *, read_only: bool) -> None:
+    offered = tools.names(toolsets, read_only=read_only)
+    text = instructions(offered)
+
+    assert 0 < len(text) <= MAX_CHARACTERS
+    assert set(re.findall(r"mistral_[a-z_]+", text)) <= offered
+
+
+def test_everything_offered_is_still_within_the_limit() -> None:
+    assert 300 < len(instructions(frozenset(NAMES))) <= MAX_CHARACTERS
+
+
+@pytest.mark.parametrize("transport", ["in-memory", "stdio", "stdio-2025", "http-2025"])
+async def test_a_caller_reads_of_their_own_tools(mistral_url: str, transport: str) -> None:
+    async with TRANSPORTS[transport](mistral_url, toolsets="models") as client:
+        text = client.instructions
+
+    assert text is not None
+    assert "mistral_list_models" in text
+    assert "mistral_chat" not in text
+
+
+async def test_the_server_names_its_own_project(mistral_url: str) -> None:
+    async with in_memory(mistral_url) as client:
+        info = client.server_info
+
+    assert info.name == "mistral-mcp"
+    assert info.title == "mistral-mcp"
+    assert info.website_url == "https://github.com/mistral-mcp/mistral-mcp"
+    assert info.icons
