@@ -14,7 +14,17 @@ import mistral_mcp
 PACKAGE = Path(mistral_mcp.__file__).parent
 
 GROUND = {"errors", "masking", "suggest", "route", "network", "settings"}
-OFFERED = {*GROUND, "json_schema", "local_files", "mistral", "credentials", "usage", "kept_results", "operations", "tools"}
+OFFERED = {
+    *GROUND,
+    "json_schema",
+    "local_files",
+    "mistral",
+    "credentials",
+    "usage",
+    "kept_results",
+    "operations",
+    "tools",
+}
 CORE = {*OFFERED, "selection", "resources", "prompts", "instructions", "server"}
 
 # Each room, and the rooms it may import beside itself: those to its left, in the order of CONTRIBUTING.md.
