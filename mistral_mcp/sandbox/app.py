@@ -1,6 +1,7 @@
 """The app: who may come in, what goes wrong as planned, and which endpoint answers."""
 
 import contextlib
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Generator
@@ -18,25 +19,25 @@ from mistral_mcp.sandbox.endpoints import (
     embeddings,
     files,
     fim,
-    fine_tuning,
     libraries,
     moderations,
     ocr,
     speech,
     transcriptions,
     voices,
+    whoami,
 )
+from mistral_mcp.sandbox.endpoints import fine_tuning as fine_tuning_jobs
 from mistral_mcp.sandbox.endpoints import models as model_cards
 from mistral_mcp.sandbox.faults import Fault, FaultPlan
 from mistral_mcp.sandbox.protocol.connection import Connection
 from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import ApiError, method_not_allowed, no_route, unauthorized
+from mistral_mcp.sandbox.protocol.errors import ApiError, method_not_allowed, no_route, unauthorized, wrong_address
 from mistral_mcp.sandbox.protocol.forms import read_form
 from mistral_mcp.sandbox.protocol.rate_limits import Limits
-from mistral_mcp.sandbox.protocol.replies import Reply, correlation_id
+from mistral_mcp.sandbox.protocol.replies import Reply, correlation_id, json_reply
 from mistral_mcp.sandbox.protocol.request import Received, read_request
 
-JOBS = fine_tuning.ENDPOINTS
 ENDPOINTS: tuple[Endpoint, ...] = (
     *chat.ENDPOINTS,
     *agents.ENDPOINTS,
@@ -53,8 +54,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *transcriptions.ENDPOINTS,
     *speech.ENDPOINTS,
     *voices.ENDPOINTS,
-    *JOBS,
+    *whoami.ENDPOINTS,
 )
+
+
+def answer_gone(call: Call) -> Reply:
+    """What Mistral has retired."""
+    del call
+    return json_reply({"detail": "Gone"}, 410)
+
+
+RETIRED = tuple(dataclasses.replace(endpoint, answer=answer_gone) for endpoint in fine_tuning_jobs.ENDPOINTS)
+CODESTRAL = (*chat.ENDPOINTS, *fim.ENDPOINTS)
 
 MAX_REQUESTS = 20_000
 """Requests remembered."""
@@ -68,8 +79,8 @@ class Sandbox:
     """The simulated API. Any key will do, except those that begin with `invalid`.
 
     `requests_per_minute` and `tokens_per_minute` are enforced for each key and model; `latency` passes before each
-    reply and `chunk_delay` between the chunks of a stream, in seconds. Without `fine_tuning` its jobs are 404, as they are for
-    accounts they are not offered to any more. `now` is the clock of the limits.
+    reply and `chunk_delay` between the chunks of a stream, in seconds. Jobs of `fine_tuning` are 410, as Mistral has retired them,
+    unless they are switched on. With `codestral` it is codestral.mistral.ai, which knows chat and FIM alone. `now` is the clock of the limits.
     """
 
     def __init__(
@@ -79,7 +90,8 @@ class Sandbox:
         tokens_per_minute: int | None = None,
         latency: float = 0.0,
         chunk_delay: float = 0.0,
-        fine_tuning: bool = True,
+        fine_tuning: bool = False,
+        codestral: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.faults = FaultPlan()
@@ -91,7 +103,9 @@ class Sandbox:
         self._latency = latency
         self._chunk_delay = chunk_delay
         self._now = now
-        self._endpoints = ENDPOINTS if fine_tuning else tuple(each for each in ENDPOINTS if each not in JOBS)
+        jobs = fine_tuning_jobs.ENDPOINTS if fine_tuning else RETIRED
+        self._endpoints = CODESTRAL if codestral else (*ENDPOINTS, *jobs)
+        self._codestral = codestral
         self._accounts: dict[str, Account] = {}
         self._seen = 0
         self._arrival = anyio.Event()
@@ -178,7 +192,11 @@ class Sandbox:
                 return endpoint.answer(Call(received, key, self._account(key), params, await read_form(received)))
             except ApiError as error:
                 return error.reply
-        return method_not_allowed(allowed) if allowed else no_route(request_id)
+        if allowed:
+            return method_not_allowed(allowed)
+        if self._codestral or received.path.startswith("/v1/v1/"):
+            return wrong_address()
+        return no_route(request_id)
 
     def _account(self, key: str) -> Account:
         return self._accounts.setdefault(key, Account(key, self._limits, self._now))

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from mistral_mcp.sandbox.protocol.connection import Interruption
 from mistral_mcp.sandbox.protocol.errors import GUARDRAIL_BLOCK, error_body, usual_reply
-from mistral_mcp.sandbox.protocol.replies import Reply, html_reply, json_reply
+from mistral_mcp.sandbox.protocol.replies import Reply, compact, html_reply, json_reply
 from mistral_mcp.sandbox.protocol.request import Received
 
 
@@ -31,7 +31,7 @@ class Fault:
         no_done              a stream ends cleanly after `cut_after` chunks (left out: before its last content), without
                              `[DONE]` and without a finish_reason
         error_event          a stream carries an error object after `cut_after` chunks (left out: half of them), and ends
-                             (these two leave plain answers alone)
+                             (these two leave plain answers alone); `bare`: without `data:`, as gateways send it
         pass_through         nothing goes wrong: a request to let through before the next fault
     With either: `delay` seconds pass first, and `headers` are added.
 
@@ -49,6 +49,7 @@ class Fault:
     cut_after: int | None = None
     no_done: bool = False
     error_event: bool = False
+    bare: bool = False
     echo_key: bool = False
     hang: bool = False
     pass_through: bool = False
@@ -70,6 +71,8 @@ class Fault:
             answers.append(replaces[0] if replaces else "status")
         if len(replaces) > 1 or len(answers) > 1:
             raise ValueError(f"one fault cannot be all of {', '.join(dict.fromkeys(replaces + answers))}")
+        if self.bare and not self.error_event:
+            raise ValueError("bare is how an error_event is sent")
         if not answers and not self.delay and not self.headers:
             raise ValueError("a fault that changes nothing: say pass_through=True if that is meant")
         if self.status is not None and not 200 <= self.status <= 599:  # noqa: PLR2004 - what HTTP allows here
@@ -92,24 +95,65 @@ class Fault:
         return cls(status=429, headers=headers, times=times)
 
     @classmethod
-    def capacity(cls, *, backend: bool = False, times: int | None = 1) -> Self:
-        """Mistral itself has no room: the tier, or with `backend` the model's machines."""
-        body = (
-            error_body(
-                429,
-                "Not enough capacity available for this request, please retry later.",
-                "backend_out_of_capacity",
-                "3505",
-            )
-            if backend
-            else error_body(
-                429,
-                "Service tier capacity exceeded for this model.",
-                "service_tier_capacity_exceeded",
-                "3505",
-            )
-        )
-        return cls(status=429, body=body, times=times)
+    def capacity(cls, *, backend: bool = False, code: str | None = "3505", times: int | None = 1) -> Self:
+        """Mistral itself has no room: the tier, or with `backend` the model's machines. Without a code, words alone tell."""
+        message, kind = "Service tier capacity exceeded for this model.", "service_tier_capacity_exceeded"
+        if backend:
+            message = "Not enough capacity available for this request, please retry later."
+            kind = "backend_out_of_capacity"
+        if code is None:
+            kind = "invalid_request_error"
+        return cls(status=429, body=error_body(429, message, kind, code), times=times)
+
+    @classmethod
+    def batch_too_large(cls, *, times: int | None = 1) -> Self:
+        """Too many tokens for one request of embeddings, as older deployments and gateways say it."""
+        message = "Too many tokens in batch. Max is 16384 got 17555"
+        return cls(status=400, body=error_body(400, message, "invalid_request_error"), times=times)
+
+    @classmethod
+    def error_in_ok(cls, *, times: int | None = 1) -> Self:
+        """An error inside a 200."""
+        message = "Tool call id was ee61 but must be a-z, A-Z, 0-9, with a length of 9."
+        return cls(status=200, body=error_body(400, message, "invalid_function_call", "3280"), times=times)
+
+    @classmethod
+    def json_in_message(cls, text: str = "a prompt", *, times: int | None = 1) -> Self:
+        """The details as JSON in a string, with what the caller sent in them."""
+        detail = {
+            "type": "string_type",
+            "loc": ["body", "messages", 0, "content"],
+            "msg": "Input should be a valid string",
+            "input": text,
+        }
+        message = compact({"detail": [detail]})
+        return cls(status=422, body=error_body(422, message, "internal_error_proxy", "1000"), times=times)
+
+    @classmethod
+    def plain_text(cls, status: int = 503, text: str = "upstream connect error", *, times: int | None = 1) -> Self:
+        """A body that is no JSON."""
+        return cls(status=status, body=text, headers={"content-type": "text/plain"}, times=times)
+
+    @classmethod
+    def wrong_address(cls, *, times: int | None = 1) -> Self:
+        """A 404 of the host rather than of a thing."""
+        return cls(status=404, body={"detail": "Not Found"}, times=times)
+
+    @classmethod
+    def blocked_at_the_edge(cls, *, times: int | None = 1) -> Self:
+        """A page of Cloudflare's, which says nothing about the key or the plan."""
+        page = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body></body></html>"
+        return cls(status=403, body=page, headers={"content-type": "text/html"}, times=times)
+
+    @classmethod
+    def file_not_known_yet(cls, *, times: int | None = 1) -> Self:
+        """A file that was uploaded a moment ago."""
+        return cls(status=404, body={"detail": "File not found"}, times=times)
+
+    @classmethod
+    def gone(cls, *, times: int | None = 1) -> Self:
+        """What Mistral has retired."""
+        return cls(status=410, times=times)
 
     @classmethod
     def tier_not_allowed(cls, *, times: int | None = 1) -> Self:
@@ -142,7 +186,9 @@ class Fault:
         """Where it breaks the real answer off."""
         ends = self.no_done or self.error_event
         cut = self.drop == "mid_body" or (self.cut_after is not None and not ends)
-        return Interruption(cut=cut, after=self.cut_after, no_done=self.no_done, error_event=self.error_event)
+        return Interruption(
+            cut=cut, after=self.cut_after, no_done=self.no_done, error_event=self.error_event, bare=self.bare
+        )
 
     def replacement(self, request: Received) -> Reply | None:
         """The answer that takes the place of the real one, if this fault has one."""

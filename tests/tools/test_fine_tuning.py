@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 from mcp.client import Client
 
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from tests.conftest import in_memory, refuses_at_once, text_of
 
 ID = "00000000-0000-4000-8000-000000000000"
 SAMPLE = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """Mistral as it was when it still had these jobs."""
+    return Sandbox(fine_tuning=True)
 
 
 @pytest.fixture
@@ -153,10 +159,10 @@ async def test_a_model_is_renamed_archived_taken_out_again_and_deleted(
     ],
 )
 async def test_an_account_without_fine_tuning_is_told_so(
-    tool: str, arguments: dict[str, object], sentence: str
+    tool: str, arguments: dict[str, object], sentence: str, client: Client, sandbox: Sandbox
 ) -> None:
-    async with listening(Sandbox(fine_tuning=False)) as url, in_memory(url, toolsets="fine_tuning") as client:
-        result = await client.call_tool(f"mistral_{tool}", arguments)
+    sandbox.faults.append(Fault(status=404, body={"message": "no Route matched with those values"}))
+    result = await client.call_tool(f"mistral_{tool}", arguments)
 
     assert result.is_error
     assert sentence in text_of(result)

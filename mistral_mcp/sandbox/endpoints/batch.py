@@ -103,7 +103,7 @@ def create(call: Call) -> Reply:
     if body.model is not None and find_model(call.account, body.model) is None and not body.model.startswith("ft:"):
         raise detail_error(422, "You do not have access to the model")
     if body.agent_id is not None:
-        agents.check_agent(body.agent_id)
+        agents.check_agent(call.account, body.agent_id)
     input_files = [_find_input_file(call, str(name)) for name in body.input_files or []]
     if body.requests:
         rows = [request.model_dump(exclude_none=True) for request in body.requests]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from mistral_mcp.sandbox.answers.read_pages import PIXEL
 from mistral_mcp.sandbox.protocol.chat_request import ChatRequest, CompletionArgs
 from mistral_mcp.sandbox.protocol.clock import iso_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
-from mistral_mcp.sandbox.protocol.entries import Entry, entries_to_messages
+from mistral_mcp.sandbox.protocol.entries import BuiltIn, Entry, entries_to_messages
 from mistral_mcp.sandbox.protocol.messages import (
     ConnectorTool,
     FunctionTool,
@@ -24,9 +25,11 @@ from mistral_mcp.sandbox.protocol.messages import (
 from mistral_mcp.sandbox.protocol.replies import compact
 from mistral_mcp.sandbox.protocol.rules import check_chat
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
-from mistral_mcp.sandbox.state.conversations import AGENT_MODEL, Conversation
-from mistral_mcp.sandbox.state.files import add_produced
+from mistral_mcp.sandbox.state.conversations import Conversation
+from mistral_mcp.sandbox.state.files import SIGNED, add_produced
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
+
+MAKES_FILE = re.compile(r"\b(?:chart|csv|file|plot|table)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def take_turn(account: Account, conversation: Conversation, args: CompletionArgs
     messages = entries_to_messages(conversation.entries, conversation.instructions)
     functions = [tool for tool in conversation.tools if isinstance(tool, FunctionTool)]
     chosen: dict[str, Any] = {name: value for name, value in args if value is not None}
-    name = conversation.model or AGENT_MODEL
+    name = conversation.model or conversation.agent_model
     body = ChatRequest.model_construct(model=name, messages=messages, tools=functions, **chosen)
     model = require_model(account, body.model, "completion_chat")
     meter = account.meter(model.id)
@@ -88,33 +91,36 @@ def _build_outputs(
         return [finish_entry(account, call, "fc") for call in calls]
     outputs: list[Entry] = []
     cited: list[Entry] = []
-    said = text_of(messages[-1].content)
+    query = json.dumps({"query": text_of(messages[-1].content)})
     tools = [tool for tool in conversation.tools if not isinstance(tool, FunctionTool)]
     for tool in tools if isinstance(messages[-1], UserMessage) else []:
         name = tool.connector_id if isinstance(tool, ConnectorTool) else tool.type
-        to_confirm = tool.tool_configuration and tool.tool_configuration.requires_confirmation
-        status = _find_confirmation(conversation.entries, to_confirm[0]) if to_confirm else "allowed"
-        if to_confirm and status is None:
-            function = {"name": to_confirm[0], "arguments": json.dumps({"query": said})}
-            identity = account.new_id("confirm").replace("-", "")[:9]
-            pending = {**_build_call_entry(function, identity, speaker), "confirmation_status": "pending"}
-            return [*outputs, finish_entry(account, pending, "fc")]
-        if status == "allowed":
-            arguments = json.dumps({"query": said})
-            ran = {
-                "type": "tool.execution",
-                "name": name,
-                "arguments": arguments,
-                "info": _execution_info(name),
-                **speaker,
-            }
-            outputs.append(finish_entry(account, ran, "tool_exec"))
-            cited += _build_citations(account, name)
+        confirmed = _confirm(account, conversation, tool, query)
+        if isinstance(confirmed, dict):
+            return [*outputs, confirmed]
+        if confirmed:
+            ran = {"type": "tool.execution", "name": name, "arguments": query, "info": _execution_info(name)}
+            outputs.append(finish_entry(account, {**ran, **speaker}, "tool_exec"))
+            cited += _build_citations(account, conversation, name, query)
     content = answer.content
     if cited:
-        content = [*([{"type": "text", "text": content}] if isinstance(content, str) else content), *cited]
+        text: list[Entry] = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        content = [*text, *cited]
     message = {"type": "message.output", "role": "assistant", "content": content, **speaker}
     return [*outputs, finish_entry(account, message, "msg")]
+
+
+def _confirm(account: Account, conversation: Conversation, tool: BuiltIn, query: str) -> bool | Entry:
+    """Whether a tool may run, or the call that waits for somebody to say so."""
+    asked = tool.tool_configuration and tool.tool_configuration.requires_confirmation
+    if not asked:
+        return True
+    status = _find_confirmation(conversation.entries, asked[0])
+    if status is not None:
+        return status == "allowed"
+    identity = account.new_id("confirm").replace("-", "")[:9]
+    call = _build_call_entry({"name": asked[0], "arguments": query}, identity, conversation.speaker)
+    return finish_entry(account, {**call, "confirmation_status": "pending"}, "fc")
 
 
 def _build_call_entry(function: dict[str, Any], identity: str, speaker: dict[str, str | None]) -> Entry:
@@ -139,16 +145,31 @@ def _find_confirmation(entries: Sequence[Entry], name: str) -> str | None:
 
 
 def _execution_info(name: str) -> dict[str, Any]:
+    """What is told of a run. The output of code stands nowhere else."""
     return {"code": "print(6 * 7)", "code_output": "42\n"} if name == "code_interpreter" else {}
 
 
-def _build_citations(account: Account, name: str) -> list[Entry]:
-    """What a tool leaves in the message: a source, or a file that can be downloaded."""
-    if name == "image_generation":
-        image = add_produced(account, "image_generated_0.png", "ocr", "ocr_input", base64.b64decode(PIXEL))
-        told = {"file_id": image.id, "file_name": "image_generated_0", "file_type": "png"}
-        return [{"type": "tool_file", "tool": name, **told}]
+def _build_citations(account: Account, conversation: Conversation, name: str, query: str) -> list[Entry]:
+    """What a tool leaves in the message: a source, or a file that can be downloaded. Code makes one where it is asked to."""
+    if name == "image_generation" or (name == "code_interpreter" and MAKES_FILE.search(query)):
+        return _build_files(account, conversation, name)
     if name in ("web_search", "web_search_premium", "document_library"):
-        url = f"https://example.com/{name}"
-        return [{"type": "tool_reference", "tool": name, "title": "Sandbox source", "url": url}]
+        source = {"title": "Sandbox source", "url": f"https://example.com/{name}", "favicon": None}
+        return [{"type": "tool_reference", "tool": name, "description": "A page of the sandbox.", **source}]
     return []
+
+
+def _build_files(account: Account, conversation: Conversation, name: str) -> list[Entry]:
+    """A picture or a table, as a file; of some models as a signed URL, which has no id of a file."""
+    if conversation.model == "sandbox-image-urls":
+        signed = f"{SIGNED}/generated/{name}.png?sig=sandbox"
+        return [
+            {"type": "image_url", "image_url": {"url": signed}},
+            {"type": "document_url", "document_url": signed.replace(".png", ".pdf"), "document_name": f"{name}.pdf"},
+        ]
+    if name == "image_generation":
+        file_name, kind, data = "image_generated_0", "png", base64.b64decode(PIXEL)
+    else:
+        file_name, kind, data = "table_0", "csv", b"a,b\n6,7\n"
+    file = add_produced(account, f"{file_name}.{kind}", "ocr", "ocr_input", data)
+    return [{"type": "tool_file", "tool": name, "file_id": file.id, "file_name": file_name, "file_type": kind}]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from mistral_mcp.sandbox.answers.conversation_events import conversation_events
 from mistral_mcp.sandbox.answers.edge_streams import stream_conversation
 from mistral_mcp.sandbox.endpoints.agents import check_agent
@@ -15,8 +17,10 @@ from mistral_mcp.sandbox.protocol.entries import ConversationTool, Entry, Inputs
 from mistral_mcp.sandbox.protocol.errors import ApiError, refusal
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Metadata, MetadataFilter, Paging, Strict
-from mistral_mcp.sandbox.state.conversations import Conversation, Conversations
+from mistral_mcp.sandbox.state.conversations import AGENT_MODEL, Conversation, Conversations
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
+
+TOOLS: TypeAdapter[list[ConversationTool]] = TypeAdapter(list[ConversationTool])
 
 
 class TurnFields(Strict):
@@ -77,17 +81,19 @@ def start(call: Call) -> Reply:
         raise _invalid_value("exactly one of model and agent_id must be provided", body.model)
     if body.agent_version is not None and body.agent_id is None:
         raise _invalid_value("agent_version needs an agent_id", body.agent_version)
-    if body.agent_id is not None:
-        check_agent(body.agent_id)
+    agent = check_agent(call.account, body.agent_id) if body.agent_id is not None else None
+    settings = agent.settings(body.agent_version) if agent else {}
     if body.model is not None:
         require_model(call.account, body.model, "completion_chat")
+    tools = TOOLS.validate_python(settings.get("tools", []))
     conversation = Conversation(
         id=_new_id(call),
         model=body.model,
         agent_id=body.agent_id,
         agent_version=body.agent_version,
-        instructions=body.instructions,
-        tools=body.tools or (),
+        agent_model=settings.get("model", AGENT_MODEL),
+        instructions=body.instructions or settings.get("instructions"),
+        tools=body.tools or tools,
         args=body.completion_args or CompletionArgs(),
         guardrails=body.guardrails or (),
         name=body.name,

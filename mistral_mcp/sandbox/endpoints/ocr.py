@@ -11,15 +11,18 @@ from mistral_mcp.sandbox.answers.prompt_hints import Hints
 from mistral_mcp.sandbox.answers.read_pages import Granularity, PageOptions, read_page
 from mistral_mcp.sandbox.protocol.documents import Document
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, unreadable_file
+from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, invalid_request, unreadable_file
 from mistral_mcp.sandbox.protocol.messages import DocumentURLChunk, FileChunk, ImageURLChunk, ResponseFormat
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.rules import is_readable_image
+from mistral_mcp.sandbox.protocol.schema_rules import check_schema
 from mistral_mcp.sandbox.protocol.strict import Count, Strict
 from mistral_mcp.sandbox.state.documents import fetch_document, open_upload
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 DEFAULT_MODEL = "mistral-ocr-latest"
+OFFICE = (".docx", ".pptx")
+LONG_PAGE = "\n".join(f"Line {number} of a page that is longer than it looks." for number in range(1_300))
 SPAN = re.compile(r"^\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*$")
 
 
@@ -52,6 +55,7 @@ def recognise(call: Call) -> Reply:
     meter = call.account.meter(model.id)
     meter.admit()
     document = _document(call, body)
+    _check_office_images(document, body)
     options = _page_options(body)
     pages = [read_page(document, index, options) for index in _select_pages(body.pages, len(document.pages))]
     reply = {
@@ -64,6 +68,12 @@ def recognise(call: Call) -> Reply:
 
 
 def _document(call: Call, body: OcrRequest) -> Document:
+    if body.model == "sandbox-long-page":
+        return Document("long.txt", [LONG_PAGE])
+    return _open_document(call, body)
+
+
+def _open_document(call: Call, body: OcrRequest) -> Document:
     match body.document:
         case FileChunk(file_id=file_id):
             return open_upload(call.account, file_id)
@@ -80,6 +90,16 @@ def _document(call: Call, body: OcrRequest) -> Document:
                 raise unreadable_file(f"Image could not be loaded from url: {chunk.url[:100]}")
             data = chunk.url.partition(";base64,")[2]
             return Document("image", [None], len(data) * 3 // 4 if data else None, drawn=True)
+
+
+def _check_office_images(document: Document, body: OcrRequest) -> None:
+    """Images of office documents come in base64 or not at all."""
+    ending = next((ending for ending in OFFICE if document.name.lower().endswith(ending)), None)
+    if ending and not body.include_image_base64 and body.image_limit != 0:
+        raise invalid_request(
+            f"For {ending} files, extracted images can only be returned in base64. If you don't want images, try setting "
+            "`image_limit=0` instead."
+        )
 
 
 def _page_options(body: OcrRequest) -> PageOptions:
@@ -116,14 +136,16 @@ def _select_pages(pages: str | list[int] | None, number: int) -> list[int]:
 
 def _annotation(body: OcrRequest, pages: list[dict[str, Any]]) -> str | None:
     wanted = body.document_annotation_format
-    if wanted is None or wanted.json_schema is None:
+    if wanted is None or wanted.json_schema is None or body.model == "sandbox-null-annotation":
         return None
     hints = Hints("\n".join(read_page["markdown"] for read_page in pages))
     return json.dumps(fill_schema(wanted.json_schema.schema_, hints), ensure_ascii=False)
 
 
 def _check_format(wanted: ResponseFormat | None, name: str) -> None:
-    if wanted is not None and wanted.json_schema is None:
+    if wanted is not None and wanted.json_schema is not None:
+        check_schema(wanted.json_schema.schema_, "response")
+    elif wanted is not None:
         raise _invalid_value("only response formats of type json_schema are supported", name, wanted.type)
 
 

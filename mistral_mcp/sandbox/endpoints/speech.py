@@ -1,15 +1,21 @@
 """`POST /v1/audio/speech`."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from mistral_mcp.sandbox.answers.make_audio import SECONDS_A_CHARACTER, Format, make_silence
+from mistral_mcp.sandbox.answers.make_audio import (
+    SECONDS_A_CHARACTER,
+    Format,
+    audio_seconds,
+    decode_audio,
+    make_silence,
+)
 from mistral_mcp.sandbox.answers.moderate_text import THRESHOLD, moderate_text
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, refusal
+from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_request, invalid_value, refusal
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream_reply
 from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
@@ -20,6 +26,11 @@ from mistral_mcp.sandbox.state.voices import find_voice
 DEFAULT_MODEL = "voxtral-mini-tts-latest"
 REFUSED = ("sexual", "hate_and_discrimination", "violence_and_threats")
 CHUNKS = 4
+PHONETIC = (
+    "a aɪ aʊ b d dʒ e eɪ f g h i j k l m n o oʊ p s t tʃ u v w z æ ð ŋ ɑ ɔ ɔɪ ɖ ə ɚ ɛ ɜ ɪ ɱ ɹ ɾ ʃ ʈ ʊ ʋ ʌ ʒ ʔ θ "  # noqa: RUF001 - sounds
+    "ʁ r ɑ̃ ʀ x y ɔ̃ ɐ œ ɛ̃ ʝ ɲ ts ɥ ʏ ø β ɦ pf ʎ ɣ ɳ ɔʏ œ̃ ɟʝ ɬ q"  # noqa: RUF001 - sounds
+)
+PHONEMES = frozenset(PHONETIC.split())
 
 
 class SpeechRequest(Strict):
@@ -38,6 +49,7 @@ class SpeechRequest(Strict):
     expressiveness: Annotated[float, Field(ge=1)] | None = None
     phoneme_hints: dict[str, list[str]] | None = None
     conversation_history: list[dict[str, Any]] | None = None
+    instruction: str | None = None
 
 
 def speak(call: Call) -> Reply:
@@ -50,7 +62,12 @@ def speak(call: Call) -> Reply:
         raise invalid_request("Input cannot be empty.")
     if count_tokens(body.input) > model.context:
         raise invalid_args(f"Input of {len(body.input)} characters is too long.")
-    if body.voice_id is not None:
+    if body.instruction is not None:
+        raise invalid_request("instruction is not available for this model.")
+    _check_phonemes(body.phoneme_hints or {})
+    if body.ref_audio is not None:
+        audio_seconds(decode_audio(body.ref_audio))
+    elif body.voice_id is not None:
         find_voice(call.account, body.voice_id)
     found = moderate_text(body.input, "mistral-moderation-2603")
     if any(found[category] >= THRESHOLD for category in REFUSED):
@@ -60,6 +77,14 @@ def speak(call: Call) -> Reply:
         return named_stream_reply(_events(audio, count_tokens(body.input)))
     headers = meter.unit_headers("input-characters", len(body.input))
     return json_reply({"audio_data": base64.b64encode(audio).decode()}, headers=headers)
+
+
+def _check_phonemes(hints: Mapping[str, Sequence[str]]) -> None:
+    """The phonemes are a closed list of single sounds."""
+    for word, phonemes in hints.items():
+        unknown = [phoneme for phoneme in phonemes if phoneme not in PHONEMES]
+        if unknown:
+            raise invalid_value("unknown phoneme", "body", "phoneme_hints", word, value=unknown[0])
 
 
 def _events(audio: bytes, tokens: int) -> Iterator[dict[str, Any]]:

@@ -44,6 +44,11 @@ class TranscriptionRequest(Lax):
     context_bias: tuple[str, ...] = ()
     timestamp_granularities: tuple[Literal["segment", "word"], ...] = ()
     speaker_references: str | None = None
+    return_language: bool = False
+
+    @property
+    def is_voxtral_3(self) -> bool:
+        return "transcribe" in self.model
 
 
 def transcribe(call: Call) -> Reply:
@@ -77,6 +82,26 @@ def _answer(call: Call, fields: Mapping[str, Sequence[Any]]) -> Reply:
 
 
 def _check(body: TranscriptionRequest) -> None:
+    if body.speaker_references is not None and not body.diarize:
+        raise invalid_request("speaker_references needs diarize.")
+    if body.return_language and body.language is not None:
+        raise invalid_request("return_language and language cannot be used together.")
+    if body.is_voxtral_3:
+        _check_voxtral_3(body)
+    else:
+        _check_voxtral_2(body)
+
+
+def _check_voxtral_3(body: TranscriptionRequest) -> None:
+    """Timestamps by the segment, which speakers need as well; phrases as biases."""
+    if "word" in body.timestamp_granularities:
+        raise invalid_request("timestamp_granularities 'word' is not supported for this model.")
+    if body.diarize and not body.timestamp_granularities:
+        raise invalid_request("diarize needs timestamp_granularities 'segment'.")
+
+
+def _check_voxtral_2(body: TranscriptionRequest) -> None:
+    """Timestamps without a language; a hundred single words as biases."""
     if body.language is not None and body.timestamp_granularities:
         raise invalid_request("language and timestamp_granularities cannot be used together.")
     if len(body.context_bias) > MAX_BIASES:
@@ -84,8 +109,6 @@ def _check(body: TranscriptionRequest) -> None:
     for bias in body.context_bias:
         if not re.fullmatch(r"[^,\s]+", bias):
             raise invalid_args(f"context_bias items must not contain commas or whitespace: {bias!r}")
-    if body.speaker_references is not None and not body.diarize:
-        raise invalid_request("speaker_references needs diarize.")
 
 
 def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]:
@@ -126,7 +149,8 @@ def _reply(body: TranscriptionRequest, sentences: list[str], length: float) -> d
         "service_tier": "standard",
     }
     segments = _segments(body, sentences, length) if body.timestamp_granularities or body.diarize else []
-    return {"model": body.model, "text": text, "language": body.language, "segments": segments, "usage": usage}
+    language = "en" if body.return_language else body.language
+    return {"model": body.model, "text": text, "language": language, "segments": segments, "usage": usage}
 
 
 def _segments(body: TranscriptionRequest, sentences: list[str], length: float) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import detail_error, invalid_fields, invalid_value
 from mistral_mcp.sandbox.protocol.replies import Reply, data_reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Count, Lax, Strict
-from mistral_mcp.sandbox.state.voices import PRESETS, Voice, Voices, find_voice
+from mistral_mcp.sandbox.state.voices import PRESETS, VOXTRAL_2, Voice, Voices, find_voice
 
 LARGEST_SAMPLE = 1024 * 1024
 
@@ -51,7 +51,7 @@ class VoiceFilter(Lax):
 
 def list_voices(call: Call) -> Reply:
     query = call.query(VoiceFilter)
-    found = [*call.account.section(Voices), *PRESETS]
+    found = [*call.account.section(Voices), *VOXTRAL_2]
     found = [each for each in found if query.type in ("all", each.card()["type"])]
     page = {
         "items": [each.card() for each in found[query.offset : query.offset + query.limit]],
@@ -61,6 +61,50 @@ def list_voices(call: Call) -> Reply:
         "total_pages": -(-len(found) // query.limit),
     }
     return json_reply(page)
+
+
+class VoiceSearch(Lax):
+    page_size: Annotated[int, Field(ge=1, le=100)] = 10
+    page_token: str | None = None
+    type: Literal["all", "custom", "preset"] = "all"
+    gender: tuple[Gender, ...] = ()
+    language: tuple[str, ...] = ()
+    query: str | None = None
+    kind: Literal["ivc", "pvc"] | None = None
+
+    @property
+    def start(self) -> int:
+        """Where the page begins, by its token."""
+        if self.page_token is None:
+            return 0
+        if not self.page_token.isdecimal():
+            raise invalid_value("page_token is not one of ours", "query", "page_token")
+        return int(self.page_token)
+
+    def matches(self, voice: Voice) -> bool:
+        card = voice.card()
+        return (
+            self.type in ("all", card["type"])
+            and (not self.gender or voice.gender in self.gender)
+            and (not self.language or any(_speaks(voice, wanted) for wanted in self.language))
+            and (self.query or "").lower() in f"{voice.name} {voice.description or ''}".lower()
+            and (self.kind is None or (self.kind == "ivc") == (card["type"] == "custom"))
+        )
+
+
+def _speaks(voice: Voice, language: str) -> bool:
+    """`en` is any English, `en_gb` is that of Britain."""
+    wanted = language.lower().replace("-", "_")
+    return any(spoken == wanted or spoken.startswith(f"{wanted}_") for spoken in voice.languages)
+
+
+def search_voices(call: Call) -> Reply:
+    """A page of the voices that match, and the token of the next one."""
+    query = call.query(VoiceSearch)
+    found = [voice for voice in (*call.account.section(Voices), *PRESETS) if query.matches(voice)]
+    end = query.start + query.page_size
+    following = str(end) if end < len(found) else None
+    return json_reply({"data": [voice.card() for voice in found[query.start : end]], "next_page_token": following})
 
 
 def get_voice(call: Call) -> Reply:
@@ -99,6 +143,7 @@ def sample(call: Call) -> Reply:
 
 
 ENDPOINTS = (
+    Endpoint("GET", "/v2/audio/voices", search_voices),
     Endpoint("GET", "/v1/audio/voices", list_voices),
     Endpoint("POST", "/v1/audio/voices", create),
     Endpoint("GET", "/v1/audio/voices/{voice_id}", get_voice),

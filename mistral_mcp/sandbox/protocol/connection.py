@@ -27,13 +27,14 @@ class Interruption:
     """Where a reply breaks off.
 
     `cut` closes the connection: after half of it, or after so many events of a stream (before the body of a plain reply).
-    `no_done` and `error_event` end a stream cleanly and leave plain replies alone.
+    `no_done` and `error_event` end a stream cleanly and leave plain replies alone. A `bare` error has no `data:` before it.
     """
 
     cut: bool = False
     after: int | None = None
     no_done: bool = False
     error_event: bool = False
+    bare: bool = False
 
 
 class Connection:
@@ -107,7 +108,7 @@ class Connection:
         for number, event in enumerate(_break_off(events, interruption)):
             if chunk_delay and number:
                 await anyio.sleep(chunk_delay)
-            await self._write(_frame(event, reply).encode())
+            await self._write(_frame(event, reply, bare=interruption.bare).encode())
         if interruption.cut:
             await self.cut()
         else:
@@ -121,9 +122,12 @@ class Connection:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
 
-def _frame(event: str, reply: Reply) -> str:
+def _frame(event: str, reply: Reply, *, bare: bool) -> str:
     """The lines of one event."""
-    if reply.framed and event not in (ERROR_EVENT, CONVERSATION_ERROR_EVENT):
+    is_error = event in (ERROR_EVENT, CONVERSATION_ERROR_EVENT)
+    if is_error and bare:
+        return f"{event}\n\n"
+    if reply.framed and not is_error:
         return event
     name = f"event: {_event_name(event)}\n" if reply.named else ""
     return f"{name}data: {event}\n\n"

@@ -7,11 +7,14 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from mistral_mcp.sandbox.protocol.messages import (
     ConnectorTool,
-    ContentChunk,
     DocumentLibraryTool,
+    DocumentURLChunk,
     FunctionTool,
     ImageGenerationTool,
+    ImageURLChunk,
     Message,
+    TextChunk,
+    ThinkChunk,
     ToolConfiguration,
 )
 from mistral_mcp.sandbox.protocol.replies import compact
@@ -29,10 +32,24 @@ class _InputEntry(Strict):
     completed_at: str | None = None
 
 
+class ToolFileChunk(Strict):
+    type: Literal["tool_file"] = "tool_file"
+    tool: str
+    file_id: str
+    file_name: str | None = None
+    file_type: str | None = None
+
+
+InputChunk = Annotated[
+    TextChunk | ImageURLChunk | DocumentURLChunk | ThinkChunk | ToolFileChunk, Field(discriminator="type")
+]
+"""Neither recordings nor ids of files can be sent here."""
+
+
 class MessageInput(_InputEntry):
     type: Literal["message.input"] = "message.input"
     role: Literal["user", "assistant"]
-    content: str | list[ContentChunk]
+    content: str | list[InputChunk]
     prefix: bool = False
 
 
@@ -102,9 +119,8 @@ class BuiltInTool(Strict):
     tool_configuration: ToolConfiguration | None = None
 
 
-ConversationTool = Annotated[
-    FunctionTool | BuiltInTool | ImageGenerationTool | DocumentLibraryTool | ConnectorTool, Field(discriminator="type")
-]
+BuiltIn = BuiltInTool | ImageGenerationTool | DocumentLibraryTool | ConnectorTool
+ConversationTool = Annotated[FunctionTool | BuiltIn, Field(discriminator="type")]
 _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 
 
@@ -121,7 +137,7 @@ def entries_to_messages(entries: Sequence[Entry], instructions: str | None) -> l
     for entry in entries:
         match entry["type"]:
             case "message.input" if entry["role"] == "user":
-                messages.append({"role": "user", "content": entry["content"]})
+                messages.append({"role": "user", "content": _without_tool_files(entry["content"])})
             case "message.input":
                 messages.append({"role": "assistant", "content": entry["content"], "prefix": entry["prefix"]})
             case "message.output":
@@ -136,6 +152,13 @@ def entries_to_messages(entries: Sequence[Entry], instructions: str | None) -> l
             case _:
                 pass
     return _MESSAGES.validate_json(compact(messages))
+
+
+def _without_tool_files(content: Any) -> Any:
+    """Chat knows no files of tools."""
+    if isinstance(content, str):
+        return content
+    return [chunk for chunk in cast("list[Entry]", content) if chunk["type"] != "tool_file"]
 
 
 def output_text(entry: Entry) -> str:

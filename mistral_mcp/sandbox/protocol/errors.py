@@ -88,6 +88,11 @@ def no_route(request_id: str) -> Reply:
     return json_reply(body, 404)
 
 
+def wrong_address() -> Reply:
+    """A path that this host does not have, said as plainly as platform paths say that a thing is missing."""
+    return json_reply({"detail": "Not Found"}, 404)
+
+
 def method_not_allowed(allowed: Sequence[str]) -> Reply:
     """A known path, asked in the wrong way."""
     return json_reply({"detail": "Method Not Allowed"}, 405, {"allow": ", ".join(allowed)})
@@ -116,6 +121,7 @@ def usual_reply(status: int) -> Reply:
         400: error_body(400, "Bad request", "invalid_request_error"),
         402: error_body(402, "Payment required", "invalid_request_error"),
         403: error_body(403, "This model is not available in your subscription tier", "tier_not_allowed", "1910"),
+        410: {"detail": "Gone"},
         404: {"message": "Model not-there was not found."},
         422: error_body(422, {"detail": [missing]}, "invalid_request_error"),
         429: error_body(429, "Rate limit exceeded", "rate_limited", "1300"),

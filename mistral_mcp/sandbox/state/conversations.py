@@ -21,6 +21,7 @@ class Conversation:
     model: str | None
     agent_id: str | None
     agent_version: int | str | None = None
+    agent_model: str = AGENT_MODEL
     instructions: str | None = None
     tools: Sequence[ConversationTool] = ()
     args: CompletionArgs = field(default_factory=CompletionArgs)
@@ -35,7 +36,7 @@ class Conversation:
     @property
     def speaker(self) -> dict[str, str | None]:
         """Who it is that answers."""
-        return {"agent_id": self.agent_id, "model": self.model or AGENT_MODEL}
+        return {"agent_id": self.agent_id, "model": self.model or self.agent_model}
 
 
 class Conversations(Store[Conversation]):

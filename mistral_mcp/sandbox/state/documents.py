@@ -9,6 +9,11 @@ from mistral_mcp.sandbox.protocol.endpoint import Account
 from mistral_mcp.sandbox.protocol.errors import unreadable_file
 from mistral_mcp.sandbox.state.files import Files, StoredFile, find_linked, guess_type
 
+OFFICE = "application/vnd.openxmlformats-officedocument"
+OFFICE_NAMES = {
+    f"{OFFICE}.wordprocessingml.document": "document.docx",
+    f"{OFFICE}.presentationml.presentation": "document.pptx",
+}
 UNREACHABLE = re.compile(r"https?://[^/]*\.invalid(?:/|$)")
 DATA = re.compile(r"data:(?P<kind>[\w.+/-]*)(?:;[\w=-]+)*?;base64,(?P<data>.*)$", re.DOTALL)
 
@@ -24,7 +29,7 @@ def fetch_document(account: Account, url: str, name: str | None = None) -> Docum
             data = base64.b64decode(found["data"], validate=True)
         except binascii.Error:
             raise unreadable_file("Document could not be decoded: it is not base64.") from None
-        return read_document(name or "document", found["kind"], data)
+        return read_document(name or OFFICE_NAMES.get(found["kind"], "document"), found["kind"], data)
     if UNREACHABLE.match(url):
         raise unreadable_file(f"Document could not be fetched from url: {url[:100]}")
     name = name or url.partition("?")[0].rstrip("/").rpartition("/")[2] or "document"

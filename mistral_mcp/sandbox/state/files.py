@@ -16,6 +16,7 @@ CAPACITY = 32 * 1024 * 1024
 """Bytes kept for one key."""
 SIGNED = "https://mistralaifilesapiprodswe.blob.core.windows.net/files"
 """Where signed links seem to lead."""
+FRESH = "sandbox-fresh"
 LINE_FORMATS = ("batch", "fine-tune")
 
 
@@ -59,7 +60,18 @@ class StoredFile:
 
 
 class Files(Store[StoredFile]):
-    """All files of one key."""
+    """All files of one key. One whose name begins with `sandbox-fresh` is not known yet when it is first asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._fresh: set[str] = set()
+
+    def get(self, name: str) -> StoredFile:
+        """The file with this id; 404 if it is not there, or not yet."""
+        if name in self._fresh:
+            self._fresh.remove(name)
+            raise detail_error(404, "File not found")
+        return super().get(name)
 
     @property
     def size(self) -> int:
@@ -74,6 +86,8 @@ class Files(Store[StoredFile]):
         """Keep it, if there is room for its bytes."""
         if self.size + len(file.data) > CAPACITY:
             raise detail_error(413, f"The sandbox keeps {CAPACITY} bytes of files for one key, and they are used up.")
+        if file.filename.startswith(FRESH):
+            self._fresh.add(file.id)
         return self.put(file.id, file)
 
 

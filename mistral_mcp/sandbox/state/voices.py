@@ -7,10 +7,12 @@ from mistral_mcp.sandbox.protocol.clock import iso_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
 from mistral_mcp.sandbox.state.store import Store
 
+OWNER = "00000000-0000-4000-8000-000000000002"
+
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice. Presets have a slug, under which they are found as well."""
+    """A voice. Presets of Voxtral 2 have a slug, under which they are found as well; those of Voxtral 3 have plain ids."""
 
     id: str
     name: str
@@ -24,6 +26,7 @@ class Voice:
     retention_notice: int = 30
     sample: bytes = b""
     created_at: str = field(default_factory=iso_time)
+    preset: bool = False
 
     def card(self) -> dict[str, Any]:
         """The voice as the API shows it."""
@@ -39,8 +42,8 @@ class Voice:
             "retention_notice": self.retention_notice,
             "id": self.id,
             "created_at": self.created_at,
-            "user_id": None if self.slug else "00000000-0000-4000-8000-000000000002",
-            "type": "preset" if self.slug else "custom",
+            "user_id": None if self.preset else OWNER,
+            "type": "preset" if self.preset else "custom",
         }
 
 
@@ -57,10 +60,33 @@ def _preset(number: int, language: str, name: str, mood: str) -> Voice:
         gender="male" if name == "Paul" else "female",
         tags=[mood],
         created_at="2026-03-01T00:00:00+00:00",
+        preset=True,
     )
 
 
-PRESETS = tuple(
+VOXTRAL_3 = tuple(
+    Voice(
+        id=f"voice_{number}",
+        name=name,
+        languages=[language],
+        gender=gender,
+        created_at="2026-10-22T00:00:00+00:00",
+        preset=True,
+    )
+    for number, name, language, gender in (
+        (478, "Ava", "en_us", "female"),
+        (479, "Noah", "en_us", "male"),
+        (480, "Emma", "en_gb", "female"),
+        (481, "Lucas", "de_de", "male"),
+        (482, "Sofia", "es_es", "female"),
+        (483, "Marco", "it_it", "male"),
+        (484, "Anna", "pt_br", "female"),
+        (485, "Arjun", "hi_in", "male"),
+        (447, "Robin", "en_us", "neutral"),
+        (592, "Chloe", "fr_fr", "female"),
+    )
+)
+VOXTRAL_2 = tuple(
     _preset(256 + number, language, name, mood)
     for number, (language, name, mood) in enumerate(
         (language, name, mood)
@@ -68,6 +94,7 @@ PRESETS = tuple(
         for mood in ("neutral", "happy", "sad", "angry")
     )
 )
+PRESETS = VOXTRAL_3 + VOXTRAL_2
 
 
 def find_voice(account: Account, name: str) -> Voice:

@@ -1,4 +1,4 @@
-"""The deprecated agents API: chat under another name."""
+"""Agents that are kept, and the deprecated way to ask one."""
 
 import httpx2
 import pytest
@@ -40,3 +40,57 @@ async def test_the_rules_of_chat_hold(api: httpx2.AsyncClient):
     messages = [*USER, {"role": "assistant", "content": "Sunny"}]
     reply = await api.post("/v1/agents/completions", json={"agent_id": "ag_1", "messages": messages})
     assert (reply.status_code, reply.json()["code"]) == (400, "3230")
+
+
+async def test_an_agent_is_made_found_changed_and_deleted(sdk: Mistral):
+    agents = sdk.beta.agents
+    made = await agents.create_async(model="mistral-small-latest", name="Poet", instructions="Rhyme.")
+    assert (await agents.get_async(agent_id=made.id)).instructions == "Rhyme."
+    changed = await agents.update_async(agent_id=made.id, instructions="Do not rhyme.")
+    assert (changed.version, changed.versions, changed.name) == (1, [0, 1], "Poet")
+    assert (await agents.get_async(agent_id=made.id, agent_version=0)).instructions == "Rhyme."
+    back = await agents.update_version_async(agent_id=made.id, version=0)
+    assert back.instructions == "Rhyme."
+    assert [each.version for each in await agents.list_versions_async(agent_id=made.id)] == [1, 0]
+    await agents.delete_async(agent_id=made.id)
+    with pytest.raises(SDKError, match="Agent not found"):
+        await agents.get_async(agent_id=made.id)
+
+
+async def test_a_version_has_names(sdk: Mistral):
+    agents = sdk.beta.agents
+    made = await agents.create_async(model="mistral-small-latest", name="Poet")
+    await agents.create_version_alias_async(agent_id=made.id, alias="live", version=0)
+    assert [each.alias for each in await agents.list_version_aliases_async(agent_id=made.id)] == ["live"]
+    assert (await agents.get_async(agent_id=made.id, agent_version="live")).id == made.id
+    await agents.delete_version_alias_async(agent_id=made.id, alias="live")
+    with pytest.raises(SDKError, match="version not found"):
+        await agents.get_async(agent_id=made.id, agent_version="live")
+
+
+async def test_agents_come_in_pages(api: httpx2.AsyncClient):
+    for name in ("a", "b", "c"):
+        assert (await api.post("/v1/agents", json={"model": "mistral-small-latest", "name": name})).status_code == 200
+    first = (await api.get("/v1/agents/pages", params={"page_size": 2})).json()
+    rest = (await api.get("/v1/agents/pages", params={"page_token": first["next_page_token"]})).json()
+    assert [agent["name"] for agent in first["data"] + rest["data"]] == ["c", "b", "a"]
+    assert rest["next_page_token"] is None
+    assert [each["name"] for each in (await api.get("/v1/agents", params={"page_size": 1})).json()] == ["c"]
+    assert [each["name"] for each in (await api.get("/v1/agents/pages?search=B")).json()["data"]] == ["b"]
+
+
+async def test_an_agent_that_was_made_answers_by_its_own_model_and_instructions(sdk: Mistral):
+    made = await sdk.beta.agents.create_async(
+        model="mistral-small-latest", name="Poet", instructions="Rhyme.", tools=[{"type": "web_search"}]
+    )
+    reply = await sdk.agents.complete_async(agent_id=made.id, messages=[{"role": "user", "content": "Hi"}])
+    assert reply.model == "mistral-small-latest"
+    talk = await sdk.beta.conversations.start_async(agent_id=made.id, inputs="Hi")
+    assert [entry.type for entry in talk.outputs] == ["tool.execution", "message.output"]
+    assert talk.outputs[0].agent_id == made.id
+
+
+async def test_an_agent_with_a_model_that_is_none_is_refused(api: httpx2.AsyncClient):
+    reply = await api.post("/v1/agents", json={"model": "nothing", "name": "x"})
+    assert (reply.status_code, reply.json()["code"]) == (400, "1500")
+    assert (await api.post("/v1/agents", json={"model": "mistral-small-latest"})).status_code == 422

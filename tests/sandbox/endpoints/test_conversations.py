@@ -14,7 +14,7 @@ WEATHER = "What is the weather in Paris for 5 days in celsius?"
 @pytest.fixture
 def start(sdk: Mistral):
     async def begin(inputs: object = "Good morning", **fields: object):
-        who = {} if "agent_id" in fields else {"model": MODEL}
+        who = {} if fields.keys() & {"agent_id", "model"} else {"model": MODEL}
         return await sdk.beta.conversations.start_async(inputs=inputs, **who, **fields)
 
     return begin
@@ -231,3 +231,21 @@ async def test_a_guardrail_can_block_a_conversation(start, refused):
     assert reply.status_code == 403
     told = await start(guardrails=[{"block_on_error": False, "moderation_llm_v2": {"action": "none"}}])
     assert told.guardrails[0]["moderation_llm_v2"]["violated"] is False
+
+
+async def test_code_makes_a_file_where_it_is_asked_to(sdk: Mistral, start):
+    talk = await start("Make a CSV file of it", tools=[{"type": "code_interpreter"}])
+    file = next(chunk for chunk in talk.outputs[-1].content if chunk.type == "tool_file")
+    assert (await (await sdk.files.download_async(file_id=file.file_id)).aread()) == b"a,b\n6,7\n"
+
+
+async def test_pictures_can_be_signed_links_without_a_file(start):
+    talk = await start("Draw it", model="sandbox-image-urls", tools=[{"type": "image_generation"}])
+    assert [chunk.type for chunk in talk.outputs[-1].content] == ["text", "image_url", "document_url"]
+    assert "sig=" in talk.outputs[-1].content[1].image_url.url
+
+
+@pytest.mark.parametrize("chunk", [{"type": "input_audio", "input_audio": "x"}, {"type": "file", "file_id": "x"}])
+async def test_neither_recordings_nor_file_ids_are_inputs(chunk: dict, refused):
+    inputs = [{"type": "message.input", "role": "user", "content": [chunk]}]
+    assert (await refused("", model="mistral-small-latest", inputs=inputs)).status_code == 422

@@ -136,3 +136,10 @@ async def test_ids_are_the_same_in_a_sandbox_that_starts_afresh(sandbox: Sandbox
     second = (await upload()).id
     sandbox.reset()
     assert (await upload()).id == first != second
+
+
+async def test_a_fresh_file_is_not_known_at_once(sdk: Mistral):
+    file = await sdk.files.upload_async(file={"file_name": "sandbox-fresh.txt", "content": b"x"}, purpose="ocr")
+    with pytest.raises(SDKError, match="File not found"):
+        await sdk.files.get_signed_url_async(file_id=file.id)
+    assert (await sdk.files.get_signed_url_async(file_id=file.id)).url

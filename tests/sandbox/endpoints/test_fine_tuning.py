@@ -13,6 +13,12 @@ LINES = b'{"messages":[{"role":"user","content":"Hi"}]}\n' * 100
 
 
 @pytest.fixture
+def sandbox() -> Sandbox:
+    """Mistral as it was when it still had these jobs."""
+    return Sandbox(fine_tuning=True)
+
+
+@pytest.fixture
 async def training(sdk: Mistral) -> str:
     file = {"file_name": "train.jsonl", "content": LINES}
     return (await sdk.files.upload_async(file=file, purpose="fine-tune")).id
@@ -150,11 +156,13 @@ async def test_other_keys_see_nothing_of_it(stranger: Mistral, trained):
         await stranger.models.retrieve_async(model_id=name)
 
 
-async def test_jobs_can_be_switched_off_as_for_newer_accounts():
+async def test_jobs_are_gone_unless_they_are_switched_on():
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=Sandbox(fine_tuning=False)),
+        transport=httpx2.ASGITransport(app=Sandbox()),
         base_url="http://sandbox",
         headers={"authorization": "Bearer good-key"},
     ) as api:
-        assert (await api.get(JOBS)).json()["message"] == "no Route matched with those values"
+        for method, path in (("GET", ""), ("POST", ""), ("GET", "/x"), ("POST", "/x/start"), ("POST", "/x/cancel")):
+            reply = await api.request(method, f"{JOBS}{path}")
+            assert (reply.status_code, reply.json()) == (410, {"detail": "Gone"})
         assert (await api.post("/v1/fine_tuning/models/x/archive")).json()["message"] == "Model x was not found."

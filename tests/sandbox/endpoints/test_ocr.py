@@ -144,3 +144,38 @@ async def test_a_missing_file_is_404_and_another_model_400(read):
 async def test_what_does_not_fit_is_422(fields: dict, read):
     reply = await read(**{"document": LINK, **fields})
     assert (reply.status_code, reply.json()["type"]) == (422, "invalid_request_error")
+
+
+OFFICE = {"type": "document_url", "document_url": "https://example.com/report.docx"}
+
+
+@pytest.mark.parametrize("ending", ["docx", "pptx"])
+async def test_images_of_office_documents_come_in_base64_or_not_at_all(ending: str, read):
+    document = {"type": "document_url", "document_url": f"https://example.com/report.{ending}?x=1"}
+    refused = await read(document)
+    assert (refused.status_code, refused.json()["message"][:30]) == (400, f"For .{ending} files, extracted ima")
+    assert (await read(document, image_limit=0)).status_code == 200
+    assert (await read(document, include_image_base64=True)).status_code == 200
+
+
+async def test_an_office_document_is_known_by_its_type_too(read):
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    assert (await read(data(kind, b"PK"))).status_code == 400
+
+
+async def test_an_annotation_can_be_null_though_it_was_asked_for(read):
+    body = (await read(model="sandbox-null-annotation", document_annotation_format=PERSON)).json()
+    assert body["document_annotation"] is None
+    assert body["pages"][0]["markdown"]
+
+
+async def test_a_document_can_be_one_long_page(read):
+    (page,) = (await read(model="sandbox-long-page")).json()["pages"]
+    assert len(page["markdown"]) > 60_000
+
+
+async def test_the_schema_of_an_annotation_has_no_annotations_of_its_own(read):
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}
+    asked = {"type": "json_schema", "json_schema": {"name": "P", "schema": schema}}
+    for name in ("document_annotation_format", "bbox_annotation_format"):
+        assert "Unimplemented keys" in (await read(**{name: asked})).json()["message"]

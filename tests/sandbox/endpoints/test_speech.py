@@ -92,3 +92,41 @@ async def test_a_preset_cannot_be_deleted_and_a_sample_has_to_be_a_recording(api
         reply = await api.post("/v1/audio/voices", json={"name": "x", "sample_audio": sample})
         assert reply.status_code == status
     assert (await api.get("/v1/audio/voices", params={"limit": 0})).status_code == 422
+
+
+async def test_voices_are_searched_by_language_gender_and_name(api: httpx2.AsyncClient):
+    async def names(**query: object) -> list[str]:
+        reply = await api.get("/v2/audio/voices", params={"page_size": 100, **query})
+        assert reply.status_code == 200
+        return [voice["id"] for voice in reply.json()["data"]]
+
+    assert await names(language="fr", gender="female", query="chloe") == ["voice_592"]
+    assert "voice_480" in await names(language=["en_gb", "it"])
+    assert "voice_483" in await names(language=["en_gb", "it"])
+    assert await names(type="custom") == []
+    first = (await api.get("/v2/audio/voices")).json()
+    second = (await api.get("/v2/audio/voices", params={"page_token": first["next_page_token"]})).json()
+    assert (len(first["data"]), len(second["data"])) == (10, 10)
+    assert (await api.get("/v2/audio/voices", params={"page_token": "x"})).status_code == 422
+
+
+async def test_the_sdk_lists_the_new_voices(sdk: Mistral):
+    page = await sdk.audio.voices.search_async(language=["en_gb"])
+    assert page.result.data[0].id == "voice_480"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"expressiveness": 0.5}, 422),
+        ({"expressiveness": 2.0, "phoneme_hints": {"tomato": ["t", "ə", "m"]}}, 200),
+        ({"phoneme_hints": {"tomato": ["zz"]}}, 422),
+        ({"instruction": "Whisper"}, 400),
+        ({"ref_audio": "bm8gc291bmQ="}, 400),
+        ({"voice_id": "voice_478"}, 200),
+        ({"conversation_history": [{"role": "user", "audio": "x"}]}, 200),
+    ],
+)
+async def test_voxtral_3_speaks(fields: dict, status: int, api: httpx2.AsyncClient):
+    asked = {"model": "voxtral-mini-tts-latest", "input": "Hello", **fields}
+    assert (await api.post("/v1/audio/speech", json=asked)).status_code == status

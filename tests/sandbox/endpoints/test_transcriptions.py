@@ -116,3 +116,34 @@ async def test_unknown_parts_are_passed_over(hear):
 async def test_lengths_are_read_from_the_recording():
     assert audio_seconds(make_silence(2.0, "wav")) == pytest.approx(2)
     assert audio_seconds(make_silence(2.0, "mp3")) == pytest.approx(2, abs=0.1)
+
+
+VOXTRAL_3 = "voxtral-mini-transcribe-latest"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"timestamp_granularities": "word"},
+        {"diarize": "true"},
+        {"return_language": "true", "language": "fr"},
+    ],
+)
+async def test_voxtral_3_refuses(fields: dict, hear):
+    assert (await hear(model=VOXTRAL_3, **fields)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"timestamp_granularities": "segment", "language": "fr"},
+        {"diarize": "true", "timestamp_granularities": "segment"},
+        {"context_bias": ["Le Chat, the product", "two words"]},
+    ],
+)
+async def test_voxtral_3_takes(fields: dict, hear):
+    assert (await hear(model=VOXTRAL_3, **fields)).status_code == 200
+
+
+async def test_the_language_is_told_when_asked_for(hear):
+    assert (await hear(model=VOXTRAL_3, return_language="true")).json()["language"] == "en"
