@@ -22,6 +22,7 @@ MistralMcpError
     ├── NotAllowed            403: plan, labs opt-in, guardrail
     ├── UnknownModel          a model that does not exist or has been retired
     ├── NotFound              404 of anything else
+    ├── Retired               410: Mistral offers it no more
     ├── RequestRefused        400 and 422: which field, and why
     │   └── TooManyInputs         3210: the caller's part must be split
     ├── RateLimited           429, and waits that cannot fit the deadline
@@ -29,6 +30,7 @@ MistralMcpError
     ├── TimedOut              our deadline
     ├── AnswerMismatch        an answer that does not fit the schema it was asked for
     ├── ReplyTooLarge         more than the call takes in
+    ├── LocalNetworkError     this machine's proxy, certificates or name resolution
     └── Unavailable           5xx, dropped connections, replies that cannot be read
 
 A message is one sentence of what happened and one of what to do. Facts are attributes; nobody parses the text.
@@ -210,6 +212,10 @@ class NotFound(UpstreamError):
     """404 of a file, job, conversation…"""
 
 
+class Retired(UpstreamError):
+    """410: a call that Mistral has retired, and what stands in its place."""
+
+
 class RequestRefused(UpstreamError):
     """400 or 422: Mistral's own reason, with the field it names."""
 
@@ -236,6 +242,10 @@ class AnswerMismatch(UpstreamError):
 
 class ReplyTooLarge(UpstreamError):
     """Raised by `mistral.client` for a reply of more bytes than its call allows; the rest of it was not read."""
+
+
+class LocalNetworkError(UpstreamError):
+    """This machine's network is at fault, not Mistral: an untrusted certificate, an unknown name, a proxy that refuses."""
 
 
 class Unavailable(UpstreamError):

@@ -6,10 +6,10 @@ reply = await mistral.send(EmbeddingCall(model="mistral-embed", input=["hello"])
 """
 
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import anyio
@@ -17,14 +17,18 @@ import httpx2
 from pydantic import ValidationError
 
 from mistral_mcp import __version__
-from mistral_mcp.errors import ReplyTooLarge, Unavailable, UpstreamError
+from mistral_mcp.errors import UpstreamError
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
+from mistral_mcp.mistral.event_stream import read_events
 from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.mistral.quoting import quote_token
+from mistral_mcp.mistral.transports.bodies import BodyTooLarge
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
-from mistral_mcp.mistral.transports.retries import Retries, without_entity_headers
+from mistral_mcp.mistral.transports.retries import Retries
 from mistral_mcp.mistral.transports.routes import Routes
+from mistral_mcp.mistral.transports.urls import parse_url
 from mistral_mcp.mistral.transports.wire import BorrowedTransport, Wire
 from mistral_mcp.settings import Settings
 
@@ -43,7 +47,8 @@ _TIMEOUTS = {"connect": 10.0, "read": None, "write": None, "pool": None}
 
 _log = logging.getLogger(__name__)
 
-_EVENT_SIZE = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
+_ERROR = re.compile(rb'"object"\s*:\s*"[Ee]rror"')
+_ERROR_WITHIN = 1024  # bytes
 
 
 class Upstream:
@@ -91,16 +96,18 @@ class MistralClient:
         Raises an `UpstreamError`, or `UnsupportedByRoute` where the route has no way for this call.
         """
         exchange = self._exchange(call, model, tokens)
-        request = _request(call, exchange, _FILE if call.is_binary() else _HEADERS)
         with self.deadline(exchange):
-            response, body = await self._read(request, exchange, call.max_bytes)
+            response = await self._open(_request(call, exchange, _FILE if call.is_binary() else _HEADERS), exchange)
+        body = response.content
         if not call.is_binary() or _is_text(body):
             body = self.caller.mask.body(body)
+        if _ERROR.search(body, 0, _ERROR_WITHIN):
+            self._raise_error_in(body, exchange)
         try:
             return call.read(body)
         except ValidationError:
-            read = httpx2.Response(response.status_code, headers=without_entity_headers(response.headers), content=body)
-            raise failures.malformed_reply(read, exchange) from None
+            self._raise_error_in(body, exchange)
+            raise failures.malformed_reply(response, exchange) from None
 
     async def stream(self, call: Call[Any], *, model: str = "", tokens: int = 0) -> AsyncGenerator[str]:
         """Send a call and yield the data of its server-sent events, up to and without `[DONE]`.
@@ -111,16 +118,14 @@ class MistralClient:
         request = _request(call, exchange, _EVENTS)
         response = await self._open(request, exchange)
         response.request = request
+        if response.is_closed:  # read, so it is no stream
+            self._raise_error_in(response.content, exchange)
         try:
-            events = aiter(httpx2.EventSource(response, max_event_size=_EVENT_SIZE))
-            async for event in events:
-                if event.data == "[DONE]":
-                    # Read to the end, so that the connection can be used again; but wait for nobody.
-                    with anyio.move_on_after(0.2):
-                        await anext(events, None)
-                    return
-                if event.data:  # else it told a time to reconnect after, or an id
-                    yield self.caller.mask.event(event.data)
+            async with aclosing(read_events(response)) as events:
+                async for data in events:
+                    yield self.caller.mask.event(data)
+        except BodyTooLarge:
+            raise failures.too_large(exchange) from None
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise failures.connection_error(error, exchange) from None
         finally:
@@ -131,7 +136,7 @@ class MistralClient:
     def deadline(self, exchange: Exchange | None = None) -> Generator[None]:
         """Bound what happens inside by the tool call's deadline, waits and attempts included.
 
-        The error tells of this exchange, or of the one that was begun last.
+        The error names this exchange, or the one that was begun last.
         """
         with anyio.move_on_after(self._deadline - time.monotonic()) as scope:
             yield
@@ -140,75 +145,75 @@ class MistralClient:
 
     def event_error(self, data: str) -> UpstreamError:
         """The error for an event that is no piece of an answer: Mistral's own, where it is one."""
-        error = failures.error_from_event(data, self._last)
-        if error is None:
-            error = Unavailable("Mistral's answer broke off with something that cannot be read.", "Try again.")
+        failure = failures.failure_in(data.encode(errors="replace"), self._last)
+        if failure is None:
+            return self._broken("Mistral's answer broke off with something that cannot be read.")
+        error = failures.error_of(failure, self._last)
         error.correlation_id = self.correlation_id
         return error
 
+    def cut_reply(self) -> UpstreamError:
+        """The error for a stream that ended before its answer did."""
+        return self._broken("Mistral's answer broke off before its end.")
+
     def unusable_reply(self, why: str) -> UpstreamError:
         """The error for a reply that can be read, and is not what was asked for."""
-        what = f"Mistral's reply {why}."
-        return Unavailable(what, "Try again.", correlation_id=self.correlation_id, attempts=self.attempts)
+        return self._broken(f"Mistral's reply {why}.")
 
     def interrupted_reply(self, partial: str) -> UpstreamError:
         """The error for an answer that Mistral itself broke off."""
-        return Unavailable(
-            "Mistral broke its answer off with an error.",
-            "Try again.",
-            correlation_id=self.correlation_id,
-            attempts=self.attempts,
-            partial=partial,
-        )
+        error = self._broken("Mistral broke its answer off with an error.")
+        error.partial = partial
+        return error
+
+    def _broken(self, what: str) -> UpstreamError:
+        error = failures.broken_answer(self._last, what)
+        error.correlation_id = self.correlation_id
+        error.attempts = self.attempts
+        return error
+
+    def _raise_error_in(self, body: bytes, exchange: Exchange) -> None:
+        """Raise the error that stands where a reply was due, if there is one."""
+        failure = failures.failure_in(body, exchange)
+        if failure is not None:
+            error = failures.error_of(failure, exchange)
+            error.correlation_id = self.correlation_id
+            raise error
 
     def _exchange(self, call: Call[Any], model: str, tokens: int) -> Exchange:
-        self._last = Exchange(self.caller, call.repeatable, self._deadline, model, tokens, self.progress)
+        self._last = Exchange(
+            self.caller,
+            call.repeatable,
+            self._deadline,
+            f"{call.method} {call.path}",
+            call.max_bytes,
+            model,
+            tokens,
+            self.progress,
+        )
         return self._last
 
-    async def _read(self, request: httpx2.Request, exchange: Exchange, max_bytes: int) -> tuple[httpx2.Response, bytes]:
-        response = await self._open(request, exchange)
-        parts: list[bytes] = []
-        left = max_bytes
-        try:
-            async for part in response.aiter_bytes():
-                left -= len(part)
-                if left < 0:
-                    raise ReplyTooLarge(
-                        f"The reply is larger than {max_bytes / 1024 / 1024:.0f} MB, so it was not read to its end.",
-                        "Ask for less at once.",
-                        correlation_id=self.correlation_id,
-                    )
-                parts.append(part)
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
-            raise failures.connection_error(error, exchange) from None
-        finally:
-            await response.aclose()
-        return response, b"".join(parts)
-
     async def _open(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
-        """A successful response, its body unread.
+        """A successful response: read, or a stream of events.
 
         Errors are raised without their cause: the texts of the stack below may hold URLs and headers.
         """
         try:
             response = await self._transport.handle_async_request(request)
-            self._note(response, exchange)
-            _log.debug(
-                "%s %s: HTTP %d, correlation id %s",
-                request.method,
-                request.url.path,
-                response.status_code,
-                self.correlation_id,
-            )
-            if response.is_success:
-                return response
+        except BodyTooLarge:
+            raise failures.too_large(exchange) from None
         except httpx2.HTTPError as error:
             raise failures.connection_error(error, exchange) from None
-        raise failures.error_from_response(response, exchange)
+        self._note(response, exchange)
+        status = response.status_code
+        _log.debug("%s: HTTP %d, correlation id %s", exchange.operation, status, self.correlation_id)
+        if response.is_success:
+            return response
+        raise failures.error_of(response.extensions["failure"], exchange)
 
     def _note(self, response: httpx2.Response, exchange: Exchange) -> None:
-        if told := response.headers.get("mistral-correlation-id"):
-            self.correlation_id = self.caller.mask.text(told)[:100]
+        if correlation_id := response.headers.get("mistral-correlation-id"):
+            self.correlation_id = quote_token(correlation_id, self.caller.mask, 100)
         self.attempts = max(self.attempts, exchange.attempts)
 
 
@@ -216,16 +221,12 @@ def _request(call: Call[Any], exchange: Exchange, headers: dict[str, str]) -> ht
     payload, described = call.payload()
     return httpx2.Request(
         call.method,
-        _url(API + call.url()),
+        parse_url(API + call.url()),
         headers=headers | described,
         # Of `content` httpx2 would find out again what is known already.
         stream=payload if isinstance(payload, httpx2.AsyncByteStream) else httpx2.ByteStream(payload or b""),
         extensions={"exchange": exchange, "timeout": _TIMEOUTS},
     )
-
-
-_url = lru_cache(maxsize=1024)(httpx2.URL)
-"""Parsing one costs more than all the rest of a request."""
 
 
 def _is_text(body: bytes) -> bool:

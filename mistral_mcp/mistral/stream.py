@@ -5,11 +5,10 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import JsonValue, ValidationError, model_validator
 
-from mistral_mcp.errors import Unavailable, UpstreamError
+from mistral_mcp.errors import UpstreamError
 from mistral_mcp.masking import MASK, Mask
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.mistral.failure_messages import LOOK_FIRST
 from mistral_mcp.mistral.progress import Progress
 
 _ReplyT = TypeVar("_ReplyT", bound=Reply)
@@ -94,8 +93,7 @@ async def _listen(
                 await progress.text(mask.text(held[:ready]))
                 held = held[ready:]
     if not assembly.finished:
-        advice = "Try again." if call.repeatable else LOOK_FIRST
-        raise Unavailable("Mistral's answer broke off before its end.", advice)
+        raise mistral.cut_reply()
     await progress.text(mask.text(held))
     await progress.flush()
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from mistral_mcp import errors
+from mistral_mcp.mistral import failure_messages as kinds
 from mistral_mcp.mistral import failures
+from mistral_mcp.mistral.retry_after import retry_after
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.route import Route
 from tests.conftest import RECORDED
@@ -47,6 +49,19 @@ def reply(status: int, body: Any = b"", **headers: str) -> httpx2.Response:
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx2.Response(status, content=content, headers=named)
+
+
+def error_of(response: httpx2.Response, exchange: Exchange) -> errors.UpstreamError:
+    return failures.error_of(failures.failure_of(response, exchange), exchange)
+
+
+def error_in(event: str, exchange: Exchange) -> errors.UpstreamError | None:
+    failure = failures.failure_in(event.encode(), exchange)
+    return failures.error_of(failure, exchange) if failure else None
+
+
+def is_transient(response: httpx2.Response) -> bool:
+    return failures.failure_of(response, exchange()).is_transient
 
 
 def shape_a(status: int, kind: str, code: str | None, message: Any) -> dict[str, Any]:
@@ -97,16 +112,16 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         reply(401, '{"detail":"Invalid API Key"}\n', mistral_correlation_id="01a01a71-adef-761b-9fa0-bffc7640e912"),
         errors.InvalidApiKey,
         (
-            "Mistral refused the key from MISTRAL_API_KEY. Check that key in Mistral's console, or make a new one "
-            "there and set it. (HTTP 401, correlation id 01a01a71-adef-761b-9fa0-bffc7640e912)"
+            "Mistral refused the key from MISTRAL_API_KEY. It is wrong or revoked, or the plan behind it is used "
+            "up: check it in Mistral's console, or set another. (HTTP 401, correlation id 01a01a71-adef-761b-9fa0-bffc7640e912)"
         ),
     ),
     "D, of Kong": (
         reply(401, {"message": "Unauthorized", "request_id": "0" * 32}),
         errors.InvalidApiKey,
         (
-            "Mistral refused the key from MISTRAL_API_KEY. Check that key in Mistral's console, or make a new one "
-            "there and set it. (HTTP 401)"
+            "Mistral refused the key from MISTRAL_API_KEY. It is wrong or revoked, or the plan behind it is used "
+            "up: check it in Mistral's console, or set another. (HTTP 401)"
         ),
     ),
     # 403
@@ -156,7 +171,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         reply(400, shape_a(400, "invalid_model", "1500", "Invalid model: mistral-small-latest")),
         errors.UnknownModel,
         (
-            "The model mistral-small-latest is unknown to Mistral, or has been retired. "
+            "The model mistral-small-latest is unknown to Mistral, retired, or not made for this kind of call. "
             "Choose one that mistral_list_models shows. (HTTP 400, code 1500)"
         ),
     ),
@@ -164,7 +179,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         reply(404, {"message": "Model mistral-small-latest was not found."}),
         errors.UnknownModel,
         (
-            "The model mistral-small-latest is unknown to Mistral, or has been retired. "
+            "The model mistral-small-latest is unknown to Mistral, retired, or not made for this kind of call. "
             "Choose one that mistral_list_models shows. (HTTP 404)"
         ),
     ),
@@ -386,7 +401,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
 @pytest.mark.parametrize("case", SENTENCES)
 def test_a_failure_is_told_in_one_sentence_of_what_and_one_of_what_to_do(case: str):
     response, kind, text = SENTENCES[case]
-    error = failures.error_from_response(response, exchange())
+    error = error_of(response, exchange())
     assert (type(error), str(error)) == (kind, text)
 
 
@@ -479,8 +494,8 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
         reply(401, {"detail": "Invalid API Key"}),
         errors.InvalidApiKey,
         (
-            "Mistral refused the key from MISTRAL_API_KEY. Check that key in Mistral's console, or make a new one "
-            "there and set it. (HTTP 401)"
+            "Mistral refused the key from MISTRAL_API_KEY. It is wrong or revoked, or the plan behind it is used "
+            "up: check it in Mistral's console, or set another. (HTTP 401)"
         ),
     ),
     "Mistral's 503 behind Cloudflare": (
@@ -559,7 +574,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
         "base",
         reply(503, "busy"),
         errors.Unavailable,
-        "Mistral at proxy.example:8443 failed with a server error in one attempt. Try again in 30 s. (HTTP 503)",
+        "Mistral at proxy.example:8443 failed with a server error in one attempt: busy. Try again in 30 s. (HTTP 503)",
     ),
 }
 
@@ -567,15 +582,13 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
 @pytest.mark.parametrize("case", GATEWAYS)
 def test_a_gateways_failure_is_told_apart_from_mistrals(case: str):
     route, response, kind, text = GATEWAYS[case]
-    error = failures.error_from_response(response, exchange(route))
+    error = error_of(response, exchange(route))
     assert (type(error), str(error)) == (kind, text)
 
 
 def test_the_facts_are_attributes():
     body = shape_a(429, "rate_limited", "1300", "Rate limit exceeded")
-    error = failures.error_from_response(
-        reply(429, body, x_kong_request_id="k-1", retry_after="7"), exchange(attempts=3)
-    )
+    error = error_of(reply(429, body, x_kong_request_id="k-1", retry_after="7"), exchange(attempts=3))
     facts = (error.status, error.code, error.correlation_id, error.attempts, error.retry_after)
     assert facts == (429, "1300", "k-1", 3, 7)
     assert str(error).endswith("Try again in 7 s, with fewer or smaller calls at once. "
@@ -586,23 +599,23 @@ def test_the_facts_are_attributes():
 def test_nothing_says_when_to_come_back_where_coming_back_does_not_help(case: str):
     response, _, _ = SENTENCES[case]
     response.headers["retry-after"] = "5"
-    assert failures.error_from_response(response, exchange()).retry_after is None
+    assert error_of(response, exchange()).retry_after is None
 
 
 def test_an_unknown_model_is_named_from_mistrals_words_where_the_call_names_none():
-    error = failures.error_from_response(reply(404, {"message": "Model who-knows was not found."}), exchange(model=""))
-    assert error.what == "The model who-knows is unknown to Mistral, or has been retired."
+    error = error_of(reply(404, {"message": "Model who-knows was not found."}), exchange(model=""))
+    assert error.what == "The model who-knows is unknown to Mistral, retired, or not made for this kind of call."
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
 def test_a_server_error_of_what_creates_says_to_look_first(status: int):
-    error = failures.error_from_response(reply(status), exchange(repeatable=False))
-    assert error.advice == "It may have been carried out all the same: look before trying again."
+    error = error_of(reply(status), exchange(repeatable=False))
+    assert error.advice == "The operation may have succeeded; check before retrying."
 
 
 def test_the_recorded_refusal_of_a_key_is_understood():
     record = json.loads((RECORDED / "invalid-key.json").read_text(encoding="utf-8"))
-    error = failures.error_from_response(
+    error = error_of(
         httpx2.Response(record["status"], headers=record["headers"], content=record["body"].encode()), exchange()
     )
     assert isinstance(error, errors.InvalidApiKey)
@@ -614,23 +627,23 @@ def test_the_recorded_refusal_of_a_key_is_understood():
 
 def test_an_error_inside_a_stream_is_an_error():
     event = json.dumps(shape_a(429, "backend_out_of_capacity", "3505", "Not enough capacity"))
-    error = failures.error_from_event(event, exchange())
+    error = error_in(event, exchange())
     assert isinstance(error, errors.RateLimited)
     assert (error.status, error.code) == (429, "3505")
-    assert isinstance(failures.error_from_event('{"error": {"message": "oops"}}', exchange()), errors.Unavailable)
+    assert isinstance(error_in('{"error": {"message": "oops"}}', exchange()), errors.Unavailable)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(3000, errors.Unavailable), (429, errors.RateLimited)])
 def test_the_error_event_of_a_conversation_is_one_too(code: int, kind: type[errors.UpstreamError]):
     event = json.dumps({"type": "conversation.response.error", "message": "Out of order.", "code": code})
-    error = failures.error_from_event(event, exchange())
+    error = error_in(event, exchange())
     assert isinstance(error, kind)
     assert error.code == str(code)
 
 
 @pytest.mark.parametrize("data", ['{"choices": [{"finish_reason": "error"}]}', '{"choices": []}', "no json", "[1]"])
 def test_a_piece_of_an_answer_is_no_error(data: str):
-    assert failures.error_from_event(data, exchange()) is None
+    assert error_in(data, exchange()) is None
 
 
 @pytest.mark.parametrize(
@@ -641,7 +654,7 @@ def test_a_reply_that_cannot_be_read_says_how_it_looks(body: bytes, looks: str):
     error = failures.malformed_reply(reply(200, body, mistral_correlation_id="m-1"), exchange("base"))
     assert isinstance(error, errors.Unavailable)
     assert str(error) == (
-        f"Mistral at proxy.example:8443 sent a reply that cannot be read in one attempt: {looks}. Try again in 30 s. "
+        f"Mistral at proxy.example:8443 sent a reply that cannot be read: {looks}. Try again in 30 s. "
         "(HTTP 200, correlation id m-1)"
     )
 
@@ -651,15 +664,15 @@ def test_every_exception_of_httpx2_has_its_sentence():
     everything = {
         value for value in vars(httpx2).values() if isinstance(value, type) and issubclass(value, Exception)
     } - {httpx2.InvalidURL, httpx2.CookieConflict}
-    assert {kind for kind in everything if kind not in failures._DROPPED and not issubclass(kind, Warning)} == set()
+    assert {kind for kind in everything if kind not in kinds.DROPPED and not issubclass(kind, Warning)} == set()
 
 
-@pytest.mark.parametrize("kind", [*failures._DROPPED, type("NewError", (httpx2.ReadError,), {})])
+@pytest.mark.parametrize("kind", [*kinds.DROPPED, type("NewError", (httpx2.ReadError,), {})])
 def test_a_broken_connection_is_told_without_the_exceptions_own_text(kind: type):
     error = kind.__new__(kind)
     error.args = (f"failed at https://api.lava.so/v1/forward?u=x with {KEY}",)
     told = failures.connection_error(error, exchange("lava-byok", attempts=3))
-    assert isinstance(told, errors.Unavailable)
+    assert isinstance(told, errors.LocalNetworkError if kind is httpx2.ProxyError else errors.Unavailable)
     assert "the lava gateway" in str(told).lower()
     assert "3 attempts" in str(told)
     assert not any(part in str(told) for part in (KEY, "https", "forward"))
@@ -671,7 +684,7 @@ DROPPED = {
     "cloudflare": (httpx2.ConnectTimeout("x"), False, ("The Cloudflare AI Gateway could not be reached in one attempt. "
                    "Try again in 30 s.")),
     "base": (httpx2.RemoteProtocolError("x"), False, ("Mistral at proxy.example:8443 dropped the connection before its "
-             "answer was complete in one attempt. It may have been carried out all the same: look before trying again.")),
+             "answer was complete in one attempt. The operation may have succeeded; check before retrying.")),
     "lava": (httpx2.LocalProtocolError("x"), False, ("The request to the Lava gateway could not be sent in one attempt. "
              "Trying again cannot help: check the key and MISTRAL_MCP_ROUTE.")),
 }  # fmt: skip
@@ -697,23 +710,23 @@ def test_a_deadline_says_who_was_waited_for_how_long_and_how_often():
 
 @pytest.mark.parametrize("case", ["a throttle", "capacity", "A, a server error", "G, empty", "G, a page"])
 def test_what_may_pass_is_worth_repeating(case: str):
-    assert failures.is_transient(SENTENCES[case][0])
+    assert is_transient(SENTENCES[case][0])
 
 
 @pytest.mark.parametrize("case", sorted(SENTENCES.keys() - {"a throttle", "a throttle that says when", "capacity"}))
 def test_no_other_refusal_is_worth_repeating(case: str):
     response = SENTENCES[case][0]
-    assert failures.is_transient(response) == (response.status_code >= 500)
+    assert is_transient(response) == (response.status_code >= 500)
 
 
 @pytest.mark.parametrize("case", ["its spend limit", "its rate limit", "its token", "Lava's wallet", "no gateway"])
 def test_a_gateways_own_rules_are_not_worth_repeating(case: str):
-    assert not failures.is_transient(GATEWAYS[case][1])
+    assert not is_transient(GATEWAYS[case][1])
 
 
 @pytest.mark.parametrize("status", [501, 505, 508, 525, 529])
 def test_statuses_that_nobody_promised_to_repeat_are_not(status: int):
-    assert not failures.is_transient(reply(status))
+    assert not is_transient(reply(status))
 
 
 @pytest.mark.parametrize(
@@ -723,8 +736,8 @@ def test_statuses_that_nobody_promised_to_repeat_are_not(status: int):
 )  # fmt: skip
 def test_a_limit_of_0_is_found_in_any_dimension(header: str):
     response = httpx2.Response(429, headers={header: "0", "x-ratelimit-remaining-req-minute": "0"}, content=b"")
-    assert not failures.is_transient(response)
-    assert not failures.is_transient(httpx2.Response(429, headers={header: " 0 "}, content=b""))
+    assert not is_transient(response)
+    assert not is_transient(httpx2.Response(429, headers={header: " 0 "}, content=b""))
 
 
 @pytest.mark.parametrize(
@@ -746,17 +759,17 @@ def test_a_limit_of_0_is_found_in_any_dimension(header: str):
     ],
 )
 def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], seconds: float | None):
-    assert failures.retry_after(httpx2.Response(503, headers=headers)) == seconds
+    assert retry_after(httpx2.Headers(headers)) == seconds
 
 
 def test_retry_after_may_be_a_date():
     date = formatdate(time.time() + 30, usegmt=True)
-    assert failures.retry_after(httpx2.Response(503, headers={"retry-after": date})) == pytest.approx(30, abs=2)
+    assert retry_after(httpx2.Headers({"retry-after": date})) == pytest.approx(30, abs=2)
 
 
 @given(st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=40))
 def test_no_retry_after_is_too_strange(value: str):
-    seconds = failures.retry_after(httpx2.Response(503, headers={"retry-after": value, "retry-after-ms": value}))
+    seconds = retry_after(httpx2.Headers({"retry-after": value, "retry-after-ms": value}))
     assert seconds is None or seconds >= 0
 
 
@@ -780,9 +793,7 @@ SECRETS = [KEY, TOKEN, base64.b64encode(KEY.encode()).decode(), base64.b64encode
     ],
 )
 def test_a_secret_that_mistral_echoes_is_masked(message: str):
-    text = str(
-        failures.error_from_response(reply(400, shape_a(400, "x", KEY, message), cf_ray=KEY), exchange(model=KEY))
-    )
+    text = str(error_of(reply(400, shape_a(400, "x", KEY, message), cf_ray=KEY), exchange(model=KEY)))
     assert not any(secret in text for secret in SECRETS)
     assert KEY[:8] not in text
 
@@ -793,19 +804,19 @@ def test_a_secret_that_mistral_echoes_is_masked(message: str):
      "?X-Amz-Signature=abcdef0123456789", "Bearer abcdefghijklmnop"],
 )  # fmt: skip
 def test_somebody_elses_credential_is_masked_by_its_shape(stray: str):
-    text = str(failures.error_from_response(reply(400, {"message": f"cannot use {stray} here"}), exchange()))
+    text = str(error_of(reply(400, {"message": f"cannot use {stray} here"}), exchange()))
     assert stray not in text
     assert "[masked]" in text
 
 
 def test_no_input_no_page_no_list_and_no_wall_of_text_is_echoed():
-    assert "own text" not in str(failures.error_from_response(reply(422, {"detail": [EXTRA]}), exchange()))
-    assert "boss" not in str(failures.error_from_response(GATEWAYS["no stored key"][1], exchange("cloudflare")))
-    page = failures.error_from_response(reply(400, {"message": "<!DOCTYPE html><body>Blocked</body>"}), exchange())
+    assert "own text" not in str(error_of(reply(422, {"detail": [EXTRA]}), exchange()))
+    assert "boss" not in str(error_of(GATEWAYS["no stored key"][1], exchange("cloudflare")))
+    page = error_of(reply(400, {"message": "<!DOCTYPE html><body>Blocked</body>"}), exchange())
     assert page.what == "Mistral refused the request."
-    plain = failures.error_from_response(reply(400, "Traceback (most recent call last)"), exchange())
+    plain = error_of(reply(400, "Traceback (most recent call last)\n  File x"), exchange())
     assert plain.what == "Mistral refused the request."
-    folded = failures.error_from_response(reply(400, {"message": "one\n  two\x1b[31m" + "x " * 5000}), exchange())
+    folded = error_of(reply(400, {"message": "one\n  two\x1b[31m" + "x " * 5000}), exchange())
     assert folded.what.startswith("Mistral refused the request: one two [31mx x x")
     assert len(folded.what) < 350
 
@@ -836,13 +847,13 @@ def test_any_reply_makes_a_short_error_without_a_secret(body: bytes, status: int
     headers = {"cf-ray": KEY, "retry-after": TOKEN} | ({"x-lava-request-id": BEARER} if lava else {})
     response = httpx2.Response(status, content=body, headers=headers)
     found = [
-        failures.error_from_response(response, exchange(route)),
+        error_of(response, exchange(route)),
         failures.malformed_reply(response, exchange(route)),
     ]
-    event = failures.error_from_event(body.decode(errors="replace"), exchange(route))
+    event = error_in(body.decode(errors="replace"), exchange(route))
     for error in [*found, event] if event else found:
         assert isinstance(error, errors.UpstreamError)
         assert len(str(error)) < 1000
         assert "\n" not in str(error)
         assert not any(secret in str(error) + repr(error) for secret in SECRETS)
-    assert failures.is_transient(response) in {True, False}
+    assert is_transient(response) in {True, False}

@@ -49,13 +49,17 @@ _SALT = secrets.token_bytes(16)
 
 @dataclass(slots=True)
 class Exchange:
-    """A request's policy (set by `client`) and its story (told by the transports)."""
+    """A request's policy, set by `client`, and what became of it, set by the transports."""
 
     caller: Caller
     repeatable: bool
     """Whether it may be sent again after a failure that may have reached Mistral."""
     deadline: float
     """On `time.monotonic`'s clock, for waits and attempts together."""
+    operation: str = ""
+    """Method and path template, "GET /v1/files/{file_id}": no id of a caller's."""
+    max_bytes: int = 64 * 1024 * 1024
+    """The largest reply that is taken in."""
     model: str = ""
     """Mistral's limits are per key and model."""
     tokens: int = 0

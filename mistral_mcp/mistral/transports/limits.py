@@ -19,7 +19,7 @@ import httpx2
 from pydantic import SecretStr
 
 from mistral_mcp import errors
-from mistral_mcp.mistral import failures
+from mistral_mcp.mistral.retry_after import retry_after
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange, exchange_of
 from mistral_mcp.mistral.transports.shared_windows import SharedWindows
 from mistral_mcp.mistral.transports.windows import Reservation, Window, parse_rate_limit_headers
@@ -247,7 +247,7 @@ class Limits(httpx2.AsyncBaseTransport):
                 )
                 window.learn(now, told.limits[name], told.remaining.get(name), 0)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and 0 not in told.limits.values():
-            pause = failures.retry_after(response) or 0.0
+            pause = retry_after(response.headers) or 0.0
             model_queue.held_until = max(model_queue.held_until, now + min(pause, _HOLD))
 
 

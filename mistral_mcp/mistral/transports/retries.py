@@ -1,22 +1,25 @@
-"""A transport: what is tried again, and when."""
+"""A transport: what is tried again, and when; and the one that reads replies, since a broken one may be asked for again."""
 
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import anyio
 import httpx2
 
 from mistral_mcp.mistral import failures
+from mistral_mcp.mistral.failures import Failure
 from mistral_mcp.mistral.multipart import Form
+from mistral_mcp.mistral.retry_after import retry_after
+from mistral_mcp.mistral.transports.bodies import prefetch, read_body, read_failure
 from mistral_mcp.mistral.transports.exchange import Exchange, exchange_of
+from mistral_mcp.mistral.transports.fresh_files import FreshFiles
 
 _log = logging.getLogger(__name__)
 
-_AHEAD = 16 * 1024 * 1024  # bytes of an answer that are read before it counts as having come
-_ERROR = 1024 * 1024  # bytes that are read of a failure
 _FIRST, _LONGEST = 0.5, 8.0  # seconds of backoff, doubled from attempt to attempt
+_FRESH_FILE_RETRIES = 5
 
 
 class Retries(httpx2.AsyncBaseTransport):
@@ -25,6 +28,8 @@ class Retries(httpx2.AsyncBaseTransport):
     A request that is not `exchange.repeatable` is sent again only where the failed attempt certainly had no effect: nobody
     was reached, or a limiter refused it with 429. The last response is returned, the last exception raised, and so they
     are at once when the wait before another attempt would not fit into `exchange.remaining`.
+
+    What comes back is read, but for a stream of events. A failure is in its extensions, as `failure`.
     """
 
     def __init__(
@@ -38,116 +43,68 @@ class Retries(httpx2.AsyncBaseTransport):
         self._max_retries = max_retries
         self._jitter = jitter
         self._sleep = sleep
+        self._fresh_files = FreshFiles()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         exchange = exchange_of(request)
-        for retry in range(self._max_retries):
-            wait = min(_FIRST * 2**retry, _LONGEST) * (1 + self._jitter()) / 2
+        while True:
+            wait = self._backoff(exchange.attempts)
             exchange.attempts += 1
             try:
                 response = await self._send(request, exchange)
             except httpx2.TransportError as error:
-                if not _harmless_after(error, request, exchange) or wait >= exchange.remaining:
+                if not self._may_repeat_after(error, request, exchange) or wait >= exchange.remaining:
                     raise
                 why = f"No answer from {exchange.caller.route.name}"
             else:
-                wait = max(wait, failures.retry_after(response) or 0)
-                if response.is_success or not _worth_it(response, request, exchange) or wait >= exchange.remaining:
+                if response.is_success:
+                    self._fresh_files.note(exchange, response)
+                    return response
+                failure: Failure = response.extensions["failure"]
+                wait = max(wait, retry_after(response.headers) or 0)
+                if not self._may_repeat(failure, request, exchange) or wait >= exchange.remaining:
                     return response
                 why = f"HTTP {response.status_code} from {exchange.caller.route.name}"
             _log.debug("%s at attempt %d; the next in %.1f s", why, exchange.attempts, wait)
             await exchange.waiting(why, wait)
             await self._sleep(wait)
-        exchange.attempts += 1
-        return await self._send(request, exchange)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
     async def _send(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
-        """One attempt. Failures are read, and so is the beginning of what may be asked for again if it breaks off."""
+        """One attempt."""
         response = await self._inner.handle_async_request(request)
-        kind = response.headers.get("content-type", "")
         if not response.is_success:
-            return await _failed(response)
-        if exchange.repeatable and kind.startswith("text/event-stream"):
-            return await prefetch(response, 1)
-        if exchange.repeatable and kind.startswith("application/json"):
-            return await prefetch(response, _AHEAD)
+            response = await read_failure(response)
+            response.extensions["failure"] = failures.failure_of(response, exchange)
+            return response
+        kind = response.headers.get("content-type", "").lower()
+        if kind.startswith("text/event-stream"):
+            return await prefetch(response) if exchange.repeatable else response
+        response = await read_body(response, exchange.max_bytes)
+        if exchange.repeatable and kind.startswith("application/json") and not response.content:
+            raise httpx2.RemoteProtocolError("the answer ended before it began")
         return response
 
+    def _backoff(self, attempts: int) -> float:
+        return min(_FIRST * 2**attempts, _LONGEST) * (1 + self._jitter()) / 2
 
-class PrefetchedStream(httpx2.AsyncByteStream):
-    """A body of which the first pieces have been read."""
+    def _may_repeat_after(self, error: httpx2.TransportError, request: httpx2.Request, exchange: Exchange) -> bool:
+        if exchange.attempts > self._max_retries or failures.is_hopeless(error):
+            return False
+        if isinstance(error, failures.NEVER_ARRIVED):
+            return True
+        return exchange.repeatable and _replayable(request)
 
-    def __init__(self, read: list[bytes], rest: AsyncIterator[bytes], response: httpx2.Response) -> None:
-        self._read = read
-        self._rest = rest
-        self._response = response
-
-    async def __aiter__(self) -> AsyncGenerator[bytes]:
-        for piece in self._read:
-            yield piece
-        async for piece in self._rest:
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._response.aclose()
-
-
-async def prefetch(response: httpx2.Response, size: int) -> httpx2.Response:
-    """Wait for so many bytes, or the end: until they have come, an answer may be asked for again."""
-    status, headers = response.status_code, without_entity_headers(response.headers)
-    pieces = response.aiter_bytes()
-    read: list[bytes] = []
-    try:
-        async for piece in pieces:
-            read.append(piece)
-            size -= len(piece)
-            if size <= 0:
-                return httpx2.Response(status, headers=headers, stream=PrefetchedStream(read, pieces, response))
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await response.aclose()
-        raise
-    if not read:
-        raise httpx2.RemoteProtocolError("the answer ended before it began")
-    return httpx2.Response(status, headers=headers, content=b"".join(read))
-
-
-async def _failed(response: httpx2.Response) -> httpx2.Response:
-    """With as much of its body as an error needs. If that breaks off, the status alone tells enough."""
-    read = b""
-    try:
-        async for piece in response.aiter_bytes():
-            read += piece
-            if len(read) > _ERROR:
-                break
-    except httpx2.HTTPError:
-        read = b""
-    finally:
-        await response.aclose()
-    return httpx2.Response(response.status_code, headers=without_entity_headers(response.headers), content=read)
-
-
-def without_entity_headers(headers: httpx2.Headers) -> list[tuple[str, str]]:
-    """Without what was true of the body on the wire only."""
-    return [
-        (name, value)
-        for name, value in headers.multi_items()
-        if not name.startswith("content-") or name == "content-type"
-    ]
-
-
-def _harmless_after(error: httpx2.TransportError, request: httpx2.Request, exchange: Exchange) -> bool:
-    if isinstance(error, failures.NEVER_ARRIVED):
-        return True
-    return exchange.repeatable and _replayable(request) and not isinstance(error, failures.HOPELESS)
-
-
-def _worth_it(response: httpx2.Response, request: httpx2.Request, exchange: Exchange) -> bool:
-    had_no_effect = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    return (exchange.repeatable or had_no_effect) and _replayable(request) and failures.is_transient(response)
+    def _may_repeat(self, failure: Failure, request: httpx2.Request, exchange: Exchange) -> bool:
+        if not _replayable(request):
+            return False
+        if failure.status == HTTPStatus.NOT_FOUND:
+            return exchange.attempts <= _FRESH_FILE_RETRIES and self._fresh_files.is_asked_for(exchange, request)
+        had_no_effect = failure.status == HTTPStatus.TOO_MANY_REQUESTS
+        allowed = exchange.attempts <= self._max_retries and (exchange.repeatable or had_no_effect)
+        return allowed and failure.is_transient
 
 
 def _replayable(request: httpx2.Request) -> bool:

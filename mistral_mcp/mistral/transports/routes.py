@@ -8,7 +8,6 @@ import base64
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from re import Pattern
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ import httpx2
 
 from mistral_mcp import errors
 from mistral_mcp.mistral.transports.exchange import Caller, exchange_of
+from mistral_mcp.mistral.transports.urls import parse_url
 from mistral_mcp.route import Route, RouteKind
 
 _MISTRAL = "https://api.mistral.ai"
@@ -96,8 +96,8 @@ class Routes(httpx2.AsyncBaseTransport):
                 f"It carries {way.carries}; use one of these, or a connection with another route.",
             )
         encoded = quote(_MISTRAL + target, safe="") if way.url == _LAVA else ""
-        url, host = _parsed(way.url.format(route=route, target=target, encoded=encoded))
-        headers, stream = [(b"Host", host), *_credentials(caller)], request.stream
+        url = parse_url(way.url.format(route=route, target=target, encoded=encoded))
+        headers, stream = [(b"Host", url.netloc), *_credentials(caller)], request.stream
         if route.kind in _CLOUDFLARE_KINDS:
             # The gateway would repeat on its own, and its attempts would multiply with ours.
             headers.append((b"cf-aig-max-attempts", b"1"))
@@ -117,13 +117,6 @@ class Routes(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-@lru_cache(maxsize=1024)
-def _parsed(url: str) -> tuple[httpx2.URL, bytes]:
-    """The URL and what its Host header says; parsing costs more than all the rest here."""
-    parsed = httpx2.URL(url)
-    return parsed, parsed.netloc
 
 
 def _credentials(caller: Caller) -> list[tuple[bytes, bytes]]:

@@ -104,7 +104,7 @@ async def test_nothing_else_is(status: int):
 
 
 BROKEN = [
-    httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.ReadError,
+    httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ReadError,
     httpx2.ReadTimeout, httpx2.WriteError, httpx2.WriteTimeout, httpx2.RemoteProtocolError, httpx2.CloseError,
 ]  # fmt: skip
 
@@ -116,7 +116,9 @@ async def test_a_broken_connection_is_tried_again(kind: type[httpx2.TransportErr
     assert made.exchange.attempts == 3
 
 
-@pytest.mark.parametrize("kind", [httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, httpx2.DecodingError])
+@pytest.mark.parametrize(
+    "kind", [httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, httpx2.DecodingError, httpx2.ProxyError]
+)
 async def test_what_would_only_fail_again_is_not(kind: type[httpx2.RequestError]):
     made = run(kind("never"))
     with pytest.raises(kind):
@@ -128,7 +130,7 @@ async def test_after_the_last_attempt_the_response_is_handed_on_as_it_is():
     made = run(503, 502, 500)
     response = await made.go()
     assert (response.status_code, response.content, made.exchange.attempts) == (500, b"{}", 3)
-    assert failures.error_from_response(response, made.exchange).attempts == 3
+    assert failures.error_of(response.extensions["failure"], made.exchange).attempts == 3
 
 
 async def test_after_the_last_attempt_the_exception_is_raised_as_it_is():
@@ -266,7 +268,7 @@ async def test_a_wait_that_cannot_fit_is_not_begun_and_the_error_says_when_to_co
     made = run(httpx2.Response(status, headers={"retry-after": "20"}, content=b""), seconds=10)
     response = await made.go()
     assert (response.status_code, made.exchange.attempts, made.slept) == (status, 1, [])
-    error = failures.error_from_response(response, made.exchange)
+    error = failures.error_of(response.extensions["failure"], made.exchange)
     assert error.retry_after == 20
     assert "Try again in 20 s" in str(error)
 
@@ -308,7 +310,7 @@ async def test_a_failure_that_breaks_off_counts_by_its_status():
     made = run(broken(), broken(), broken())
     response = await made.go()
     assert (response.status_code, response.content, made.slept) == (503, b"", [3, 3])
-    assert str(failures.error_from_response(response, made.exchange)) == (
+    assert str(failures.error_of(response.extensions["failure"], made.exchange)) == (
         "Mistral failed with a server error. Try again in 3 s. (HTTP 503, 3 attempts)"
     )
 
@@ -402,7 +404,7 @@ async def test_the_sandboxs_faults_end_as_they_should(case: str):
         try:
             response = await Retries(wire, sleep=sleep).handle_async_request(request)
             await response.aread()
-            told = "" if response.is_success else str(failures.error_from_response(response, made.exchange))
+            told = "" if response.is_success else str(failures.error_of(response.extensions["failure"], made.exchange))
         except httpx2.HTTPError as error:
             told = str(failures.connection_error(error, made.exchange))
     assert (len(sandbox.requests), made.exchange.attempts) == (attempts, attempts)

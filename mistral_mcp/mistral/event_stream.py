@@ -1,0 +1,66 @@
+"""Server-sent events as they are met: some begin with a byte order mark, some errors are bare JSON lines."""
+
+from collections.abc import AsyncGenerator
+
+import anyio
+import anyio.lowlevel
+import httpx2
+
+from mistral_mcp.mistral.transports.bodies import BodyTooLarge, without_entity_headers
+
+_BOM = b"\xef\xbb\xbf"
+_EVENT = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
+_WHOLE = 256 * 1024 * 1024  # bytes of a stream, what surrounds the text included
+_TURN = 64 * 1024  # bytes after which others get a turn, and a hang-up is noticed
+
+
+async def read_events(response: httpx2.Response) -> AsyncGenerator[str]:
+    """The data of each event, up to and without `[DONE]`. Raises `BodyTooLarge`, and what httpx2 raises."""
+    lenient = httpx2.Response(
+        response.status_code,
+        headers=without_entity_headers(response.headers),
+        stream=_LenientStream(response),
+        request=response.request,
+    )
+    events = aiter(httpx2.EventSource(lenient, max_event_size=_EVENT))
+    async for event in events:
+        if event.data.strip() == "[DONE]":
+            # Read to the end, so that the connection can be used again; but wait for nobody.
+            with anyio.move_on_after(0.2):
+                await anext(events, None)
+            return
+        if event.data:  # else it brought a time to reconnect after, or an id
+            yield event.data
+
+
+class _LenientStream(httpx2.AsyncByteStream):
+    """The bytes of a stream of events, with bare JSON lines made data, within a bound.
+
+    A flood that never waits for the network would keep everybody else waiting, and never notice that its reader is gone:
+    it is interrupted now and then.
+    """
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        size = turn = 0
+        at_line_start = True
+        async for chunk in self._response.aiter_bytes():
+            size += len(chunk)
+            if size > _WHOLE:
+                raise BodyTooLarge
+            if size - turn > _TURN:
+                turn = size
+                await anyio.lowlevel.checkpoint()
+            piece = chunk.removeprefix(_BOM) if size == len(chunk) else chunk
+            yield _with_data_fields(piece, at_line_start=at_line_start)
+            at_line_start = chunk.endswith(b"\n")
+        yield b"\n\n"  # the last event may lack its end
+
+
+def _with_data_fields(piece: bytes, *, at_line_start: bool) -> bytes:
+    """Lines that are JSON without a field name, as data."""
+    if b"\n{" in piece:
+        piece = piece.replace(b"\n{", b"\ndata: {")
+    return b"data: " + piece if at_line_start and piece.startswith(b"{") else piece

@@ -1,0 +1,16 @@
+"""URLs, parsed once: that costs more than all the rest of a request."""
+
+from functools import lru_cache
+
+import httpx2
+
+_SHORT = 256  # characters; longer ones hold what a caller wrote, and are parsed each time
+
+
+def parse_url(url: str) -> httpx2.URL:
+    return _parsed(url) if len(url) <= _SHORT else httpx2.URL(url)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> httpx2.URL:
+    return httpx2.URL(url)
