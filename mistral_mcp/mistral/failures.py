@@ -156,7 +156,7 @@ def _kind(status: int | None, headers: httpx2.Headers, body: ErrorBody, exchange
     else:
         found = kinds.BY_CODE.get(body.code) or _worded(status, body.reason)
         found = found or kinds.BY_CODE.get(body.type) or kinds.BY_STATUS.get(status)
-    return _of_this_call(found or _by_class(status, body), exchange)
+    return _of_this_call(found or _by_class(status, body), body, exchange)
 
 
 def _worded(status: int | None, reason: str) -> FailureKind | None:
@@ -175,7 +175,7 @@ def _by_class(status: int | None, body: ErrorBody) -> FailureKind:
     return kinds.INVALID if status < HTTPStatus.INTERNAL_SERVER_ERROR else kinds.DOWN
 
 
-def _of_this_call(kind: FailureKind, exchange: Exchange) -> FailureKind:
+def _of_this_call(kind: FailureKind, body: ErrorBody, exchange: Exchange) -> FailureKind:
     """The kind, told apart by whose key it was and what was called."""
     if kind is kinds.KEY:
         if exchange.caller.key is None:
@@ -183,8 +183,8 @@ def _of_this_call(kind: FailureKind, exchange: Exchange) -> FailureKind:
         if "/fim/" in exchange.operation and exchange.caller.route.kind == "direct":
             return kinds.KEY_FOR_CODE
     if kind is kinds.WRONG_ADDRESS and "{" in exchange.operation:
-        return kinds.MISSING  # an id stands in the path
-    if kind is kinds.MISSING and "file" in exchange.operation:
+        kind = kinds.MISSING  # an id stands in the path
+    if kind is kinds.MISSING and ("/files/" in exchange.operation or "file" in body.reason.lower()):
         return kinds.MISSING_FILE
     if kind is kinds.RETIRED and "/fine_tuning/" in exchange.operation:
         return kinds.RETIRED_FINE_TUNING

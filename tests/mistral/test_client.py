@@ -22,8 +22,8 @@ from mistral_mcp.errors import (
     Unavailable,
     UpstreamError,
 )
-from mistral_mcp.mistral.api import chat
 from mistral_mcp.mistral.api.chat import ChatCall
+from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
@@ -99,7 +99,7 @@ async def test_what_creates_is_not_sent_again_after_what_may_have_reached_mistra
 ) -> None:
     sandbox.faults.append(AMBIGUOUS[fault])
 
-    with pytest.raises(Unavailable, match="look before trying again") as caught:
+    with pytest.raises(Unavailable, match="check before retrying") as caught:
         await client().send(Create())
 
     assert len(sandbox.requests) == 1
@@ -120,7 +120,7 @@ async def test_what_creates_is_sent_again_after_a_limiter_refused_it(
 async def test_what_creates_and_hangs_may_have_been_done(mistral_url: str, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(hang=True))
     async with way_to(mistral_url, timeout=0.3) as client:
-        with pytest.raises(TimedOut, match="look before trying again"):
+        with pytest.raises(TimedOut, match="check before retrying"):
             await client().send(Create())
 
     assert len(sandbox.requests) == 1
@@ -142,9 +142,9 @@ async def test_a_stream_that_broke_before_its_first_piece_is_asked_for_again(
     sandbox.faults.append(fault)
     mistral = client(nobody)
 
-    reply = await chat.complete(mistral, CALL)
+    reply = await complete(mistral, CALL)
 
-    assert reply.text == (await chat.complete(client(), CALL)).text
+    assert reply.text == (await complete(client(), CALL)).text
     assert mistral.attempts == 2
     assert len(sandbox.requests) == 3
 
@@ -154,7 +154,7 @@ async def test_and_never_after_it(fault: Fault, client: Client, sandbox: Sandbox
     sandbox.faults.append(fault)
 
     with pytest.raises(Unavailable):
-        await chat.complete(client(nobody), POEM)
+        await complete(client(nobody), POEM)
 
     assert len(sandbox.requests) == 1
 
@@ -188,7 +188,7 @@ async def test_what_will_not_change_is_asked_once(refusal: str, listens: Any, cl
     sandbox.faults.append(fault)
 
     with anyio.fail_after(2), pytest.raises(kind, match=words) as caught:
-        await chat.complete(client(nobody if listens else None), CALL)
+        await complete(client(nobody if listens else None), CALL)
 
     assert len(sandbox.requests) == 1
     assert caught.value.attempts == 1
@@ -232,7 +232,7 @@ async def test_a_wait_that_fits_is_waited_for_and_told(client: Client, sandbox: 
 
     sandbox.faults.append(Fault(status=429, headers={"retry-after-ms": "700"}))
     started = time.monotonic()
-    reply = await chat.complete(client(hear), CALL)
+    reply = await complete(client(hear), CALL)
 
     assert time.monotonic() - started >= 0.7
     assert heard[0] == "HTTP 429 from Mistral at " + sandbox.requests[0].headers["host"] + "; waiting 1 s"
@@ -272,7 +272,7 @@ async def test_a_call_whose_turn_does_not_come_is_told_so(mistral_url: str, sand
     sandbox.faults.append(Fault(hang=True, times=1))
     given = {"timeout": 0.5, "stream_timeout": 5, "max_concurrency": 1}
     async with way_to(mistral_url, **given) as client, anyio.create_task_group() as group:
-        group.start_soon(chat.complete, client(nobody), CALL)
+        group.start_soon(complete, client(nobody), CALL)
         await sandbox.wait_for_request()
         with anyio.fail_after(3), pytest.raises(TimedOut) as caught:
             await client().send(CALL)
@@ -289,7 +289,7 @@ async def test_a_stream_that_falls_silent_ends_with_what_had_come(sandbox: Sandb
     async with listening(slow) as url, way_to(url, stream_timeout=1) as client:
         started = time.monotonic()
         with anyio.fail_after(5), pytest.raises(TimedOut) as caught:
-            await chat.complete(client(nobody), POEM)
+            await complete(client(nobody), POEM)
 
         assert 1 <= time.monotonic() - started < 2
         assert caught.value.partial.startswith("Sandbox answer from")
@@ -329,7 +329,7 @@ async def send(mistral: MistralClient) -> None:
 
 
 async def stream(mistral: MistralClient) -> None:
-    await chat.complete(mistral, POEM)
+    await complete(mistral, POEM)
 
 
 PLACES = 3
@@ -417,7 +417,7 @@ async def test_one_connection_serves_calls_that_follow_each_other_streamed_or_fa
     async with listening(noting) as url, way_to(url) as client:
         for _ in range(3):
             await client().send(CALL)
-            await chat.complete(client(nobody), POEM)
+            await complete(client(nobody), POEM)
             sandbox.faults.append(Fault(status=400))
             with pytest.raises(UpstreamError):
                 await client().send(CALL)
@@ -442,4 +442,4 @@ async def test_a_stream_that_goes_on_after_done_is_not_waited_for() -> None:
 
     async with listening(endless) as url, way_to(url) as client:
         with anyio.fail_after(2):
-            assert (await chat.complete(client(nobody), CALL)).text == "Hi"
+            assert (await complete(client(nobody), CALL)).text == "Hi"

@@ -5,7 +5,10 @@ Bodies are those of Mistral and of the gateways, written down from what was seen
 
 import base64
 import json
+import socket
+import ssl
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -196,7 +199,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         errors.NotFound,
         (
             "Mistral did not find what was asked for: No file matches the given query. "
-            "Check the id: it may be misspelt, deleted, or belong to another workspace. (HTTP 404)"
+            "Check the id: it may be misspelt or deleted; a file that was just uploaded may need a moment. (HTTP 404)"
         ),
     ),
     "E, no route": (
@@ -620,6 +623,173 @@ def test_the_recorded_refusal_of_a_key_is_understood():
     )
     assert isinstance(error, errors.InvalidApiKey)
     assert error.correlation_id == record["headers"]["mistral-correlation-id"]
+
+
+# What is told by words, where a code is missing or says less
+
+
+REASONING = "reasoning_effort='medium' is not supported. Must be one of (<ReasoningEffort.none: 'none'>)"
+REPORT = {"detail": [{"loc": ["body", "messages", 0, "content"], "msg": "Input should be valid", "input": "PATIENT"}]}
+BLOCKED = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
+
+WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], list[str]]] = {
+    "angle brackets": (
+        reply(400, shape_a(400, "invalid_request_invalid_args", "3051", REASONING)),
+        errors.RequestRefused,
+        [REASONING.rstrip(".")],
+        [],
+    ),
+    "markup": (
+        reply(400, {"message": 'Do <b>not</b> look <img src="x" onerror="y"> here'}),
+        errors.RequestRefused,
+        ["Do not look here"],
+        ["<", "onerror"],
+    ),
+    "JSON in a string": (
+        reply(422, shape_a(422, "internal_error_proxy", "1000", json.dumps(REPORT))),
+        errors.RequestRefused,
+        ["Input should be valid (field messages.0.content)"],
+        ["PATIENT", "detail"],
+    ),
+    "a list in a string": (
+        reply(422, {"detail": json.dumps(REPORT["detail"])}),
+        errors.RequestRefused,
+        ["Input should be valid (field messages.0.content)"],
+        ["PATIENT"],
+    ),
+    "broken JSON in a string": (
+        reply(422, {"message": '{"detail": [{"input": "PATIENT'}),
+        errors.RequestRefused,
+        ["refused the request."],
+        ["PATIENT"],
+    ),
+    "a string in a string in a string": (
+        reply(422, {"message": json.dumps({"message": json.dumps(REPORT)})}),
+        errors.RequestRefused,
+        ["refused the request."],
+        ["PATIENT"],
+    ),
+    "pydantic's text": (
+        reply(422, {"detail": "Input should be a string [type=string_type, input_value='PATIENT', input_type=str]"}),
+        errors.RequestRefused,
+        ["Input should be a string."],
+        ["PATIENT"],
+    ),
+    "plain text": (reply(400, "top_p is too high\n"), errors.RequestRefused, [": top_p is too high."], []),
+    "nothing": (reply(400, ""), errors.RequestRefused, ["refused the request."], []),
+    "capacity without a code": (
+        reply(429, shape_a(429, "invalid_request_error", None, "Service tier capacity exceeded for this model.")),
+        errors.RateLimited,
+        ["no capacity", "no limit of yours"],
+        ["used up"],
+    ),
+    "capacity as a 503": (
+        reply(503, {"message": "Not enough capacity available for this request, please retry later."}),
+        errors.RateLimited,
+        ["no capacity"],
+        [],
+    ),
+    "a batch too large, without a code": (
+        reply(400, shape_a(400, "invalid_request_error", None, "Too many tokens in batch. Max is 16384 got 17555")),
+        errors.TooManyInputs,
+        ["Split the inputs"],
+        [],
+    ),
+    "a wrong address": (
+        reply(404, {"detail": "Not Found"}),
+        errors.NotFound,
+        ["MISTRAL_MCP_ROUTE"],
+        ["misspelt"],
+    ),
+    "a page of the edge": (
+        reply(403, BLOCKED, content_type="text/html; charset=UTF-8", cf_ray="9ba40a321e4d0596-IAD"),
+        errors.Unavailable,
+        ["web page", "Something on the way"],
+        ["plan", "key is fine", "Attention"],
+    ),
+    "a page where a model was due": (reply(404, "<html></html>"), errors.NotFound, ["MISTRAL_MCP_ROUTE"], []),
+    "retired": (reply(410, {"detail": "Gone"}), errors.Retired, ["retired", "HTTP 410"], ["Try again"]),
+    "another model": (
+        reply(400, shape_a(400, "invalid_model", "1500", "Invalid model: mistral-medium-3.5")),
+        errors.UnknownModel,
+        ["mistral-small-latest", "mistral-medium-3.5", "mistral_list_models"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_mistrals_words_decide_where_no_code_does(case: str):
+    response, kind, has, lacks = WORDS[case]
+    error = error_of(response, exchange())
+
+    assert type(error) is kind
+    assert [part for part in has if part not in str(error)] == []
+    assert [part for part in lacks if part in str(error)] == []
+
+
+def test_what_an_error_says_depends_on_what_was_called():
+    missing = reply(404, {"detail": "Not Found"})
+    fim, jobs, file = (
+        replace(exchange(), operation=operation)
+        for operation in ("POST /v1/fim/completions", "GET /v1/fine_tuning/jobs/{job_id}", "GET /v1/files/{file_id}")
+    )
+
+    assert "codestral.mistral.ai" in str(error_of(reply(401, {"detail": "Unauthorized"}), fim))
+    assert "fine-tuned before" in str(error_of(reply(410, {"detail": "Gone"}), jobs))
+    assert "moment" in str(error_of(missing, file))
+    assert "MISTRAL_MCP_ROUTE" not in str(error_of(missing, file))
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "words"),
+    [
+        (
+            {"type": "invalid_function_call", "code": "3280", "message": "Tool call id was x"},
+            errors.RequestRefused,
+            "Tool",
+        ),
+        ({"type": "rate_limited", "code": "1300", "message": "Rate limit exceeded"}, errors.RateLimited, "rate limit"),
+        ({"type": "invalid_model", "code": None, "message": "Invalid model: x"}, errors.UnknownModel, "mistral_list"),
+        ({"type": None, "code": None, "message": "Service tier capacity exceeded"}, errors.RateLimited, "capacity"),
+        ({"type": None, "code": "3600", "message": "Oh"}, errors.Unavailable, "server error"),
+    ],
+)
+def test_an_error_inside_a_success_is_told_by_code_type_and_words_and_has_no_invented_status(
+    event: dict[str, Any], kind: type[errors.UpstreamError], words: str
+):
+    error = error_in(json.dumps({"object": "error", "param": None, **event}), exchange())
+
+    assert type(error) is kind
+    assert error.status is None
+    assert words in str(error)
+    assert "HTTP" not in str(error)
+
+
+# This machine's network
+
+
+def caused(error: httpx2.TransportError, cause: BaseException) -> httpx2.TransportError:
+    error.__cause__ = cause
+    return error
+
+
+LOCAL = {
+    "SSL_CERT_FILE": caused(httpx2.ConnectError("x"), ssl.SSLCertVerificationError(1, "self-signed")),
+    "DNS": caused(httpx2.ConnectError("x"), socket.gaierror(-2, "Name or service not known")),
+    "NO_PROXY": httpx2.ProxyError("403 Forbidden"),
+}
+
+
+@pytest.mark.parametrize("setting", LOCAL)
+def test_what_is_wrong_with_this_machine_s_network_is_told_with_the_setting_that_mends_it(setting: str):
+    error = failures.connection_error(LOCAL[setting], exchange(repeatable=False))
+
+    assert failures.is_hopeless(LOCAL[setting])
+    assert isinstance(error, errors.LocalNetworkError)
+    assert setting in error.advice
+    assert "machine" in error.what
+    assert error.retry_after is None
 
 
 # Streams, broken replies, broken connections, deadlines

@@ -187,7 +187,7 @@ async def test_an_upload_that_may_have_arrived_is_not_repeated() -> None:
         repeatable: ClassVar[bool] = False
 
     wire = Answers(httpx2.ReadError("cut"))
-    with pytest.raises(Unavailable, match="look before trying again"):
+    with pytest.raises(Unavailable, match="check before retrying"):
         await client_of(wire).send(Create(file=FilePart.of("a", b"x")))
 
     assert len(wire.bodies) == 1

@@ -173,7 +173,7 @@ async def test_a_creation_that_failed_is_not_repeated(client: Client, sandbox: S
     sandbox.faults.append(Fault(drop="before_headers"))
     result = await client.call_tool("mistral_create_batch_job", {"endpoint": CHAT, "requests": requests("one")})
 
-    assert "look before trying again" in text_of(result)
+    assert "check before retrying" in text_of(result)
     assert len(sandbox.requests) == 1
 
 

@@ -174,7 +174,7 @@ async def test_a_stream_that_breaks_keeps_what_had_come_and_is_not_begun_again(
 
     assert result.is_error
     assert "Sandbox answer" in text_of(result)
-    assert "look before trying again" in text_of(result)
+    assert "check before retrying" in text_of(result)
     assert "The conversation is conv_" in text_of(result)
     assert len(sandbox.requests) == 1
 

@@ -94,7 +94,7 @@ async def test_an_upload_that_failed_is_not_repeated(client: Client, sandbox: Sa
     )
 
     assert result.is_error
-    assert "look before trying again" in text_of(result)
+    assert "check before retrying" in text_of(result)
     assert len(sandbox.requests) == 1
 
 

@@ -193,7 +193,7 @@ async def test_what_may_have_been_created_is_not_repeated(client: Client, sandbo
     asked = {"model": "open-mistral-nemo", "training_files": [training]}
     result = await client.call_tool("mistral_create_fine_tuning_job", asked)
 
-    assert "look before trying again" in text_of(result)
+    assert "check before retrying" in text_of(result)
     assert len(sandbox.requests) == before + 1
 
 

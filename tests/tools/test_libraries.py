@@ -163,7 +163,7 @@ async def test_what_creates_is_not_repeated(client: Client, sandbox: Sandbox, li
         before = len(sandbox.requests)
         sandbox.faults.append(Fault(status=503))
         result = await client.call_tool(tool, arguments)
-        assert "look before trying again" in text_of(result)
+        assert "check before retrying" in text_of(result)
         assert len(sandbox.requests) == before + 1
 
 

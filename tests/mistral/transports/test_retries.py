@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from mistral_mcp import errors
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.mistral.transports.bodies import BodyTooLarge
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.retries import Retries
 from mistral_mcp.route import Route
@@ -338,22 +339,27 @@ class Endless(httpx2.AsyncByteStream):
             yield b"x" * (1 << 20)
 
 
-@pytest.mark.parametrize("status", [200, 503])
-async def test_of_a_body_without_end_only_the_beginning_is_kept(status: int):
-    endless = Endless()
-    made = run(httpx2.Response(status, headers={"content-type": "application/json"}, stream=endless))
-    response = await made.go()
-    if status == 200:
-        pieces = response.aiter_bytes()
-        assert sum([len(await anext(pieces)) for _ in range(20)]) == 20 << 20
-        await response.aclose()
+@pytest.mark.parametrize("status", [404, 503])
+async def test_of_a_failure_without_end_only_the_beginning_is_kept(status: int):
+    made = run(httpx2.Response(status, headers={"content-type": "application/json"}, stream=(endless := Endless())))
+    await made.go()
     assert endless.taken <= 21 << 20
 
 
-async def test_a_plain_answer_to_what_creates_is_left_to_the_client():
+@pytest.mark.parametrize("repeatable", [True, False])
+async def test_a_reply_without_end_is_read_as_far_as_its_call_takes_in(repeatable: bool):  # noqa: FBT001 - a row
+    made = run(httpx2.Response(200, stream=(endless := Endless())), repeatable=repeatable)
+    made.exchange.max_bytes = 5 << 20
+    with pytest.raises(BodyTooLarge):
+        await made.go()
+    assert endless.taken <= 6 << 20
+    assert made.exchange.attempts == 1
+
+
+async def test_a_broken_answer_to_what_creates_is_not_asked_for_again():
     made = run(answer(httpx2.ReadError("cut")), repeatable=False)
-    response = await made.go()
-    assert not response.is_stream_consumed
+    with pytest.raises(httpx2.ReadError):
+        await made.go()
     assert made.exchange.attempts == 1
 
 

@@ -1,0 +1,80 @@
+"""A file that was uploaded a moment ago, and that Mistral does not know yet."""
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+
+from mistral_mcp import Settings
+from mistral_mcp.errors import NotFound
+from mistral_mcp.mistral.api.files import UploadFileCall
+from mistral_mcp.mistral.api.ocr import OcrCall
+from mistral_mcp.mistral.client import MistralClient, Upstream
+from mistral_mcp.mistral.multipart import FilePart
+from mistral_mcp.mistral.transports.exchange import Caller
+from tests.conftest import KEY
+
+FILE = "497f6eca-6276-4993-bfeb-53cbbbba6f08"
+PAGES: dict[str, object] = {"pages": [], "model": "mistral-ocr-latest", "usage_info": {"pages_processed": 1}}
+
+
+class Forgetful(httpx2.AsyncBaseTransport):
+    """Mistral, that knows an uploaded file only when it is asked for it the third time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await request.aread()
+        if request.url.path == "/v1/files":
+            about = {"object": "file", "id": FILE, "bytes": 1, "created_at": 1, "filename": "a.pdf", "purpose": "ocr"}
+            return httpx2.Response(200, json=about)
+        self.asked += 1
+        if self.asked < 3:
+            return httpx2.Response(404, json={"detail": "File not found"})
+        return httpx2.Response(200, json=PAGES)
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    upstream = Upstream(Settings(), Forgetful())
+    yield upstream
+    await upstream.aclose()
+
+
+def client(upstream: Upstream, key: str = KEY) -> MistralClient:
+    return upstream.client(Caller.of(SecretStr(key), "a test", upstream.settings.route, None))
+
+
+def read(file_id: str = FILE) -> OcrCall:
+    return OcrCall.model_validate(
+        {"model": "mistral-ocr-latest", "document": json.loads(json.dumps({"type": "file", "file_id": file_id}))}
+    )
+
+
+async def test_a_fresh_file_is_asked_for_again(upstream: Upstream):
+    await client(upstream).send(UploadFileCall(purpose="ocr", file=FilePart.of("a.pdf", b"x")))
+    mistral = client(upstream)
+
+    await mistral.send(read())
+
+    assert mistral.attempts == 3
+
+
+async def test_another_caller_s_fresh_file_is_not(upstream: Upstream):
+    await client(upstream).send(UploadFileCall(purpose="ocr", file=FilePart.of("a.pdf", b"x")))
+    other = client(upstream, KEY[::-1])
+
+    with pytest.raises(NotFound, match="just uploaded may need a moment"):
+        await other.send(read())
+    assert other.attempts == 1
+
+
+async def test_a_file_that_was_not_just_uploaded_is_asked_for_once(upstream: Upstream):
+    mistral = client(upstream)
+
+    with pytest.raises(NotFound):
+        await mistral.send(read())
+    assert mistral.attempts == 1
