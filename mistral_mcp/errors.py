@@ -91,8 +91,9 @@ class TooManyFailures(CredentialError):
 
     status = 429
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__("Too many wrong credentials came from this address.", "Wait a minute, then try the right one.")
+    def __init__(self, retry_after: float, what: str = "") -> None:
+        wait = f"Try again in {retry_after / 60:.0f} minutes." if retry_after > 90 else "Try again in a minute."  # noqa: PLR2004 - seconds
+        super().__init__(what or "Too many wrong credentials came from this address.", wait)
         self.retry_after = retry_after
 
 

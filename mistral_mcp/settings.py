@@ -98,6 +98,13 @@ class Settings(BaseModel):
     signup: Literal["open", "code", "off"] = Field(default="open", description="Who may make a connection.")
     signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code asks for.")
     result_ttl: float = Field(default=60, gt=0, description="Minutes that a long or binary result is kept.")
+    max_expiry_days: int | None = Field(
+        default=None, ge=1, le=3650, description="Longest life of a connection, in days; unset: no limit."
+    )
+    max_connections_per_key: int = Field(default=10, ge=1, description="Live connections of one Mistral key.")
+    privacy_url: str | None = Field(default=None, description="Your privacy policy, for /privacy.")
+    terms_url: str | None = Field(default=None, description="Your terms of service, for /terms.")
+    support_url: str | None = Field(default=None, description="Where users find help, for /support.")
     redis_url: SecretStr | None = Field(default=None, description="Redis that keeps one pace per key for all replicas.")
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics from beyond loopback.")
 
@@ -127,12 +134,27 @@ class Settings(BaseModel):
             raise ValueError("it must be the http(s) URL that users see")
         return value.rstrip("/")
 
+    @field_validator("privacy_url", "terms_url", "support_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://", "mailto:")):
+            raise ValueError("it must be an https URL, or mailto:")
+        return value
+
     @field_validator("master_keys")
     @classmethod
     def _master_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not all(re.fullmatch(r"[0-9a-fA-F]{64}", key.get_secret_value()) for key in value):
             raise ValueError("each key is 64 hex digits")
         return value
+
+    @model_validator(mode="after")
+    def _signup_code_has_its_use(self) -> Self:
+        if self.signup == "code" and self.signup_code is None:
+            raise ValueError("SIGNUP=code needs SIGNUP_CODE, else nobody can connect")
+        if self.signup_code is not None and self.signup != "code":
+            raise ValueError("SIGNUP_CODE has an effect only with SIGNUP=code")
+        return self
 
     @model_validator(mode="after")
     def _gateway_has_its_token(self) -> Self:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import anyio
 import httpx2
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -18,34 +19,40 @@ from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.metrics import Metrics, RequestObserver
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.hosting.web.resolvers import Resolvers
+from mistral_mcp.hosting.web.running import RunningRequests
 from mistral_mcp.hosting.web.throttle import Throttle
 from mistral_mcp.http.app import assemble
 from mistral_mcp.http.responses import error_response
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
+from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.settings import Settings
 
 
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
     """The hosted app. The vault opens when the server starts; a start that cannot be raises `BadSetting`."""
-    to_mistral = transport or serving_wire(settings.network)
+    own_wire = transport or serving_wire(settings.network)
+    to_mistral = RefusedKeys(own_wire)
     metrics = Metrics()
     throttle = Throttle(lambda reason: metrics.refused.labels(reason).inc())
     vault = Vault(settings)
     upstream = Upstream(settings, to_mistral)  # to check keys with
-    tenancy = Tenancy(settings, vault, upstream, throttle, metrics)
+    tenancy = Tenancy(settings, vault, upstream, to_mistral, throttle, metrics)
     pages = Pages(tenancy)
-    resolvers = Resolvers(settings, vault, throttle)
+    resolvers = Resolvers(settings, vault, to_mistral, throttle)
+    running = RunningRequests(vault.find_ended)
 
     @asynccontextmanager
     async def lifespan() -> AsyncGenerator[None]:
         try:
-            async with vault.running():
+            async with vault.running(), anyio.create_task_group() as tasks:
+                tasks.start_soon(running.watch)
                 yield
+                tasks.cancel_scope.cancel()
         finally:
             await upstream.aclose()
             if transport is None:
-                await to_mistral.aclose()
+                await own_wire.aclose()
 
     async def readyz(_: Request) -> Response:
         try:
@@ -71,6 +78,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         lifespan=lifespan,
         own_origin_check=pages.paths,
         browser_page=pages.address,
+        guard=lambda app: running.guard(resolvers.count_refused_keys(app)),
         transport=to_mistral,
     )
 

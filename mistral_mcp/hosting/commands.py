@@ -90,7 +90,7 @@ async def create_connection(
 async def revoke_connection(settings: Settings, connection_id: str) -> str:
     """End a connection and erase what was sealed."""
     async with Vault.open(settings) as vault:
-        if not await vault.revoke_by_id(connection_id):
+        if not await vault.revoke_by_ids([connection_id]):
             raise BadArgument(f"No live connection has the id {connection_id!r}.", "See mistral-mcp connections list.")
     return f"{connection_id} is revoked; every replica refuses it within 5 s."
 

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import ASGIApp
 
 from mistral_mcp.credentials import from_scope
 from mistral_mcp.http.byok import key_resolver, refuse_secret_url
@@ -46,12 +47,13 @@ def assemble(
     lifespan: Lifespan = nullcontext,
     own_origin_check: frozenset[str] = frozenset(),
     browser_page: Callable[[], Response] = plain_browser_page,
+    guard: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     transport: httpx2.AsyncBaseTransport,
 ) -> Starlette:
     """The app: MCP at each endpoint, a path and its credential resolver, with whatever is added to it.
 
     `own_origin_check` are paths of pages that check by themselves where a form came from; `browser_page` is what a
-    person sees who opens an endpoint.
+    person sees who opens an endpoint; `guard` wraps what runs once a request's credentials are known.
     """
     # Local files are for the one person at a machine.
     server = create_server(settings.model_copy(update={"files_dir": None, "output_dir": None}), from_scope, transport)
@@ -78,7 +80,8 @@ def assemble(
         own_check=own_origin_check,
     )
     mcp_routes = {
-        path: McpEndpoint(mcp.handle_request, resolve, allowed, browser_page) for path, resolve in endpoints.items()
+        path: McpEndpoint(guard(mcp.handle_request), resolve, allowed, browser_page)
+        for path, resolve in endpoints.items()
     }
     router = Router(
         routes=[

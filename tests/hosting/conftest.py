@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -19,6 +20,19 @@ POSTGRES = (
     f"{os.environ.get('PGHOST', '127.0.0.1')}:{os.environ.get('PGPORT', '5432')}/{os.environ.get('PGDATABASE', 'test')}"
 )
 SCHEMA = f"mmcp_test_{os.getpid()}"
+
+
+def tool_call(call: tuple[str, dict[str, Any]], era: str = "2026-07-28", *, listens: bool = False) -> dict[str, Any]:
+    """A tool's name and arguments as httpx2 is to send them."""
+    tool, arguments = call
+    meta: dict[str, Any] = {"progressToken": 7} if listens else {}
+    headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": era}
+    if era == "2026-07-28":
+        prefix = "io.modelcontextprotocol/"
+        meta |= {f"{prefix}protocolVersion": era, f"{prefix}clientCapabilities": {}}
+        headers |= {"mcp-method": "tools/call", "mcp-name": tool}
+    params = {"name": tool, "arguments": arguments, "_meta": meta}
+    return {"headers": headers, "json": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}}
 
 
 @dataclass

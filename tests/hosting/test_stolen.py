@@ -161,3 +161,29 @@ async def test_nobody_who_can_write_the_database_opens_a_connection_with_a_token
 
     with pytest.raises(VaultUnavailable, match="damaged"):
         await vault.credentials(made[0].token, "a header")
+
+
+@pytest.mark.parametrize("end", ["revoke", "rotate", "update", "sweep"])
+async def test_what_is_erased_is_in_no_file_while_the_server_runs(sqlite_settings: Settings, clock: Clock, end: str):
+    data_dir = Path(str(sqlite_settings.data_dir))
+    async with Vault.open(sqlite_settings, now=clock.now, clock=clock) as vault:
+        issued = await vault.create(KEYS[0], expires_in_days=1)
+        await vault.create(KEYS[1])
+        statement = select(connections.c.sealed_key, tokens.c.wrapped_key).join_from(tokens, connections)
+        of_this = statement.where(connections.c.id == issued.connection.id)
+        before = await vault._database.read(lambda database: database.execute(of_this).one())
+        gone = {"revoke": [*before], "rotate": [before[1]], "update": [before[0]], "sweep": [*before]}[end]
+        assert all(any(each in content for content in contents(data_dir).values()) for each in gone)
+
+        match end:
+            case "revoke":
+                await vault.revoke(issued.token)
+            case "rotate":
+                await vault.rotate(issued.token)
+            case "update":
+                await vault.update(issued.token, lambda old: old, KEYS[2])
+            case _:
+                clock.pass_by(days=2)
+                await vault.sweep()
+
+        assert not any(each in content for content in contents(data_dir).values() for each in gone)

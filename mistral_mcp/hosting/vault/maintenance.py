@@ -1,15 +1,17 @@
 """Vault maintenance, which needs no token: dates of last use, the sweep, re-encryption under the first master key."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.records import reseal_token
 from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken
+from mistral_mcp.hosting.vault.statements import ERASED
 from mistral_mcp.hosting.vault.tables import connections, tokens
 
 _log = logging.getLogger(__name__)
@@ -23,8 +25,13 @@ class Resealed:
     left: dict[str, int]
 
 
-ERASED: dict[str, None] = {"sealed_key": None, "sealed_route_token": None}
-"""What nobody may open any more; the tokens' `wrapped_key` goes with it."""
+class ResealedRow(NamedTuple):
+    """A connection that was sealed by an older version: as it is, and as it should be."""
+
+    id: str
+    sealed_key: bytes | None
+    sealed_route_token: bytes | None
+    new: dict[str, Any]
 
 
 async def count_tokens_by_key(database: Database) -> dict[str, int]:
@@ -44,6 +51,24 @@ async def write_last_used(database: Database, used: Mapping[str, datetime]) -> N
     # In one order everywhere, so that two replicas do not wait for one another.
     values = [{"connection": connection_id, "used": when} for connection_id, when in sorted(used.items())]
     await database.write(lambda connection: connection.execute(statement, values))
+
+
+async def write_resealed(database: Database, rows: Sequence[ResealedRow]) -> None:
+    """Where nothing was changed meanwhile."""
+    if not rows:
+        return
+
+    def work(connection: Connection) -> None:
+        for row in rows:
+            same = (
+                (connections.c.id == row.id)
+                & (connections.c.sealed_key.is_not_distinct_from(row.sealed_key))
+                & (connections.c.sealed_route_token.is_not_distinct_from(row.sealed_route_token))
+            )
+            new = {name: row.new[name] for name in ("sealed_key", "sealed_route_token", "key_digest")}
+            connection.execute(update(connections).where(same).values(new))
+
+    await database.write(work, erases=True)
 
 
 async def sweep(database: Database, now: datetime, never_used_after: timedelta, ended_after: timedelta) -> int:

@@ -1,21 +1,27 @@
 """A connection as it is described, and as it is stored: what is sealed, under what, and how it opens again."""
 
 import logging
-import secrets
+import secrets as random
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 from sqlalchemy import Row
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import BadArgument, RefusedCredential, RevokedOrExpired, VaultUnavailable
-from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken, new_key, seal, unseal
+from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken, seal, seal_version, unseal
 from mistral_mcp.hosting.vault.tokens import Token
 from mistral_mcp.route import Route
 
+LONGEST_LABEL = 100
+LONGEST_EXPIRY = 3650  # days
 _HINT, _LONG_ENOUGH = 4, 16  # of a shorter key, four characters would tell too much
+
+_DAMAGED = ("What is stored of this connection is damaged.", "Revoke it, and make a new one.")
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +57,20 @@ class WrongField(BadArgument):
 
 
 def new_id() -> str:
-    return secrets.token_hex(8)
+    return random.token_hex(8)
 
 
 def key_hint(api_key: SecretStr | None) -> str:
     key = api_key.get_secret_value() if api_key else ""
     return key[-_HINT:] if len(key) >= _LONG_ENOUGH else ""
+
+
+def check_terms(label: str, expires_in_days: int | None) -> None:
+    """Raises `BadArgument`."""
+    if len(label) > LONGEST_LABEL or not label.isprintable():
+        raise BadArgument(f"label is one line of at most {LONGEST_LABEL} characters.")
+    if expires_in_days is not None and not 1 <= expires_in_days <= LONGEST_EXPIRY:
+        raise BadArgument(f"expires_in_days is between 1 and {LONGEST_EXPIRY}.")
 
 
 def check_route(api_key: SecretStr | None, route: Route | None, route_token: SecretStr | None) -> None:
@@ -73,30 +87,52 @@ def check_route(api_key: SecretStr | None, route: Route | None, route_token: Sec
         raise WrongField("api_key", "api_key is missing.", advice)
 
 
-def new_row(
-    connection: Connection, api_key: SecretStr | None, route_token: SecretStr | None
-) -> tuple[dict[str, Any], bytes]:
-    """The row of a new connection, and the data key that opens it."""
-    data_key = new_key()
-    route = str(connection.route) if connection.route else ""
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What is sealed of a connection."""
 
-    def sealed(secret: SecretStr | None, field: str) -> bytes | None:
-        # Bound to the route, so that nobody who can write the database has the key sent another way.
-        return seal(data_key, secret.get_secret_value().encode(), connection.id, field, route) if secret else None
+    api_key: SecretStr | None
+    route_token: SecretStr | None
 
-    row = {
-        "id": connection.id,
+
+class _Terms(NamedTuple):
+    """What a connection's secrets are bound to, so that nobody who can write the database has a key used otherwise."""
+
+    id: str
+    route: str | None
+    toolsets: str | None
+    read_only: bool
+    expires_at: datetime | None
+
+    def context(self, field: str, version: int) -> tuple[str, ...]:
+        if version == 1:
+            return self.id, field, self.route or ""
+        toolsets = "*" if self.toolsets is None else self.toolsets
+        expires = self.expires_at.astimezone(UTC).isoformat(timespec="microseconds") if self.expires_at else "never"
+        return self.id, field, self.route or "", toolsets, "reads" if self.read_only else "writes", expires
+
+
+def connection_row(connection: Connection, secrets: Secrets, data_key: bytes, digest: bytes) -> dict[str, Any]:
+    """A connection as it is stored. `digest` finds the connections of one key."""
+    terms = _Terms(
+        id=connection.id,
+        route=str(connection.route) if connection.route else None,
+        toolsets=None if connection.toolsets is None else ",".join(connection.toolsets),
+        read_only=connection.read_only,
+        expires_at=connection.expires_at,
+    )
+    return terms._asdict() | {
         "label": connection.label,
         "key_hint": connection.key_hint,
-        "sealed_key": sealed(api_key, "key"),
-        "sealed_route_token": sealed(route_token, "route token"),
-        "toolsets": None if connection.toolsets is None else ",".join(connection.toolsets),
-        "read_only": connection.read_only,
-        "route": route or None,
+        "key_digest": digest,
+        "sealed_key": _seal(data_key, secrets.api_key, terms, "key"),
+        "sealed_route_token": _seal(data_key, secrets.route_token, terms, "route token"),
         "created_at": connection.created_at,
-        "expires_at": connection.expires_at,
     }
-    return row, data_key
+
+
+def _seal(data_key: bytes, secret: SecretStr | None, terms: _Terms, field: str) -> bytes | None:
+    return seal(data_key, secret.get_secret_value().encode(), *terms.context(field, 2)) if secret else None
 
 
 def new_token_row(token: Token, connection_id: str, data_key: bytes, ring: MasterKeys, now: datetime) -> dict[str, Any]:
@@ -122,13 +158,13 @@ def check_live(row: Row[Any] | None, now: datetime) -> Row[Any]:
     """A token's row with its connection's. Raises a `CredentialError` unless it is good now."""
     if row is None:
         raise RefusedCredential("No connection has this token.", "Copy it again, or make a new connection.")
-    for what, when in (
-        ("This connection was revoked", row.revoked_at),
-        ("This connection expired", row.expires_at),
-        ("This token was replaced by a newer one", row.ended_at),
+    for what, when, advice in (
+        ("This connection was revoked", row.revoked_at, "Make a new connection."),
+        ("This connection expired", row.expires_at, "Make a new connection."),
+        ("This token was replaced by a newer one", row.ended_at, "Use the newer one."),
     ):
         if when is not None and when <= now:
-            raise RevokedOrExpired(f"{what} on {when:%Y-%m-%d at %H:%M} UTC.", "Use the newer one, or connect again.")
+            raise RevokedOrExpired(f"{what} on {when:%Y-%m-%d at %H:%M} UTC.", advice)
     return row
 
 
@@ -150,6 +186,8 @@ def connection_of(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connectio
 
 def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys) -> bytes:
     """Raises `VaultUnavailable` where the server's master keys do not open it."""
+    if row.wrapped_key is None:
+        raise _damaged(row)
     try:
         inner = ring.unseal(row.master_key, row.wrapped_key, row.token_id, "wrapped data key")
         return unseal(token.key(), inner, row.token_id, "data key")
@@ -162,30 +200,52 @@ def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys) -> bytes:
         raise _damaged(row) from None
 
 
-def unseal_credentials(row: Row[Any], token: Token, ring: MasterKeys) -> Credentials:
-    """What the connection may do, and with whose key. Raises `VaultUnavailable` as above."""
-    key = unseal_data_key(row, token, ring)
-
-    def secret(sealed: bytes | None, field: str) -> SecretStr | None:
-        return SecretStr(unseal(key, sealed, row.id, field, row.route or "").decode()) if sealed is not None else None
-
+def unseal_secrets(row: Row[Any], data_key: bytes) -> Secrets:
+    """Raises `VaultUnavailable` where the row was changed since it was sealed."""
+    if row.sealed_key is None and row.sealed_route_token is None:
+        raise _damaged(row)
+    terms = _Terms(row.id, row.route, row.toolsets, row.read_only, row.expires_at)
     try:
-        return Credentials(
-            key=secret(row.sealed_key, "key"),
-            source="the connection",
-            route=_route(row),
-            route_token=secret(row.sealed_route_token, "route token"),
-            toolsets=_toolsets(row),
-            read_only=row.read_only,
-            also_secret=(token.text,),
+        return Secrets(
+            _unseal(data_key, row.sealed_key, terms, "key"),
+            _unseal(data_key, row.sealed_route_token, terms, "route token"),
         )
     except SealBroken:
         raise _damaged(row) from None
 
 
+def _unseal(data_key: bytes, sealed: bytes | None, terms: _Terms, field: str) -> SecretStr | None:
+    if sealed is None:
+        return None
+    return SecretStr(unseal(data_key, sealed, *terms.context(field, seal_version(sealed))).decode())
+
+
+def credentials_of(row: Row[Any], token: Token, secrets: Secrets) -> Credentials:
+    """What the connection may do, and with whose key."""
+    return Credentials(
+        key=secrets.api_key,
+        source="the connection",
+        route=_route(row),
+        route_token=secrets.route_token,
+        toolsets=_toolsets(row),
+        read_only=row.read_only,
+        also_secret=(token.text,),
+    )
+
+
+@contextmanager
+def damage_reported() -> Generator[None]:
+    """A row whose values are of foreign types fails alone, and as damaged."""
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError) as error:
+        _log.error("A connection's row cannot be read (%s): it was changed, or is damaged.", type(error).__name__)
+        raise VaultUnavailable(*_DAMAGED) from None
+
+
 def _damaged(row: Row[Any]) -> VaultUnavailable:
     _log.error("Connection %s does not open: its row was changed since it was sealed, or is damaged.", row.id)
-    return VaultUnavailable("What is stored of this connection is damaged.", "Revoke it, and make a new one.")
+    return VaultUnavailable(*_DAMAGED)
 
 
 def _toolsets(row: Row[Any]) -> tuple[str, ...] | None:

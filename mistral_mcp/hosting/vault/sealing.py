@@ -2,6 +2,7 @@
 
 A sealed text is `version || nonce || ciphertext and tag`. Version and context (which row, which field, what it is for)
 are authenticated with it, so that nothing sealed can be moved to another place, or be read by another version's rules.
+The versions differ in what `records` binds a secret to: since version 2 also to what its connection may do.
 
 Who may open what, from the inside out:
 
@@ -19,7 +20,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-_VERSION = b"mmcp-seal-1\0"
+_VERSIONS = {1: b"mmcp-seal-1\0", 2: b"mmcp-seal-2\0"}
+_NEWEST = 2
 _NONCE = 12
 
 
@@ -40,24 +42,39 @@ def new_key() -> bytes:
 
 
 def seal(key: bytes, plain: bytes, *context: str) -> bytes:
-    nonce = os.urandom(_NONCE)
-    return _VERSION + nonce + AESGCM(key).encrypt(nonce, plain, _associated_data(context))
+    """By the newest version."""
+    version, nonce = _VERSIONS[_NEWEST], os.urandom(_NONCE)
+    return version + nonce + AESGCM(key).encrypt(nonce, plain, _associated_data(version, context))
 
 
 def unseal(key: bytes, sealed: bytes, *context: str) -> bytes:
-    start = len(_VERSION) + _NONCE
-    if not sealed.startswith(_VERSION) or len(sealed) < start:
+    """By the version that it was sealed by; `seal_version` says which, where the context depends on it."""
+    version = _VERSIONS[seal_version(sealed)]
+    start = len(version) + _NONCE
+    if len(sealed) < start:
         raise SealBroken
     try:
-        return AESGCM(key).decrypt(sealed[len(_VERSION) : start], sealed[start:], _associated_data(context))
+        return AESGCM(key).decrypt(sealed[len(version) : start], sealed[start:], _associated_data(version, context))
     except InvalidTag:
         raise SealBroken from None
 
 
-def _associated_data(context: Sequence[str]) -> bytes:
+def seal_version(sealed: bytes) -> int:
+    """Raises `SealBroken`."""
+    for number, prefix in _VERSIONS.items():
+        if sealed.startswith(prefix):
+            return number
+    raise SealBroken
+
+
+def is_outdated(sealed: bytes | None) -> bool:
+    return sealed is not None and seal_version(sealed) < _NEWEST
+
+
+def _associated_data(version: bytes, context: Sequence[str]) -> bytes:
     """Version and context as associated data; lengths in front, so that no two contexts look the same."""
     parts = [part.encode() for part in context]
-    return _VERSION + b"".join(len(part).to_bytes(4) + part for part in parts)
+    return version + b"".join(len(part).to_bytes(4) + part for part in parts)
 
 
 class MasterKeys:

@@ -50,7 +50,7 @@ class Utc(TypeDecorator[datetime]):
 # Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
 metadata = MetaData()
 VERSION_TABLE = "mmcp_version"
-VERSION = "0001"
+VERSION = "0002"
 """The newest of `migrations/`."""
 
 version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
@@ -62,6 +62,7 @@ connections = Table(
     Column("id", String(16), primary_key=True),
     Column("label", Text, nullable=False),
     Column("key_hint", String(4), nullable=False),
+    Column("key_digest", LargeBinary, index=True),
     Column("sealed_key", LargeBinary),
     Column("sealed_route_token", LargeBinary),
     Column("toolsets", Text),

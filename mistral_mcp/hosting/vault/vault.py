@@ -6,6 +6,7 @@ async with Vault.open(settings) as vault:
 """
 
 import asyncio
+import hmac
 import itertools
 import logging
 import time
@@ -17,28 +18,25 @@ from typing import Any, Self
 
 import sqlalchemy
 from pydantic import SecretStr
-from sqlalchemy import Row, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import BadArgument, VaultUnavailable
-from mistral_mcp.hosting.vault import maintenance, master_keys, records
+from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.hosting.vault import maintenance, master_keys, records, statements
 from mistral_mcp.hosting.vault.cache import Found, LookupCache
 from mistral_mcp.hosting.vault.database import Database, default_data_dir, parse_url
 from mistral_mcp.hosting.vault.maintenance import Resealed
-from mistral_mcp.hosting.vault.records import Connection
-from mistral_mcp.hosting.vault.sealing import MasterKeys
-from mistral_mcp.hosting.vault.tables import connections, tokens
+from mistral_mcp.hosting.vault.records import Connection, Secrets
+from mistral_mcp.hosting.vault.sealing import MasterKeys, is_outdated, new_key
+from mistral_mcp.hosting.vault.statements import AlreadyCreated, TooManyConnections
 from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 
-__all__ = ["AlreadyCreated", "Connection", "IssuedToken", "Resealed", "Vault"]
+__all__ = ["AlreadyCreated", "Connection", "IssuedToken", "Resealed", "TooManyConnections", "Vault"]
 
 NEVER_USED_AFTER = timedelta(days=30)
 ENDED_AFTER = timedelta(days=90)
-LONGEST_LABEL = 100
-LONGEST_EXPIRY = 3650  # days
 _HOUR = 60  # minutes
 
 _log = logging.getLogger(__name__)
@@ -52,26 +50,8 @@ class IssuedToken:
     connection: Connection
 
 
-class AlreadyCreated(BadArgument):
-    """Raised by `create`: there is a connection of this id, created from the same form."""
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-_BY_DIGEST = (
-    select(
-        connections,
-        tokens.c.id.label("token_id"),
-        tokens.c.digest,
-        tokens.c.wrapped_key,
-        tokens.c.master_key,
-        tokens.c.ended_at,
-    )
-    .join_from(tokens, connections)
-    .where(tokens.c.digest == bindparam("digest"))
-)
 
 
 class Vault:
@@ -96,6 +76,7 @@ class Vault:
         self._lookups = LookupCache(self._load, clock)
         self._minute = minute
         self._used: dict[str, datetime] = {}
+        self._resealed: dict[str, maintenance.ResealedRow] = {}
 
     @classmethod
     @asynccontextmanager
@@ -139,18 +120,16 @@ class Vault:
         route: Route | None = None,
         route_token: SecretStr | None = None,
         connection_id: str | None = None,
+        most_per_key: int | None = None,
     ) -> IssuedToken:
         """Store a key; None only where the route pays by its own token. Raises `BadArgument`.
 
         With an id from `records.new_id`, the connection is created once, however often and of whatever replica that is
-        asked.
+        asked. `most_per_key` bounds the live connections of one key.
         """
-        if len(label) > LONGEST_LABEL or not label.isprintable():
-            raise BadArgument(f"label is one line of at most {LONGEST_LABEL} characters.")
-        if expires_in_days is not None and not 1 <= expires_in_days <= LONGEST_EXPIRY:
-            raise BadArgument(f"expires_in_days is between 1 and {LONGEST_EXPIRY}.")
+        records.check_terms(label, expires_in_days)
         records.check_route(api_key, route, route_token)
-        now, token = self._now(), new_token()
+        now, token, data_key = self._now(), new_token(), new_key()
         connection = Connection(
             id=connection_id or records.new_id(),
             label=label,
@@ -160,18 +139,18 @@ class Vault:
             route=route,
             created_at=now,
             last_used_at=None,
-            expires_at=now + timedelta(days=expires_in_days) if expires_in_days else None,
+            expires_at=self.expiry(expires_in_days),
             revoked_at=None,
         )
-        row, data_key = records.new_row(connection, api_key, route_token)
+        secrets = Secrets(api_key, route_token)
+        digests = self._key_digests(secrets)
+        row = records.connection_row(connection, secrets, data_key, digests[0])
         token_row = records.new_token_row(token, connection.id, data_key, self._ring, now)
 
         def work(database: sqlalchemy.Connection) -> None:
-            try:
-                database.execute(insert(connections), row)
-            except IntegrityError:
-                raise AlreadyCreated("This connection was made before.") from None
-            database.execute(insert(tokens), token_row)
+            if most_per_key is not None:
+                statements.check_count(database, digests, most_per_key, now)
+            statements.insert_connection(database, row, token_row)
 
         await self._database.write(work)
         return IssuedToken(token=token.text, connection=connection)
@@ -182,60 +161,84 @@ class Vault:
         self._used[found.connection_id] = self._now()
         return replace(found.credentials, source=source)
 
+    async def find_ended(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of tokens that are good no more, always read anew."""
+        now = self._now()
+        live = await self._database.read(lambda database: statements.find_live_digests(database, digests, now))
+        return set(digests) - live
+
     async def describe(self, token: SecretStr) -> Connection:
         """For pages: the same errors, always read anew, and not counted as use."""
         return records.connection_of(await self._read_live(parse_token(token)))
+
+    async def update(
+        self,
+        token: SecretStr,
+        change: Callable[[Connection], Connection],
+        api_key: SecretStr | None = None,
+    ) -> Connection:
+        """Change what a connection may do, or its key; the token stays. Raises `BadArgument` and the same errors."""
+        parsed, now = parse_token(token), self._now()
+
+        def work(database: sqlalchemy.Connection) -> Connection:
+            with records.damage_reported():
+                row = statements.lock_live(database, parsed, now)
+                data_key = records.unseal_data_key(row, parsed, self._ring)
+                secrets = records.unseal_secrets(row, data_key)
+            changed = change(records.connection_of(row))
+            if api_key is not None:
+                secrets = replace(secrets, api_key=api_key)
+                changed = replace(changed, key_hint=records.key_hint(api_key))
+            records.check_terms(changed.label, None)
+            digest = self._key_digests(secrets)[0]
+            statements.update_connection(database, records.connection_row(changed, secrets, data_key, digest))
+            return changed
+
+        changed = await self._database.write(work, erases=True)
+        self._lookups.forget(changed.id)
+        return changed
 
     async def rotate(self, token: SecretStr) -> IssuedToken:
         """A new token for the same connection; the old one ends at once."""
         old, new, now = parse_token(token), new_token(), self._now()
 
-        def work(database: sqlalchemy.Connection) -> Row[Any]:
-            row = self._lock_live(database, old)
-            data_key = records.unseal_data_key(row, old, self._ring)
-            database.execute(insert(tokens), records.new_token_row(new, row.id, data_key, self._ring, now))
-            database.execute(update(tokens).where(tokens.c.id == row.token_id).values(ended_at=now, wrapped_key=None))
-            return row
+        def work(database: sqlalchemy.Connection) -> Connection:
+            with records.damage_reported():
+                row = statements.lock_live(database, old, now)
+                data_key = records.unseal_data_key(row, old, self._ring)
+            token_row = records.new_token_row(new, row.id, data_key, self._ring, now)
+            statements.replace_token(database, row.token_id, token_row, now)
+            return records.connection_of(row)
 
-        row = await self._database.write(work, erases=True)
-        self._lookups.forget(row.id)
-        return IssuedToken(token=new.text, connection=records.connection_of(row))
+        connection = await self._database.write(work, erases=True)
+        self._lookups.forget(connection.id)
+        return IssuedToken(token=new.text, connection=connection)
 
-    async def revoke(self, token: SecretStr) -> Connection:
-        """The connection ends with all its tokens, and what was sealed is erased."""
-        row = await self._read_live(parse_token(token))
-        await self.revoke_by_id(row.id)
-        return records.connection_of(row)
+    async def revoke(self, token: SecretStr) -> str:
+        """The connection ends with all its tokens, and what was sealed is erased. Returns its id."""
+        parsed, now = parse_token(token), self._now()
+        connection_id = await self._database.read(lambda database: statements.find_live_id(database, parsed, now))
+        await self.revoke_by_ids([connection_id])
+        return connection_id
 
-    async def revoke_by_id(self, connection_id: str) -> bool:
-        """The same for the operator. False: there is none, or it was revoked before."""
-        ends = update(connections).where(connections.c.id == connection_id, connections.c.revoked_at.is_(None))
-        ends = ends.values(revoked_at=self._now(), **maintenance.ERASED)
-        closes = update(tokens).where(tokens.c.connection_id == connection_id).values(wrapped_key=None)
-
-        def work(database: sqlalchemy.Connection) -> bool:
-            count = database.execute(ends).rowcount
-            database.execute(closes)
-            return count > 0
-
+    async def revoke_by_ids(self, ids: Sequence[str]) -> list[str]:
+        """The same for the operator. Returns those that were live."""
+        now = self._now()
         try:
-            return await self._database.write(work, erases=True)
+            return await self._database.write(
+                lambda database: statements.end_connections(database, ids, now), erases=True
+            )
         finally:
-            self._lookups.forget(connection_id)
+            for connection_id in ids:
+                self._lookups.forget(connection_id)
 
     async def connections(self) -> list[Connection]:
-        """All, oldest first, for the operator."""
-        every = select(connections).order_by(connections.c.created_at)
-        live = select(tokens.c.connection_id, tokens.c.master_key).where(tokens.c.wrapped_key.is_not(None))
-
-        def work(database: sqlalchemy.Connection) -> list[Connection]:
-            rows = database.execute(every).all()
-            keys: dict[str, set[str]] = {}
-            for connection_id, key_id in database.execute(live):
-                keys.setdefault(connection_id, set()).add(key_id)
-            return [records.connection_of(row, tuple(sorted(keys.get(row.id, ())))) for row in rows]
-
-        return await self._database.read(work)
+        """All that can be read, oldest first, for the operator."""
+        found: list[Connection] = []
+        for row, keys in await self._database.read(statements.list_connections):
+            with suppress(VaultUnavailable), records.damage_reported():
+                found.append(records.connection_of(row, keys))
+        return found
 
     async def reseal(self, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Resealed:
         """Re-encrypt all tokens under the first master key; needs no token, and the vault may be in use."""
@@ -249,13 +252,19 @@ class Vault:
         return await maintenance.sweep(self._database, self._now(), never_used_after, ended_after)
 
     async def write_last_used(self) -> None:
-        """Since the last time; what cannot be written now is kept for the next."""
+        """What was used since the last time, and what was resealed; what cannot be written now is kept for the next."""
         used, self._used = self._used, {}
+        resealed, self._resealed = self._resealed, {}
         try:
             await maintenance.write_last_used(self._database, used)
+            await maintenance.write_resealed(self._database, list(resealed.values()))
         except VaultUnavailable:
             self._used = used | self._used
+            self._resealed = resealed | self._resealed
             raise
+
+    def expiry(self, days: int | None) -> datetime | None:
+        return None if days is None else self._now() + timedelta(days=days)
 
     def derive_keys(self, purpose: str) -> list[bytes]:
         """Every replica derives the same; they open nothing here. The first is for new things, all for old ones."""
@@ -264,24 +273,29 @@ class Vault:
     async def check_ready(self) -> None:
         """Raises `VaultUnavailable` unless connections can be looked up."""
         self._database.check_file()
-        await self._database.read(lambda database: database.execute(_BY_DIGEST, {"digest": b""}).one_or_none())
+        await self.find_ended([b""])
 
     async def _load(self, token: Token) -> Found:
         row = await self._read_live(token)
-        return Found(row.id, records.unseal_credentials(row, token, self._ring))
+        with records.damage_reported():
+            data_key = records.unseal_data_key(row, token, self._ring)
+            secrets = records.unseal_secrets(row, data_key)
+            if is_outdated(row.sealed_key) or is_outdated(row.sealed_route_token):
+                digest = self._key_digests(secrets)[0]
+                new = records.connection_row(records.connection_of(row), secrets, data_key, digest)
+                self._resealed[row.id] = maintenance.ResealedRow(row.id, row.sealed_key, row.sealed_route_token, new)
+            return Found(row.id, records.credentials_of(row, token, secrets))
 
     async def _read_live(self, token: Token) -> Row[Any]:
-        return await self._database.read(lambda database: self._find_live(database, token))
+        now = self._now()
+        with records.damage_reported():
+            return await self._database.read(lambda database: statements.find_live(database, token, now))
 
-    def _find_live(self, database: sqlalchemy.Connection, token: Token) -> Row[Any]:
-        row = database.execute(_BY_DIGEST, {"digest": token.digest}).one_or_none()
-        return records.check_live(row, self._now())
-
-    def _lock_live(self, database: sqlalchemy.Connection, token: Token) -> Row[Any]:
-        """The connection first, as everyone does, and then a look at what it became meanwhile."""
-        of_token = select(tokens.c.connection_id).where(tokens.c.digest == token.digest)
-        database.execute(select(connections.c.id).where(connections.c.id.in_(of_token)).with_for_update())
-        return self._find_live(database, token)
+    def _key_digests(self, secrets: Secrets) -> list[bytes]:
+        """Find the connections of one key; one digest by each master key, the first for new rows."""
+        secret = secrets.api_key or secrets.route_token
+        text = secret.get_secret_value().encode() if secret else b""
+        return [hmac.digest(key, text, "sha256")[:16] for key in self.derive_keys("key digests")]
 
     @property
     def _ring(self) -> MasterKeys:

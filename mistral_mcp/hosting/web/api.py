@@ -3,16 +3,16 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mistral_mcp.credentials import from_headers
 from mistral_mcp.errors import BadArgument, MistralMcpError, RevokedOrExpired
-from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
+from mistral_mcp.hosting.web.connect import ConnectionChanges, ConnectionRequest, Tenancy
 from mistral_mcp.hosting.web.forms import read_body
 from mistral_mcp.hosting.web.responses import (
     client_address,
@@ -21,6 +21,8 @@ from mistral_mcp.hosting.web.responses import (
     error_status,
     issued_json,
 )
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _NO_STORE = {"cache-control": "no-store"}
 
@@ -32,21 +34,23 @@ class ConnectionApi:
     def routes(self) -> list[Route]:
         return [
             Route("/connections", _answer(self.create, HTTPStatus.CREATED), methods=["POST"]),
-            Route("/connections/current", _answer(self.current), methods=["GET", "DELETE"]),
+            Route("/connections/current", _answer(self.current), methods=["GET", "PATCH", "DELETE"]),
             Route("/connections/current/rotate", _answer(self.rotate), methods=["POST"]),
         ]
 
     async def create(self, request: Request) -> Mapping[str, Any]:
-        asked = await _read_json(request)
+        asked = await _read_json(request, ConnectionRequest)
         issued = await self.tenancy.create(asked, client_address(request))
         return issued_json(self.tenancy.settings, request, issued)
 
     async def current(self, request: Request) -> Mapping[str, Any]:
         token, address = _token(request), client_address(request)
         if request.method == "DELETE":
-            connection = await self.tenancy.revoke(token, address)
-            return {"id": connection.id, "revoked": True}
-        return connection_json(self.tenancy.settings, await self.tenancy.describe(token, address))
+            return {"id": await self.tenancy.revoke(token, address), "revoked": True}
+        if request.method == "PATCH":
+            changes = await _read_json(request, ConnectionChanges)
+            return connection_json(await self.tenancy.update(token, changes, address))
+        return connection_json(await self.tenancy.describe(token, address))
 
     async def rotate(self, request: Request) -> Mapping[str, Any]:
         issued = await self.tenancy.rotate(_token(request), client_address(request))
@@ -77,11 +81,11 @@ def _token(request: Request) -> SecretStr:
     return secret
 
 
-async def _read_json(request: Request) -> ConnectionRequest:
+async def _read_json(request: Request, model: type[ModelT]) -> ModelT:
     if not request.headers.get("content-type", "").lower().startswith("application/json"):
         raise _WrongMediaType("Send JSON, as application/json.")
     body = await read_body(request)
     try:
-        return ConnectionRequest.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise BadArgument(describe_problems(error)) from None

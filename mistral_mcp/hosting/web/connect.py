@@ -5,15 +5,15 @@ whoever holds a token holds the connection.
 """
 
 import hmac
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, SecretStr, field_validator
 
 from mistral_mcp.credentials import own_key
 from mistral_mcp.errors import InvalidApiKey, RefusedCredential, SignupRefused
-from mistral_mcp.hosting.vault.records import WrongField, check_route
-from mistral_mcp.hosting.vault.vault import LONGEST_EXPIRY, LONGEST_LABEL, Connection, IssuedToken, Vault
+from mistral_mcp.hosting.vault.records import LONGEST_EXPIRY, LONGEST_LABEL, WrongField, check_route
+from mistral_mcp.hosting.vault.vault import Connection, IssuedToken, Vault
 from mistral_mcp.hosting.web import audit
 from mistral_mcp.hosting.web.metrics import Metrics
 from mistral_mcp.hosting.web.throttle import Throttle
@@ -23,6 +23,7 @@ from mistral_mcp.mistral.api.models import ListModelsCall
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports import routes
 from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Names, Settings
 from mistral_mcp.tools import TOOLSETS
@@ -36,19 +37,16 @@ def _parse_known_route(value: object) -> object:
     return route
 
 
-class ConnectionRequest(BaseModel):
-    """A connection that is asked for. `POST /connections` takes it as JSON, the page as a form."""
+class ConnectionChanges(BaseModel):
+    """What of a connection may be changed. `PATCH /connections/current` takes it as JSON, `/manage` as a form."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     api_key: SecretStr | None = None
     label: str = Field(default="", max_length=LONGEST_LABEL)
-    toolsets: Names | None = None
+    toolsets: Names | None = Field(default=None, max_length=2 * len(TOOLSETS))
     read_only: bool = False
     expires_in_days: int | None = Field(default=None, ge=1, le=LONGEST_EXPIRY)
-    route: Annotated[Route, BeforeValidator(_parse_known_route)] | None = None
-    route_token: SecretStr | None = None
-    signup_code: SecretStr | None = None
 
     @field_validator("label")
     @classmethod
@@ -66,6 +64,14 @@ class ConnectionRequest(BaseModel):
         return names
 
 
+class ConnectionRequest(ConnectionChanges):
+    """A connection that is asked for. `POST /connections` takes it as JSON, the page as a form."""
+
+    route: Annotated[Route, BeforeValidator(_parse_known_route)] | None = None
+    route_token: SecretStr | None = None
+    signup_code: SecretStr | None = None
+
+
 @dataclass(frozen=True)
 class Tenancy:
     """What a person or a program may do with connections; `address` is the client's."""
@@ -73,37 +79,55 @@ class Tenancy:
     settings: Settings
     vault: Vault
     upstream: Upstream
+    refused_keys: RefusedKeys
     throttle: Throttle
     metrics: Metrics
 
     async def create(self, asked: ConnectionRequest, address: str, connection_id: str | None = None) -> IssuedToken:
         """Check what is asked for, then store it.
 
-        Raises `WrongField`, `SignupRefused`, `TooManyFailures`, `UpstreamError`, `AlreadyCreated`, `VaultUnavailable`.
+        Raises `WrongField`, `SignupRefused`, `TooManyFailures`, `UpstreamError`, `AlreadyCreated`, `TooManyConnections`
+        or `VaultUnavailable`.
         """
         self._check_signup(asked.signup_code, address)
+        self.throttle.check_signup(address)
         check_route(asked.api_key, asked.route, asked.route_token)
-        if asked.api_key is not None:
-            try:
-                own_key(asked.api_key, "api_key")
-            except RefusedCredential as error:
-                raise WrongField("api_key", error.what, error.advice) from None
+        days = self._bounded_expiry(asked.expires_in_days)
         await self._check_key(asked.api_key, asked.route, asked.route_token, address)
         issued = await self.vault.create(
             asked.api_key,
             label=asked.label.strip(),
             toolsets=asked.toolsets,
             read_only=asked.read_only,
-            expires_in_days=asked.expires_in_days,
+            expires_in_days=days,
             route=asked.route,
             route_token=asked.route_token,
             connection_id=connection_id,
+            most_per_key=self.settings.max_connections_per_key,
         )
-        self._record("created", issued.connection, address)
+        self.throttle.add_signup(address)
+        self._record("created", issued.connection.id, address)
         return issued
 
+    async def update(self, token: SecretStr, changes: ConnectionChanges, address: str) -> Connection:
+        """Change what is given of `changes`; the token stays. Raises the same errors."""
+        with self.throttle.counting(address):
+            connection = await self.vault.describe(token)
+        fields = changes.model_fields_set - {"api_key"}
+        new: dict[str, Any] = {name: getattr(changes, name) for name in fields - {"expires_in_days"}}
+        if "label" in fields:
+            new["label"] = changes.label.strip()
+        if "expires_in_days" in fields:
+            new["expires_at"] = self.vault.expiry(self._bounded_expiry(changes.expires_in_days))
+        if changes.api_key is not None:
+            credentials = await self.vault.credentials(token, "the connection")
+            await self._check_key(changes.api_key, connection.route, credentials.route_token, address)
+        updated = await self.vault.update(token, lambda old: replace(old, **new), changes.api_key)
+        self._record("changed", updated.id, address)
+        return updated
+
     async def describe(self, token: SecretStr, address: str) -> Connection:
-        """Raises a `CredentialError` or `VaultUnavailable`, as do the next two."""
+        """Raises a `CredentialError` or `VaultUnavailable`."""
         with self.throttle.counting(address):
             return await self.vault.describe(token)
 
@@ -111,35 +135,49 @@ class Tenancy:
         """A new token; the old one ends at once."""
         with self.throttle.counting(address):
             issued = await self.vault.rotate(token)
-        self._record("rotated", issued.connection, address)
+        self._record("rotated", issued.connection.id, address)
         return issued
 
-    async def revoke(self, token: SecretStr, address: str) -> Connection:
-        """End the connection, and erase what was sealed."""
+    async def revoke(self, token: SecretStr, address: str) -> str:
+        """End the connection, and erase what was sealed. Returns its id."""
         with self.throttle.counting(address):
-            connection = await self.vault.revoke(token)
-        self._record("revoked", connection, address)
-        return connection
+            connection_id = await self.vault.revoke(token)
+        self._record("revoked", connection_id, address)
+        return connection_id
 
-    def _record(self, event: audit.Event, connection: Connection, address: str) -> None:
+    def _record(self, event: audit.Event, connection_id: str, address: str) -> None:
         self.metrics.connections.labels(event).inc()
-        audit.record(event, connection.id, address)
+        audit.record(event, connection_id, address)
 
     def _check_signup(self, code: SecretStr | None, address: str) -> None:
+        """The right code is taken from any address: others' wrong guesses lock nobody out."""
         if self.settings.signup == "off":
             raise SignupRefused("This server makes no new connections.", "Ask its operator for one.")
         if self.settings.signup == "code":
-            self.throttle.check(address)
             given = code.get_secret_value() if code else ""
             expected = self.settings.signup_code.get_secret_value() if self.settings.signup_code else ""
             if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
-                self.throttle.fail(address, "SignupCode")
+                self.throttle.fail_guess(address)
                 raise SignupRefused("The sign-up code is missing or wrong.", "Ask this server's operator for the code.")
+
+    def _bounded_expiry(self, days: int | None) -> int | None:
+        """Raises `WrongField` where the operator allows no such long life."""
+        most = self.settings.max_expiry_days
+        if most is not None and days is not None and days > most:
+            raise WrongField("expires_in_days", f"A connection lives {most} days at most here.", "Choose fewer days.")
+        return days or most
 
     async def _check_key(
         self, api_key: SecretStr | None, route: Route | None, route_token: SecretStr | None, address: str
     ) -> None:
-        """Ask Mistral, with the cheapest call that the route carries."""
+        """Ask Mistral, with the cheapest call that the route carries; not for addresses that had too many keys refused."""
+        if api_key is not None:
+            try:
+                own_key(api_key, "api_key")
+            except RefusedCredential as error:
+                raise WrongField("api_key", error.what, error.advice) from None
+        if api_key is None or not self.refused_keys.is_accepted(api_key):
+            self.throttle.check(address)
         if route is None:  # the operator's token never goes out on a tenant's own route
             route, route_token = self.settings.route, self.settings.route_token
         mistral = self.upstream.client(Caller.of(api_key, "this form", route, route_token))

@@ -136,7 +136,9 @@ class Pages:
                 issued = await tenancy.rotate(token, address)
                 return _View(issued.connection, issued.token, "rotated")
             case "revoke":
-                return _View(await tenancy.revoke(token, address), token, "revoked")
+                connection = await tenancy.describe(token, address)
+                await tenancy.revoke(token, address)
+                return _View(connection, token, "revoked")
             case "try":
                 test_call = await run_test_call(request.app, await tenancy.describe(token, address), token)
                 await tenancy.vault.write_last_used()

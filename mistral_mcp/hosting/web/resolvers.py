@@ -1,16 +1,29 @@
 """Credentials of a request to an MCP endpoint: a connection's token or a caller's own key in a header, or a secret URL."""
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mistral_mcp.credentials import SCOPE as CREDENTIALS
 from mistral_mcp.credentials import Credentials, from_headers, is_token, own_key
-from mistral_mcp.errors import AmbiguousCredential, MissingCredential, RefusedCredential, RevokedOrExpired
+from mistral_mcp.errors import (
+    AmbiguousCredential,
+    MissingCredential,
+    RefusedCredential,
+    RevokedOrExpired,
+    TooManyFailures,
+)
+from mistral_mcp.hosting.vault.tokens import parse_token
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.responses import client_address
+from mistral_mcp.hosting.web.running import TOKEN_DIGEST
 from mistral_mcp.hosting.web.throttle import Throttle
+from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.settings import Settings
 
 
@@ -20,16 +33,21 @@ class Resolvers:
 
     settings: Settings
     vault: Vault
+    refused_keys: RefusedKeys
     throttle: Throttle
 
     async def by_header(self, request: HTTPConnection) -> Credentials:
         secret, source = from_headers(request.headers)
-        with self.throttle.counting(client_address(request)):
+        address = client_address(request)
+        with self.throttle.counting(address):
             if is_token(secret):
-                return await self._by_token(secret, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNAUTHORIZED)
+                return await self._by_token(request, secret, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNAUTHORIZED)
             if not self.settings.byok:
                 raise RefusedCredential("This server takes no Mistral keys.", "Send a connection's token.")
-            return own_key(secret, source)
+            credentials = own_key(secret, source)
+        if not self.refused_keys.is_accepted(secret):
+            self.throttle.check(address)
+        return credentials
 
     async def by_url(self, request: HTTPConnection) -> Credentials:
         """A header beside the secret URL must carry the same token, or none."""
@@ -40,17 +58,36 @@ class Resolvers:
             )
         # Never 401: clients would look for a sign-in, and copy the token into other addresses on the way.
         with self.throttle.counting(client_address(request)):
-            return await self._by_token(token, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+            return await self._by_token(request, token, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
-    async def _by_token(self, token: SecretStr, unknown: HTTPStatus, ended: HTTPStatus) -> Credentials:
+    def count_refused_keys(self, app: ASGIApp) -> ASGIApp:
+        """A caller's own key that Mistral refuses counts against the address it came from."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            credentials: Credentials = scope[CREDENTIALS]
+            began = time.monotonic()
+            try:
+                await app(scope, receive, send)
+            finally:
+                if credentials.key is not None and self.refused_keys.refused_since(credentials.key, began):
+                    with suppress(TooManyFailures):
+                        self.throttle.fail(client_address(HTTPConnection(scope)), "InvalidApiKey")
+
+        return counted
+
+    async def _by_token(
+        self, request: HTTPConnection, token: SecretStr, unknown: HTTPStatus, ended: HTTPStatus
+    ) -> Credentials:
         try:
-            return await self.vault.credentials(token, "this connection")
+            credentials = await self.vault.credentials(token, "this connection")
         except RevokedOrExpired as error:
             error.status = ended
             raise
         except RefusedCredential as error:
             error.status = unknown
             raise
+        request.scope[TOKEN_DIGEST] = parse_token(token).digest
+        return credentials
 
 
 def _other_credential(request: HTTPConnection, token: SecretStr) -> bool:

@@ -33,14 +33,15 @@ def secret_url(settings: Settings, request: Request, token: SecretStr) -> str:
     return f"{base}/c/{token.get_secret_value()}/mcp"
 
 
-def connection_json(settings: Settings, connection: Connection) -> dict[str, Any]:
+def connection_json(connection: Connection) -> dict[str, Any]:
+    """A null route is the operator's own, whose address is not for tenants."""
     return {
         "id": connection.id,
         "label": connection.label,
         "key_hint": connection.key_hint,
         "toolsets": list(connection.toolsets) if connection.toolsets else None,
         "read_only": connection.read_only,
-        "route": str(connection.route or settings.route),
+        "route": str(connection.route) if connection.route else None,
         "created_at": connection.created_at.isoformat(),
         "last_used_at": connection.last_used_at.isoformat() if connection.last_used_at else None,
         "expires_at": connection.expires_at.isoformat() if connection.expires_at else None,
@@ -50,7 +51,7 @@ def connection_json(settings: Settings, connection: Connection) -> dict[str, Any
 def issued_json(settings: Settings, request: Request, issued: IssuedToken) -> Mapping[str, Any]:
     """With the token, which is stored nowhere."""
     token = {"token": issued.token.get_secret_value(), "url": secret_url(settings, request, issued.token)}
-    return connection_json(settings, issued.connection) | token
+    return connection_json(issued.connection) | token
 
 
 def describe_problems(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""Failures, and only failures, are rate-limited per client address.
+"""Rate limits per client address: refused credentials, guesses of the sign-up code, new connections.
 
 A valid token is never refused for its address: a hosted client's users all come from a few.
 """
@@ -8,43 +8,43 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 
-from cachetools import LRUCache
-
 from mistral_mcp.errors import RefusedCredential, RevokedOrExpired, TooManyFailures
+from mistral_mcp.hosting.web.rate_limits import RateLimit
 
-_ADDRESSES = 10_000  # remembered at once; the one that failed longest ago goes first
+_MINUTE, _HOUR = 60.0, 3600.0
+_ALL = "all"
 
 
 class Throttle:
-    """A leaky bucket of failures for each network; `count` hears the reason of each."""
+    """`count` hears the reason of each failure."""
 
     def __init__(
         self,
         count: Callable[[str], object] = lambda _reason: None,
         *,
         per_minute: int = 20,
+        signups_per_hour: int = 30,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._count = count
-        self._spacing = 60 / per_minute
-        self._burst = 60.0
-        self._clock = clock
-        self._until: LRUCache[str, float] = LRUCache(_ADDRESSES)
+        self._failures = RateLimit(per_minute, _MINUTE, clock)
+        # Somebody who rents a /48 has 65,536 networks, and somebody else may have many addresses.
+        self._guesses = (
+            RateLimit(per_minute, _MINUTE, clock),
+            RateLimit(3 * per_minute, _MINUTE, clock),
+            RateLimit(15 * per_minute, _MINUTE, clock),
+        )
+        self._signups = (RateLimit(signups_per_hour, _HOUR, clock), RateLimit(3 * signups_per_hour, _HOUR, clock))
 
     def check(self, address: str) -> None:
-        """Raises `TooManyFailures` where the address has had too many."""
-        # Each failure adds its spacing, time takes it away.
-        filled = max(self._until.get(_network(address), 0.0) - self._clock(), 0.0)
-        over = filled + self._spacing - self._burst
-        if over > 0:
-            raise TooManyFailures(over)
+        """Raises `TooManyFailures` where the address had too many credentials refused."""
+        _refuse(self._failures.wait(_network(address)))
 
     def fail(self, address: str, reason: str) -> None:
         """Count a failure. Raises `TooManyFailures` where there were too many already."""
         self._count(reason)
         self.check(address)
-        network = _network(address)
-        self._until[network] = max(self._until.get(network, 0.0), self._clock()) + self._spacing
+        self._failures.add(_network(address))
 
     @contextmanager
     def counting(self, address: str) -> Generator[None]:
@@ -55,11 +55,45 @@ class Throttle:
             self.fail(address, type(error).__name__)
             raise
 
+    def fail_guess(self, address: str) -> None:
+        """Count a wrong sign-up code, for the address, for its /48 and in all. Raises `TooManyFailures`."""
+        self._count("SignupCode")
+        names = (_network(address), _site(address), _ALL)
+        for limit, name in zip(self._guesses, names, strict=True):
+            _refuse(limit.wait(name))
+        for limit, name in zip(self._guesses, names, strict=True):
+            limit.add(name)
+
+    def check_signup(self, address: str) -> None:
+        """Raises `TooManyFailures` where too many connections were made from the address, or its /48."""
+        for limit, name in zip(self._signups, (_network(address), _site(address)), strict=True):
+            _refuse(limit.wait(name), "Too many connections were made from this address.")
+
+    def add_signup(self, address: str) -> None:
+        for limit, name in zip(self._signups, (_network(address), _site(address)), strict=True):
+            limit.add(name)
+
+
+def _refuse(seconds: float, what: str = "") -> None:
+    if seconds:
+        raise TooManyFailures(seconds, what)
+
 
 def _network(address: str) -> str:
     """One IPv6 user has a whole /64; an IPv4 user comes as IPv6 where one socket serves both."""
+    return _prefix(address, 19)
+
+
+def _site(address: str) -> str:
+    """The /48 of an IPv6 address."""
+    return _prefix(address, 14)
+
+
+def _prefix(address: str, characters: int) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(parsed.ipv4_mapped or parsed.exploded[:19]) if isinstance(parsed, IPv6Address) else str(parsed)
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or parsed.exploded[:characters])

@@ -200,9 +200,8 @@ async def test_the_operator_revokes_by_id(vault: Vault):
     created = await vault.create(KEY)
     assert await key_of(vault, created) == KEY
 
-    assert await vault.revoke_by_id(created.connection.id)
-    assert not await vault.revoke_by_id(created.connection.id)
-    assert not await vault.revoke_by_id("unknown")
+    assert await vault.revoke_by_ids([created.connection.id, "unknown"]) == [created.connection.id]
+    assert await vault.revoke_by_ids([created.connection.id]) == []
 
     with pytest.raises(RevokedOrExpired):
         await vault.credentials(created.token, "a header")

@@ -1,0 +1,133 @@
+"""The statements on connections and their tokens, each inside a transaction of `database`."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, CursorResult, Row, bindparam, func, insert, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.hosting.vault.records import check_live
+from mistral_mcp.hosting.vault.tables import connections, tokens
+from mistral_mcp.hosting.vault.tokens import Token
+
+ERASED: dict[str, None] = {"sealed_key": None, "sealed_route_token": None}
+"""What nobody may open any more; the tokens' `wrapped_key` goes with it."""
+
+_log = logging.getLogger(__name__)
+
+
+class AlreadyCreated(BadArgument):
+    """Raised by `create`: there is a connection of this id, created from the same form."""
+
+
+class TooManyConnections(BadArgument):
+    """Raised by `create`: the key has as many live connections as the operator allows."""
+
+
+_WITH_TOKEN = select(
+    connections,
+    tokens.c.id.label("token_id"),
+    tokens.c.digest,
+    tokens.c.wrapped_key,
+    tokens.c.master_key,
+    tokens.c.ended_at,
+).join_from(tokens, connections)
+_BY_DIGEST = _WITH_TOKEN.where(tokens.c.digest == bindparam("digest"))
+# Of a damaged connection only what it takes to revoke it.
+_ENDS = select(connections.c.id, connections.c.revoked_at, connections.c.expires_at, tokens.c.ended_at)
+_ENDS_BY_DIGEST = _ENDS.join_from(tokens, connections).where(tokens.c.digest == bindparam("digest"))
+
+
+def find_live(database: Connection, token: Token, now: datetime) -> Row[Any]:
+    """A token's row with its connection's. Raises a `CredentialError` unless it is good now."""
+    return check_live(database.execute(_BY_DIGEST, {"digest": token.digest}).one_or_none(), now)
+
+
+def lock_live(database: Connection, token: Token, now: datetime) -> Row[Any]:
+    """The same, for a change: the connection first, as everyone does, and then a look at what it became meanwhile."""
+    of_token = select(tokens.c.connection_id).where(tokens.c.digest == token.digest)
+    database.execute(select(connections.c.id).where(connections.c.id.in_(of_token)).with_for_update())
+    return find_live(database, token, now)
+
+
+def find_live_id(database: Connection, token: Token, now: datetime) -> str:
+    """The connection's id, however damaged the rest of it is."""
+    found = database.execute(_ENDS_BY_DIGEST, {"digest": token.digest}).one_or_none()
+    row = check_live(cast("Row[Any] | None", found), now)
+    return str(row.id)
+
+
+def find_live_digests(database: Connection, digests: Sequence[bytes], now: datetime) -> set[bytes]:
+    """Those of tokens that are good now."""
+    live = select(tokens.c.digest).join_from(tokens, connections).where(tokens.c.digest.in_(digests), _is_live(now))
+    return {row.digest for row in database.execute(live.where(tokens.c.ended_at.is_(None)))}
+
+
+def insert_connection(database: Connection, row: dict[str, Any], token_row: dict[str, Any]) -> None:
+    """Raises `AlreadyCreated`."""
+    try:
+        database.execute(insert(connections), row)
+    except IntegrityError:
+        raise AlreadyCreated("This connection was made before.") from None
+    database.execute(insert(tokens), token_row)
+
+
+def check_count(database: Connection, digests: Sequence[bytes], most: int, now: datetime) -> None:
+    """Raises `TooManyConnections` where the key of these digests has so many live connections. For a transaction."""
+    if database.dialect.name == "postgresql":  # one after the other; on SQLite there is one writer anyway
+        lock = int.from_bytes(digests[0][:8], signed=True)
+        database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+    count = select(func.count()).select_from(connections).where(connections.c.key_digest.in_(digests), _is_live(now))
+    if (database.scalar(count) or 0) >= most:
+        raise TooManyConnections(
+            f"This key has {most} connections here already, the most that this server allows.",
+            "Use one of them in several clients, or revoke one.",
+        )
+
+
+def update_connection(database: Connection, row: dict[str, Any]) -> None:
+    database.execute(update(connections).where(connections.c.id == row["id"]).values(row))
+
+
+def replace_token(database: Connection, token_id: str, token_row: dict[str, Any], now: datetime) -> None:
+    database.execute(insert(tokens), token_row)
+    database.execute(update(tokens).where(tokens.c.id == token_id).values(ended_at=now, wrapped_key=None))
+
+
+def end_connections(database: Connection, ids: Sequence[str], now: datetime) -> list[str]:
+    """Revoke them and erase what was sealed. Returns the ids of those that were live."""
+    live = select(connections.c.id).where(connections.c.id.in_(ids), connections.c.revoked_at.is_(None))
+    found = [str(row.id) for row in database.execute(live.with_for_update())]
+    database.execute(update(connections).where(connections.c.id.in_(found)).values(revoked_at=now, **ERASED))
+    database.execute(update(tokens).where(tokens.c.connection_id.in_(ids)).values(wrapped_key=None))
+    return found
+
+
+def list_connections(database: Connection) -> list[tuple[Row[Any], tuple[str, ...]]]:
+    """Each with the ids of the master keys that its live tokens are on, oldest first; what is damaged is left out."""
+    keys: dict[str, set[str]] = {}
+    live = select(tokens.c.connection_id, tokens.c.master_key).where(tokens.c.wrapped_key.is_not(None))
+    for connection_id, key_id in database.execute(live):
+        keys.setdefault(connection_id, set()).add(key_id)
+    every = database.execute(select(connections).order_by(connections.c.created_at))
+    return [(row, tuple(sorted(keys.get(row.id, ())))) for row in _readable(every)]
+
+
+def _readable(result: CursorResult[Any]) -> Iterator[Row[Any]]:
+    while True:
+        try:
+            row = result.fetchone()
+        except (TypeError, ValueError) as error:
+            _log.error("A connection's row cannot be read (%s): it was changed, or is damaged.", type(error).__name__)
+            continue
+        if row is None:
+            return
+        yield row
+
+
+def _is_live(now: datetime) -> Any:
+    not_expired = or_(connections.c.expires_at.is_(None), connections.c.expires_at > now)
+    return connections.c.revoked_at.is_(None) & not_expired
