@@ -24,6 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 from mistral_mcp.errors import BadArgument
 
 ReplyT = TypeVar("ReplyT")
+Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 T = TypeVar("T")
 
 
@@ -82,7 +83,7 @@ class Call(BaseModel, Generic[ReplyT]):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
     path: ClassVar[str]
-    method: ClassVar[Literal["GET", "POST", "PATCH", "PUT", "DELETE"]] = "POST"
+    method: ClassVar[Method] = "POST"
     repeatable: ClassVar[bool] = False
     """Whether sending it twice does no more than sending it once: what reads or computes, not what creates."""
     in_query: ClassVar[frozenset[str]] = frozenset()
@@ -93,7 +94,7 @@ class Call(BaseModel, Generic[ReplyT]):
     def url(self) -> str:
         """Path and query. Raises `BadArgument` for a value that would leave its path segment."""
         names = self.path_names()
-        path = self.path.format_map({name: _segment(name, getattr(self, name)) for name in names})
+        path = self.path.format_map({name: path_segment(name, getattr(self, name)) for name in names})
         include = None
         if self.method in ("POST", "PATCH", "PUT"):
             if not self.in_query:
@@ -158,7 +159,7 @@ def _path_names(path: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\{(\w+)\}", path))
 
 
-def _segment(name: str, value: object) -> str:
+def path_segment(name: str, value: object) -> str:
     """One path segment. Encoded dots would be resolved by some proxies all the same, so they are refused."""
     text = str(value)
     if not text.strip() or text.strip(".") == "" or re.search(r"[/\\?#%\x00-\x20\x7f]", text):

@@ -83,6 +83,8 @@ class MistralClient:
         self.progress = progress
         self.correlation_id: str | None = None
         """Of the last reply; Mistral's support asks for it."""
+        self.status: int | None = None
+        """Of the last reply."""
         self.attempts = 1
         """The most that one request of this call took."""
         self._transport = upstream.transport
@@ -214,6 +216,7 @@ class MistralClient:
     def _note(self, response: httpx2.Response, exchange: Exchange) -> None:
         if correlation_id := response.headers.get("mistral-correlation-id"):
             self.correlation_id = quote_token(correlation_id, self.caller.mask, 100)
+        self.status = response.status_code
         self.attempts = max(self.attempts, exchange.attempts)
 
 

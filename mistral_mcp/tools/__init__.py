@@ -22,6 +22,7 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
     "batch": ("batch",),
     "conversations": ("conversations",),
     "libraries": ("libraries",),
+    "api": ("api",),
 }
 
 DEFAULT = ("core", "models")

@@ -31,6 +31,7 @@ _HINTS: dict[Effect, dict[str, bool]] = {
     "changes": {"read_only_hint": False, "destructive_hint": False, "idempotent_hint": True},
     "deletes": {"read_only_hint": False, "destructive_hint": True, "idempotent_hint": True},
     "cancels": {"read_only_hint": False, "destructive_hint": True, "idempotent_hint": True},
+    "writes": {"read_only_hint": False, "destructive_hint": True, "idempotent_hint": False},
 }
 
 _STRICT = {"extra": "forbid", "hide_input_in_errors": True}

@@ -20,8 +20,8 @@ class LocalOnly:
     """Marks, in `Annotated`, a parameter that exists only where the server may read files of its own."""
 
 
-Effect = Literal["reads", "creates", "changes", "deletes", "cancels"]
-"""`reads`: stores and changes nothing at Mistral, though it costs money."""
+Effect = Literal["reads", "creates", "changes", "deletes", "cancels", "writes"]
+"""`reads`: stores and changes nothing at Mistral, though it costs money. `writes`: any of the others."""
 
 Function = Callable[..., Awaitable[Result]]
 ResultT = TypeVar("ResultT", bound=Result)

@@ -1,0 +1,73 @@
+"""Any operation of Mistral's API: one class for each method and path, made when it is first called.
+
+    call = operation_call("GET", "/v1/agents/{agent_id}", repeatable=True, binary=False)
+    body = await mistral.send(call(segments={"agent_id": "ag_1"}, query={}))
+
+What the reply is, is for whoever knows the operation: here it is the body as it came.
+"""
+
+import json
+from functools import lru_cache
+from typing import ClassVar, cast
+from urllib.parse import urlencode
+
+import httpx2
+from pydantic import InstanceOf, JsonValue
+from pydantic_core import to_json
+
+from mistral_mcp.mistral.call import Call, Method, path_segment
+from mistral_mcp.mistral.multipart import FilePart, Form
+
+
+class OperationCall(Call[bytes]):
+    """A request by method and path."""
+
+    binary: ClassVar[bool] = False
+
+    segments: dict[str, str] = {}
+    query: dict[str, JsonValue] = {}
+    content: JsonValue = None
+    """The JSON body, if any."""
+    file: InstanceOf[FilePart] | None = None
+    """With a file, or with `is_form`, `content` goes out as the fields of a form."""
+    is_form: bool = False
+    part: str = "file"
+
+    def url(self) -> str:
+        segments = {name: path_segment(name, self.segments.get(name, "")) for name in self.path_names()}
+        path = self.path.format_map(segments)
+        pairs = [(name, _text(item)) for name, value in self.query.items() for item in _items(value)]
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    def body(self) -> bytes | None:
+        return None if self.content is None else to_json(self.content)
+
+    def payload(self) -> tuple[bytes | httpx2.AsyncByteStream | None, dict[str, str]]:
+        if not self.is_form:
+            return super().payload()
+        members = cast("dict[str, JsonValue]", self.content or {})
+        fields = [(name, _text(item)) for name, value in members.items() for item in _items(value)]
+        form = Form(fields, self.part, self.file)
+        return form, form.headers
+
+    @classmethod
+    def is_binary(cls) -> bool:
+        return cls.binary
+
+
+@lru_cache(maxsize=512)
+def operation_call(method: Method, path: str, *, repeatable: bool, binary: bool) -> type[OperationCall]:
+    """The class of the calls of one operation."""
+    members = {"__module__": __name__, "method": method, "path": path, "repeatable": repeatable, "binary": binary}
+    return type("OperationCall", (OperationCall,), members)
+
+
+def _items(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: JsonValue) -> str:
+    """As queries and forms have it: what has members is JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"))

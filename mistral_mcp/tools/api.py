@@ -1,0 +1,190 @@
+"""Toolset `api`: every operation of Mistral's API, found, described and called, at the cost of four tools."""
+
+import json
+from typing import Annotated, Any
+
+import anyio.to_thread
+from pydantic import BaseModel, Field, JsonValue
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.mistral.transports.routes import carries
+from mistral_mcp.operations import arguments, examples, ranking
+from mistral_mcp.operations.operation import READS, Effect, Method, Operation, find
+from mistral_mcp.operations.outline import outline, part_of
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.operation_calls import OperationResult, call_operation
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, Result
+
+toolset = Toolset()
+
+BODY = 3_600  # characters of a body's schema, some 1,200 tokens
+PARAMETERS = 1_200  # characters
+
+Given = dict[str, JsonValue]
+
+
+class Hit(BaseModel):
+    """An operation that may answer the question."""
+
+    operation: str
+    method: Method
+    path: str
+    summary: str
+    effect: Effect
+    instead: Maybe[str] = None
+
+    @classmethod
+    def of(cls, operation: Operation) -> "Hit":
+        return cls(
+            operation=operation.id,
+            method=operation.method,
+            path=operation.path,
+            summary=operation.summary,
+            effect=operation.effect,
+            instead=operation.instead or None,
+        )
+
+    def line(self) -> str:
+        old = f" (old: use {self.instead})" if self.instead else ""
+        return f"{self.operation} ({self.effect}): {self.summary}{old}"
+
+
+class Hits(Result):
+    """Operations, the likeliest first."""
+
+    operations: list[Hit]
+
+    def to_text(self) -> str:
+        lines = [hit.line() for hit in self.operations]
+        return "\n".join(lines) or "Nothing found. Name the thing and what to do with it: list agents."
+
+
+class Description(Result):
+    """What an operation takes."""
+
+    operation: str
+    method: Method
+    path: str
+    summary: str
+    effect: Effect
+    parameters: dict[str, Any]
+    body: Maybe[dict[str, Any]] = None
+    example: Maybe[dict[str, Any]] = None
+    notes: list[str]
+
+    def to_text(self) -> str:
+        parts = [f"{self.operation}: {self.summary}. {self.method} {self.path}, effect {self.effect}.", *self.notes]
+        shown = {"parameters": self.parameters, "body": self.body, "example": self.example}
+        parts += [f"{name}: {_compact(schema)}" for name, schema in shown.items() if schema]
+        return "\n".join(parts)
+
+
+OperationName = Annotated[str, Field(description="As found: agents.create.", min_length=1, max_length=200)]
+Parameters = Annotated[Given | str | None, Field(description="Of path and query, by name.")]
+Body = Annotated[Given | str | None, Field(description="JSON body. A file is a path, data URL or upload handle.")]
+
+
+@toolset.tool("Find an operation", effect="reads")
+async def mistral_api_search(
+    mistral: Mistral,  # noqa: ARG001 - every tool's
+    query: Annotated[str, Field(description="What to do: share a library.", min_length=1, max_length=500)],
+    top_k: Annotated[int, Field(ge=1, le=20)] = 5,
+) -> Hits:
+    """Start here for anything at Mistral that no other tool does (agents, workflows, connectors, prompts, datasets, …):
+    finds operations of the API. Then mistral_api_describe.
+    """
+    found = await anyio.to_thread.run_sync(ranking.search, query, top_k)
+    return Hits(operations=[Hit.of(operation) for operation in found])
+
+
+@toolset.tool("Describe an operation", effect="reads")
+async def mistral_api_describe(mistral: Mistral, operation: OperationName) -> Description:
+    """See what an operation takes, with an example, before calling it."""
+    name, _, part = operation.partition("#")
+    found = find(name)
+    if part:
+        schema = outline(part_of(found, part), BODY, operation)
+        return _description(found, {}, schema, None, [f"This is {part} of the body."])
+    notes = _notes(found, mistral)
+    parameters = _parameters(found)
+    body = outline(found.body, BODY, found.id) if found.body is not None else None
+    return _description(found, parameters, body, examples.example(found), notes)
+
+
+@toolset.tool("Read or compute by an operation", effect="reads")
+async def mistral_api_read(
+    mistral: Mistral, operation: OperationName, parameters: Parameters = None, body: Body = None
+) -> OperationResult:
+    """Call an operation whose effect is read or compute."""
+    return await _call(mistral, operation, parameters, body, reads=True)
+
+
+@toolset.tool("Create, change or delete by an operation", effect="writes")
+async def mistral_api_write(
+    mistral: Mistral, operation: OperationName, parameters: Parameters = None, body: Body = None
+) -> OperationResult:
+    """Call an operation whose effect is create, change or delete."""
+    return await _call(mistral, operation, parameters, body, reads=False)
+
+
+async def _call(
+    mistral: Mistral, name: str, parameters: Given | str | None, body: Given | str | None, *, reads: bool
+) -> OperationResult:
+    operation = find(name)
+    if (operation.effect in READS) is not reads:
+        other = "mistral_api_write" if reads else "mistral_api_read"
+        raise BadArgument(f"The effect of {operation.id} is {operation.effect}.", f"Call it with {other}.")
+    request = await anyio.to_thread.run_sync(_check, operation, parameters, body)
+    return await call_operation(mistral, operation, request)
+
+
+def _check(operation: Operation, parameters: Given | str | None, body: Given | str | None) -> arguments.Request:
+    given = arguments.as_object(parameters, "parameters")
+    return arguments.check(operation, given, arguments.as_object(body, "body"))
+
+
+def _parameters(operation: Operation) -> dict[str, Any]:
+    if not operation.parameters:
+        return {}
+    members = {each.name: each.schema for each in operation.parameters}
+    required = [each.name for each in operation.parameters if each.required]
+    schema = {"type": "object", "properties": members, "required": required}
+    return outline(schema, PARAMETERS, operation.id)
+
+
+def _notes(operation: Operation, mistral: Mistral) -> list[str]:
+    notes: list[str] = []
+    if operation.instead:
+        notes.append(f"Old: use {operation.instead}.")
+    if operation.watch:
+        notes.append(f"How far it is: {operation.watch}.")
+    if not carries(mistral.caller.route, operation.method, operation.path):
+        notes.append(f"The route {mistral.caller.route} does not carry it.")
+    if operation.media not in ("", "application/json"):
+        notes.append(f"It answers {operation.media}.")
+    return notes
+
+
+def _description(
+    operation: Operation,
+    parameters: dict[str, Any],
+    body: dict[str, Any] | None,
+    example: dict[str, Any] | None,
+    notes: list[str],
+) -> Description:
+    return Description(
+        operation=operation.id,
+        method=operation.method,
+        path=operation.path,
+        summary=operation.summary,
+        effect=operation.effect,
+        parameters=parameters,
+        body=body,
+        example=example,
+        notes=notes,
+    )
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,207 @@
+"""How an operation of the catalogue is called: its file, its pace, its retries, and what becomes of its reply."""
+
+import base64
+import binascii
+import json
+import mimetypes
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import cast
+from urllib.parse import unquote_to_bytes
+
+import anyio
+from pydantic import JsonValue, ValidationError
+from pydantic_core import from_json
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.local_files import opened
+from mistral_mcp.mistral.api.files import LARGEST
+from mistral_mcp.mistral.api.operations import operation_call
+from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.multipart import FilePart
+from mistral_mcp.operations.arguments import Request, is_file
+from mistral_mcp.operations.operation import READS, Operation
+from mistral_mcp.operations.reply import mask_secrets, shorten
+from mistral_mcp.tools.framework.cut_text import LONG, cut
+from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
+
+EVENTS = 100  # of a stream, in one result
+FOLLOWED = 10  # seconds that a stream is followed
+
+
+class OperationResult(Result):
+    """What the operation answered."""
+
+    operation: str
+    status: int
+    result: MaybeJson = None
+    note: Maybe[str] = None
+    usage: Maybe[Usage] = None
+
+    def to_text(self) -> str:
+        if self.result is None:
+            return self.note or f"Done (HTTP {self.status})."
+        text = self.result if isinstance(self.result, str) else _compact(self.result)
+        return f"{text}\n\n[{self.note}]" if self.note else text
+
+
+async def call_operation(mistral: Mistral, operation: Operation, request: Request) -> OperationResult:
+    """Send a request that was checked, and give its reply as a context can take it."""
+    if operation.is_stream:
+        return await _follow(mistral, operation, request)
+    kind = operation_call(
+        operation.method,
+        operation.path,
+        repeatable=operation.effect in READS,
+        binary=operation.media not in ("", "application/json"),
+    )
+    async with _file_part(mistral, operation, request) as (content, part, file):
+        call = kind(
+            segments=request.path,
+            query=request.query,
+            content=content,
+            is_form=operation.is_form,
+            part=part,
+            file=file,
+        )
+        body = await mistral.send(call, model=_model(content), tokens=_tokens(operation, content))
+    return _result(mistral, operation, request, body)
+
+
+def _result(mistral: Mistral, operation: Operation, request: Request, body: bytes) -> OperationResult:
+    result = OperationResult(operation=operation.id, status=mistral.status or 0)
+    if not body.strip():
+        return result
+    if operation.media in ("", "application/json"):
+        try:
+            reply: JsonValue = from_json(body, allow_inf_nan=False)
+        except ValueError:
+            raise mistral.unusable_reply("is no JSON") from None
+        result.usage = _usage(mistral, request, reply)
+        masked = mask_secrets(reply)
+        result.result, note = shorten(operation, masked)
+        if result.result is None and masked is not None:
+            result.result = cut(_compact(masked), "Ask for less.", LONG)
+        result.note = note or None
+        return result
+    return _file_result(result, operation, body)
+
+
+def _file_result(result: OperationResult, operation: Operation, body: bytes) -> OperationResult:
+    try:
+        result.result = cut(body.decode(), "Ask for less.", LONG)
+    except UnicodeDecodeError:
+        result.note = f"The reply is {operation.media} of {len(body):,} bytes, which is no text."
+    return result
+
+
+async def _follow(mistral: Mistral, operation: Operation, request: Request) -> OperationResult:
+    """The events of a stream that come within a few seconds: it may never end by itself."""
+    kind = operation_call(operation.method, operation.path, repeatable=True, binary=False)
+    events: list[JsonValue] = []
+    ended = False
+    stream = mistral.stream(kind(segments=request.path, query=request.query, content=request.body))
+    try:
+        with mistral.deadline(), anyio.move_on_after(FOLLOWED):
+            async for event in stream:
+                events.append(_event(event))
+                if len(events) == EVENTS:
+                    break
+            else:
+                ended = True
+    finally:
+        with anyio.CancelScope(shield=True):
+            await stream.aclose()
+    shown, note = shorten(operation, mask_secrets(events))
+    result = OperationResult(operation=operation.id, status=mistral.status or 0, result=shown or [])
+    more = "" if ended else f"The stream goes on; these are its first {len(events)} events."
+    result.note = " ".join(filter(None, [note, more])) or None
+    return result
+
+
+def _event(data: str) -> JsonValue:
+    try:
+        return from_json(data)
+    except ValueError:
+        return data
+
+
+@asynccontextmanager
+async def _file_part(
+    mistral: Mistral, operation: Operation, request: Request
+) -> AsyncGenerator[tuple[JsonValue, str, FilePart | None]]:
+    """The body without its file, the name of the file's member, and the file."""
+    body = request.body
+    if not operation.is_form or not isinstance(body, dict):
+        yield body, "file", None
+        return
+    part = next((name for name, schema in operation.members.items() if is_file(schema)), "file")
+    given = body.get(part)
+    fields: JsonValue = {name: value for name, value in body.items() if name != part}
+    if given is None:
+        yield fields, part, None
+        return
+    async with _opened(mistral, given) as file:
+        yield fields, part, file
+
+
+@asynccontextmanager
+async def _opened(mistral: Mistral, given: JsonValue) -> AsyncGenerator[FilePart]:
+    """A file by data URL or by path, or an object of one of these, `content` or `content_base64`, with a `filename`."""
+    source = cast("dict[str, JsonValue]", given) if isinstance(given, dict) else {"path": given}
+    texts = {name: value for name, value in source.items() if isinstance(value, str)}
+    name = texts.get("filename")
+    place = texts.get("path") or texts.get("data_url") or ""
+    if place.startswith("data:"):
+        yield _from_data_url(place, name)
+    elif "content" in texts:
+        yield FilePart.of(name or "file.txt", texts["content"].encode())
+    elif "content_base64" in texts:
+        yield FilePart.of(name or "file", _from_base64(texts["content_base64"]))
+    elif place:
+        async with opened(mistral.settings.files_dir, place, max_bytes=LARGEST, name=name) as file:
+            yield file
+    else:
+        raise BadArgument("The file is missing.", "Give a path, a data URL, or {filename, content}.")
+
+
+def _from_data_url(url: str, name: str | None) -> FilePart:
+    head, comma, data = url[len("data:") :].partition(",")
+    if not comma:
+        raise BadArgument("The file's data URL has no comma.", "Write data:TYPE;base64,DATA.")
+    kind = head.partition(";")[0]
+    content = _from_base64(data) if head.endswith(";base64") else unquote_to_bytes(data)
+    return FilePart.of(name or f"file{mimetypes.guess_extension(kind) or '.bin'}", content)
+
+
+def _from_base64(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadArgument("The file is not base64.", "Encode the bytes anew, without line breaks.") from None
+
+
+def _model(content: JsonValue) -> str:
+    model = content.get("model") if isinstance(content, dict) else None
+    return model if isinstance(model, str) else ""
+
+
+def _tokens(operation: Operation, content: JsonValue) -> int:
+    """About how many tokens a request that computes takes, for pacing."""
+    return len(_compact(content)) // 4 if operation.effect == "compute" else 0
+
+
+def _usage(mistral: Mistral, request: Request, reply: JsonValue) -> Usage | None:
+    """What it cost, where the reply counts tokens."""
+    counted = reply.get("usage") if isinstance(reply, dict) else None
+    if not isinstance(counted, dict) or "prompt_tokens" not in counted:
+        return None
+    try:
+        return usage_of(mistral, _model(request.body), UsageReply.model_validate(counted))
+    except ValidationError:
+        return None
+
+
+def _compact(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
