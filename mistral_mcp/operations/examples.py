@@ -50,7 +50,8 @@ _BY_NAME = {
     "input": "Hello",
     "inputs": "Hello",
     "role": "user",
-    "sample_audio": "UklGRg==",
+    "sample_audio": "UklGRjQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YRAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "voice_id": "en_paul_neutral",
     "from": "2026-11-01T00:00:00Z",
     "to": "2026-12-01T00:00:00Z",
 }

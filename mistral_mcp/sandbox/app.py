@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Generator
@@ -22,6 +23,7 @@ from mistral_mcp.sandbox.endpoints import (
     libraries,
     moderations,
     ocr,
+    operations,
     speech,
     transcriptions,
     voices,
@@ -178,7 +180,7 @@ class Sandbox:
     async def _answer(self, received: Received, request_id: str) -> Reply:
         """Kong's part: the route, then the key, then the endpoint."""
         allowed: list[str] = []
-        for endpoint in self._endpoints:
+        for endpoint in itertools.chain(self._endpoints, operations.endpoints()):
             params = endpoint.match(received.path)
             if params is None:
                 continue

@@ -50,13 +50,22 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
             name: each[name] for name in ("method", "path", "params", "body", "replies", "deprecated") if each.get(name)
         }
         operations.append({"id": said[key]["id"], **said[key], **facts})
-    definitions = closure(operations, merged["$defs"])
+    definitions = _open_replies(operations, closure(operations, merged["$defs"]))
     ours = {"operations": operations, "$defs": definitions}
     wire = [
         {name: each[name] for name in each.keys() & {"method", "path", "params", "body", "replies"}}
         for each in operations
     ]
     return ours, {"operations": [dict(sorted(each.items())) for each in wire], "$defs": definitions}
+
+
+def _open_replies(operations: list[dict[str, Any]], definitions: dict[str, Any]) -> dict[str, Any]:
+    """What comes back may always have more members than were known: only what goes out is closed."""
+    sent = closure([[each.get("params"), each.get("body")] for each in operations], definitions)
+    for name, schema in definitions.items():
+        if name not in sent and schema.get("additionalProperties") is False:
+            del schema["additionalProperties"]
+    return definitions
 
 
 def _by_path(item: tuple[str, dict[str, Any]]) -> tuple[str, int]:

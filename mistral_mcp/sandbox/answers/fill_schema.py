@@ -37,7 +37,24 @@ FORMATS = {
 }
 WHOLE_PROMPT = frozenset({"text", "query", "question", "prompt", "message", "input", "content", "body"})
 FIGURE = re.compile(r"latitude|longitude|number|amount|price|e\.g\.,? *-?\d", re.IGNORECASE)
-CANDIDATES = ("A", "a", "1", "12", "123", "1234", "12345", "AB", "ABC", "abc", "EUR", "a-1", "A1", "2026")
+CANDIDATES = (
+    "A",
+    "a",
+    "1",
+    "12",
+    "123",
+    "1234",
+    "12345",
+    "AB",
+    "ABC",
+    "abc",
+    "EUR",
+    "a-1",
+    "A1",
+    "2026",
+    "b7ad6b7169203331",
+    "0af7651916cd43dd8448eb211c80319c",
+)
 COMPOSING = ("$ref", "anyOf", "oneOf", "allOf")
 
 

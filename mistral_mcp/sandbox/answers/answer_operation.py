@@ -1,0 +1,91 @@
+"""A reply that fits an operation's schema: what is known already laid over what the schema asks for."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from mistral_mcp.sandbox.answers.fill_schema import fill_schema
+from mistral_mcp.sandbox.answers.prompt_hints import Hints
+from mistral_mcp.sandbox.protocol.operation import Operation, resolve, standalone
+
+Place = tuple[str, ...]
+
+LIST_DEPTH = 2
+
+FINISHED = ("COMPLETED", "completed", "SUCCESS", "SUCCEEDED", "ready", "active")
+"""What a status is where it may be one of these: nothing takes long here."""
+
+
+def answer_operation(operation: Operation, *known: Mapping[str, Any]) -> Any:
+    """The reply, with as much of what is known as fits; the last counts most."""
+    reply = _with_finished(operation, _filled(operation))
+    for members in known:
+        reply = _overlaid(operation, reply, members)
+    return reply
+
+
+def answer_list(operation: Operation, place: Place, things: list[Mapping[str, Any]]) -> Any:
+    """A reply whose list has these things, each as the list's schema shows one."""
+    schema: Mapping[str, Any] = resolve(operation.replies[0]["schema"])
+    for name in place:
+        schema = resolve(schema["properties"][name])
+    pattern = fill_schema(standalone(schema["items"]), Hints(""))
+    sample = _filled(operation)
+    items: list[Any] = []
+    for thing in things:
+        item = pattern
+        for name, value in thing.items():
+            changed = {**item, name: value} if isinstance(item, dict) else item
+            item = changed if _fits(operation, _put(sample, place, [changed])) else item
+        items.append(item)
+    return _put(sample, place, items)
+
+
+def list_place(operation: Operation) -> Place | None:
+    """Where in the reply its list is: `("data",)`, or `()` where the reply is one; None where there is none."""
+    schema = resolve(operation.replies[0].get("schema", {}))
+    return next(_lists(schema, ()), None)
+
+
+def _lists(schema: Mapping[str, Any], place: Place) -> Iterator[Place]:
+    if schema.get("type") == "array":
+        yield place
+    elif len(place) < LIST_DEPTH:
+        members = cast("dict[str, Any]", schema.get("properties", {}))
+        # What is nearest comes first: `data` before the lists of something beside it.
+        nearest = sorted(members.items(), key=lambda member: resolve(member[1]).get("type") != "array")
+        for name, member in nearest:
+            yield from _lists(resolve(member), (*place, name))
+
+
+@functools.cache
+def _filled(operation: Operation) -> Any:
+    return fill_schema(operation.reply, Hints("")) if operation.reply else None
+
+
+def _with_finished(operation: Operation, reply: Any) -> Any:
+    if not isinstance(reply, dict) or "status" not in reply:
+        return reply
+    changed = ({**cast("dict[str, Any]", reply), "status": status} for status in FINISHED)
+    return next((each for each in changed if _fits(operation, each)), cast("Any", reply))
+
+
+def _overlaid(operation: Operation, reply: Any, members: Mapping[str, Any]) -> Any:
+    if not isinstance(reply, dict):
+        return reply
+    properties = cast("dict[str, Any]", resolve(operation.replies[0]["schema"]).get("properties", {}))
+    for name, value in members.items():
+        changed = {**cast("dict[str, Any]", reply), name: value}
+        if (name in properties or name in reply) and _fits(operation, changed):
+            reply = changed
+    return cast("Any", reply)
+
+
+def _fits(operation: Operation, reply: Any) -> bool:
+    return operation.reply_checker.is_valid(reply)
+
+
+def _put(reply: Any, place: Place, items: list[Any]) -> Any:
+    if not place:
+        return items
+    return {**reply, place[0]: _put(reply.get(place[0], {}), place[1:], items)}

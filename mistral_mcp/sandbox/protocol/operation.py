@@ -1,0 +1,163 @@
+"""Every operation of the API as Mistral describes it: what it takes, held against its schemas, and what it answers.
+
+Read from `operations.json`, which `make operations` compiles, when an operation is first asked for.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any, cast
+
+import jsonschema_rs
+
+from mistral_mcp.sandbox.protocol.errors import invalid_fields
+
+Schema = Mapping[str, Any]
+
+DEFINITION = "#/$defs/"
+MAX_DETAILS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """A method and a path, and the schemas of what goes in and out."""
+
+    method: str
+    path: str
+    parameters: tuple[Mapping[str, Any], ...]
+    body: Schema | None
+    body_required: bool
+    is_form: bool
+    replies: tuple[Mapping[str, Any], ...]
+
+    @property
+    def prefix(self) -> str:
+        """The path without its last part."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def last_parameter(self) -> str:
+        """The name in the last part of the path; empty where that is a word."""
+        last = self.path.rpartition("/")[2]
+        return last.strip("{}") if last.startswith("{") else ""
+
+    @property
+    def status(self) -> int:
+        return int(self.replies[0]["status"])
+
+    @cached_property
+    def reply(self) -> Schema:
+        """The schema of the reply with all that it refers to; empty where there is none."""
+        return standalone(self.replies[0].get("schema", {}))
+
+    @cached_property
+    def reply_checker(self) -> Any:
+        return jsonschema_rs.validator_for(dict(self.reply))
+
+    def check_body(self, body: bytes) -> Any:
+        """The body, decoded. 422 where it does not fit."""
+        if self.body is None or (not body and not self.body_required):
+            return None
+        try:
+            value: Any = json.loads(body or b"null")
+        except ValueError:
+            raise invalid_fields([_detail("json_invalid", ["body", 0], "JSON decode error")]) from None
+        self._refuse(self._body_checker, value, ["body"])
+        top = resolve(self.body)
+        if isinstance(value, dict) and "properties" in top and not top.get("additionalProperties"):
+            unknown = [name for name in cast("dict[str, Any]", value) if name not in top["properties"]]
+            if unknown:
+                message = "Extra inputs are not permitted"
+                raise invalid_fields([_detail("extra_forbidden", ["body", name], message) for name in unknown])
+        return value
+
+    def check_parameters(self, path: Mapping[str, str], query: Mapping[str, list[str]]) -> None:
+        """422 where a parameter is missing or does not fit."""
+        for each in self.parameters:
+            place, name = str(each["in"]), str(each["name"])
+            texts = [path[name]] if place == "path" else query.get(name, [])
+            if not texts and each["required"]:
+                raise invalid_fields([_detail("missing", [place, name], "Field required")])
+            checker = jsonschema_rs.validator_for(dict(standalone(each["schema"])), validate_formats=True)
+            if texts and not any(checker.is_valid(value) for value in _readings(texts)):
+                raise invalid_fields([_detail("value_error", [place, name], "Input should be valid")])
+
+    @cached_property
+    def _body_checker(self) -> Any:
+        return jsonschema_rs.validator_for(dict(standalone(self.body or {})), validate_formats=True)
+
+    def _refuse(self, checker: Any, value: Any, place: list[str]) -> None:
+        details = [
+            _detail("value_error", [*place, *error.instance_path], error.message[:200])
+            for error in list(checker.iter_errors(value))[:MAX_DETAILS]
+        ]
+        if details:
+            raise invalid_fields(details)
+
+
+@cache
+def operations() -> tuple[Operation, ...]:
+    """All of them; where two match one path, the one with more words in it first."""
+    found = (
+        Operation(
+            method=each["method"],
+            path=each["path"],
+            parameters=tuple(each.get("params", ())),
+            body=each.get("body", {}).get("schema"),
+            body_required=each.get("body", {}).get("required", False),
+            is_form=each.get("body", {}).get("media") == "multipart/form-data",
+            replies=tuple(each["replies"]),
+        )
+        for each in _document()["operations"]
+    )
+    return tuple(sorted(found, key=lambda each: [part.startswith("{") for part in each.path.split("/")]))
+
+
+def resolve(schema: Schema) -> Schema:
+    """The schema itself, where it refers to another."""
+    while "$ref" in schema:
+        schema = _definitions()[schema["$ref"].removeprefix(DEFINITION)]
+    return schema
+
+
+def standalone(schema: Schema) -> Schema:
+    """The schema with all that it leads to."""
+    found: dict[str, Any] = {}
+    pending: list[Any] = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending += cast("list[Any]", node)
+        elif isinstance(node, dict):
+            members = cast("dict[str, Any]", node)
+            name = str(members.get("$ref", "")).removeprefix(DEFINITION)
+            if name and name not in found:
+                found[name] = _definitions()[name]
+                pending.append(found[name])
+            pending += members.values()
+    return {**schema, "$defs": found} if found else schema
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return json.loads((files("mistral_mcp.sandbox") / "operations.json").read_text(encoding="utf-8"))
+
+
+def _definitions() -> dict[str, Any]:
+    return _document()["$defs"]
+
+
+def _readings(texts: list[str]) -> list[Any]:
+    """What a parameter may mean: text, a number, a truth value, JSON, or a list of them."""
+    one: list[Any] = [texts[-1]]
+    try:
+        one.append(json.loads(texts[-1]))
+    except ValueError:
+        pass
+    return [*one, texts]
+
+
+def _detail(kind: str, place: list[Any], message: str) -> dict[str, Any]:
+    return {"type": kind, "loc": place, "msg": message, "input": None}

@@ -1,0 +1,41 @@
+"""What was made by operations that have no section of their own, so that it can be looked up, listed and deleted again."""
+
+from typing import Any
+
+from mistral_mcp.sandbox.protocol.errors import detail_error
+
+MAX_OBJECTS = 1_000
+"""Kept in one collection. The oldest is forgotten when another one comes."""
+
+Object = dict[str, Any]
+
+
+class ApiObjects:
+    """Objects by the path of their collection, such as `/v2/prompts`, and their id there."""
+
+    def __init__(self) -> None:
+        self._collections: dict[str, dict[str, Object]] = {}
+        self._deleted: set[tuple[str, str]] = set()
+
+    def put(self, collection: str, name: str, thing: Object) -> None:
+        """Keep it, with what is known of it already."""
+        kept = self._collections.setdefault(collection, {})
+        kept[name] = {**kept.get(name, {}), **thing}
+        self._deleted.discard((collection, name))
+        while len(kept) > MAX_OBJECTS:
+            del kept[next(iter(kept))]
+
+    def find(self, collection: str, name: str) -> Object:
+        """What is known of it, nothing where it was not made here; 404 where it was deleted."""
+        if (collection, name) in self._deleted:
+            raise detail_error(404, "Not Found")
+        return self._collections.get(collection, {}).get(name, {})
+
+    def delete(self, collection: str, name: str) -> None:
+        """Forget it; 404 where it was deleted before."""
+        self.find(collection, name)
+        self._collections.get(collection, {}).pop(name, None)
+        self._deleted.add((collection, name))
+
+    def newest_first(self, collection: str) -> list[Object]:
+        return list(reversed(self._collections.get(collection, {}).values()))
