@@ -59,6 +59,10 @@ class Operation:
         return self.replies[0].get("media", "") if self.replies else ""
 
     @property
+    def is_json(self) -> bool:
+        return self.media in ("", "application/json")
+
+    @property
     def is_stream(self) -> bool:
         """Whether its only reply is a stream of events."""
         return bool(self.replies) and all(reply.get("media") == "text/event-stream" for reply in self.replies)
@@ -67,6 +71,14 @@ class Operation:
     def members(self) -> dict[str, Schema]:
         """The members of the body, by name; empty where it is no single object."""
         return {} if self.body is None else resolve(self.body).get("properties", {})
+
+    @cached_property
+    def plain_body(self) -> Schema:
+        """The body without `stream`: answers come whole here."""
+        body = resolve(self.body or {})
+        if "stream" not in self.members:
+            return body
+        return {**body, "properties": {name: each for name, each in self.members.items() if name != "stream"}}
 
     @cached_property
     def reply(self) -> Schema:

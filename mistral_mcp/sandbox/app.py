@@ -180,7 +180,8 @@ class Sandbox:
     async def _answer(self, received: Received, request_id: str) -> Reply:
         """Kong's part: the route, then the key, then the endpoint."""
         allowed: list[str] = []
-        for endpoint in itertools.chain(self._endpoints, operations.endpoints()):
+        others = () if self._codestral else operations.endpoints()
+        for endpoint in itertools.chain(self._endpoints, others):
             params = endpoint.match(received.path)
             if params is None:
                 continue
@@ -195,7 +196,7 @@ class Sandbox:
             except ApiError as error:
                 return error.reply
         if allowed:
-            return method_not_allowed(allowed)
+            return method_not_allowed(list(dict.fromkeys(allowed)))
         if self._codestral or received.path.startswith("/v1/v1/"):
             return wrong_address()
         return no_route(request_id)

@@ -12,6 +12,7 @@ from mistral_mcp.operations import arguments, examples, ranking
 from mistral_mcp.operations.operation import READS, Effect, Method, Operation, find
 from mistral_mcp.operations.outline import outline, part_of
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.operation_calls import OperationResult, call_operation
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result
@@ -89,7 +90,7 @@ Body = Annotated[Given | str | None, Field(description="JSON body. A file is a p
 async def mistral_api_search(
     mistral: Mistral,  # noqa: ARG001 - every tool's
     query: Annotated[str, Field(description="What to do: share a library.", min_length=1, max_length=500)],
-    top_k: Annotated[int, Field(ge=1, le=20)] = 5,
+    top_k: Annotated[int, Field(description="At most.", ge=1, le=20)] = 5,
 ) -> Hits:
     """Start here for anything at Mistral that no other tool does (agents, workflows, connectors, prompts, datasets, …):
     finds operations of the API. Then mistral_api_describe.
@@ -108,35 +109,44 @@ async def mistral_api_describe(mistral: Mistral, operation: OperationName) -> De
         return _description(found, {}, schema, None, [f"This is {part} of the body."])
     notes = _notes(found, mistral)
     parameters = _parameters(found)
-    body = outline(found.body, BODY, found.id) if found.body is not None else None
+    body = outline(found.plain_body, BODY, found.id) if found.body is not None else None
     return _description(found, parameters, body, examples.example(found), notes)
 
 
 @toolset.tool("Read or compute by an operation", effect="reads")
 async def mistral_api_read(
-    mistral: Mistral, operation: OperationName, parameters: Parameters = None, body: Body = None
+    mistral: Mistral,
+    kept_results: KeptResults,
+    operation: OperationName,
+    parameters: Parameters = None,
+    body: Body = None,
 ) -> OperationResult:
     """Call an operation whose effect is read or compute."""
-    return await _call(mistral, operation, parameters, body, reads=True)
+    request = await _checked(operation, parameters, body, reads=True)
+    return await call_operation(mistral, kept_results, find(operation), request)
 
 
 @toolset.tool("Create, change or delete by an operation", effect="writes")
 async def mistral_api_write(
-    mistral: Mistral, operation: OperationName, parameters: Parameters = None, body: Body = None
+    mistral: Mistral,
+    kept_results: KeptResults,
+    operation: OperationName,
+    parameters: Parameters = None,
+    body: Body = None,
 ) -> OperationResult:
     """Call an operation whose effect is create, change or delete."""
-    return await _call(mistral, operation, parameters, body, reads=False)
+    request = await _checked(operation, parameters, body, reads=False)
+    return await call_operation(mistral, kept_results, find(operation), request)
 
 
-async def _call(
-    mistral: Mistral, name: str, parameters: Given | str | None, body: Given | str | None, *, reads: bool
-) -> OperationResult:
+async def _checked(
+    name: str, parameters: Given | str | None, body: Given | str | None, *, reads: bool
+) -> arguments.Request:
     operation = find(name)
     if (operation.effect in READS) is not reads:
         other = "mistral_api_write" if reads else "mistral_api_read"
         raise BadArgument(f"The effect of {operation.id} is {operation.effect}.", f"Call it with {other}.")
-    request = await anyio.to_thread.run_sync(_check, operation, parameters, body)
-    return await call_operation(mistral, operation, request)
+    return await anyio.to_thread.run_sync(_check, operation, parameters, body)
 
 
 def _check(operation: Operation, parameters: Given | str | None, body: Given | str | None) -> arguments.Request:
@@ -161,7 +171,7 @@ def _notes(operation: Operation, mistral: Mistral) -> list[str]:
         notes.append(f"How far it is: {operation.watch}.")
     if not carries(mistral.caller.route, operation.method, operation.path):
         notes.append(f"The route {mistral.caller.route} does not carry it.")
-    if operation.media not in ("", "application/json"):
+    if not operation.is_json:
         notes.append(f"It answers {operation.media}.")
     return notes
 

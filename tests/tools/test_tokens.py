@@ -12,5 +12,6 @@ def test_a_context_can_pay_for_the_tools() -> None:
     each = {name: cost for toolset in costs.values() for name, cost in toolset.items()}
 
     assert sum(sum(costs[name].values()) for name in tools.DEFAULT) <= 1_500
-    assert sum(each.values()) <= 6_000
+    assert sum(each.values()) <= 7_500
+    assert sum(costs["api"].values()) <= 700
     assert max(each.values()) <= 450

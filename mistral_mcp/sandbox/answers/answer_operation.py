@@ -1,7 +1,7 @@
 """A reply that fits an operation's schema: what is known already laid over what the schema asks for."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from mistral_mcp.sandbox.answers.fill_schema import fill_schema
@@ -24,18 +24,20 @@ def answer_operation(operation: Operation, *known: Mapping[str, Any]) -> Any:
     return reply
 
 
-def answer_list(operation: Operation, place: Place, things: list[Mapping[str, Any]]) -> Any:
+def answer_list(operation: Operation, place: Place, things: Sequence[Mapping[str, Any]]) -> Any:
     """A reply whose list has these things, each as the list's schema shows one."""
     schema: Mapping[str, Any] = resolve(operation.replies[0]["schema"])
     for name in place:
         schema = resolve(schema["properties"][name])
     pattern = fill_schema(standalone(schema["items"]), Hints(""))
     sample = _filled(operation)
-    items: list[Any] = []
+    if not isinstance(pattern, dict):
+        return sample
+    items: list[dict[str, Any]] = []
     for thing in things:
-        item = pattern
+        item = cast("dict[str, Any]", pattern)
         for name, value in thing.items():
-            changed = {**item, name: value} if isinstance(item, dict) else item
+            changed = {**item, name: value}
             item = changed if _fits(operation, _put(sample, place, [changed])) else item
         items.append(item)
     return _put(sample, place, items)
@@ -64,9 +66,8 @@ def _filled(operation: Operation) -> Any:
 
 
 def _with_finished(operation: Operation, reply: Any) -> Any:
-    if not isinstance(reply, dict) or "status" not in reply:
-        return reply
-    changed = ({**cast("dict[str, Any]", reply), "status": status} for status in FINISHED)
+    members = cast("dict[str, Any]", reply if isinstance(reply, dict) else {})
+    changed = ({**members, "status": status} for status in FINISHED if "status" in members)
     return next((each for each in changed if _fits(operation, each)), cast("Any", reply))
 
 
@@ -85,7 +86,7 @@ def _fits(operation: Operation, reply: Any) -> bool:
     return operation.reply_checker.is_valid(reply)
 
 
-def _put(reply: Any, place: Place, items: list[Any]) -> Any:
+def _put(reply: Any, place: Place, items: Sequence[Any]) -> Any:
     if not place:
         return items
     return {**reply, place[0]: _put(reply.get(place[0], {}), place[1:], items)}

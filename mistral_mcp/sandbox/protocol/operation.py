@@ -3,6 +3,7 @@
 Read from `operations.json`, which `make operations` compiles, when an operation is first asked for.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Operation:
             if unknown:
                 message = "Extra inputs are not permitted"
                 raise invalid_fields([_detail("extra_forbidden", ["body", name], message) for name in unknown])
-        return value
+        return cast("Any", value)
 
     def check_parameters(self, path: Mapping[str, str], query: Mapping[str, list[str]]) -> None:
         """422 where a parameter is missing or does not fit."""
@@ -152,10 +153,8 @@ def _definitions() -> dict[str, Any]:
 def _readings(texts: list[str]) -> list[Any]:
     """What a parameter may mean: text, a number, a truth value, JSON, or a list of them."""
     one: list[Any] = [texts[-1]]
-    try:
+    with contextlib.suppress(ValueError):
         one.append(json.loads(texts[-1]))
-    except ValueError:
-        pass
     return [*one, texts]
 
 

@@ -22,7 +22,7 @@ from mistral_mcp.mistral.multipart import FilePart
 from mistral_mcp.operations.arguments import Request, is_file
 from mistral_mcp.operations.operation import READS, Operation
 from mistral_mcp.operations.reply import mask_secrets, shorten
-from mistral_mcp.tools.framework.cut_text import LONG, cut
+from mistral_mcp.tools.framework.kept import LONG, READ_TOOL, Kept, KeptResults
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
@@ -36,17 +36,22 @@ class OperationResult(Result):
     operation: str
     status: int
     result: MaybeJson = None
+    kept: Maybe[Kept] = None
     note: Maybe[str] = None
     usage: Maybe[Usage] = None
 
     def to_text(self) -> str:
+        if self.result is None and self.kept is not None:
+            return self.kept.note()
         if self.result is None:
-            return self.note or f"Done (HTTP {self.status})."
+            return f"Done (HTTP {self.status})."
         text = self.result if isinstance(self.result, str) else _compact(self.result)
         return f"{text}\n\n[{self.note}]" if self.note else text
 
 
-async def call_operation(mistral: Mistral, operation: Operation, request: Request) -> OperationResult:
+async def call_operation(
+    mistral: Mistral, kept_results: KeptResults, operation: Operation, request: Request
+) -> OperationResult:
     """Send a request that was checked, and give its reply as a context can take it."""
     if operation.is_stream:
         return await _follow(mistral, operation, request)
@@ -54,7 +59,7 @@ async def call_operation(mistral: Mistral, operation: Operation, request: Reques
         operation.method,
         operation.path,
         repeatable=operation.effect in READS,
-        binary=operation.media not in ("", "application/json"),
+        binary=not operation.is_json,
     )
     async with _file_part(mistral, operation, request) as (content, part, file):
         call = kind(
@@ -66,33 +71,53 @@ async def call_operation(mistral: Mistral, operation: Operation, request: Reques
             file=file,
         )
         body = await mistral.send(call, model=_model(content), tokens=_tokens(operation, content))
-    return _result(mistral, operation, request, body)
-
-
-def _result(mistral: Mistral, operation: Operation, request: Request, body: bytes) -> OperationResult:
     result = OperationResult(operation=operation.id, status=mistral.status or 0)
     if not body.strip():
         return result
-    if operation.media in ("", "application/json"):
-        try:
-            reply: JsonValue = from_json(body, allow_inf_nan=False)
-        except ValueError:
-            raise mistral.unusable_reply("is no JSON") from None
-        result.usage = _usage(mistral, request, reply)
-        masked = mask_secrets(reply)
-        result.result, note = shorten(operation, masked)
-        if result.result is None and masked is not None:
-            result.result = cut(_compact(masked), "Ask for less.", LONG)
-        result.note = note or None
-        return result
-    return _file_result(result, operation, body)
+    if operation.is_json:
+        return await _with_json(mistral, kept_results, operation, request, body, result)
+    return await _with_file(kept_results, operation, body, result)
 
 
-def _file_result(result: OperationResult, operation: Operation, body: bytes) -> OperationResult:
+async def _with_json(
+    mistral: Mistral,
+    kept_results: KeptResults,
+    operation: Operation,
+    request: Request,
+    body: bytes,
+    result: OperationResult,
+) -> OperationResult:
     try:
-        result.result = cut(body.decode(), "Ask for less.", LONG)
+        reply: JsonValue = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise mistral.unusable_reply("is no JSON") from None
+    result.usage = _usage(mistral, request, reply)
+    reply = mask_secrets(reply)
+    result.result, note = shorten(operation, reply)
+    if result.result is None and reply is not None:
+        whole = _compact(reply)
+        result.result, note = whole[:LONG], "The beginning of a long reply."
+    if note:
+        filename, kind = f"{operation.id}.json", "application/json"
+        result.kept = await kept_results.keep(_compact(reply), mime_type=kind, filename=filename)
+        result.note = f"{note} All of it: {READ_TOOL} with handle {result.kept.handle}."
+    return result
+
+
+async def _with_file(
+    kept_results: KeptResults, operation: Operation, body: bytes, result: OperationResult
+) -> OperationResult:
+    """A reply that is a file: as text where it is some, else kept."""
+    try:
+        text = body.decode()
     except UnicodeDecodeError:
-        result.note = f"The reply is {operation.media} of {len(body):,} bytes, which is no text."
+        extension = mimetypes.guess_extension(operation.media) or ""
+        filename = f"{operation.id}{extension}"
+        result.kept = await kept_results.keep(body, mime_type=operation.media, filename=filename)
+        return result
+    result.result, result.kept = await kept_results.keep_if_long(text, filename=f"{operation.id}.txt")
+    if result.kept is not None:
+        result.note = f"The beginning. All of it: {READ_TOOL} with handle {result.kept.handle}."
     return result
 
 
