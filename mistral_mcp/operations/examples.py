@@ -129,9 +129,9 @@ def _model(operation: Operation) -> str:
 
 
 def _simplest(arms: list[Schema]) -> Schema:
-    """Text, where text will do; a user's turn; else the first."""
+    """Text, where text will do; what a person would take; else the first."""
     texts = [arm for arm in arms if arm.get("type") == "string" and "const" not in arm]
-    turns = [arm for arm in arms if tag_of(arm) == "user"]
+    turns = [arm for arm in arms if tag_of(arm) in ("user", "document_url")]
     return next(iter([*texts, *turns]), arms[0])
 
 
