@@ -11,6 +11,12 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 GATEWAYS = {"cloudflare": "the Cloudflare AI Gateway", "lava": "the Lava gateway"}
 """Whose gateways there are, as they are named in the middle of a sentence."""
 
+_OFFICIAL: dict[str, Literal["direct", "eu", "us"]] = {
+    "https://api.mistral.ai": "direct",
+    "https://api.eu.mistral.ai": "eu",
+    "https://api.us.mistral.ai": "us",
+}
+
 RouteKind = Literal["direct", "eu", "us", "base", "cloudflare", "cloudflare-compat", "lava-byok", "lava"]
 
 
@@ -27,7 +33,7 @@ class Route(BaseModel):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        text = text.strip()
+        text = text.strip().strip("\"'")
         if text in ("direct", "eu", "us"):
             return cls(kind=text)
         if text.rstrip("/") == "lava:":
@@ -40,7 +46,9 @@ class Route(BaseModel):
             )
             return cls(kind=kind, account=found[2], gateway=found[3])
         if text.startswith(("https://", "http://")):
-            return cls(kind="base", base=_checked_base(text))
+            base = _checked_base(text)
+            official = _OFFICIAL.get(base.lower())
+            return cls(kind=official) if official else cls(kind="base", base=base)
         raise ValueError(
             "it must be direct, eu, us, https://host/base, cloudflare://ACCOUNT_ID/GATEWAY, "
             "cloudflare-compat://ACCOUNT_ID/GATEWAY, lava://byok or lava://"
@@ -93,4 +101,5 @@ def _checked_base(url: str) -> str:
         raise ValueError("a base URL has a host and a port that exist, and no blanks")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http:// is for loopback only; use https://")
-    return url.rstrip("/")
+    # Every path is /v1/…, so a base that was copied with it, or with a whole path, would double it.
+    return re.sub(r"/v1(/chat/completions|/models|/embeddings|/fim/completions)?/*$", "", url.rstrip("/")).rstrip("/")

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from mistral_mcp.network import Network
 from mistral_mcp.route import Route
@@ -24,6 +33,15 @@ def _names(value: object) -> object:
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
+def _without_tilde(folder: Path) -> Path:
+    """No shell expands ~ in a client's file or a compose file."""
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no home folder for ~ to stand for") from None
+
+
+Folder = Annotated[Path, AfterValidator(_without_tilde)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_names)]
 
@@ -67,7 +85,9 @@ class Settings(BaseModel):
         default="mistral-moderation-latest", min_length=1, description="Model for moderation."
     )
 
-    files_dir: Path | None = Field(default=None, description="The one folder local files may be read from; stdio only.")
+    files_dir: Folder | None = Field(
+        default=None, description="The one folder local files may be read from; stdio only."
+    )
     output_dir: Path | None = Field(
         default=None,
         description="Folder where results too long or too binary for a context are written; stdio only. "
@@ -84,14 +104,16 @@ class Settings(BaseModel):
     trusted_proxies: Names = Field(
         default=(), description="Addresses of proxies whose X-Forwarded-* count, comma-separated."
     )
-    max_body: int = Field(default=64 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
+    max_body: int = Field(default=8 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
     byok: bool = Field(default=True, description="Accept callers' own Mistral keys in headers.")
 
     # Hosting
     database_url: SecretStr | None = Field(
         default=None, description="sqlite:///path or postgresql://…; default: a file in DATA_DIR."
     )
-    data_dir: Path | None = Field(default=None, description="Folder of the vault; default: the user's data directory.")
+    data_dir: Folder | None = Field(
+        default=None, description="Folder of the vault; default: the user's data directory."
+    )
     master_keys: Keys = Field(
         default=(), description="Keys that seal the vault, comma-separated, 64 hex digits each; the first seals."
     )
@@ -109,7 +131,7 @@ class Settings(BaseModel):
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics from beyond loopback.")
 
     # Logs
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Log level.")
+    log_level: Literal["DEBUG", "INFO", "WARN", "WARNING", "ERROR"] = Field(default="INFO", description="Log level.")
     log_format: Literal["text", "json"] = Field(default="text", description="Log format.")
 
     @field_validator("toolsets")
@@ -122,7 +144,8 @@ class Settings(BaseModel):
     @field_validator("log_level", mode="before")
     @classmethod
     def _level(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
+        level = value.strip().upper() if isinstance(value, str) else value
+        return "WARNING" if level == "WARN" else level
 
     @field_validator("public_url")
     @classmethod

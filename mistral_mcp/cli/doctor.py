@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import SecretStr
 
-from mistral_mcp.cli.environment import has_hosting, start
+from mistral_mcp.cli.environment import api_key, has_hosting, start
 from mistral_mcp.cli.options import LOGS, STDIO, option, settings_options
 from mistral_mcp.cli.terminal import waiting
 
@@ -34,7 +34,7 @@ def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
     count = None
     if has_hosting():
         from mistral_mcp.hosting.commands import count_connections as count  # noqa: PLC0415
-    key = os.environ.get("MISTRAL_API_KEY", "").strip()
+    key = api_key(os.environ)
 
     async def examine() -> "list[Finding]":
         findings: list[Finding] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from mistral_mcp.cli.options import PREFIX, command_variables
+from mistral_mcp.cli.options import API_KEY, PREFIX, SECRETS, command_variables
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.network import Network
 from mistral_mcp.settings import SETTINGS, Settings
@@ -39,8 +39,11 @@ def start(given: Mapping[str, object]) -> Settings:
 def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Settings:
     """Settings from the environment, with the options given on top. Raises `BadSetting` in one sentence."""
     options = {name: value for name, value in given.items() if value is not None}
-    variables = {name: environ.get(PREFIX + name.upper(), "") for name in SETTINGS}
+    variables = {name: environ.get(PREFIX + name.upper(), "").strip() for name in SETTINGS}
     found: dict[str, object] = {name: value for name, value in variables.items() if _is_set(name, value)}
+    for name in SECRETS:
+        if secret := read_secret(environ, PREFIX + name.upper()):
+            found[name] = secret
     found |= options
     if "data_dir" not in found and (folder := _users_data_dir(environ)):
         found["data_dir"] = folder
@@ -51,7 +54,9 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Se
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         message = problem["msg"].removeprefix("Value error, ")
         where = _source(str(problem["loc"][0]), options) if problem["loc"] else "The settings"
-        raise BadSetting(f"{where} cannot be used: {message[:1].lower()}{message[1:]}.") from None
+        if not message[:2].isupper():  # the name of a setting stays as it is
+            message = message[:1].lower() + message[1:]
+        raise BadSetting(f"{where} cannot be used: {message}.") from None
 
 
 def network_from(environ: Mapping[str, str]) -> Network:
@@ -67,9 +72,32 @@ def network_from(environ: Mapping[str, str]) -> Network:
     return Network.from_environment(environ, getproxies(), proxy_bypass)
 
 
+def read_secret(environ: Mapping[str, str], name: str) -> str:
+    """A secret from its variable, or from the file that NAME_FILE names; empty where there is neither. Raises `BadSetting`."""
+    value, file = environ.get(name, "").strip(), environ.get(f"{name}_FILE", "").strip()
+    if not file:
+        return value
+    if value:
+        raise BadSetting(f"{name} and {name}_FILE are both set.", "Keep one of them.")
+    try:
+        lines = Path(file).expanduser().read_text(encoding="utf-8").split()
+    except (OSError, ValueError, RuntimeError):
+        raise BadSetting(f"{name}_FILE cannot be used: its file cannot be read.") from None
+    if not lines:
+        raise BadSetting(f"{name}_FILE cannot be used: its file is empty.")
+    return ",".join(lines)
+
+
+def api_key(environ: Mapping[str, str]) -> str:
+    """The Mistral key of this process; empty where there is none. Raises `BadSetting`."""
+    return read_secret(environ, API_KEY)
+
+
 def warn_about_unknown_names(environ: Mapping[str, str], others: Iterable[str]) -> None:
     """One line for each variable of our prefix that is neither a setting nor among `others`."""
-    known = [*(PREFIX + field.upper() for field in SETTINGS), *others]
+    known = [PREFIX + name.upper() for name in SETTINGS]
+    known += [f"{PREFIX}{name.upper()}_FILE" for name in SECRETS]
+    known += others
     for name, value in environ.items():
         if not name.startswith(PREFIX) or not value or name in known or _injected_by_kubernetes(name, value):
             continue

@@ -38,6 +38,8 @@ HTTP = (
 )
 HOSTING = ("data_dir", "signup", "result_ttl")  # the others are secrets, or hold some: environment only
 LOGS = ("log_level", "log_format")
+SECRETS = ("route_token", "master_keys", "signup_code", "metrics_token", "database_url", "redis_url")
+API_KEY = "MISTRAL_API_KEY"
 
 _METAVARS = {int: "INTEGER", float: "NUMBER", Path: "FOLDER", tuple: "NAME,NAME"}
 

@@ -20,9 +20,15 @@ def sandbox(host: str, port: int) -> None:
     """Run a simulated Mistral API, for trying things offline."""
     from mistral_mcp.sandbox import Sandbox, run  # noqa: PLC0415
 
-    click.echo(f"Simulated Mistral API on http://{host}:{port}; any key is accepted. Use it with", err=True)
-    click.echo(f"  MISTRAL_MCP_ROUTE=http://{host}:{port} MISTRAL_API_KEY=anything mistral-mcp", err=True)
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def greet() -> None:
+        click.echo(
+            f"Simulated Mistral API on {url}; any key of eight or more characters will do. Use it with", err=True
+        )
+        click.echo(f"  MISTRAL_MCP_ROUTE={url} MISTRAL_API_KEY=any-key-will-do mistral-mcp", err=True)
+
     try:
-        run(Sandbox(), host=host, port=port)
+        run(Sandbox(), host=host, port=port, ready=greet)
     except OSError as error:
         raise MistralMcpError(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another.") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mistral_mcp.cli.environment import gc_frozen_during_startup, has_hosting, start
-from mistral_mcp.cli.options import HOSTING, HTTP, LOGS, PREFIX, TOOLS, UPSTREAM, settings_options
+from mistral_mcp.cli.options import API_KEY, HOSTING, HTTP, LOGS, PREFIX, TOOLS, UPSTREAM, settings_options
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.settings import Settings
 
@@ -23,7 +23,7 @@ log = logging.getLogger("mistral_mcp")
 def serve(**given: object) -> None:
     """Serve MCP over streamable HTTP: callers' own keys at /mcp, stored connections at secret URLs, a connect page."""
     settings = start(given)
-    if os.environ.get("MISTRAL_API_KEY"):
+    if os.environ.get(API_KEY) or os.environ.get(f"{API_KEY}_FILE"):
         log.warning("MISTRAL_API_KEY is ignored: callers of serve bring their own keys.")
     if settings.route.kind == "lava" and (settings.byok or settings.signup == "open"):
         raise BadSetting(

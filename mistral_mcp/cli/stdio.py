@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from mistral_mcp.cli.environment import gc_frozen_during_startup, start, users_cache_dir
+from mistral_mcp.cli.environment import api_key, gc_frozen_during_startup, start, users_cache_dir
 from mistral_mcp.cli.options import LOGS, PREFIX, STDIO, settings_options
 from mistral_mcp.errors import BadSetting
 
@@ -18,6 +18,7 @@ def stdio(**given: object) -> None:
     settings = start(given)
     if settings.files_dir is not None and not settings.files_dir.is_dir():
         raise BadSetting(f"{PREFIX}FILES_DIR cannot be used: there is no such folder.")
+    key = api_key(os.environ)
     with gc_frozen_during_startup():
         import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
@@ -27,8 +28,13 @@ def stdio(**given: object) -> None:
 
         cache = FolderStore(users_cache_dir(os.environ) / "results", settings.result_ttl * 60)
         store = FolderStore(settings.output_dir, None) if settings.output_dir else cache
-        server = create_server(settings, from_key(os.environ.get("MISTRAL_API_KEY")), result_store=store)
+        server = create_server(settings, from_key(key), result_store=store)
+    # A thread waits in a read of stdin, which Python's own handler of Ctrl-C would not end.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin.isatty():
-        # A thread waits in a read of it, which Python's own handler of Ctrl-C would not end.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        click.echo(
+            "mistral-mcp waits for an MCP client on stdin; end it with Ctrl-C. `mistral-mcp install HOST` adds it to a "
+            "client, `mistral-mcp demo` shows what it does, `mistral-mcp --help` lists the rest.",
+            err=True,
+        )
     anyio.run(server.run_stdio_async)

@@ -53,8 +53,8 @@ class Failed(Exception):
     """A call that should have been answered and was not. `str()` is what the person reads."""
 
 
-def run(environ: dict[str, str]) -> int:
-    """Show the demo. 0 if every call was answered, 1 if one was not."""
+def run(environ: dict[str, str], key: str) -> int:
+    """Show the demo, with the key or the sandbox. 0 if every call was answered, 1 if one was not."""
     cast("io.TextIOWrapper", sys.stdout).reconfigure(errors="replace")
     console = Console(highlight=False)
     console.width = min(console.width, WIDTH)
@@ -62,7 +62,7 @@ def run(environ: dict[str, str]) -> int:
     gone = False
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
-            anyio.run(_demo, environ, console, log)
+            anyio.run(_demo, environ, key, console, log)
         except* (Failed, MCPError, OSError, httpx2.HTTPError) as failures:
             failure = failures
             while isinstance(failure, BaseExceptionGroup):  # one for each task group around it
@@ -79,8 +79,7 @@ def run(environ: dict[str, str]) -> int:
     return 1
 
 
-async def _demo(environ: dict[str, str], console: Console, log: IO[str]) -> None:
-    key = environ.get(KEY, "").strip()
+async def _demo(environ: dict[str, str], key: str, console: Console, log: IO[str]) -> None:
     if key:
         console.print(f"[bold]This talks to Mistral with your {KEY}.[/] All calls together cost less than a cent.")
         await _both(environ, key, console, log)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
 import uvicorn
@@ -57,9 +57,10 @@ async def listening(
             await _close(server)
 
 
-def run(app: ASGIApp, host: str = "127.0.0.1", port: int = 8787) -> None:
-    """Serve the app until a signal ends it. A port that is taken raises OSError."""
+def run(app: ASGIApp, host: str = "127.0.0.1", port: int = 8787, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve the app until a signal ends it; `ready` is called once the port is bound. A port that is taken raises OSError."""
     with _bind(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+        ready()
         uvicorn.Server(_config(app)).run(sockets=[listener])
 
 

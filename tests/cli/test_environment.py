@@ -1,13 +1,17 @@
 """Settings from the environment."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from mistral_mcp.cli.environment import settings_from, warn_about_unknown_names
+from mistral_mcp.cli.environment import api_key, settings_from, warn_about_unknown_names
 from mistral_mcp.cli.main import main
-from mistral_mcp.cli.options import command_variables
+from mistral_mcp.cli.options import SECRETS, command_variables
 from mistral_mcp.errors import BadSetting
+from mistral_mcp.settings import Settings
+from tests.cli.commands import run
 
 
 def test_options_go_before_the_environment_and_the_environment_before_defaults() -> None:
@@ -31,6 +35,10 @@ def test_options_go_before_the_environment_and_the_environment_before_defaults()
         ({"MISTRAL_MCP_ROUTE": "lava://byok"}, "need ROUTE_TOKEN"),
         ({"MISTRAL_MCP_MASTER_KEYS": "abc"}, "MISTRAL_MCP_MASTER_KEYS cannot be used: each key is 64 hex digits"),
         ({"MISTRAL_MCP_SIGNUP": "maybe"}, "MISTRAL_MCP_SIGNUP cannot be used"),
+        ({"MISTRAL_MCP_SIGNUP": "code"}, "SIGNUP=code needs SIGNUP_CODE"),
+        ({"MISTRAL_MCP_SIGNUP_CODE": "maybe"}, "SIGNUP_CODE has an effect only with SIGNUP=code"),
+        ({"MISTRAL_MCP_LOG_LEVEL": "loudly"}, "MISTRAL_MCP_LOG_LEVEL cannot be used"),
+        ({"MISTRAL_MCP_METRICS_TOKEN_FILE": "/nowhere/soon"}, "MISTRAL_MCP_METRICS_TOKEN_FILE cannot be used"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_in_one_sentence_and_not_repeated(
@@ -68,3 +76,84 @@ def test_what_kubernetes_injects_is_passed_over_in_silence(caplog: pytest.LogCap
     assert settings_from(environment, {}).port == 8000
     warn_about_unknown_names(environment, ())
     assert not caplog.text
+
+
+def test_a_value_that_came_as_an_option_is_refused_by_the_option_s_name():
+    with pytest.raises(BadSetting, match=r"^--port cannot be used"):
+        settings_from({"MISTRAL_MCP_PORT": "8000"}, {"port": "abc"})
+
+
+@pytest.mark.parametrize(
+    ("pasted", "route"),
+    [
+        ("https://api.mistral.ai/v1", "direct"),
+        ("https://api.mistral.ai/", "direct"),
+        ("https://API.mistral.ai/v1/chat/completions", "direct"),
+        ('"https://api.eu.mistral.ai/v1/"', "eu"),
+        ("https://gateway.example/mistral/v1", "https://gateway.example/mistral"),
+        ("https://gateway.example/v1/mistral", "https://gateway.example/v1/mistral"),
+        ("https://gateway.example/v1x", "https://gateway.example/v1x"),
+    ],
+)
+def test_a_base_url_that_was_copied_with_its_path_does_not_double_it(pasted: str, route: str) -> None:
+    assert str(settings_from({"MISTRAL_MCP_ROUTE": pasted}, {}).route) == route
+
+
+@pytest.mark.parametrize("level", ["warn", "WARN", "Warning", "warning", "debug", "info", "error"])
+def test_the_usual_names_of_levels_are_known(level: str) -> None:
+    assert settings_from({"MISTRAL_MCP_LOG_LEVEL": level}, {}).log_level == level.upper().replace("WARN", "WARNING")[:7]
+    assert run("tools", "--toolsets", "models", MISTRAL_MCP_LOG_LEVEL=level).exit_code == 0
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    settings = settings_from({"MISTRAL_MCP_FILES_DIR": "~/docs", "MISTRAL_MCP_DATA_DIR": "~"}, {})
+
+    assert (settings.files_dir, settings.data_dir) == (tmp_path / "docs", tmp_path)
+
+
+SECRET_VALUES = {
+    "route_token": "a-token",
+    "master_keys": "5" * 64 + "," + "6" * 64,
+    "signup_code": "a-code",
+    "metrics_token": "a-token",
+    "database_url": "sqlite:////tmp/x.db",
+    "redis_url": "redis://localhost",
+}
+
+
+def test_every_setting_that_holds_a_secret_is_among_the_secrets() -> None:
+    secret = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+
+    assert sorted(SECRETS) == sorted(secret) == sorted(SECRET_VALUES)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_a_file_where_one_is_named(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET_VALUES[name].replace(",", "\n") + "\n")
+    signup = {"MISTRAL_MCP_SIGNUP": "code"} if name == "signup_code" else {}
+    variable = f"MISTRAL_MCP_{name.upper()}"
+
+    from_file = settings_from({f"{variable}_FILE": str(file), **signup}, {})
+    from_variable = settings_from({variable: SECRET_VALUES[name], **signup}, {})
+    warn_about_unknown_names({f"{variable}_FILE": str(file)}, ())
+
+    assert getattr(from_file, name) == getattr(from_variable, name)
+    assert caplog.messages == []
+    with pytest.raises(BadSetting, match="both set"):
+        settings_from({variable: SECRET_VALUES[name], f"{variable}_FILE": str(file), **signup}, {})
+
+
+def test_the_key_comes_from_a_file_too(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("tEsTkEy0123456789\n")
+
+    assert api_key({"MISTRAL_API_KEY_FILE": str(file)}) == "tEsTkEy0123456789"
+    with pytest.raises(BadSetting, match="MISTRAL_API_KEY_FILE cannot be used"):
+        api_key({"MISTRAL_API_KEY_FILE": str(tmp_path / "no")})
+    with pytest.raises(BadSetting, match="empty"):
+        api_key({"MISTRAL_API_KEY_FILE": os.devnull})

@@ -1,8 +1,11 @@
 """Options made from settings."""
 
+import click
+import pytest
 from click.testing import CliRunner
 
 from mistral_mcp.cli.main import main
+from mistral_mcp.settings import Settings
 
 
 def test_a_shell_completes_the_last_name_of_a_list() -> None:
@@ -12,3 +15,14 @@ def test_a_shell_completes_the_last_name_of_a_list() -> None:
     )
 
     assert result.output.split() == ["plain,core,files", "plain,core,fine_tuning"]
+
+
+@pytest.mark.parametrize("command", ["stdio", "serve"])
+def test_the_help_of_a_setting_names_its_type_and_its_default(command: str) -> None:
+    for option in main.commands[command].params:
+        assert isinstance(option, click.Option)
+        field = Settings.model_fields[str(option.name)]
+        assert option.is_flag or option.metavar or isinstance(option.type, click.Choice), option.name
+        if field.default not in (None, ()):
+            shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+            assert f"[default: {shown}]" in str(option.help)

@@ -36,9 +36,38 @@ def test_on_a_terminal_ctrl_c_ends_stdio() -> None:
         shown = b""
         while b"serverInfo" not in shown:  # then it waits for more
             shown += os.read(ours, 65536)
+        assert b"waits for an MCP client" in shown
         process.send_signal(signal.SIGINT)
         try:
             assert process.wait(10) == -signal.SIGINT
         finally:
             process.kill()
             os.close(ours)
+
+
+def test_with_a_pipe_for_stdin_an_interrupt_ends_it_as_well() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "mistral_mcp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode() + b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        try:
+            _, logged = process.communicate(timeout=10)
+        finally:
+            process.kill()
+
+    assert process.returncode == -signal.SIGINT
+    assert logged == b""  # no traceback, and without a terminal no word on waiting
+
+
+def test_without_a_command_the_options_of_stdio_are_taken_and_elsewhere_refused() -> None:
+    refused = run("--route", "nonsense")
+    misplaced = run("--toolsets", "all", "tools")
+
+    assert (refused.exit_code, misplaced.exit_code) == (2, 2)
+    assert "--route cannot be used" in refused.stderr
+    assert "--toolsets belongs after the command" in misplaced.stderr

@@ -275,6 +275,19 @@ async def test_readiness_and_metrics(http: httpx2.AsyncClient) -> None:
     assert made["token"] not in metrics
 
 
+async def test_metrics_are_for_loopback_and_for_whoever_has_the_token(hosting: dict[str, Any]) -> None:
+    app = create_app(Settings.model_validate({**hosting, "metrics_token": "the-token"}))
+    proxied = {"X-Forwarded-For": "203.0.113.7"}  # by a proxy on this machine, for somebody else
+    bearer = {"Authorization": "Bearer the-token"}
+    async with serving(app) as url, httpx2.AsyncClient(base_url=url) as http:
+        statuses = [
+            (await http.get("/metrics", headers=headers)).status_code
+            for headers in ({}, proxied, bearer, {**proxied, **bearer}, {**proxied, "Authorization": "Bearer other"})
+        ]
+
+    assert statuses == [200, 401, 200, 200, 401]
+
+
 async def test_a_vault_whose_file_was_deleted_is_not_ready(http: httpx2.AsyncClient, hosting: dict[str, Any]) -> None:
     (hosting["data_dir"] / "vault.db").unlink()
     response = await http.get("/readyz")
