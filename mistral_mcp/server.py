@@ -21,6 +21,7 @@ from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.settings import Settings
+from mistral_mcp.stdio import client_streams
 from mistral_mcp.suggest import nearest
 from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.kept import READ_TOOL
@@ -120,6 +121,11 @@ class _Server(MCPServer[Served]):
         if context is None or name not in self._tools:
             raise ToolError("Unknown tool.")
         return await self._tools[name].run(arguments, context)
+
+    async def run_stdio_async(self) -> None:
+        async with client_streams() as streams:
+            server = self._lowlevel_server
+            await server.run(*streams, server.create_initialization_options())
 
 
 _MAX_NAME = 64

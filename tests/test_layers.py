@@ -47,8 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "resources": {*OFFERED, "selection"},
     "prompts": {*OFFERED, "selection", "resources"},
     "instructions": set(),
-    "server": CORE - {"server"},
-    "http": CORE,
+    "json_rpc": set(),
+    "stdio": {"json_rpc"},
+    "server": CORE - {"server"} | {"stdio"},
+    "http": {*CORE, "json_rpc"},
     "install": {*CORE, "http"},
     "sandbox": set(),  # the other side of the wire: it must not share our mistakes
     "logs": {*CORE, "http", "install"},

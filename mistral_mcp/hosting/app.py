@@ -68,6 +68,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     return assemble(
         settings,
         {"/mcp": resolvers.by_header, "/c/{token}/mcp": resolvers.by_url},
+        {"/mcp": pages.endpoint, "/c/{token}/mcp": pages.secret_url},
         routes=[
             *ConnectionApi(tenancy).routes(),
             *pages.routes(),
@@ -77,7 +78,8 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         middleware=middleware,
         lifespan=lifespan,
         own_origin_check=pages.paths,
-        browser_page=pages.address,
+        way_in="Make a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
+        not_found_page=pages.not_found,
         guard=lambda app: running.guard(resolvers.count_refused_keys(app)),
         transport=to_mistral,
     )

@@ -1,6 +1,6 @@
 """The HTTP app of the core: MCP at its endpoints, and health.
 
-A request passes, in this order: Host and Origin, credentials, body limit, the SDK.
+A request passes, in this order: the target's form, Host and Origin, credentials, the form and size of its body, the SDK.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ import httpx2
 from mcp.server.transport_security import TransportSecuritySettings
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,9 +18,12 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp
 
 from mistral_mcp.credentials import from_scope
+from mistral_mcp.http.bodies import Bodies
 from mistral_mcp.http.byok import key_resolver, refuse_secret_url
-from mistral_mcp.http.endpoint import CredentialResolver, McpEndpoint, plain_browser_page
+from mistral_mcp.http.endpoint import BrowserPage, CredentialResolver, McpEndpoint
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
+from mistral_mcp.http.not_found import BYOK_WAY_IN, NotFound, no_connections_page, plain_page
+from mistral_mcp.http.targets import Targets, public_path
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
@@ -31,40 +35,49 @@ Lifespan = Callable[[], AbstractAsyncContextManager[object]]
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
     """The core's app: bring your own key, no vault."""
     endpoints = {"/mcp": key_resolver(settings), "/c/{token}/mcp": refuse_secret_url}
-    routes = [Route("/readyz", healthz)]
-    if transport:
-        return assemble(settings, endpoints, routes=routes, transport=transport)
-    own = serving_wire(settings.network)
-    return assemble(settings, endpoints, routes=routes, lifespan=lambda: aclosing(own), transport=own)
+    pages = {"/mcp": plain_page, "/c/{token}/mcp": no_connections_page}
+    used = transport or serving_wire(settings.network)
+    return assemble(
+        settings,
+        endpoints,
+        pages,
+        routes=[Route("/readyz", healthz)],
+        lifespan=nullcontext if transport else lambda: aclosing(used),
+        way_in=BYOK_WAY_IN,
+        transport=used,
+    )
 
 
 def assemble(
     settings: Settings,
     endpoints: Mapping[str, CredentialResolver],
+    browser_pages: Mapping[str, BrowserPage],
     *,
     routes: Sequence[BaseRoute] = (),
     middleware: Sequence[Middleware] = (),
     lifespan: Lifespan = nullcontext,
     own_origin_check: frozenset[str] = frozenset(),
-    browser_page: Callable[[], Response] = plain_browser_page,
+    way_in: str,
+    not_found_page: BrowserPage | None = None,
     guard: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     transport: httpx2.AsyncBaseTransport,
 ) -> Starlette:
     """The app: MCP at each endpoint, a path and its credential resolver, with whatever is added to it.
 
-    `own_origin_check` are paths of pages that check by themselves where a form came from; `browser_page` is what a
-    person sees who opens an endpoint; `guard` wraps what runs once a request's credentials are known.
+    `browser_pages` are for people who open an endpoint, `not_found_page` for those who open another path, and `way_in` says
+    to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from. `guard`
+    wraps what runs once a request's credentials are known.
     """
     # Local files are for the one person at a machine.
     server = create_server(settings.model_copy(update={"files_dir": None, "output_dir": None}), from_scope, transport)
     # Stateless: any replica answers any request, and no caller's session can be reached by another.
     server.streamable_http_app(
         stateless_http=True,
-        max_request_body_size=settings.max_body,
+        max_request_body_size=2 * settings.max_body,  # checked before; a repaired body may be larger than it was
         # Checked here for every path, before anything else.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    mcp, allowed = server.session_manager, AllowedToolsets.of(settings)
+    mcp, allowed, bodies = server.session_manager, AllowedToolsets.of(settings), Bodies(settings.max_body)
 
     @asynccontextmanager
     async def run(_: Starlette) -> AsyncGenerator[None]:
@@ -73,14 +86,8 @@ def assemble(
         async with lifespan(), mcp.run():
             yield
 
-    host_and_origin = Middleware(
-        HostAndOrigin,
-        hosts=allowed_hosts(settings),
-        origins=allowed_origins(settings),
-        own_check=own_origin_check,
-    )
     mcp_routes = {
-        path: McpEndpoint(guard(mcp.handle_request), resolve, allowed, browser_page)
+        path: McpEndpoint(guard(mcp.handle_request), resolve, browser_pages[path], allowed, bodies)
         for path, resolve in endpoints.items()
     }
     router = Router(
@@ -93,7 +100,21 @@ def assemble(
         ],
         redirect_slashes=False,
     )
-    return Starlette(routes=[Mount("", router)], middleware=[*middleware, host_and_origin], lifespan=run)
+    return Starlette(
+        routes=[Mount("", router)],
+        middleware=[
+            *middleware,
+            Middleware(Targets, public_path=public_path(settings)),
+            Middleware(
+                HostAndOrigin,
+                hosts=allowed_hosts(settings),
+                origins=allowed_origins(settings),
+                own_check=own_origin_check,
+            ),
+        ],
+        exception_handlers={HTTPException: NotFound(settings, way_in, not_found_page)},
+        lifespan=run,
+    )
 
 
 async def healthz(_: Request) -> Response:

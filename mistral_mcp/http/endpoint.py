@@ -1,42 +1,55 @@
-"""An MCP endpoint: whose request it is, before its body is read, then the SDK, whose own errors are made readable."""
+"""An MCP endpoint: whose request it is, before its body is read; then the one message in it; then the SDK."""
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mistral_mcp import json_rpc
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import CredentialError, NothingSelected, VaultUnavailable
-from mistral_mcp.http.responses import error_response, json_rpc_error
+from mistral_mcp.http.bodies import Bodies, BodyError, replay
+from mistral_mcp.http.content import AnswerForm, accepted_forms, refuse_content, sdk_headers
+from mistral_mcp.http.responses import PRIVATE, error_response, json_rpc_error
+from mistral_mcp.json_rpc import MessageError
 from mistral_mcp.selection import SCOPE as SELECTION
 from mistral_mcp.selection import AllowedToolsets
 
-CredentialResolver = Callable[[HTTPConnection], Awaitable[Credentials]]
+CredentialResolver = Callable[[Request], Awaitable[Credentials]]
 """Gives an HTTP request's credentials, or raises a `CredentialError`."""
 
-_PASTE = "This is the address of an MCP server: paste it into your MCP client."
+BrowserPage = Callable[[Request], Awaitable[Response]]
+"""What a person reads who opens an endpoint in a browser."""
+
+_POST_ONLY = "This is the address of an MCP server, which takes POST only: paste it into your MCP client."
 
 
 class McpEndpoint:
-    """Resolves the credentials of each request, before its body is read, and hands it to the SDK."""
+    """Resolves the credentials of each request, reads its message and hands it to the SDK."""
 
     def __init__(
-        self, app: ASGIApp, resolve: CredentialResolver, allowed: AllowedToolsets, browser_page: Callable[[], Response]
+        self,
+        app: ASGIApp,
+        resolve: CredentialResolver,
+        browser_page: BrowserPage,
+        allowed: AllowedToolsets,
+        bodies: Bodies,
     ) -> None:
         self.app = app
         self.resolve = resolve
-        self.allowed = allowed
         self.browser_page = browser_page
+        self.allowed = allowed
+        self.bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = HTTPConnection(scope)
+        request = Request(scope)
         if scope["method"] != "POST":
-            # 2025 clients ask for a standing stream; there is nothing to send on it, and it would be held for ever.
-            answer = self.browser_page() if _is_browser(request) else json_rpc_error(405, _PASTE, {"allow": "POST"})
+            answer = await self._describe(request)
             await answer(scope, receive, send)
             return
         try:
@@ -45,9 +58,53 @@ class McpEndpoint:
         except (CredentialError, VaultUnavailable, NothingSelected) as error:
             await error_response(error)(scope, receive, send)
             return
-        # The path may hold a token.
-        found = {"path": "/mcp", "raw_path": b"/mcp", CREDENTIALS: credentials, SELECTION: selection}
-        await self.app({**scope, **found}, receive, _with_json_rpc_errors(send))
+        forms = accepted_forms(request.headers)
+        if refused := refuse_content(request.headers) or _refuse_forms(forms):
+            await refused(scope, receive, send)
+            return
+        try:
+            async with self.bodies.read(receive, request.headers, _caller(request, credentials)) as body:
+                message = await json_rpc.read(body, len(body))
+                # The path may hold a token.
+                found = {"path": "/mcp", "raw_path": b"/mcp", CREDENTIALS: credentials, SELECTION: selection}
+                headers = sdk_headers(scope["headers"], message.body)
+                form = AnswerForm(_with_json_rpc_errors(send), forms)
+                await self.app({**scope, **found, "headers": headers}, replay(message.body, receive), form)
+        except ClientDisconnect:
+            return  # nobody waits for an answer
+        except BodyError as error:
+            await json_rpc_error(error.status, error.text)(scope, receive, send)
+        except MessageError as error:
+            await Response(json.dumps(error.answer()), HTTPStatus.BAD_REQUEST, PRIVATE, "application/json")(
+                scope, receive, send
+            )
+
+    async def _describe(self, request: Request) -> Response:
+        """For people, and for 2025 clients, which ask for a standing stream: nothing would ever be sent on it."""
+        if request.method in {"GET", "HEAD"} and is_browser(request):
+            return await self.browser_page(request)
+        return json_rpc_error(HTTPStatus.METHOD_NOT_ALLOWED, _POST_ONLY, {"allow": "POST"})
+
+
+def is_browser(request: Request) -> bool:
+    """Whether a person is looking."""
+    return "text/html" in request.headers.get("accept", "").lower()
+
+
+def _refuse_forms(forms: frozenset[str]) -> Response | None:
+    if forms:
+        return None
+    return json_rpc_error(
+        HTTPStatus.NOT_ACCEPTABLE, "Answers are application/json or text/event-stream: accept one, or both."
+    )
+
+
+def _caller(request: Request, credentials: Credentials) -> str:
+    """Whose share of the memory a body takes: a connection's, or an address's, since anybody can invent keys."""
+    if credentials.also_secret:
+        secret = credentials.also_secret[0].get_secret_value()
+        return hashlib.sha256(secret.encode()).hexdigest()
+    return request.client.host if request.client else "unknown"
 
 
 def _with_json_rpc_errors(send: Send) -> Send:
@@ -57,9 +114,11 @@ def _with_json_rpc_errors(send: Send) -> Send:
 
     async def shaped(message: Message) -> None:
         nonlocal start, body
-        if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
-            start = message
-            return
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *_private(message)]}
+            if message["status"] >= HTTPStatus.BAD_REQUEST:
+                start = message
+                return
         if start is not None:
             body += message.get("body", b"")
             if message.get("more_body", False):
@@ -74,6 +133,12 @@ def _with_json_rpc_errors(send: Send) -> Send:
     return shaped
 
 
+def _private(start: Message) -> list[tuple[bytes, bytes]]:
+    present = {name for name, _ in start["headers"]}
+    added = [(name.encode(), value.encode()) for name, value in PRIVATE.items()]
+    return [header for header in added if header[0] not in present]
+
+
 def _json_rpc_body(status: int, body: bytes) -> bytes:
     try:
         answer = json.loads(body)
@@ -83,22 +148,3 @@ def _json_rpc_body(status: int, body: bytes) -> bytes:
     except (ValueError, TypeError, KeyError):
         return bytes(json_rpc_error(status, body.decode("utf-8", "replace")).body)
     return body
-
-
-def _is_browser(request: HTTPConnection) -> bool:
-    return "text/html" in request.headers.get("accept", "")
-
-
-def plain_browser_page() -> Response:
-    """What a person sees who opens an endpoint of a server without pages."""
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>MCP server</title><h1>Paste this address into your MCP client</h1><p>{_PASTE} "
-        "In Claude, for example: Settings, Connectors, Add custom connector. Treat the address like a password.</p>"
-    )
-    headers = {
-        "cache-control": "no-store",
-        "referrer-policy": "no-referrer",
-        "content-security-policy": "default-src 'none'",
-    }
-    return Response(page, 200, headers, "text/html")

@@ -6,20 +6,25 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from mistral_mcp.errors import CredentialError, NothingSelected, VaultUnavailable
+from mistral_mcp.errors import CredentialError, MissingCredential, NothingSelected, VaultUnavailable
+
+PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"""Headers of every answer that is for one caller."""
 
 
 def json_rpc_error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """A JSON-RPC error with the HTTP status as its code."""
     body = {"jsonrpc": "2.0", "id": None, "error": {"code": status, "message": message}}
-    return Response(json.dumps(body), status, headers, "application/json")
+    return Response(json.dumps(body), status, {**PRIVATE, **(headers or {})}, "application/json")
 
 
 def error_response(error: CredentialError | VaultUnavailable | NothingSelected) -> Response:
     """The answer to a request that was refused before any tool ran."""
     headers: dict[str, str] = {}
     if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = 'Bearer realm="mistral-mcp"'
+        # RFC 6750: no error code where there was no credential.
+        reason = "" if isinstance(error, MissingCredential) else ', error="invalid_token"'
+        headers["www-authenticate"] = f'Bearer realm="mistral-mcp"{reason}'
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     return json_rpc_error(error.status, str(error), headers)

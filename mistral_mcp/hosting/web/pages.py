@@ -34,6 +34,7 @@ from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
 from mistral_mcp.hosting.web.forms import Form, FormTokens, read_form
 from mistral_mcp.hosting.web.responses import client_address, error_status, secret_url
 from mistral_mcp.hosting.web.test_calls import TestCall, can_test, run_test_call
+from mistral_mcp.http.targets import base_url
 from mistral_mcp.install.snippets import snippets
 from mistral_mcp.selection import AllowedToolsets
 
@@ -124,10 +125,25 @@ class Pages:
             return self._page("revoked.html", connection=view.connection)
         return self._connection_page(request, view)
 
-    def address(self) -> Response:
-        """What a person reads who opens a secret URL. It repeats nothing of that URL."""
-        hosts = [(snippet.title, snippet.where) for snippet in snippets("https://") if snippet.language == "text"]
-        return self._page("address.html", hosts=hosts)
+    async def secret_url(self, request: Request) -> Response:
+        """What a person reads who opens a secret URL: whether it is live. It repeats nothing of that URL."""
+        try:
+            await self._tenancy.describe(SecretStr(request.path_params["token"]), client_address(request))
+        except MistralMcpError as error:
+            status, headers = error_status(error)
+            if isinstance(error, RefusedCredential):
+                status = HTTPStatus.NOT_FOUND
+            return self._page("dead.html", status, headers, problem=str(error))
+        return self._page("address.html", hosts=_places())
+
+    async def endpoint(self, request: Request) -> Response:
+        """What a person reads who opens /mcp."""
+        url = base_url(self._settings, request) + "/mcp"
+        return self._page("endpoint.html", url=url, byok=self._settings.byok)
+
+    async def not_found(self, _: Request) -> Response:
+        """What a person reads at a path of nothing."""
+        return self._page("not_found.html", HTTPStatus.NOT_FOUND)
 
     async def _act(self, request: Request, token: SecretStr, action: str) -> _View:
         tenancy, address = self._tenancy, client_address(request)
@@ -264,3 +280,8 @@ class _Static(StaticFiles):
         response = super().file_response(*args, **kwargs)
         response.headers.update({"cache-control": "no-cache", "x-content-type-options": "nosniff"})
         return response
+
+
+def _places() -> list[tuple[str, str]]:
+    """Clients, and where each takes an address."""
+    return [(snippet.title, snippet.where) for snippet in snippets("https://") if snippet.language == "text"]

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection, Request
 
 from mistral_mcp.errors import BadArgument, InvalidApiKey, MistralMcpError, UpstreamError
 from mistral_mcp.hosting.vault.vault import Connection, IssuedToken
+from mistral_mcp.http.targets import base_url
 from mistral_mcp.settings import Settings
 
 
@@ -29,8 +30,7 @@ def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
 
 def secret_url(settings: Settings, request: Request, token: SecretStr) -> str:
     """As users see the server."""
-    base = settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
-    return f"{base}/c/{token.get_secret_value()}/mcp"
+    return f"{base_url(settings, request)}/c/{token.get_secret_value()}/mcp"
 
 
 def connection_json(connection: Connection) -> dict[str, Any]:

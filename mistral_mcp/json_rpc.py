@@ -1,0 +1,177 @@
+"""One JSON-RPC message as clients really send it: repaired where that is safe, else refused with a JSON-RPC error.
+
+The SDK leaves several of these unanswered: a client would wait until it gives up.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal, NoReturn, cast
+
+import anyio.to_thread
+from mcp_types import INVALID_REQUEST, PARSE_ERROR
+
+MAX_DEPTH = 100
+"""Objects and lists within each other."""
+MAX_VALUES = 200_000
+"""Values in one message. To parse so many takes some 50 ms; of the smallest, 8 MiB would hold 2.7 million."""
+MAX_NAME = 256
+"""Characters of an id, and of a method."""
+
+_PARSED_AT_ONCE = 256 * 1024  # bytes; what is larger is parsed beside the event loop
+
+_BOM = b"\xef\xbb\xbf"
+_SEPARATORS = (b",", b"[", b"{")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DIGITS = 100
+
+MessageId = str | int | None
+
+
+class MessageError(Exception):
+    """A message that is answered with an error. `id` is the message's own where it has a usable one."""
+
+    def __init__(self, code: int, text: str, message_id: MessageId = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.id = message_id
+
+    def answer(self) -> dict[str, object]:
+        """The JSON-RPC error to send."""
+        return {"jsonrpc": "2.0", "id": self.id, "error": {"code": self.code, "message": self.text}}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A request, a notification or a response."""
+
+    body: bytes
+    """What the SDK parses: what came, or its repaired form."""
+    method: str | None
+    """None: a response."""
+
+
+async def read(body: bytes, largest: int) -> Message:
+    """The one message in a body or a line. Raises `MessageError`."""
+    if len(body) > largest:
+        raise MessageError(INVALID_REQUEST, f"A message has at most {largest:,} bytes.")
+    if len(body) <= _PARSED_AT_ONCE:
+        return _read(body)
+    return await anyio.to_thread.run_sync(_read, body)
+
+
+def _read(body: bytes) -> Message:
+    body = _as_utf8(body.removeprefix(_BOM).strip())
+    _check_bounds(body)
+    value = _parse(body)
+    if not isinstance(value, dict):
+        what = "A batch" if isinstance(value, list) else "A message that is no object"
+        raise MessageError(INVALID_REQUEST, f"{what} is not accepted: send one JSON-RPC message at a time.")
+    message = cast("dict[str, object]", value)
+    method = _check_envelope(message)
+    if _drop_unusable_progress_token(message) or _SURROGATE.search(body):
+        body = _serialize(message)
+    return Message(body, method)
+
+
+def _as_utf8(body: bytes) -> bytes:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body.decode(errors="replace").encode()
+    return body
+
+
+def _serialize(message: dict[str, object]) -> bytes:
+    """Half of a surrogate pair, of which some clients cut the other half off, becomes U+FFFD."""
+    return _LONE_SURROGATE.sub("\ufffd", json.dumps(message, ensure_ascii=False)).encode()
+
+
+def _check_bounds(body: bytes) -> None:
+    """How many values, and how deep, counted before any is built."""
+    separators = sum(body.count(each) for each in _SEPARATORS)
+    if separators <= MAX_DEPTH:
+        return
+    # Without its texts, in which separators mean nothing.
+    body = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    if body.count(b'"') > 4 * MAX_VALUES:
+        _refuse_values()
+    structure = b"".join(body.split(b'"')[::2])
+    if sum(structure.count(each) for each in _SEPARATORS) > MAX_VALUES:
+        _refuse_values()
+    depth = 0
+    for bracket in structure.translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise MessageError(INVALID_REQUEST, f"The message is nested more than {MAX_DEPTH} deep.")
+
+
+def _refuse_values() -> NoReturn:
+    raise MessageError(INVALID_REQUEST, f"The message holds more than {MAX_VALUES:,} values.")
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_short)
+    except (ValueError, RecursionError):
+        raise MessageError(PARSE_ERROR, "The message is not valid JSON.") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(value := float(digits)):
+        raise ValueError(digits)
+    return value
+
+
+def _short(digits: str) -> int:
+    """To read a long number takes the square of its length."""
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(digits)
+    return int(digits)
+
+
+def _check_envelope(message: dict[str, object]) -> str | None:
+    """The method; None of a response."""
+    message_id: MessageId = None
+    if "id" in message:
+        message_id = _usable_id(message["id"])
+    if message.get("jsonrpc") != "2.0":
+        raise MessageError(INVALID_REQUEST, 'A message has the member "jsonrpc" with the value "2.0".', message_id)
+    if "method" not in message and ("result" in message or "error" in message):
+        return None
+    method = message.get("method")
+    if not isinstance(method, str) or len(method) > MAX_NAME:
+        raise MessageError(
+            INVALID_REQUEST, f"A request names its method, a text of at most {MAX_NAME} characters.", message_id
+        )
+    params = message.get("params")
+    if params is not None and not isinstance(params, dict):
+        raise MessageError(INVALID_REQUEST, "The params of a request are an object.", message_id)
+    return method
+
+
+def _usable_id(value: object) -> str | int:
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise MessageError(INVALID_REQUEST, "The id of a request is a text or an integer.")
+    if len(str(value)) > MAX_NAME:
+        raise MessageError(INVALID_REQUEST, f"The id of a request has at most {MAX_NAME} characters.")
+    return value
+
+
+def _drop_unusable_progress_token(message: dict[str, object]) -> bool:
+    """A token that is neither text nor integer cannot be reported to; the call itself is as good without it."""
+    match message:
+        case {"params": {"_meta": {"progressToken": bool() | float() | None | dict() | list()}}}:
+            meta = cast("dict[Literal['params'], dict[Literal['_meta'], dict[str, object]]]", message)
+            del meta["params"]["_meta"]["progressToken"]
+            return True
+        case _:
+            return False

@@ -1,0 +1,88 @@
+"""Bodies are read within bounds of size, of time, and of what all of them hold."""
+
+import asyncio
+from http import HTTPStatus
+
+import pytest
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from mistral_mcp.http.bodies import Bodies, BodyError
+
+SIZE = 100_000
+
+
+def sized(number: int) -> Headers:
+    return Headers({"content-length": str(number)})
+
+
+async def never() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def whole() -> Message:
+    return {"type": "http.request", "body": b"x" * SIZE, "more_body": False}
+
+
+async def read(bodies: Bodies, caller: str = "a") -> HTTPStatus | bytes:
+    try:
+        async with bodies.read(whole, sized(SIZE), caller) as body:
+            return body
+    except BodyError as error:
+        return error.status
+
+
+async def test_a_body_that_does_not_come_is_given_up():
+    with pytest.raises(BodyError) as error:
+        async with Bodies(SIZE, deadline=0.02).read(never, sized(SIZE), "a"):
+            pass
+    assert error.value.status == 408
+
+
+@pytest.mark.parametrize("headers", [sized(SIZE + 1), Headers()])
+async def test_a_body_beyond_the_limit_is_refused_announced_or_not(headers: Headers):
+    with pytest.raises(BodyError) as error:
+        async with Bodies(SIZE - 1).read(whole, headers, "a"):
+            pass
+    assert error.value.status == 413
+
+
+async def test_a_client_that_hangs_up_is_no_error_of_ours():
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientDisconnect):
+        async with Bodies(SIZE).read(gone, sized(SIZE), "a"):
+            pass
+
+
+async def test_one_caller_s_bodies_leave_room_for_others():
+    bodies = Bodies(SIZE, total=4 * SIZE, deadline=0.02)
+    async with bodies.read(whole, sized(SIZE), "a"):
+        assert await read(bodies, "a") == HTTPStatus.SERVICE_UNAVAILABLE
+        assert await read(bodies, "b") == b"x" * SIZE
+    assert await read(bodies, "a") == b"x" * SIZE
+
+
+async def test_a_body_waits_for_room():
+    bodies = Bodies(SIZE, total=2 * SIZE)
+    async with bodies.read(whole, sized(SIZE), "a"), bodies.read(whole, sized(SIZE), "b"):
+        waiting = asyncio.create_task(read(bodies, "c"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    assert await waiting == b"x" * SIZE
+
+
+async def test_small_bodies_do_not_wait():
+    async def small() -> Message:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    bodies = Bodies(SIZE, total=2 * SIZE)
+    async with (
+        bodies.read(whole, sized(SIZE), "a"),
+        bodies.read(whole, sized(SIZE), "b"),
+        bodies.read(small, sized(2), "a") as body,
+    ):
+        assert body == b"{}"
