@@ -19,7 +19,7 @@ LENGTH = 0.4  # BM25's b
 SYNONYM = 0.7  # what a synonym counts beside the word itself
 LATER = 0.06  # less for each that is less likely meant
 BESIDE = 0.8  # for each word of an id that was not asked for
-VERB = 1.35  # where the first verb of the question is the operation's
+VERB = 1.35  # where a word of the question says what the operation does
 OLD = 0.6  # what counts of one that another has replaced
 FIELDS = {"id": 2.0, "summary": 2.0, "path": 0.6, "names": 0.3}
 
@@ -41,15 +41,17 @@ def search(question: str, limit: int) -> list[Operation]:
         for name, score in best.items():
             scores[name] += score
     asked = {word for group in groups for word in group}
-    verbs = next((group.keys() & _verbs() for group in groups if group.keys() & _verbs()), set[str]())
     for name in scores:
-        scores[name] *= _fit(known[name], asked) * (VERB if _verb(name) in verbs else 1.0)
+        scores[name] *= _fit(known[name], asked)
     return [known[name] for name in sorted(scores, key=lambda name: (-scores[name], len(name), name))[:limit]]
 
 
 def _fit(operation: Operation, asked: set[str]) -> float:
-    """Less for what a question would have named: what else stands in the id, that something old is meant, that it deletes."""
+    """More where the question names what is done; less for what it would have named: what else stands in the id, that
+    something old is meant, that it deletes."""
     fit = BESIDE ** len(_nouns(operation.id) - asked)
+    if _verb(operation.id) in asked:
+        fit *= VERB
     if operation.deprecated:
         fit *= OLD
     if operation.effect == "delete" and not asked & ENDING:
@@ -64,18 +66,10 @@ def _verb(name: str) -> str:
 
 
 @cache
-def _verbs() -> frozenset[str]:
-    return frozenset(_verb(name) for name in operations())
-
-
-@cache
 def _nouns(name: str) -> frozenset[str]:
     """The words of an id but the one that says what is done."""
     return frozenset(stem(word) for word in words(name)) - {_verb(name)}
 
-
-ALONE = frozenset({"whose", "planifier", "cheaply", "overnight"})
-"""Words that stand for several words together, as phrases do."""
 
 ENDING = frozenset({"delet", "remov", "stop", "unshar", "clos", "end", "unregister"})
 
@@ -97,6 +91,8 @@ def stem(word: str) -> str:
     for ending in ("ing", "ed", "ion", "er"):
         if word.endswith(ending) and len(word) > len(ending) + 3:
             word = word[: -len(ending)]
+            if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":  # noqa: PLR2004 - "add"
+                word = word[:-1]
             break
     return word.removesuffix("e")
 
@@ -107,29 +103,33 @@ def _query(question: str) -> list[dict[str, float]]:
     text, known = f" {' '.join(words(question[:MAX_CHARACTERS]))} ", _synonyms()
     for phrase in _phrases():
         if f" {phrase} " in text:
-            groups += [{stem(word): 1.0} for word in known[phrase].split()]
-            text = text.replace(f" {phrase} ", "  ")
-    for word in text.split():
-        meant = known.get(word, known.get(word.removesuffix("s"), ""))
-        group = {stem(each): SYNONYM - LATER * place for place, each in enumerate(meant.split())}
-        if known.get(word) != "":
-            group[stem(word)] = 1.0
-        if group and group not in groups:
-            groups.append(group)
+            text = text.replace(f" {phrase} ", f" {phrase.replace(' ', '_')} ")
+    for said in [word.replace("_", " ") for word in text.split()]:
+        meant = known.get(said, known.get(stem(said), ""))
+        for part in meant.split("+"):
+            group = {stem(word): SYNONYM - LATER * place for place, word in enumerate(part.split())}
+            if " " in said:
+                group = {word: weight + 1.0 - SYNONYM for word, weight in group.items()}
+            elif known.get(said) != "" and part == meant:
+                group[stem(said)] = 1.0
+            if group and group not in groups:
+                groups.append(group)
     return groups
 
 
 @cache
 def _synonyms() -> dict[str, str]:
+    """What is said, and the words that it stands for; single words also by their stems."""
     lines = (files("mistral_mcp.operations") / "synonyms.tsv").read_text(encoding="utf-8").splitlines()
-    pairs = (line.split("\t") for line in lines if not line.startswith("#"))
-    return {said: meant for said, meant in pairs}  # noqa: C416 - the pairs are lists
+    pairs = [line.split("\t") for line in lines if not line.startswith("#")]
+    stems = {stem(said): meant for said, meant in pairs if " " not in said and meant}
+    return {**stems, **{said: meant for said, meant in pairs}}
 
 
 @cache
 def _phrases() -> tuple[str, ...]:
     """Longest first."""
-    return tuple(sorted((said for said in _synonyms() if " " in said or said in ALONE), key=len, reverse=True))
+    return tuple(sorted((said for said in _synonyms() if " " in said), key=len, reverse=True))
 
 
 @cache
