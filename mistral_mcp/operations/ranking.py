@@ -7,22 +7,25 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from mistral_mcp.operations.operation import Operation, operations
+from mistral_mcp.operations.operation import READS, Operation, operations
 
 MAX_CHARACTERS = 500  # of a question
 
 SATURATION = 1.2  # BM25's k1
 LENGTH = 0.4  # BM25's b
-SYNONYM = 0.7  # what a synonym counts beside the word itself
+SYNONYM = 0.8  # what a synonym counts beside the word itself
 LATER = 0.06  # less for each that is less likely meant
 BESIDE = 0.8  # for each word of an id that was not asked for
 VERB = 1.35  # where a word of the question says what the operation does
 OLD = 0.6  # what counts of one that another has replaced
 FIELDS = {"id": 2.0, "summary": 2.0, "path": 0.6, "names": 0.3}
 
+OTHER = 0.75  # of what changes something, to a question; of what deletes nothing, where something is to end
+NUMBER = 1.15  # of a list where many are meant, of one thing where one is
 UNASKED = 0.6  # of what deletes, where nobody spoke of an end
 
 Postings = dict[str, list[tuple[str, float]]]
@@ -41,22 +44,55 @@ def search(question: str, limit: int) -> list[Operation]:
         for name, score in best.items():
             scores[name] += score
     asked = {word for group in groups for word in group}
+    wish = Wish.of(words(question[:MAX_CHARACTERS]), asked)
     for name in scores:
-        scores[name] *= _fit(known[name], asked)
+        scores[name] *= _fit(known[name], wish)
     return [known[name] for name in sorted(scores, key=lambda name: (-scores[name], len(name), name))[:limit]]
 
 
-def _fit(operation: Operation, asked: set[str]) -> float:
+@dataclass(frozen=True)
+class Wish:
+    """What a question tells beside its words."""
+
+    asked: frozenset[str]
+    """The stems that stand in it, or that its words stand for."""
+    plurals: frozenset[str]
+    is_question: bool
+    ends: bool
+    """Whether something is to be deleted, stopped or closed."""
+
+    @classmethod
+    def of(cls, said: list[str], asked: set[str]) -> "Wish":
+        plurals = frozenset(stem(word) for word in said if word.endswith("s") and not word.endswith("ss"))
+        return cls(frozenset(asked), plurals, bool(said) and said[0] in QUESTIONS, bool(asked & ENDING))
+
+
+def _fit(operation: Operation, wish: Wish) -> float:
     """More where the question names what is done; less for what it would have named: what else stands in the id, that
-    something old is meant, that it deletes."""
-    fit = BESIDE ** len(_nouns(operation.id) - asked)
-    if _verb(operation.id) in asked:
+    something old is meant, that something is deleted or changed.
+    """
+    verb, nouns = _verb(operation.id), _nouns(operation.id)
+    fit = BESIDE ** len(nouns - wish.asked)
+    if verb in wish.asked:
         fit *= VERB
+    elif wish.ends and operation.effect != "delete":
+        fit *= OTHER
     if operation.deprecated:
         fit *= OLD
-    if operation.effect == "delete" and not asked & ENDING:
+    if operation.effect == "delete" and not wish.ends:
         fit *= UNASKED
+    if wish.is_question and operation.effect not in READS:
+        fit *= OTHER
+    if verb in ("list", "get") and _last_noun(operation.id) in wish.asked:
+        fit *= NUMBER if (verb == "list") is (_last_noun(operation.id) in wish.plurals) else 1.0
     return fit
+
+
+@cache
+def _last_noun(name: str) -> str:
+    """The thing that an operation is about: `version` of `agents.versions.list`."""
+    parts = words(name.rpartition(".")[0])
+    return stem(parts[-1]) if parts else ""
 
 
 @cache
@@ -70,6 +106,42 @@ def _nouns(name: str) -> frozenset[str]:
     """The words of an id but the one that says what is done."""
     return frozenset(stem(word) for word in words(name)) - {_verb(name)}
 
+
+QUESTIONS = frozenset(
+    [
+        "is",
+        "are",
+        "has",
+        "have",
+        "did",
+        "does",
+        "do",
+        "was",
+        "were",
+        "what",
+        "which",
+        "who",
+        "whose",
+        "where",
+        "why",
+        "how",
+        "when",
+        "show",
+        "see",
+        "list",
+        "quel",
+        "quels",
+        "quelle",
+        "quelles",
+        "qui",
+        "combien",
+        "ou",
+        "pourquoi",
+        "comment",
+        "lister",
+        "voir",
+    ]
+)
 
 ENDING = frozenset({"delet", "remov", "stop", "unshar", "clos", "end", "unregister"})
 
