@@ -47,6 +47,8 @@ def search(question: str, limit: int) -> list[Operation]:
     wish = Wish.of(words(question[:MAX_CHARACTERS]), asked)
     for name in scores:
         scores[name] *= _fit(known[name], wish)
+    if question.strip() in known:
+        scores[question.strip()] = math.inf
     return [known[name] for name in sorted(scores, key=lambda name: (-scores[name], len(name), name))[:limit]]
 
 
@@ -195,7 +197,7 @@ def _synonyms() -> dict[str, str]:
     lines = (files("mistral_mcp.operations") / "synonyms.tsv").read_text(encoding="utf-8").splitlines()
     pairs = [line.split("\t") for line in lines if not line.startswith("#")]
     stems = {stem(said): meant for said, meant in pairs if " " not in said and meant}
-    return {**stems, **{said: meant for said, meant in pairs}}
+    return {**stems, **dict(pairs)}
 
 
 @cache
