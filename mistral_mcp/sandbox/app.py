@@ -2,10 +2,9 @@
 
 import contextlib
 import dataclasses
-import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 
 import anyio
 from starlette.types import Receive, Scope, Send
@@ -180,8 +179,7 @@ class Sandbox:
     async def _answer(self, received: Received, request_id: str) -> Reply:
         """Kong's part: the route, then the key, then the endpoint."""
         allowed: list[str] = []
-        others = () if self._codestral else operations.endpoints()
-        for endpoint in itertools.chain(self._endpoints, others):
+        for endpoint in self._all_endpoints():
             params = endpoint.match(received.path)
             if params is None:
                 continue
@@ -200,6 +198,12 @@ class Sandbox:
         if self._codestral or received.path.startswith("/v1/v1/"):
             return wrong_address()
         return no_route(request_id)
+
+    def _all_endpoints(self) -> Iterator[Endpoint]:
+        """Those that were written, and then the operations, whose schemas are read when nothing else answers."""
+        yield from self._endpoints
+        if not self._codestral:
+            yield from operations.endpoints()
 
     def _account(self, key: str) -> Account:
         return self._accounts.setdefault(key, Account(key, self._limits, self._now))
