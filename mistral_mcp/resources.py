@@ -101,11 +101,12 @@ class Resources:
         elif uri == MODELS:
             mistral = await client_for(request)
             reply = await mistral.send(ListModelsCall())
-            content = [Model.of(card).model_dump(mode="json") for card in folded(reply.data)]
+            content = [Model.of(card, mistral.catalog).model_dump(mode="json") for card in folded(reply.data)]
         elif uri.startswith(f"{MODELS}/"):
             mistral = await client_for(request)
             name = unquote(uri.removeprefix(f"{MODELS}/"))
-            content = Model.of(await mistral.send(GetModelCall(model_id=name), model=name)).model_dump(mode="json")
+            card = await mistral.send(GetModelCall(model_id=name), model=name)
+            content = Model.of(card, mistral.catalog).model_dump(mode="json")
         else:
             raise MCPError(code=INVALID_PARAMS, message="There is no such resource.", data={"uri": uri})
         text = json.dumps(content, indent=1, ensure_ascii=False)

@@ -75,6 +75,8 @@ class Settings(BaseModel):
         description="This machine's proxies and certificates, from the environment's own names.",
     )
 
+    catalog: Path | None = Field(default=None, description="A file of prices that overrides the built-in ones.")
+
     # Tools
     toolsets: Names | None = Field(default=None, description="Toolsets offered, comma-separated, or all.")
     read_only: bool = Field(default=False, description="Offer only tools that change nothing at Mistral.")

@@ -13,6 +13,7 @@ from mistral_mcp.cli.main import main
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` stands beside the package
 from benchmarks import tokens
+from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.settings import SETTINGS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -67,6 +68,41 @@ def options_of(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tupl
         yield from (((*path, name), option) for option in command.params if isinstance(option, click.Option))
 
 
+COSTS = {
+    "A million tokens of chat": ("mistral-small-latest", "mistral-medium-latest", "mistral-large-4", "zai-glm-5-3"),
+    "A million tokens of code": ("codestral-latest",),
+    "A million tokens embedded": ("mistral-embed", "codestral-embed"),
+    "A million tokens moderated": ("mistral-moderation-latest",),
+    "1,000 pages read": ("mistral-ocr-latest",),
+    "A minute transcribed": ("voxtral-mini-latest", "voxtral-mini-transcribe-3-0", "voxtral-small-transcribe-3-0"),
+    "A million characters spoken": ("voxtral-mini-tts-latest", "voxtral-mini-tts-3-0"),
+}
+
+
+def costs_table() -> Iterator[str]:
+    """What Mistral asks, from the catalogue."""
+    catalog = Catalog.load()
+    yield "| what | model | US dollars |"
+    yield "|---|---|---|"
+    for what, models in COSTS.items():
+        for model in models:
+            yield f"| {what} | `{model}` | {price_text(catalog, model)} |"
+
+
+def price_text(catalog: Catalog, model: str) -> str:
+    price = catalog.price_of(model)
+    if price is None:
+        raise SystemExit(f"{model} has no price")
+    units = {unit.per: f"{unit.usd:g}" for unit in price.units}
+    if annotated := units.get("1000 annotated pages"):
+        return f"{units['1000 pages']}; {annotated} with a schema"
+    if price.input_usd_per_mtok is None:
+        return next(iter(units.values()))
+    if price.output_usd_per_mtok is None:
+        return f"{price.input_usd_per_mtok:g}"
+    return f"{price.input_usd_per_mtok:g} read, {price.output_usd_per_mtok:g} written"
+
+
 def default(value: object) -> str:
     if value is None or value == ():
         return ""
@@ -78,6 +114,7 @@ def rewritten(readme: str) -> str:
     for name, table in (
         ("toolsets", toolsets_table()),
         ("tools", tool_table()),
+        ("costs", costs_table()),
         ("settings", settings_table()),
         ("options", options_table()),
     ):

@@ -33,6 +33,10 @@ def start(given: Mapping[str, object]) -> Settings:
     from mistral_mcp import logs  # noqa: PLC0415
 
     logs.configure(settings.log_level, settings.log_format)
+    if settings.catalog is not None:
+        from mistral_mcp.mistral.catalog import Catalog  # noqa: PLC0415
+
+        Catalog.load(settings.catalog)  # a file that cannot be used stops the start
     return settings
 
 

@@ -22,6 +22,7 @@ UPSTREAM = (
     "max_concurrency",
     "requests_per_second",
     "tokens_per_minute",
+    "catalog",
 )
 TOOLS = ("toolsets", "read_only", "chat_model", "code_model", "embed_model", "moderation_model")
 STDIO = (*UPSTREAM, *TOOLS, "files_dir", "output_dir")
@@ -41,6 +42,7 @@ LOGS = ("log_level", "log_format")
 SECRETS = ("route_token", "master_keys", "signup_code", "metrics_token", "database_url", "redis_url")
 API_KEY = "MISTRAL_API_KEY"
 
+_FILES = frozenset({"catalog"})
 _METAVARS = {int: "INTEGER", float: "NUMBER", Path: "FOLDER", tuple: "NAME,NAME"}
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
@@ -90,7 +92,9 @@ def _setting(name: str) -> Callable[[CommandT], CommandT]:
         choice = click.Choice(get_args(kind), case_sensitive=False)
         return click.option(flag, default=None, type=choice, help=about)
     if kind is Path:
-        return click.option(flag, default=None, type=click.Path(file_okay=False), metavar="FOLDER", help=about)
+        is_file = name in _FILES
+        path = click.Path(file_okay=is_file, dir_okay=not is_file)
+        return click.option(flag, default=None, type=path, metavar="FILE" if is_file else "FOLDER", help=about)
     metavar = _METAVARS.get(get_origin(kind) or kind, "TEXT")
     complete = complete_toolsets if name == "toolsets" else None
     return click.option(flag, default=None, metavar=metavar, help=about, shell_complete=complete)

@@ -1,20 +1,79 @@
 """What models cost and how much they read, as far as Mistral has published it.
 
-The figures lie in `catalog.json`: list prices and context windows from Mistral's documentation of 2026-08-21, with
-later price notes up to 2026-10-06, collected on 2026-11-21; every price carries its own date. Launch discounts are not
-in it. They are for estimates only: `GET /v1/models` is the authority on which models exist and how long a context is.
+The figures are in `catalog.json`: dated prices in US dollars per million tokens, 1,000 pages, minute or million
+characters, and context windows. They are for estimates only: `GET /v1/models` is the authority on which models exist,
+what their aliases are and how long a context is. A file of the same shape, the setting `CATALOG`, overrides ours.
 
-An alias is listed where it is known to point. One of a retired model is not: Mistral moves such an alias to a model
-with another price, and an unknown price is better than a wrong one.
+    catalog = Catalog.load(settings.catalog)
+    catalog.cost_usd("mistral-small-latest", prompt_tokens=1000, completion_tokens=200)
 """
 
-import json
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
-from typing import Literal, TypedDict, cast
+from pathlib import Path
+from typing import Literal
+
+from cachetools import LRUCache
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mistral_mcp.errors import BadSetting
 
 Per = Literal["1000 pages", "1000 annotated pages", "minute", "million characters"]
+Date = dt.date
+
+_LEARNT = 2000  # aliases
+_NAME = 100  # characters of one
+_MILLION = 1_000_000
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Prices(_Strict):
+    """Prices from a day on; None where a model has no such price, or none is known."""
+
+    since: Date | None = Field(default=None, alias="from")
+    """None: from when on is not known."""
+    read: Date | None = None
+    """When they were read, where that was before the rest of the catalogue."""
+    input: float | None = Field(default=None, ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    output: float | None = Field(default=None, ge=0)
+    page: float | None = Field(default=None, ge=0)
+    annotated_page: float | None = Field(default=None, ge=0)
+    minute: float | None = Field(default=None, ge=0)
+    character: float | None = Field(default=None, ge=0)
+
+
+class Entry(_Strict):
+    """A model, or an alias with the history of what it pointed to."""
+
+    alias_of: str | None = None
+    context: int | None = Field(default=None, gt=0)
+    ends: Date | None = None
+    prices: list[Prices] = []
+
+
+class Factors(_Strict):
+    """What a list price is multiplied by."""
+
+    cached_input: float = Field(default=0.1, ge=0)
+    regional: float = Field(default=1.1, ge=0)
+    batch: float = Field(default=0.5, ge=0)
+    priority: float = Field(default=1.75, ge=0)
+
+
+class PriceFile(_Strict):
+    """What a file of prices holds."""
+
+    date: Date
+    """When its prices were read."""
+    source: str = ""
+    factors: Factors = Factors()
+    models: dict[str, Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +82,6 @@ class UnitPrice:
 
     usd: float
     per: Per
-    side: Literal["input", "output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,127 +91,169 @@ class Price:
     input_usd_per_mtok: float | None
     output_usd_per_mtok: float | None
     cached_input_usd_per_mtok: float | None
-    other: tuple[UnitPrice, ...]
+    units: tuple[UnitPrice, ...]
     date: str
-    """The day on which Mistral was seen to ask it, as YYYY-MM-DD."""
+    """The day on which it was read, as YYYY-MM-DD."""
 
 
-def price_of(model: str) -> Price | None:
-    """The price of a model, by id or alias; None if it is unknown, as that of a fine-tuned model always is."""
-    return _prices().get(_id(model))
+def _today() -> Date:
+    return dt.datetime.now(dt.UTC).date()
 
 
-def context_window(model: str) -> int | None:
-    """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
-    base = model.split(":")[1] if model.startswith("ft:") else model
-    return _catalog()["models"].get(_id(base), {}).get("context")
+class Catalog:
+    """Prices and context windows by name; the aliases that Mistral's own list names come before ours."""
 
+    def __init__(self, prices: PriceFile, today: Callable[[], Date] = _today) -> None:
+        self.date = prices.date
+        self.factors = prices.factors
+        self._prices = prices
+        self._today = today
+        self._learnt: LRUCache[str, str] = LRUCache(_LEARNT)
+        self._current: dict[str, tuple[Date, Prices]] = {}
 
-def cost_usd(
-    model: str,
-    *,
-    prompt_tokens: int,
-    completion_tokens: int,
-    cached_tokens: int = 0,
-    regional: bool = False,
-    batch: bool = False,
-    priority: bool = False,
-) -> float | None:
-    """What a call cost; None if a price that it takes is unknown.
+    @classmethod
+    def load(cls, override: Path | None = None) -> "Catalog":
+        """Ours, with the entries of another file in the place of those of the same name. Raises `BadSetting`."""
+        ours = PriceFile.model_validate_json(files("mistral_mcp.mistral").joinpath("catalog.json").read_bytes())
+        if override is None:
+            return cls(ours)
+        try:
+            theirs = PriceFile.model_validate_json(override.read_bytes())
+        except OSError:
+            raise BadSetting("MISTRAL_MCP_CATALOG cannot be used: the file cannot be read.") from None
+        except ValidationError as error:
+            problem = error.errors(include_input=False, include_context=False, include_url=False)[0]
+            place = ".".join(map(str, problem["loc"]))
+            raise BadSetting(f"MISTRAL_MCP_CATALOG cannot be used: {place or 'it'}: {problem['msg']}.") from None
+        entries = {name: _with_read(entry, theirs.date) for name, entry in theirs.models.items()}
+        return cls(ours.model_copy(update={"models": ours.models | entries, "factors": theirs.factors}))
 
-    `cached_tokens` are those of `prompt_tokens` that Mistral had cached. `regional` says that the call was answered by
-    a regional endpoint, `batch` and `priority` that it was part of a batch job or used the priority tier.
-    """
-    price, factors = price_of(model), _catalog()["factors"]
-    if price is None:
-        return None
-    prompt, completion = max(prompt_tokens, 0), max(completion_tokens, 0)
-    if (price.input_usd_per_mtok is None and prompt) or (price.output_usd_per_mtok is None and completion):
-        return None
-    asked = price.input_usd_per_mtok or 0.0
-    cached_price = price.cached_input_usd_per_mtok
-    if cached_price is None:
-        cached_price = asked * factors["cached"]
-    cached = min(max(cached_tokens, 0), prompt)
-    cost = (prompt - cached) * asked + cached * cached_price + completion * (price.output_usd_per_mtok or 0.0)
-    for applies, factor in ((regional, "regional"), (batch, "batch"), (priority, "priority")):
-        cost *= factors[factor] if applies else 1
-    return round(cost / 1_000_000, 10)
+    def learn_aliases(self, groups: Iterable[Sequence[str]]) -> None:
+        """Remember which names are one model; each group as Mistral lists it, its id first."""
+        for names in groups:
+            known = [name for name in names if self._is_model(name)]
+            model = known[0] if known else names[0]
+            for name in names:
+                if len(name) <= _NAME:
+                    self._learnt[name] = model
 
+    def price_of(self, model: str) -> Price | None:
+        """The price of a model, by id or alias; None if it is unknown, as that of a fine-tuned model always is."""
+        found = self._prices_of(model)
+        if found is None:
+            return None
+        units: tuple[tuple[Per, float | None], ...] = (
+            ("1000 pages", found.page),
+            ("1000 annotated pages", found.annotated_page),
+            ("minute", found.minute),
+            ("million characters", found.character),
+        )
+        return Price(
+            input_usd_per_mtok=found.input,
+            output_usd_per_mtok=found.output,
+            cached_input_usd_per_mtok=found.cached_input,
+            units=tuple(UnitPrice(usd, per) for per, usd in units if usd is not None),
+            date=(found.read or self._prices.date).isoformat(),
+        )
 
-def unit_cost_usd(model: str, amount: float, per: Per, *, regional: bool = False) -> float | None:
-    """What so many pages, minutes or characters cost; None if that price is unknown, or tokens are priced beside it."""
-    price = price_of(model)
-    if price is None or price.input_usd_per_mtok is not None:
-        return None
-    units = {unit.per: unit.usd / _UNITS[unit.per] for unit in price.other}
-    if per not in units:
-        return None
-    return round(amount * units[per] * (_catalog()["factors"]["regional"] if regional else 1), 10)
+    def context_window(self, model: str) -> int | None:
+        """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
+        base = model.split(":")[1] if model.startswith("ft:") else model
+        entry = self._prices.models.get(self._known_as(base))
+        return entry.context if entry else None
+
+    def cost_usd(
+        self,
+        model: str,
+        *,
+        prompt_tokens: int,
+        completion_tokens: int,
+        cached_tokens: int = 0,
+        audio_seconds: float = 0,
+        regional: bool = False,
+        batch: bool = False,
+        priority: bool = False,
+    ) -> float | None:
+        """What a call cost; None if a price that it takes is unknown.
+
+        `cached_tokens` are those of `prompt_tokens` that Mistral had cached; `audio_seconds` are priced beside the
+        tokens. `regional` says that the call was answered by a regional endpoint, `batch` and `priority` that it was
+        part of a batch job or used the priority tier.
+        """
+        found = self._prices_of(model)
+        if found is None:
+            return None
+        prompt, completion, seconds = max(prompt_tokens, 0), max(completion_tokens, 0), max(audio_seconds, 0)
+        amounts = ((prompt, found.input), (completion, found.output), (seconds, found.minute))
+        if any(amount and price is None for amount, price in amounts):
+            return None
+        cached = min(max(cached_tokens, 0), prompt)
+        tokens = (prompt - cached) * (found.input or 0) + cached * self._cached_price(found)
+        tokens += completion * (found.output or 0)
+        cost = tokens / _MILLION + seconds / 60 * (found.minute or 0)
+        for applies, factor in (
+            (regional, self.factors.regional),
+            (batch, self.factors.batch),
+            (priority, self.factors.priority),
+        ):
+            cost *= factor if applies else 1
+        return round(cost, 10)
+
+    def unit_cost_usd(
+        self, model: str, amount: float, per: Per, *, regional: bool = False, batch: bool = False
+    ) -> float | None:
+        """What so many pages, minutes or characters cost; None if that price is unknown, or tokens are priced beside."""
+        price = self.price_of(model)
+        if price is None or price.input_usd_per_mtok is not None:
+            return None
+        usd = next((unit.usd for unit in price.units if unit.per == per), None)
+        if usd is None:
+            return None
+        cost = amount * usd / _UNITS[per]
+        cost *= self.factors.regional if regional else 1
+        return round(cost * (self.factors.batch if batch else 1), 10)
+
+    def _known_as(self, model: str) -> str:
+        return self._learnt.get(model, model)
+
+    def _is_model(self, name: str) -> bool:
+        entry = self._prices.models.get(name)
+        return entry is not None and entry.alias_of is None
+
+    def _prices_of(self, model: str) -> Prices | None:
+        """A model's prices as of today."""
+        name, today = self._known_as(model), self._today()
+        entry = self._prices.models.get(name)
+        if entry is None or not entry.prices:
+            return None
+        if self._current.get(name, (None,))[0] != today:
+            self._current[name] = today, self._as_of(today, entry)
+        return self._current[name][1]
+
+    @staticmethod
+    def _as_of(today: Date, entry: Entry) -> Prices:
+        """Of each kind of price the one that began last, or the first one known."""
+        periods = sorted(entry.prices, key=lambda period: period.since or Date.min)
+        begun = [period for period in periods if period.since is None or period.since <= today]
+        found: dict[str, object] = {}
+        for period in begun or periods[:1]:
+            found |= period.model_dump(exclude_none=True, by_alias=True)
+        return Prices.model_validate(found)
+
+    def _cached_price(self, found: Prices) -> float:
+        if found.cached_input is not None:
+            return found.cached_input
+        return (found.input or 0) * self.factors.cached_input
 
 
 _UNITS: dict[Per, int] = {
     "1000 pages": 1_000,
     "1000 annotated pages": 1_000,
     "minute": 1,
-    "million characters": 1_000_000,
+    "million characters": _MILLION,
 }
 
 
-class _PerMtok(TypedDict, total=False):
-    input: float
-    output: float
-    cached_input: float
-
-
-class _Unit(TypedDict):
-    usd: float
-    per: Per
-    side: Literal["input", "output"]
-
-
-class _Model(TypedDict, total=False):
-    aliases: list[str]
-    context: int
-    usd_per_mtok: _PerMtok
-    other: list[_Unit]
-    date: str
-
-
-class _Catalog(TypedDict):
-    source: str
-    factors: dict[str, float]
-    models: dict[str, _Model]
-
-
-@cache
-def _catalog() -> _Catalog:
-    return cast("_Catalog", json.loads(files("mistral_mcp.mistral").joinpath("catalog.json").read_text("utf-8")))
-
-
-@cache
-def _ids() -> dict[str, str]:
-    """Every name that is known, and the id it stands for."""
-    models = _catalog()["models"]
-    aliases = {alias: model for model, row in models.items() for alias in row.get("aliases", ())}
-    return {**aliases, **{model: model for model in models}}
-
-
-def _id(model: str) -> str:
-    return _ids().get(model, "")
-
-
-@cache
-def _prices() -> dict[str, Price]:
-    prices: dict[str, Price] = {}
-    for model, row in _catalog()["models"].items():
-        if "date" in row:
-            tokens = row.get("usd_per_mtok", {})
-            prices[model] = Price(
-                input_usd_per_mtok=tokens.get("input"),
-                output_usd_per_mtok=tokens.get("output"),
-                cached_input_usd_per_mtok=tokens.get("cached_input"),
-                other=tuple(UnitPrice(**unit) for unit in row.get("other", ())),
-                date=row["date"],
-            )
-    return prices
+def _with_read(entry: Entry, read: Date) -> Entry:
+    dated = [period.model_copy(update={"read": period.read or read}) for period in entry.prices]
+    return entry.model_copy(update={"prices": dated})

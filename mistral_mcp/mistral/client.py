@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, contextmanager
+from functools import cached_property
 from typing import Any
 
 import anyio
@@ -20,6 +21,7 @@ from mistral_mcp import __version__
 from mistral_mcp.errors import UpstreamError
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
+from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.mistral.event_stream import read_events
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.quoting import quote_token
@@ -67,6 +69,11 @@ class Upstream:
             max_retries=settings.max_retries,
         )
 
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Prices; read when something is first priced."""
+        return Catalog.load(self.settings.catalog)
+
     def client(self, caller: Caller, progress: Progress | None = None) -> "MistralClient":
         return MistralClient(self, caller, progress)
 
@@ -87,10 +94,14 @@ class MistralClient:
         """Of the last reply."""
         self.attempts = 1
         """The most that one request of this call took."""
-        self._transport = upstream.transport
+        self._upstream = upstream
         self._seconds = self.settings.timeout if progress is None else self.settings.stream_timeout
         self._deadline = time.monotonic() + self._seconds
         self._last = Exchange(caller, repeatable=False, deadline=self._deadline, progress=progress)
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._upstream.catalog
 
     async def send(self, call: Call[ReplyT], *, model: str = "", tokens: int = 0) -> ReplyT:
         """Send a call and read its reply. `model` and `tokens` (estimated) are for pacing.
@@ -201,7 +212,7 @@ class MistralClient:
         Errors are raised without their cause: the texts of the stack below may hold URLs and headers.
         """
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await self._upstream.transport.handle_async_request(request)
         except BodyTooLarge:
             raise failures.too_large(exchange) from None
         except httpx2.HTTPError as error:

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, PrivateAttr
 from mistral_mcp.errors import AnswerMismatch, BadArgument
 from mistral_mcp.json_schema import CallerSchema, json_in
 from mistral_mcp.local_files import opened
-from mistral_mcp.mistral import catalog
 from mistral_mcp.mistral.api import files, ocr
 from mistral_mcp.mistral.api.chat import response_format_of
+from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.cut_text import LONG
 from mistral_mcp.tools.framework.declare import Toolset
@@ -167,7 +167,7 @@ def _link(url: str, *, image: bool) -> dict[str, JsonValue]:
 
 
 def _usage(mistral: Mistral, model: str, usage: ocr.OcrUsage, *, annotated: bool) -> OcrUsage:
-    per: catalog.Per = "1000 annotated pages" if annotated else "1000 pages"
+    per: Per = "1000 annotated pages" if annotated else "1000 pages"
     cost = unit_cost_of(mistral, model, usage.pages_processed, per)
     return OcrUsage(pages_processed=usage.pages_processed, doc_size_bytes=usage.doc_size_bytes, cost_usd=cost)
 

@@ -13,12 +13,38 @@ from mistral_mcp.tools.framework.results import Maybe, Result
 toolset = Toolset()
 
 
+class UnitPrice(BaseModel):
+    """What is not counted in tokens."""
+
+    usd: float
+    per: str
+
+
 class Price(BaseModel):
     """List price, and the day it was read."""
 
-    input_usd_per_mtok: float | None
-    output_usd_per_mtok: float | None
+    input_usd_per_mtok: Maybe[float] = None
+    output_usd_per_mtok: Maybe[float] = None
+    units: Maybe[list[UnitPrice]] = None
     date: str
+
+    @classmethod
+    def of(cls, price: catalog.Price) -> "Price":
+        units = [UnitPrice(usd=unit.usd, per=unit.per) for unit in price.units]
+        return cls(
+            input_usd_per_mtok=price.input_usd_per_mtok,
+            output_usd_per_mtok=price.output_usd_per_mtok,
+            units=units or None,
+            date=price.date,
+        )
+
+    def to_text(self) -> str:
+        """Such as "$0.15 in, $0.6 out per Mtok", "$4 per 1000 pages"."""
+        parts = [f"${unit.usd:g} per {unit.per}" for unit in self.units or ()]
+        if self.input_usd_per_mtok is not None:
+            output = f", ${self.output_usd_per_mtok:g} out" if self.output_usd_per_mtok is not None else ""
+            parts.insert(0, f"${self.input_usd_per_mtok:g} in{output} per Mtok")
+        return ", ".join(parts)
 
 
 class Model(BaseModel):
@@ -34,22 +60,17 @@ class Model(BaseModel):
     replacement: Maybe[str] = None
 
     @classmethod
-    def of(cls, card: ModelCard) -> "Model":
-        price = next(filter(None, (catalog.price_of(name) for name in (card.id, *card.aliases))), None)
+    def of(cls, card: ModelCard, prices: catalog.Catalog) -> "Model":
+        price = next(filter(None, (prices.price_of(name) for name in (card.id, *card.aliases))), None)
         # Mistral has no flag for embeddings.
         embeds = ["embeddings"] if "embed" in card.id else []
         return cls(
             id=card.id,
             aliases=card.aliases,
             description=card.description,
-            context_length=card.max_context_length or catalog.context_window(card.id),
+            context_length=card.max_context_length or prices.context_window(card.id),
             capabilities=embeds + [name for name, able in card.capabilities.items() if able],
-            price=price
-            and Price(
-                input_usd_per_mtok=price.input_usd_per_mtok,
-                output_usd_per_mtok=price.output_usd_per_mtok,
-                date=price.date,
-            ),
+            price=Price.of(price) if price else None,
             deprecation=card.deprecation,
             replacement=card.deprecation_replacement_model,
         )
@@ -58,10 +79,8 @@ class Model(BaseModel):
         facts = [", ".join(self.capabilities)]
         if self.context_length:
             facts.append(f"{self.context_length:,} tokens")
-        if self.price and self.price.input_usd_per_mtok is not None:
-            facts.append(
-                f"${self.price.input_usd_per_mtok:g} in, ${self.price.output_usd_per_mtok or 0:g} out per Mtok"
-            )
+        if self.price:
+            facts.append(self.price.to_text())
         if self.deprecation:
             facts.append(f"goes {self.deprecation}" + (f", use {self.replacement}" if self.replacement else ""))
         names = self.id + (f" (= {', '.join(self.aliases)})" if self.aliases else "")
@@ -93,8 +112,9 @@ async def mistral_list_models(
     search: Annotated[str | None, Field(description="Part of a name.")] = None,
 ) -> Models:
     """See which models this key may use, with capabilities, context windows and prices."""
-    reply = await mistral.send(ListModelsCall())
-    models = [Model.of(card) for card in folded(reply.data)]
+    cards = folded((await mistral.send(ListModelsCall())).data)
+    mistral.catalog.learn_aliases([card.id, *card.aliases] for card in cards)
+    models = [Model.of(card, mistral.catalog) for card in cards]
     if capability is not None:
         models = [model for model in models if capability in model.capabilities]
     if search is not None:
@@ -109,4 +129,4 @@ async def mistral_get_model(
 ) -> OneModel:
     """Look one model up: what it can do, its context window, price and whether it is going away."""
     card = await mistral.send(GetModelCall(model_id=model), model=model)
-    return OneModel(**Model.of(card).model_dump())
+    return OneModel(**Model.of(card, mistral.catalog).model_dump())

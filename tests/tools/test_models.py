@@ -4,6 +4,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.mistral.api.models import ModelCard
+from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.tools.models import Model
 from tests.conftest import text_of
@@ -73,4 +74,4 @@ async def test_a_name_cannot_leave_its_path(client: Client, sandbox: Sandbox, mo
 def test_a_context_window_that_mistral_leaves_out_is_the_catalogues() -> None:
     told, left_out = (ModelCard(id="codestral-2508", max_context_length=length) for length in (1000, None))
 
-    assert [Model.of(card).context_length for card in (told, left_out)] == [1000, 131072]
+    assert [Model.of(card, Catalog.load()).context_length for card in (told, left_out)] == [1000, 131072]

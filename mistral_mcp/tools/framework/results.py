@@ -5,9 +5,9 @@ from typing import Annotated
 from mcp_types import ContentBlock
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from mistral_mcp.mistral import catalog
 from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.mistral.call import Maybe, is_none
+from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.mistral.client import MistralClient
 
 MaybeJson = Annotated[JsonValue, Field(exclude_if=is_none)]
@@ -67,11 +67,12 @@ def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, ba
         completion_tokens=completion,
         total_tokens=reply.total_tokens or prompt + completion,
         cached_tokens=reply.cached_tokens or None,
-        cost_usd=catalog.cost_usd(
+        cost_usd=mistral.catalog.cost_usd(
             model,
             prompt_tokens=prompt,
             completion_tokens=completion,
             cached_tokens=reply.cached_tokens,
+            audio_seconds=reply.prompt_audio_seconds or 0,
             regional=mistral.caller.route.kind in {"eu", "us"},
             batch=batch,
             priority=reply.service_tier == "priority",
@@ -81,7 +82,7 @@ def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, ba
     )
 
 
-def unit_cost_of(mistral: MistralClient, model: str, amount: float | None, per: catalog.Per) -> float | None:
+def unit_cost_of(mistral: MistralClient, model: str, amount: float | None, per: Per) -> float | None:
     """What so many pages, minutes or characters cost on this route; None if that is unknown."""
     regional = mistral.caller.route.kind in {"eu", "us"}
-    return None if amount is None else catalog.unit_cost_usd(model, amount, per, regional=regional)
+    return None if amount is None else mistral.catalog.unit_cost_usd(model, amount, per, regional=regional)
