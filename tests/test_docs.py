@@ -34,7 +34,7 @@ def commands(group: click.Group = main) -> Iterator[click.Command]:
 
 
 # What is asked of one run: a variable that was forgotten would take entries out, or ask nothing of nobody.
-ONE_RUN = {"--version", "--help", "--ask-key", "--print", "--remove"}
+ONE_RUN = {"--version", "--help", "--ask-key", "--print", "--remove", "--all"}
 
 
 def options() -> list[tuple[str, click.Option]]:

@@ -211,7 +211,7 @@ import anyio, tempfile
 from mistral_mcp.hosting.app import prepared
 from mistral_mcp.settings import Settings
 with tempfile.TemporaryDirectory() as folder:
-    app = anyio.run(prepared, Settings(data_dir=folder, master_keys="5" * 64))
+    app = anyio.run(prepared, Settings(data_dir=folder, master_keys="0123456789abcdef" * 4))
     async def started():
         async with app.router.lifespan_context(app):
             pass

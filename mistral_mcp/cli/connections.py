@@ -83,16 +83,33 @@ def create_connection(
 
 
 @connections.command("revoke")
-@click.argument("connection_id")
+@click.argument("connection_id", required=False)
+@click.option("--all", "every", is_flag=True, help="Revoke every connection.")
+@option("--label", variable="REVOKE_LABEL", about="Revoke all connections of this label.", metavar="TEXT")
+@option(
+    "--older-than",
+    variable="REVOKE_OLDER_THAN",
+    about="Revoke all connections created so many days ago.",
+    type=click.IntRange(min=0),
+    metavar="DAYS",
+)
 @settings_options("data_dir", *LOGS)
-def revoke_connection(connection_id: str, **given: object) -> None:
-    """Revoke a connection by its id."""
+def revoke_connections(
+    connection_id: str | None, label: str | None, older_than: int | None, *, every: bool, **given: object
+) -> None:
+    """Revoke a connection by its id, or many: --all, --label, --older-than."""
+    chosen = [connection_id is not None, every, label is not None or older_than is not None]
+    if sum(chosen) != 1:
+        raise click.UsageError("Give the id of a connection, or --all, or --label and --older-than.")
     settings = _vault_settings(given)
 
     from mistral_mcp.hosting import commands  # noqa: PLC0415
 
     with waiting("Opening the vault"):
-        _run(partial(commands.revoke_connection, settings, connection_id))
+        if connection_id is not None:
+            _run(partial(commands.revoke_connection, settings, connection_id))
+        else:
+            _run(partial(commands.revoke_connections, settings, label=label, older_than_days=older_than))
 
 
 @connections.command("reseal")

@@ -19,6 +19,8 @@ from mistral_mcp.network import Network
 from mistral_mcp.settings import SETTINGS, Settings
 from mistral_mcp.suggest import nearest
 
+_PR_SET_DUMPABLE = 4  # of linux/prctl.h
+
 log = logging.getLogger("mistral_mcp")
 
 
@@ -159,3 +161,17 @@ def users_cache_dir(environ: Mapping[str, str]) -> Path:
     if not base and "HOME" in environ:
         base = str(Path(environ["HOME"], ".cache"))
     return Path(base or tempfile.gettempdir(), "mistral-mcp")
+
+
+def forbid_core_dumps() -> None:
+    """Keys of many callers are in memory: no dump of it is written, and on Linux no other process of the user reads it."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415
+
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

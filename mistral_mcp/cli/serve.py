@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mistral_mcp.cli.environment import gc_frozen_during_startup, has_hosting, start
+from mistral_mcp.cli.environment import forbid_core_dumps, gc_frozen_during_startup, has_hosting, start
 from mistral_mcp.cli.options import API_KEY, HOSTING, HTTP, LOGS, PREFIX, TOOLS, UPSTREAM, settings_options
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.settings import Settings
@@ -31,6 +31,7 @@ def serve(**given: object) -> None:
             "Set BYOK=false and SIGNUP=code or off.",
         )
 
+    forbid_core_dumps()
     with gc_frozen_during_startup():
         import uvicorn  # noqa: PLC0415
 
@@ -64,6 +65,7 @@ def serve(**given: object) -> None:
 def worker() -> "Starlette":
     """The app of one worker."""
     settings = start({})
+    forbid_core_dumps()
     with gc_frozen_during_startup():
         return _app(settings, prepare=False)
 

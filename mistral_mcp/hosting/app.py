@@ -1,5 +1,6 @@
 """The core's HTTP app with what the vault adds: MCP endpoints for connections, the JSON calls and pages to make them."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.api import ConnectionApi
 from mistral_mcp.hosting.web.connect import Tenancy
+from mistral_mcp.hosting.web.legal import legal_routes
 from mistral_mcp.hosting.web.metrics import Metrics, RequestObserver
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.hosting.web.resolvers import Resolvers
@@ -26,7 +28,12 @@ from mistral_mcp.http.responses import error_response
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
+from mistral_mcp.route import LOOPBACK
 from mistral_mcp.settings import Settings
+
+_SHORT_CODE = 12  # characters
+
+_log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
@@ -72,6 +79,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         routes=[
             *ConnectionApi(tenancy).routes(),
             *pages.routes(),
+            *legal_routes(settings, pages),
             Route("/readyz", readyz),
             Route("/metrics", metrics.page(settings.metrics_token)),
         ],
@@ -88,5 +96,16 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
 async def prepared(settings: Settings) -> Starlette:
     """The same, after a look at what would stop a start, the vault's migrations included. Raises `BadSetting`."""
     app = create_app(settings)  # before anything is made on disk
+    _warn_about(settings)
     async with Vault.open(settings):
         return app
+
+
+def _warn_about(settings: Settings) -> None:
+    """What works, and leaves tenants' keys or addresses less safe than they could be."""
+    if settings.host not in LOOPBACK and not (settings.public_url or "").startswith("https://"):
+        _log.warning("Secret URLs and keys travel in the clear: put a proxy with TLS in front, and set PUBLIC_URL.")
+    if "*" in settings.allowed_hosts and not settings.public_url:
+        _log.warning("ALLOWED_HOSTS=* without PUBLIC_URL: secret URLs carry whatever Host a client sends.")
+    if settings.signup_code and len(settings.signup_code.get_secret_value()) < _SHORT_CODE:
+        _log.warning("SIGNUP_CODE is short enough to be guessed; `openssl rand -hex 16` makes a better one.")

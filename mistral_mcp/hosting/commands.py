@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
@@ -12,6 +12,7 @@ from mistral_mcp.hosting.vault.vault import Connection, Vault
 from mistral_mcp.settings import Settings
 from mistral_mcp.tools import TOOLSETS
 
+_TOGETHER = 500
 _COLUMNS = ("ID", "KEY", "LABEL", "TOOLSETS", "CREATED", "LAST USED", "STATE")
 
 
@@ -93,6 +94,23 @@ async def revoke_connection(settings: Settings, connection_id: str) -> str:
         if not await vault.revoke_by_ids([connection_id]):
             raise BadArgument(f"No live connection has the id {connection_id!r}.", "See mistral-mcp connections list.")
     return f"{connection_id} is revoked; every replica refuses it within 5 s."
+
+
+async def revoke_connections(
+    settings: Settings, *, label: str | None = None, older_than_days: int | None = None
+) -> str:
+    """End all connections, or those of a label, or those made so many days ago."""
+    async with Vault.open(settings) as vault:
+        live = [each for each in await vault.connections() if not each.revoked_at]
+        if label is not None:
+            live = [each for each in live if each.label == label]
+        if older_than_days is not None:
+            long_ago = datetime.now(UTC) - timedelta(days=older_than_days)
+            live = [each for each in live if each.created_at <= long_ago]
+        revoked: list[str] = []
+        for start in range(0, len(live), _TOGETHER):
+            revoked += await vault.revoke_by_ids([each.id for each in live[start : start + _TOGETHER]])
+    return f"{len(revoked)} connections are revoked; every replica refuses them within 5 s."
 
 
 async def reseal_connections(settings: Settings, *, report: Callable[[str], None] = lambda _: None) -> str:

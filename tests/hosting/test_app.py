@@ -288,6 +288,39 @@ async def test_metrics_are_for_loopback_and_for_whoever_has_the_token(hosting: d
     assert statuses == [200, 401, 200, 200, 401]
 
 
+@pytest.mark.parametrize(
+    ("header", "address", "status"),
+    [
+        ("", "192.0.2.1", 401),
+        ("Bearer wrong", "192.0.2.1", 401),
+        ("Bearer m3trics", "192.0.2.1", 200),
+        ("bearer m3trics", "192.0.2.1", 200),
+        ("Basic m3trics", "192.0.2.1", 401),
+    ],
+)
+async def test_metrics_are_for_loopback_or_with_the_token(
+    hosting: dict[str, Any], header: str, address: str, status: int
+) -> None:
+    settings = Settings.model_validate(hosting | {"metrics_token": "m3trics", "trusted_proxies": "127.0.0.1"})
+    headers = {"X-Forwarded-For": address} | ({"Authorization": header} if header else {})
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+        assert (await http.get("/metrics", headers=headers)).status_code == status
+
+
+async def test_privacy_terms_and_support_are_the_operators_else_privacy_is_ours(hosting: dict[str, Any]) -> None:
+    theirs = {"privacy_url": "https://example.org/privacy", "support_url": "mailto:help@example.org"}
+    settings = Settings.model_validate(hosting | theirs)
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+        answers = {path: await http.get(path) for path in ("/privacy", "/terms", "/support")}
+    async with serving(create_app(Settings.model_validate(hosting))) as base, httpx2.AsyncClient(base_url=base) as http:
+        ours = await http.get("/privacy")
+
+    assert answers["/privacy"].headers["location"] == "https://example.org/privacy"
+    assert answers["/support"].headers["location"] == "mailto:help@example.org"
+    assert answers["/terms"].status_code == 404
+    assert "30 days" in ours.text
+
+
 async def test_a_vault_whose_file_was_deleted_is_not_ready(http: httpx2.AsyncClient, hosting: dict[str, Any]) -> None:
     (hosting["data_dir"] / "vault.db").unlink()
     response = await http.get("/readyz")

@@ -181,6 +181,10 @@ def _create_private_file(path: Path) -> None:
     """Created with its mode, not given it later; SQLite gives -wal and -shm the mode of the file beside them."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    if os.name == "posix":
+        for each, mode in ((path.parent, "700"), (path, "600")):
+            if each.stat().st_mode & 0o077:
+                _log.warning("%s can be read by other users of this machine: chmod %s it.", each, mode)
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

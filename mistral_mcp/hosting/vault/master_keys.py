@@ -13,6 +13,7 @@ from mistral_mcp.hosting.vault.sealing import MasterKeys
 from mistral_mcp.settings import Settings
 
 FILE = "master.key"
+_DISTINCT_BYTES = 8  # of 32 random bytes, some 30 differ
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, is_sh
     else:
         where, keys = str(data_dir / FILE), _read_file(data_dir / FILE, in_use)
     ring = MasterKeys([bytes.fromhex(key) for key in keys])
+    _check_strength(where, keys, in_use)
     missing = {key_id: count for key_id, count in in_use.items() if key_id not in ring}
     if missing and len(missing) == len(in_use):
         raise BadSetting(
@@ -41,6 +43,19 @@ def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, is_sh
     if missing:
         _log.warning("%s opens some stored connections, but not all: %s.", where, _describe_counts(missing))
     return ring
+
+
+def _check_strength(where: str, keys: list[str], in_use: Mapping[str, int]) -> None:
+    """A key of zeros, or of one repeated pattern, is nobody's secret. Raises `BadSetting`, unless connections need it."""
+    weak = [key for key in keys if len(set(bytes.fromhex(key))) < _DISTINCT_BYTES]
+    if not weak:
+        return
+    if not in_use and keys[0] in weak:
+        raise BadSetting(
+            f"{where} seals with a key that can be guessed.",
+            "Make one with `openssl rand -hex 32`; nothing was stored.",
+        )
+    _log.warning("%s holds a key that can be guessed: put a random one in front of it, and reseal.", where)
 
 
 def _describe_counts(tokens: Mapping[str, int]) -> str:

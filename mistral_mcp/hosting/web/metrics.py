@@ -53,12 +53,13 @@ class Metrics:
         """`/metrics`: for loopback, or with the token."""
 
         def metrics(request: Request) -> Response:
-            given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-            known = token is not None and hmac.compare_digest(given.encode(), token.get_secret_value().encode())
-            near = request.client is not None and request.client.host in LOOPBACK
-            # A proxy on this machine is near too, and speaks for whoever asked it.
-            near = near and not {"forwarded", "x-forwarded-for"} & set(request.headers)
-            if not known and not near:
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            expected = token.get_secret_value() if token else ""
+            is_known = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), expected.encode())
+            is_local = request.client is not None and request.client.host in LOOPBACK
+            # A proxy on this machine is local too, and speaks for whoever asked it.
+            is_local = is_local and not {"forwarded", "x-forwarded-for"} & set(request.headers)
+            if not is_local and not (expected and is_known):
                 return json_rpc_error(401, "Metrics are for loopback, or with METRICS_TOKEN as Authorization: Bearer.")
             return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 

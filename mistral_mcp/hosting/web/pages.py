@@ -29,7 +29,7 @@ from mistral_mcp.errors import (
     SignupRefused,
 )
 from mistral_mcp.hosting.vault.records import WrongField
-from mistral_mcp.hosting.vault.vault import AlreadyCreated, Connection
+from mistral_mcp.hosting.vault.vault import ENDED_AFTER, NEVER_USED_AFTER, AlreadyCreated, Connection
 from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
 from mistral_mcp.hosting.web.forms import Form, FormTokens, read_form
 from mistral_mcp.hosting.web.responses import client_address, error_status, secret_url
@@ -144,6 +144,18 @@ class Pages:
     async def not_found(self, _: Request) -> Response:
         """What a person reads at a path of nothing."""
         return self._page("not_found.html", HTTPStatus.NOT_FOUND)
+
+    def privacy(self) -> Response:
+        """What this server stores, where its operator has no policy of their own."""
+        return self._page(
+            "privacy.html",
+            unused_days=NEVER_USED_AFTER.days,
+            ended_days=ENDED_AFTER.days,
+            result_minutes=f"{self._settings.result_ttl:g}",
+        )
+
+    def not_found(self) -> Response:
+        return self._page("not-found.html", HTTPStatus.NOT_FOUND)
 
     async def _act(self, request: Request, token: SecretStr, action: str) -> _View:
         tenancy, address = self._tenancy, client_address(request)

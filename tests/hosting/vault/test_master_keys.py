@@ -1,5 +1,6 @@
 """Where the master keys come from, what is said when they do not fit, and how they are changed."""
 
+import hashlib
 import logging
 import secrets
 from pathlib import Path
@@ -16,7 +17,7 @@ from mistral_mcp.settings import Settings
 from tests.hosting.conftest import Clock
 
 KEY = SecretStr("tEsTkEy0123456789abcdefghijklmn1")
-OLD, NEW, WRONG = "01" * 32, "02" * 32, "03" * 32
+OLD, NEW, WRONG = (hashlib.sha256(name.encode()).hexdigest() for name in ("old", "new", "wrong"))
 
 
 def with_keys(settings: Settings, *keys: str) -> Settings:
@@ -188,3 +189,30 @@ async def test_what_is_made_meanwhile_is_on_the_first_key(settings: Settings):
         async with Vault.open(with_keys(settings, *reversed(ring[: newest + 1]))) as vault:
             [found] = [each for each in await vault.connections() if each.id == created[0].connection.id]
             assert found.master_keys == (id_of(ring[newest]),)
+
+
+@pytest.mark.parametrize("weak", ["00" * 32, "ff" * 32, "0123" * 16])
+async def test_a_master_key_that_can_be_guessed_is_refused(settings: Settings, weak: str):
+    message = await refusal(with_keys(settings, weak))
+
+    assert "can be guessed" in message
+    assert weak not in message
+
+
+async def test_a_weak_key_that_connections_need_is_warned_about(settings: Settings, caplog: pytest.LogCaptureFixture):
+    async with Vault.open(with_keys(settings, NEW)) as vault:
+        await vault.create(KEY)
+
+    async with Vault.open(with_keys(settings, NEW, "00" * 32)):
+        assert "can be guessed" in caplog.text
+
+
+async def test_a_folder_that_others_may_read_is_warned_about(
+    sqlite_settings: Settings, caplog: pytest.LogCaptureFixture
+):
+    sqlite_settings.data_dir.mkdir(mode=0o755)
+    sqlite_settings.data_dir.chmod(0o755)
+
+    await make(sqlite_settings)
+
+    assert f"{sqlite_settings.data_dir} can be read by other users" in caplog.text

@@ -153,7 +153,7 @@ async def test_invented_methods_leave_nothing_behind(
     for number in range(20):
         for host in ({}, {"Host": "elsewhere.example"}):
             await http.request(f"INVENTED{number}", "/", headers=host)
-    metrics = (await http.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"})).text
+    metrics = (await http.get("/metrics")).text
 
     assert "INVENTED" not in metrics
     assert 'method="other"' in metrics
