@@ -10,6 +10,8 @@ from starlette.routing import Route
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.settings import Settings
 
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
 
 def legal_routes(settings: Settings, pages: Pages) -> list[Route]:
     return [
@@ -19,8 +21,8 @@ def legal_routes(settings: Settings, pages: Pages) -> list[Route]:
     ]
 
 
-def _redirect_or(url: str | None, page: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(_: Request) -> Response:
-        return RedirectResponse(url, HTTPStatus.FOUND) if url else page()
+def _redirect_or(url: str | None, page: _Endpoint) -> _Endpoint:
+    async def redirect(_: Request) -> Response:
+        return RedirectResponse(str(url), HTTPStatus.FOUND)
 
-    return endpoint
+    return redirect if url else page

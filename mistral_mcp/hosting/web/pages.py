@@ -145,7 +145,7 @@ class Pages:
         """What a person reads at a path of nothing."""
         return self._page("not_found.html", HTTPStatus.NOT_FOUND)
 
-    def privacy(self) -> Response:
+    async def privacy(self, _: Request) -> Response:
         """What this server stores, where its operator has no policy of their own."""
         return self._page(
             "privacy.html",
@@ -153,9 +153,6 @@ class Pages:
             ended_days=ENDED_AFTER.days,
             result_minutes=f"{self._settings.result_ttl:g}",
         )
-
-    def not_found(self) -> Response:
-        return self._page("not-found.html", HTTPStatus.NOT_FOUND)
 
     async def _act(self, request: Request, token: SecretStr, action: str) -> _View:
         tenancy, address = self._tenancy, client_address(request)
