@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, WithJsonSchema
+from pydantic import Field, JsonValue
 
 from mistral_mcp.json_schema import CallerSchema
 from mistral_mcp.mistral.api.agents import AgentCall
@@ -12,7 +12,7 @@ from mistral_mcp.tools.chat import Chat
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.functions import (
-    Function,
+    AnyFunction,
     FunctionCall,
     Functions,
     ToolChoice,
@@ -24,8 +24,6 @@ from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, usage_of
 
 toolset = Toolset()
-
-AnyFunction = Annotated[Function, WithJsonSchema({"type": "object"})]
 
 
 class AgentAnswer(Chat):
@@ -46,7 +44,7 @@ async def mistral_agent_complete(
     mistral: Mistral,
     agent_id: Annotated[str, Field(description="ag_….", min_length=1)],
     prompt: parameters.Prompt = None,
-    messages: parameters.Messages = None,
+    messages: parameters.MessagesWithCalls = None,
     max_tokens: parameters.MaxTokens = None,
     stop: parameters.Stop = None,
     random_seed: parameters.RandomSeed = None,

@@ -52,7 +52,6 @@ class Request(BaseModel):
     body: dict[str, JsonValue]
 
 
-AnyRequest = Annotated[Request, WithJsonSchema({"type": "object"})]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 Value = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Metadata = Annotated[dict[Name, Value], WithJsonSchema({"type": "object"})]
@@ -145,7 +144,7 @@ async def mistral_create_batch_job(
     mistral: Mistral,
     endpoint: Annotated[Endpoint, Field(description="What answers each request.")],
     requests: Annotated[
-        list[AnyRequest] | None,
+        list[Request] | None,
         Field(
             description="[{custom_id, body}], body as the endpoint takes it.",
             min_length=1,

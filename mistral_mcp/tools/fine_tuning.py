@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, WithJsonSchema
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api import fine_tuning as wire
@@ -114,6 +114,18 @@ class Deleted(Result):
         return f"{self.id} is deleted." if self.deleted else f"{self.id} was not deleted."
 
 
+_HYPERPARAMETERS = WithJsonSchema(
+    {
+        "type": "object",
+        "properties": {
+            "training_steps": {"type": "integer"},
+            "epochs": {"type": "number"},
+            "learning_rate": {"type": "number"},
+        },
+    }
+)
+
+
 @toolset.tool("List fine-tuning jobs", effect="reads")
 async def mistral_list_fine_tuning_jobs(
     mistral: Mistral,
@@ -141,7 +153,7 @@ async def mistral_create_fine_tuning_job(
     model: Annotated[str, Field(description="Base model.", min_length=1)],
     training_files: Annotated[list[str], Field(description="File ids.", min_length=1)],
     hyperparameters: Annotated[
-        dict[str, JsonValue] | None, Field(description="training_steps or epochs, learning_rate, …")
+        dict[str, JsonValue] | None, _HYPERPARAMETERS, Field(description="Of the training.")
     ] = None,
     validation_files: Annotated[list[str] | None, Field(description="File ids.")] = None,
     suffix: Annotated[str | None, Field(description="Part of its name.", max_length=18)] = None,

@@ -45,7 +45,7 @@ async def mistral_function_call(
     mistral: Mistral,
     functions: Annotated[list[AnyFunction], Field(description="What may be called.", min_length=1, max_length=128)],
     prompt: parameters.Prompt = None,
-    messages: parameters.Messages = None,
+    messages: parameters.MessagesWithCalls = None,
     system: parameters.System = None,
     tool_choice: ToolChoice = None,
     parallel_tool_calls: Annotated[bool | None, Field(description="Several calls at once.")] = None,

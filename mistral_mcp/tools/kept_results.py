@@ -2,7 +2,7 @@
 
 import re
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -13,6 +13,12 @@ from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result
 
 toolset = Toolset()
+
+
+def _unbounded(schema: dict[str, Any]) -> None:
+    """The description says it in fewer tokens."""
+    del schema["minimum"], schema["maximum"]
+
 
 _AROUND = 500  # characters before a phrase that was found
 
@@ -37,12 +43,14 @@ class ResultPart(Result):
 async def mistral_read_result(
     mistral: Mistral,  # noqa: ARG001 - every tool's first
     kept_results: KeptResults,
-    handle: Annotated[str, Field(description="From `kept`.", max_length=200)],
-    offset: Annotated[int, Field(description="First character.", ge=0)] = 0,
-    limit: Annotated[int, Field(description="Characters.", ge=1, le=LONG)] = 10_000,
-    search: Annotated[str | None, Field(description="Read around this phrase.", max_length=200)] = None,
+    handle: Annotated[str, Field(description="From `kept`.", min_length=1, max_length=200)],
+    offset: Annotated[int, Field(description="Start.", ge=0)] = 0,
+    limit: Annotated[
+        int, Field(description="Characters, up to 40,000.", json_schema_extra=_unbounded, ge=1, le=LONG)
+    ] = 10_000,
+    search: Annotated[str | None, Field(description="A phrase to find.", max_length=200)] = None,
 ) -> ResultPart:
-    """Read on in a result that was kept because it is long, by part or around a phrase."""
+    """Read on in a long result, by part or around a phrase."""
     content = await kept_results.read(handle)
     try:
         text = content.data.decode()

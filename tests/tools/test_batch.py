@@ -264,11 +264,11 @@ async def test_members_of_a_job_may_be_null(client: Client, sandbox: Sandbox) ->
         (
             "mistral_create_batch_job",
             {"endpoint": "/v1/responses", "requests": requests("x")},
-            "endpoint: input should",
+            "endpoint must be",
         ),
         ("mistral_create_batch_job", {"endpoint": CHAT}, "both are missing"),
         ("mistral_create_batch_job", {"endpoint": CHAT, "requests": requests("x"), "input_files": ["y"]}, "both are"),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": []}, "requests: list should have at least 1 item"),
+        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": []}, "both are missing"),
         (
             "mistral_create_batch_job",
             {"endpoint": CHAT, "requests": requests("x", "y", "x")},
@@ -277,14 +277,14 @@ async def test_members_of_a_job_may_be_null(client: Client, sandbox: Sandbox) ->
         (
             "mistral_create_batch_job",
             {"endpoint": CHAT, "requests": [{"custom_id": "x"}]},
-            "requests.0.body is missing",
+            "requests[0].body is missing",
         ),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": [{"body": "x"}]}, "requests.0.body: input should"),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": [{"bdy": {}, "body": {}}]}, "requests.0.bdy"),
+        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": [{"body": "x"}]}, "requests[0].body must be"),
+        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": [{"bdy": {}, "body": {}}]}, "requests[0].bdy"),
         ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"], "timeout_hours": 0}, "timeout_hours"),
         ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"], "metadata": {"a": ""}}, "metadata.a"),
-        ("mistral_list_batch_jobs", {"status": "DONE"}, "status: input should be 'QUEUED', 'RUNNING'"),
-        ("mistral_get_batch_results", {"job_id": "x", "page_size": 0}, "page_size: input should be greater than"),
+        ("mistral_list_batch_jobs", {"status": "DONE"}, "status must be QUEUED, RUNNING"),
+        ("mistral_get_batch_results", {"job_id": "x", "page_size": 0}, "page_size must be at least"),
     ],
 )
 async def test_bad_input_gets_one_sentence_before_any_request(

@@ -57,8 +57,8 @@ async def test_a_model_that_is_no_classifier_is_refused_by_name(client: Client) 
         ({"inputs": ["x"]}, "model is missing"),
         ({"model": MODEL}, "both are missing"),
         ({"model": MODEL, "inputs": ["x"], "messages": [{"role": "user", "content": "x"}]}, "both are given"),
-        ({"model": MODEL, "inputs": []}, "inputs: list should have at least 1 item"),
-        ({"model": MODEL, "messages": []}, "messages: list should have at least 1 item"),
+        ({"model": MODEL, "inputs": []}, "both are missing"),
+        ({"model": MODEL, "messages": []}, "both are missing"),
     ],
 )
 async def test_bad_input_gets_one_sentence_before_any_request(

@@ -303,9 +303,9 @@ async def test_an_empty_list_says_so(client: Client) -> None:
     ("tool", "arguments", "sentence"),
     [
         ("start", {}, "prompt is missing"),
-        ("start", {"prompt": ""}, "prompt: string should have at least 1 character"),
+        ("start", {"prompt": ""}, "prompt is empty"),
         ("start", {"prompt": "x", "model": "m", "agent_id": "a"}, "both are given"),
-        ("start", {"prompt": "x", "temperature": 1.2}, "temperature: input should be less than or equal to 1"),
+        ("start", {"prompt": "x", "temperature": 1.2}, "temperature must be at most 1"),
         ("start", {"prompt": "x", "tools": ["websearch"]}, "no built-in tool of this name; web_search is near"),
         ("start", {"prompt": "x", "tools": ["zzz"]}, "known are web_search, web_search_premium, code_interpreter or"),
         ("start", {"prompt": "x", "tools": [{"nme": "f"}]}, "a function is {name, description, parameters}"),
@@ -317,15 +317,15 @@ async def test_an_empty_list_says_so(client: Client) -> None:
         (
             "append",
             {"conversation_id": "c", "function_results": [{"id": "x"}]},
-            "function_results.0.tool_call_id is missing",
+            "function_results[0].tool_call_id is missing",
         ),
         (
             "append",
             {"conversation_id": "c", "tool_confirmations": [{"tool_call_id": "x", "confirmation": "yes"}]},
-            "input should be 'allow' or 'deny'",
+            "must be allow or deny",
         ),
         ("get", {"conversation_id": "a/b"}, "conversation_id is not a valid id"),
-        ("get", {"conversation_id": "c", "page": -1}, "page: input should be greater than or equal to 0"),
+        ("get", {"conversation_id": "c", "page": -1}, "page must be at least 0"),
         ("delete", {"conversation_id": "x?y"}, "conversation_id is not a valid id"),
     ],
 )

@@ -303,14 +303,14 @@ async def test_a_good_batch_is_sent_as_it_is(client: Client, sandbox: Sandbox, f
             "Give exactly one of content, content_base64, path",
         ),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content": "x", "path": "y"}, "none or several"),
-        ("mistral_upload_file", {"filename": "a", "purpose": "x", "content": "x"}, "purpose: input should be 'batch'"),
+        ("mistral_upload_file", {"filename": "a", "purpose": "x", "content": "x"}, "purpose must be batch"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "???"}, "is not base64"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "YQ=\n="}, "is not base64"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "é"}, "is not base64"),
         ("mistral_get_file", {}, "file_id is missing"),
-        ("mistral_get_file_url", {"file_id": "x", "expiry_hours": 169}, "expiry_hours: input should be less than"),
-        ("mistral_list_files", {"page": -1}, "page: input should be greater than"),
-        ("mistral_list_files", {"page_size": 101}, "page_size: input should be less than"),
+        ("mistral_get_file_url", {"file_id": "x", "expiry_hours": 169}, "expiry_hours must be at most"),
+        ("mistral_list_files", {"page": -1}, "page must be at least"),
+        ("mistral_list_files", {"page_size": 101}, "page_size must be at most"),
     ],
 )
 async def test_bad_input_gets_one_sentence_before_any_request(

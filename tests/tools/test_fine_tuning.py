@@ -201,13 +201,13 @@ async def test_what_may_have_been_created_is_not_repeated(client: Client, sandbo
     ("tool", "arguments", "sentence"),
     [
         ("create_fine_tuning_job", {"model": "m"}, "training_files is missing"),
-        ("create_fine_tuning_job", {"model": "m", "training_files": []}, "training_files: list should have at least 1"),
-        ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "suffix": "x" * 19}, "suffix: string should"),
-        ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "job_type": "x"}, "'completion' or"),
+        ("create_fine_tuning_job", {"model": "m", "training_files": []}, "training_files is empty"),
+        ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "suffix": "x" * 19}, "suffix is longer than"),
+        ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "job_type": "x"}, "must be completion or"),
         (
             "create_fine_tuning_job",
             {"model": "m", "training_files": [ID], "classifier_targets": [{"name": "mood"}]},
-            "classifier_targets.0.labels is missing",
+            "classifier_targets[0].labels is missing",
         ),
         ("get_fine_tuning_job", {"job_id": "../models"}, "job_id is not a valid id"),
         ("start_fine_tuning_job", {"job_id": "a/b"}, "job_id is not a valid id"),

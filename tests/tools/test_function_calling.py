@@ -197,11 +197,11 @@ async def test_tool_choice_is_a_word_or_a_functions_name(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"functions": [], "prompt": "x"}, "functions: list should have at least 1 item"),
+        ({"functions": [], "prompt": "x"}, "functions is empty"),
         ({"prompt": "x"}, "functions is missing"),
         ({"functions": [WEATHER] * 2, "prompt": "x"}, "functions[1] has the name of an earlier one"),
-        ({"functions": [{"description": "x"}], "prompt": "x"}, "functions.0.name is missing"),
-        ({"functions": [WEATHER], "prompt": "x", "tool_choice": "get_wether"}, "did you mean 'get_weather'?"),
+        ({"functions": [{"description": "x"}], "prompt": "x"}, "functions[0].name is missing"),
+        ({"functions": [WEATHER], "prompt": "x", "tool_choice": "get_wether"}, "did you mean get_weather?"),
         (
             {"functions": [{"name": "f", "parameters": {"$ref": "https://example.com/x.json"}}], "prompt": "x"},
             "functions[0].parameters",

@@ -3,27 +3,26 @@
 import functools
 import traceback
 from collections.abc import Callable
-from types import new_class
 from typing import Any, cast
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from mcp.server.mcpserver.tools.base import Tool
-from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, func_metadata
+from mcp.server.mcpserver.utilities.func_metadata import func_metadata
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from pydantic_core import from_json
 
-from mistral_mcp.errors import BadArgument, MistralMcpError, UpstreamError
-from mistral_mcp.masking import Mask
+from mistral_mcp.errors import MistralMcpError, UpstreamError
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.tools.framework.arguments import Arguments, explain, text_parameters, unknown_argument
+from mistral_mcp.tools.framework.arguments import Arguments, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
 from mistral_mcp.tools.framework.request import Served, call_context
 from mistral_mcp.tools.framework.results import Result, UnitUsage, Usage
-from mistral_mcp.tools.framework.slim_schema import slim
+from mistral_mcp.tools.framework.shapes import Shape
+from mistral_mcp.tools.framework.slim_schema import slim, slim_parameters
 
 _HINTS: dict[Effect, dict[str, bool]] = {
     "reads": {"read_only_hint": True, "destructive_hint": False, "idempotent_hint": True},
@@ -42,30 +41,26 @@ class MistralTool(Tool):
     nulls in schemas, errors that repeat the input.
     """
 
-    hidden: frozenset[str] = frozenset()
-    """Parameters that are not offered here, and refused as unknown."""
-
     keeps_results: bool = False
 
     @classmethod
     def of(cls, declared: Declaration) -> "MistralTool":
         function = declared.function
         metadata = func_metadata(function, skip_names=["mistral", "kept_results"])
-        arguments = cast("type[ArgModelBase]", new_class(metadata.arg_model.__name__, (metadata.arg_model,), _STRICT))
-        parameters = arguments.model_json_schema(by_alias=True)
-        output = slim(metadata.output_schema or {}, keep_null=True)
+        model = strict(metadata.arg_model)
+        schema = model.model_json_schema(by_alias=True)
         return cls(
             fn=function,
             name=declared.name,
             title=declared.title,
             description=_description(function),
-            parameters=slim(parameters),
+            parameters=slim_parameters(schema),
             fn_metadata=Arguments(
-                arg_model=arguments,
-                output_schema=output,
+                arg_model=model,
+                output_schema=slim(metadata.output_schema or {}),
                 output_model=metadata.output_model,
                 wrap_output=False,
-                texts=text_parameters(parameters),
+                shape=Shape.of(schema, schema.get("$defs", {})),
             ),
             keeps_results=declared.keeps_results,
             is_async=True,
@@ -82,9 +77,12 @@ class MistralTool(Tool):
         }
         if not hidden:
             return self
-        kept = {name: schema for name, schema in self.parameters["properties"].items() if name not in hidden}
-        parameters = {**self.parameters, "properties": kept}
-        return self.model_copy(update={"hidden": frozenset(hidden), "parameters": parameters})
+        properties = {name: schema for name, schema in self.parameters["properties"].items() if name not in hidden}
+        return self.model_copy(update={"parameters": {**self.parameters, "properties": properties}})
+
+    @property
+    def _arguments(self) -> Arguments:
+        return cast("Arguments", self.fn_metadata)
 
     @functools.cached_property
     def listed(self) -> ListedTool:
@@ -103,7 +101,7 @@ class MistralTool(Tool):
         try:
             call = await call_context(context.request_context)
             mistral = call.mistral
-            validated = self._validated(arguments, mistral.caller.mask)
+            validated = self._arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
             if self.keeps_results:
                 validated["kept_results"] = call.kept_results
             result: Result = await self.fn(mistral, **validated)
@@ -118,14 +116,6 @@ class MistralTool(Tool):
         except Exception as crash:  # noqa: BLE001 - it is raised again, without the secrets
             # The SDK logs it; its text stays on the server.
             raise UnexpectedToolError(f"Error executing tool {self.name}") from _Crash.of(crash, mistral)
-
-    def _validated(self, arguments: dict[str, Any], mask: Mask) -> dict[str, Any]:
-        if found := self.hidden.intersection(arguments):
-            raise BadArgument(unknown_argument(min(found), list(self.parameters["properties"])) + ".", "Leave it out.")
-        try:
-            return self.fn_metadata.validate_arguments(arguments)
-        except ValidationError as error:
-            raise explain(error, self.parameters, mask) from None
 
     def _enter(
         self, context: Context[Any, Any], mistral: MistralClient, usage: object, *, failed: bool = False

@@ -1,35 +1,46 @@
-"""A call's arguments: what is mended before they are checked, and what is wrong with them in plain words."""
+"""A call's arguments: bounded, read as they were meant, and checked, in this order and in this one place.
 
-from typing import Any
+* For a parameter that is not required `null`, `""`, `{}` and `[]` mean *not given*.
+* One value where a list is wanted is a list of one; JSON in a text is read where no text is wanted.
+* What OpenAI and Mistral wrap around a schema, a function, a choice or a role is taken off (`wrappers`).
+* Six names that hosts add and no model chose are dropped.
+"""
 
-from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from types import new_class
+from typing import Any, cast
+
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.masking import Mask
-from mistral_mcp.suggest import nearest
+from mistral_mcp.tools.framework.problems import MAX_PROBLEMS, explain, refusal, unknown_argument
+from mistral_mcp.tools.framework.shapes import Shape, excess, read_members
+from mistral_mcp.tools.framework.wrappers import unwrap
+
+ADDED_BY_HOSTS = frozenset({"sessionId", "action", "chatInput", "tool", "toolCallId", "random_string"})
 
 
 class Arguments(FuncMetadata):
-    """Hosts that send a list as JSON in a string are helped; text that happens to be JSON stays text."""
+    """What a tool takes, and how a call's arguments become it."""
 
-    texts: frozenset[str]
-    """The parameters that take text."""
+    shape: Shape
 
-    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
-        parsed = super().pre_parse_json({name: value for name, value in data.items() if name not in self.texts})
-        return {name: parsed.get(name, value) for name, value in data.items()}
-
-
-def text_parameters(schema: dict[str, Any]) -> frozenset[str]:
-    """The names of the parameters that take text."""
-    properties: dict[str, dict[str, Any]] = schema.get("properties", {})
-    return frozenset(
-        name
-        for name, parameter in properties.items()
-        if any(arm.get("type") == "string" for arm in [parameter, *parameter.get("anyOf", [])])
-    )
+    def read(self, arguments: dict[str, Any], known: list[str], mask: Mask) -> dict[str, Any]:
+        """The arguments as the function takes them. `known`: the names that are offered. Raises `BadArgument`."""
+        given = {name: value for name, value in arguments.items() if name not in ADDED_BY_HOSTS}
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise refusal([unknown_argument(name, known, mask) for name in unknown[:MAX_PROBLEMS]])
+        if problem := excess(given, self.shape):
+            raise refusal([mask.text(problem)])
+        # Twice, because a wrapper may have come as text, or hold one.
+        meant = read_members(unwrap(read_members(given, self.shape)), self.shape)
+        try:
+            return self.arg_model.model_validate(meant).model_dump_one_level()
+        except ValidationError as error:
+            raise refusal(explain(error, mask)) from None
 
 
 def exactly_one_of(**given: object) -> str:
@@ -41,34 +52,29 @@ def exactly_one_of(**given: object) -> str:
     raise BadArgument(f"Exactly one of {', '.join(given)} is needed, and {found}.", "Give exactly one.")
 
 
-def explain(error: ValidationError, parameters: dict[str, Any], mask: Mask) -> BadArgument:
-    """One sentence of what is wrong with the arguments, and none of what they held."""
-    known = list(parameters["properties"])
-    details = error.errors(include_url=False, include_input=False, include_context=False)
-    # A union reports once for each arm that did not fit: one report a parameter is enough.
-    first = {str(detail["loc"][0]) if detail["loc"] else "": detail for detail in reversed(details)}
-    problems = [_problem(detail, known, mask) for detail in reversed(first.values())]
-    return BadArgument(f"{'; '.join(problems[:4])}.", "Correct the arguments and call again.")
+def strict(model: type[ArgModelBase]) -> type[ArgModelBase]:
+    """An argument model without extras, whose lists end at the first item that does not fit."""
+
+    def body(namespace: dict[str, Any]) -> None:
+        @classmethod
+        def core_schema(cls: type, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ARG001 - pydantic's
+            schema = handler(source)
+            _fail_fast(schema)
+            return schema
+
+        namespace["__get_pydantic_core_schema__"] = core_schema
+
+    options = {"extra": "forbid", "hide_input_in_errors": True}
+    return cast("type[ArgModelBase]", new_class(model.__name__, (model,), options, body))
 
 
-def _problem(detail: ErrorDetails, known: list[str], mask: Mask) -> str:
-    # The caller's own names: masked while they are whole, and cut so that none floods a context.
-    where = mask.text(".".join(str(part) for part in detail["loc"] if not _is_arm(part)))[:64]
-    match detail["type"]:
-        case "extra_forbidden" if len(detail["loc"]) == 1:
-            return unknown_argument(where, known)
-        case "missing":
-            return f"{where} is missing"
-        case _:
-            message = detail["msg"].removeprefix("Value error, ")
-            return f"{where}: {message[:1].lower()}{message[1:]}".removeprefix(": ")
-
-
-def unknown_argument(name: str, known: list[str]) -> str:
-    meant = nearest(name, known)
-    return f"unknown argument {name!r}" + (f", did you mean {meant!r}?" if meant else f"; known are {', '.join(known)}")
-
-
-def _is_arm(part: int | str) -> bool:
-    """Whether a part of a location names an arm of a union, which means nothing to a caller."""
-    return isinstance(part, str) and ("[" in part or part in {"str", "int", "float", "bool"})
+def _fail_fast(schema: Any) -> None:
+    if isinstance(schema, dict):
+        node = cast("dict[str, Any]", schema)
+        if node.get("type") == "list":
+            node["fail_fast"] = True
+        for inner in node.values():
+            _fail_fast(inner)
+    elif isinstance(schema, list | tuple):
+        for inner in cast("list[Any]", schema):
+            _fail_fast(inner)

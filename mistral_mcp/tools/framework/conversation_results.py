@@ -12,6 +12,7 @@ from mistral_mcp.suggest import nearest
 from mistral_mcp.tools.framework.functions import Function
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
+from mistral_mcp.tools.framework.wrappers import unwrap_function
 
 _BUILT_IN = ("web_search", "web_search_premium", "code_interpreter", "image_generation")
 _BRIEF = 300  # characters of what a tool at Mistral was given
@@ -30,7 +31,7 @@ def _tool(value: object) -> dict[str, JsonValue]:
         if tool.get("type", "function") != "function":
             return tool
     try:
-        function = Function.model_validate(value)
+        function = Function.model_validate(unwrap_function(value))
     except ValidationError:
         raise ValueError("a function is {name, description, parameters}") from None
     CallerSchema(function.parameters or {"type": "object"}, where="A function's parameters")
@@ -41,7 +42,7 @@ def _tool(value: object) -> dict[str, JsonValue]:
 class FunctionResult(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    tool_call_id: str
+    tool_call_id: Annotated[str, Field(max_length=200)]
     result: JsonValue
 
     def entry(self) -> dict[str, JsonValue]:
@@ -52,21 +53,35 @@ class FunctionResult(BaseModel):
 class Confirmation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    tool_call_id: str
+    tool_call_id: Annotated[str, Field(max_length=200)]
     confirmation: Literal["allow", "deny"]
 
 
-_OBJECT = WithJsonSchema({"type": "object"})
+_TEXT = {"type": "string"}
+_TOOL = WithJsonSchema(
+    {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "enum": [*_BUILT_IN, "function", "document_library"]},
+            "name": _TEXT,
+            "description": _TEXT,
+            "parameters": {"type": "object"},
+            "library_ids": {"type": "array", "items": _TEXT},
+        },
+    }
+)
+_RESULT = WithJsonSchema({"type": "object", "properties": {"tool_call_id": _TEXT, "result": _TEXT}})
 
 Tools = Annotated[
-    list[Annotated[dict[str, JsonValue], BeforeValidator(_tool), WithJsonSchema({})]] | None,
-    Field(description=f"{', '.join(_BUILT_IN)}; functions; {{type: document_library, library_ids}}.", max_length=128),
+    list[Annotated[dict[str, JsonValue], BeforeValidator(_tool), _TOOL]] | None,
+    Field(description="Built-in tools, your functions, document libraries.", max_length=128),
 ]
 FunctionResults = Annotated[
-    list[Annotated[FunctionResult, _OBJECT]] | None, Field(description="[{tool_call_id, result}].")
+    list[Annotated[FunctionResult, _RESULT]] | None,
+    Field(description="What your functions returned.", max_length=128),
 ]
 Confirmations = Annotated[
-    list[Annotated[Confirmation, _OBJECT]] | None, Field(description="[{tool_call_id, confirmation: allow or deny}].")
+    list[Confirmation] | None, Field(description="Whether waiting tools may run.", max_length=128)
 ]
 
 

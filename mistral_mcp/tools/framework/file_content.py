@@ -23,7 +23,7 @@ def _filename(name: str) -> str:
 
 
 Filename = Annotated[str, AfterValidator(_filename), Field(description="With its extension.")]
-Base64 = Annotated[str | None, Field(description="Bytes.")]
+Base64 = Annotated[str | None, Field(description="The bytes, in base64.", max_length=96 * 1024 * 1024)]
 LocalPath = Annotated[str | None, LocalOnly(), Field(description="A file in the server's folder.", min_length=1)]
 
 

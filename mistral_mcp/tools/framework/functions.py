@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.json_schema import CallerSchema, parse_json
@@ -14,34 +14,29 @@ from mistral_mcp.suggest import nearest
 
 
 class Function(BaseModel):
-    """OpenAI's {type, function} works too."""
+    """A function that the caller can run."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
     description: str | None = None
-    parameters: Annotated[dict[str, JsonValue] | None, Field(description="JSON Schema.")] = None
+    parameters: dict[str, JsonValue] | None = None
     strict: bool | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _openai(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        function = cast("dict[str, object]", value)
-        inner = function.get("function")
-        if isinstance(inner, dict) and function.get("type", "function") == "function":
-            return cast("dict[str, object]", inner)
-        return function
 
-
-# Open, so that clients which check arguments themselves let OpenAI's format through.
-_ANY_FUNCTION = {
+_PUBLISHED = {
     "type": "object",
-    "description": "{name, description, parameters: JSON Schema}, or OpenAI's {type, function}.",
+    "properties": {
+        "name": {"type": "string"},
+        "description": {"type": "string"},
+        "parameters": {"type": "object", "description": "JSON Schema."},
+    },
 }
-AnyFunction = Annotated[Function, WithJsonSchema(_ANY_FUNCTION)]
-ToolChoice = Annotated[str | None, Field(description="auto, any, required, none, or a function's name.")]
+MAX_FUNCTIONS = 128
+AnyFunction = Annotated[Function, WithJsonSchema(_PUBLISHED)]
+ToolChoice = Annotated[
+    str | None, Field(description="auto, any, required, none, or a function's name.", max_length=128)
+]
 
 
 class FunctionCall(BaseModel):
@@ -93,7 +88,7 @@ class Functions:
             return choice
         meant = nearest(choice, ["auto", "any", "required", "none", *self._known])
         raise BadArgument(
-            f"tool_choice names no function given{f', did you mean {meant!r}?' if meant else '.'}",
+            f"tool_choice names no function given{f', did you mean {meant}?' if meant else '.'}",
             "It is auto, any, required, none or a function's name.",
         )
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
@@ -11,6 +11,7 @@ from mistral_mcp.errors import AnswerMismatch, BadArgument
 from mistral_mcp.json_schema import CallerSchema, json_in
 from mistral_mcp.mistral.api.chat import ChatReply
 from mistral_mcp.mistral.api.messages import Message, conversation
+from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
 
 
 def _image(url: str) -> str:
@@ -26,25 +27,64 @@ def _image(url: str) -> str:
     raise ValueError("an image is an https URL or data:image/…;base64,…")
 
 
+def _without_maximum(schema: dict[str, Any]) -> None:
+    """The description says it in fewer tokens."""
+    schema.pop("maximum", None)
+
+
+def _turn(*members: str) -> WithJsonSchema:
+    """A turn as it is published: every member would be paid for by every caller, and more are taken."""
+    return WithJsonSchema({"type": "object", "properties": {name: _MEMBERS[name] for name in members}})
+
+
+_MEMBERS: dict[str, dict[str, JsonValue]] = {
+    "role": {"type": "string"},
+    "content": {"type": "string"},
+    "tool_calls": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "function": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "arguments": {"type": "string"}},
+                },
+            },
+        },
+    },
+    "tool_call_id": {"type": "string"},
+}
+
+MAX_TURNS = 4_096
+_TURNS = Field(description="Earlier turns.", max_length=MAX_TURNS)
+
 Prompt = Annotated[str | None, Field(description="The new user turn.")]
 System = Annotated[str | None, Field(description="Instructions.")]
-# A turn's schema would be paid for by every caller, and every model knows what a turn looks like.
-Turn = Annotated[Message, WithJsonSchema({"type": "object"})]
-Messages = Annotated[
-    list[Turn] | None, Field(description="Earlier turns [{role, content, …}]; prompt comes after them.")
-]
+Turn = Annotated[Message, _turn("role", "content")]
+TurnWithCalls = Annotated[Message, _turn("role", "content", "tool_calls", "tool_call_id")]
+Messages = Annotated[list[Turn] | None, _TURNS]
+MessagesWithCalls = Annotated[list[TurnWithCalls] | None, _TURNS]
 Images = Annotated[
     list[Annotated[str, AfterValidator(_image)]] | None,
     Field(description="https or data URLs, shown with the prompt.", max_length=8),
 ]
-Model = Annotated[str | None, Field(description="Id or alias.", min_length=1)]
-Temperature = Annotated[float | None, Field(description="0: greedy.", ge=0, le=1.5)]
-TopP = Annotated[float | None, Field(description="Nucleus sampling.", gt=0, le=1)]
-MaxTokens = Annotated[int | None, Field(description="Longest answer.", ge=0)]
-Stop = Annotated[list[str] | None, Field(description="Texts to stop before.")]
-RandomSeed = Annotated[int | None, Field(description="Repeatable sampling.", ge=0)]
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+"""An id, a model's name: whatever goes into a path, a label or a cache."""
+Model = Annotated[Id | None, Field(description="Model id or alias.")]
+Temperature = Annotated[
+    float | None, Field(description="0 to 1.5.", json_schema_extra=_without_maximum, ge=0, le=1.5, allow_inf_nan=False)
+]
+TopP = Annotated[
+    float | None, Field(description="Up to 1.", json_schema_extra=_without_maximum, gt=0, le=1, allow_inf_nan=False)
+]
+MaxTokens = Annotated[int | None, Field(description="Maximum tokens.", ge=0, le=MAX_INTEGER)]
+Stop = Annotated[
+    list[Annotated[str, Field(max_length=1_000)]] | None, Field(description="Stop sequences.", max_length=64)
+]
+RandomSeed = Annotated[int | None, Field(description="Seed.", ge=0, le=MAX_INTEGER)]
 JsonSchema = Annotated[
-    dict[str, JsonValue] | None, Field(description="JSON Schema of the answer; it comes as `parsed`.")
+    dict[str, JsonValue] | None, Field(description="JSON Schema of the answer, which comes as `parsed`.")
 ]
 
 

@@ -1,50 +1,85 @@
-"""Schemas without what a model pays for and nobody reads: titles, null arms and defaults, references, lengths, patterns.
+"""Published schemas: without what a model pays for and nobody reads, and only with words that every vendor takes.
 
-What is trimmed is checked all the same, and refused in a sentence.
+What is left out of a schema is checked all the same, and refused in a sentence.
 """
 
 from typing import Any, cast
+
+# Of input schemas, every vendor's function calling takes these keywords and no others.
+KEYWORDS = frozenset(
+    {"type", "description", "properties", "required", "items", "enum", "minimum", "maximum", "default"}
+)
+
+MAX_INTEGER = 2**53 - 1
+"""Beyond it JSON's readers differ."""
 
 # Data, not schemas: whatever they hold is left alone.
 _VALUES = frozenset({"enum", "const", "default", "examples", "required"})
 
 
-def slim(schema: dict[str, Any], *, keep_null: bool = False) -> dict[str, Any]:
-    """A flat copy of a schema made by pydantic. `keep_null` is for results, where null is a value."""
+def slim_parameters(schema: dict[str, Any]) -> dict[str, Any]:
+    """An input schema that every vendor takes: of several alternatives the first that has a type."""
+    slimmed = _parameters(schema, schema.get("$defs", {}))
+    return {"type": "object", "properties": {}, **slimmed}
+
+
+def _parameters(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    node = _resolve(schema, definitions)
+    if arms := node.pop("anyOf", None):
+        typed = [_resolve(arm, definitions) for arm in arms]
+        node = {**next(arm for arm in typed if arm.get("type", "null") != "null"), **node}
+    # A bound that is not itself allowed; what equals it is refused when it comes.
+    for ours, theirs in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if theirs in node:
+            node.setdefault(ours, node[theirs])
+    if "const" in node:
+        node["enum"] = [node["const"]]
+    if "properties" in node:
+        node["properties"] = {name: _parameters(member, definitions) for name, member in node["properties"].items()}
+    if "items" in node:
+        node["items"] = _parameters(node["items"], definitions)
+    return {key: value for key, value in node.items() if key in KEYWORDS and not _goes_without_saying(key, value)}
+
+
+def _goes_without_saying(key: str, value: object) -> bool:
+    """What no model needs to be told: that nothing is null by default, or below zero, or beyond JSON's integers."""
+    return (key, value) in [("default", None), ("minimum", 0), ("maximum", MAX_INTEGER)]
+
+
+def _resolve(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in schema:
+        return dict(schema)
+    return {**definitions[schema["$ref"].removeprefix("#/$defs/")], **schema}
+
+
+def slim(schema: dict[str, Any]) -> dict[str, Any]:
+    """An output schema without titles, references and bounds; null stays, where it is a value."""
     definitions: dict[str, Any] = schema.get("$defs", {})
 
     def walk(node: Any) -> Any:
         if isinstance(node, list):
             return [walk(item) for item in cast("list[Any]", node)]
-        if not isinstance(node, dict):
-            return node
-        return _without_null(members(cast("dict[str, Any]", node)), keep_null=keep_null)
+        return members(cast("dict[str, Any]", node)) if isinstance(node, dict) else node
 
     def members(node: dict[str, Any]) -> dict[str, Any]:
-        if "$ref" in node:
-            node = {**definitions[node["$ref"].removeprefix("#/$defs/")], **node}
+        node = _resolve(node, definitions)
         out: dict[str, Any] = {}
         for key, value in node.items():
             if key == "properties":
                 out[key] = {name: walk(schema) for name, schema in value.items()}
-            elif not _dead_weight(key, inner := value if key in _VALUES else walk(value)):
+            elif not _is_dead_weight(key, inner := value if key in _VALUES else walk(value), node):
                 out[key] = inner
         return out
 
     return cast("dict[str, Any]", walk(schema))
 
 
-def _dead_weight(key: str, value: object) -> bool:
+def _is_dead_weight(key: str, value: object, node: dict[str, Any]) -> bool:
+    if key in {"minItems", "maxItems"}:
+        return "prefixItems" not in node  # whose length strict validators want to know
     return (
-        key in {"$defs", "$ref", "minLength", "maxLength", "minItems", "maxItems", "pattern"}
+        key in {"$defs", "$ref", "minLength", "maxLength", "pattern"}
         or (key == "title" and isinstance(value, str))
         or (key == "additionalProperties" and value in (True, {}))
         or (key == "default" and value is None)
     )
-
-
-def _without_null(node: dict[str, Any], *, keep_null: bool) -> dict[str, Any]:
-    if keep_null or "anyOf" not in node:
-        return node
-    arms = [arm for arm in node.pop("anyOf") if arm != {"type": "null"}]
-    return {**node, **arms[0]} if len(arms) == 1 else {**node, "anyOf": arms}

@@ -1,0 +1,113 @@
+"""What is wrong with a call's arguments, in plain words, and none of what they held."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.masking import Mask
+from mistral_mcp.suggest import nearest
+
+MAX_PROBLEMS = 4
+_NAME = 64  # characters shown of a name that a caller wrote
+
+
+def refusal(problems: list[str]) -> BadArgument:
+    """The error for problems with arguments: at most four are named."""
+    return BadArgument(f"{'; '.join(problems[:MAX_PROBLEMS])}.", "Correct the arguments and call again.")
+
+
+def explain(error: ValidationError, mask: Mask) -> list[str]:
+    """A phrase for each parameter that pydantic refused."""
+    details = error.errors(include_url=False, include_input=False)
+    # A union reports once for each arm that did not fit: one report a parameter is enough.
+    first: dict[str, ErrorDetails] = {}
+    for detail in details:
+        first.setdefault(str(detail["loc"][0]) if detail["loc"] else "", detail)
+    return [_phrase(detail, mask) for detail in first.values()]
+
+
+def unknown_argument(name: str, known: list[str], mask: Mask) -> str:
+    """A phrase for a name that is no parameter's."""
+    shown = mask.text(name[:1_000])[:_NAME]
+    meant = nearest(name, known)
+    if meant:
+        return f"unknown argument {shown!r} (did you mean {meant}?)"
+    if not known:
+        return f"unknown argument {shown!r} (there are none)"
+    return f"unknown argument {shown!r} (known are {', '.join(known)})"
+
+
+def _phrase(detail: ErrorDetails, mask: Mask) -> str:
+    where = mask.text(_path(detail["loc"]))[:_NAME]
+    what = _what(detail["type"], detail.get("ctx", {}))
+    if what is None:
+        message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        return f"{where}: {message[:1].lower()}{message[1:]}".removeprefix(": ")
+    return f"{where} {what}"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`messages[0].content`: without the names of a union's arms, which mean nothing to a caller."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif not _is_arm(part):
+            path += f".{part}" if path else part
+    return path
+
+
+def _is_arm(part: str) -> bool:
+    return "[" in part or part in {"str", "int", "float", "bool", "dict", "list"} or part[:1].isupper()
+
+
+def _what(kind: str, facts: dict[str, Any]) -> str | None:
+    """What is wrong, for the kinds of errors that pydantic has; None for those that bring words of ours."""
+    if kind in {"too_short", "string_too_short"} and facts["min_length"] == 1:
+        return "is empty"
+    if kind == "literal_error":
+        return f"must be {str(facts['expected']).replace(chr(39), '')}"
+    words = _WORDS.get(kind)
+    return words.format_map(facts) if words else None
+
+
+_TEXT, _INTEGER, _NUMBER, _BOOLEAN = (
+    "must be text",
+    "must be a whole number",
+    "must be a number",
+    "must be true or false",
+)
+_LIST, _OBJECT = "must be a list", "must be an object"
+
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known",
+    "string_type": _TEXT,
+    "string_unicode": "must be text without halves of surrogate pairs",
+    "string_pattern_mismatch": "has not the right form",
+    "int_type": _INTEGER,
+    "int_parsing": _INTEGER,
+    "int_parsing_size": "is too large",
+    "int_from_float": _INTEGER,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": "must be a finite number",
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "invalid_key": "must have text for names",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be less than {lt:g}",
+    "too_short": "needs at least {min_length:,} items",
+    "too_long": "has more than {max_length:,} items",
+    "string_too_short": "needs at least {min_length:,} characters",
+    "string_too_long": "is longer than {max_length:,} characters",
+}

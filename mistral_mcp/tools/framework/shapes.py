@@ -1,0 +1,181 @@
+"""What each parameter takes, read from its JSON Schema: to bound what a caller sent, and to read it as it was meant.
+
+Both happen before pydantic sees anything. Bounds come first, so that nothing large is worked on.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from pydantic_core import from_json
+
+MAX_TEXT = 8 * 1024 * 1024  # characters, where a parameter has no lower bound of its own
+MAX_ITEMS = 20_000
+MAX_MEMBERS = 64  # of an object whose members are known
+MAX_VALUES = 200_000  # in all arguments of a call together
+MAX_DEPTH = 64
+MAX_JSON_TEXT = 1024 * 1024  # characters of JSON in a text
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one value may be. `items` and `members` are None where anything goes."""
+
+    types: frozenset[str]
+    max_length: int = MAX_TEXT
+    max_items: int = MAX_ITEMS
+    items: "Shape | None" = None
+    members: "Mapping[str, Shape] | None" = None
+    required: frozenset[str] = field(default=frozenset())
+
+    @classmethod
+    def of(cls, schema: dict[str, Any], definitions: dict[str, Any]) -> "Shape":
+        """The shape of a schema made by pydantic; of several alternatives, all of them together."""
+        arms = list(_arms(schema, definitions))
+        merged: dict[str, Any] = {}
+        for arm in arms:
+            merged |= {key: value for key, value in arm.items() if key not in merged}
+        items, members = merged.get("items"), merged.get("properties")
+        return cls(
+            types=frozenset(str(arm["type"]) for arm in arms if "type" in arm),
+            max_length=max([arm["maxLength"] for arm in arms if "maxLength" in arm], default=MAX_TEXT),
+            max_items=max([arm["maxItems"] for arm in arms if "maxItems" in arm], default=MAX_ITEMS),
+            items=cls.of(items, definitions) if items else None,
+            members={name: cls.of(member, definitions) for name, member in members.items()} if members else None,
+            required=frozenset(merged.get("required", ())),
+        )
+
+
+def _arms(schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "$ref" in schema:
+        yield from _arms(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions)
+    elif "anyOf" in schema:
+        for arm in schema["anyOf"]:
+            yield from _arms(arm, definitions)
+    else:
+        yield schema
+
+
+Container = dict[Any, Any] | list[Any]
+
+
+def is_not_given(value: object) -> bool:
+    """What means *not given* for whatever is not required."""
+    return value is None or value in ("", [], {})
+
+
+def read(given: Any, shape: Shape) -> Any:
+    """The value as it was meant: JSON in a text, one value for a list, empty members that mean nothing."""
+    value: Any = given
+    if isinstance(given, str) and "string" not in shape.types:
+        value = _parse(given, shape)
+    if _is_single(value) and "array" in shape.types and not shape.types & {"string", "object"}:
+        value = [value]
+    if _is_integer(value) and "string" in shape.types and not shape.types & {"integer", "number"}:
+        return str(value)
+    if isinstance(value, list) and shape.items is not None:
+        items = shape.items
+        return [read(item, items) for item in cast("list[Any]", value)]
+    if isinstance(value, dict) and shape.members is not None:
+        return read_members(cast("dict[str, Any]", value), shape)
+    return cast("Any", value)
+
+
+def _is_single(value: object) -> bool:
+    return value is not None and not isinstance(value, list)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_members(values: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """The members of an object; those that are not required and hold nothing are left out."""
+    members = shape.members or {}
+    read_values: dict[str, Any] = {}
+    for name, value in values.items():
+        known = members.get(name)
+        meant = value if known is None else read(value, known)
+        if known is None or not is_not_given(meant) or (name in shape.required and meant is not None):
+            read_values[name] = meant
+    return read_values
+
+
+def _parse(text: str, shape: Shape) -> Any:
+    """The JSON in a text where the shape takes what it begins like; else the text."""
+    begins = text.lstrip()[:1]
+    wanted = {"[": {"array"}, "{": {"object", "array"}}.get(begins, set[str]())
+    if not wanted & shape.types or len(text) > MAX_JSON_TEXT:
+        return text
+    try:
+        return from_json(text)
+    except ValueError:
+        return text
+
+
+def excess(arguments: Mapping[str, Any], shape: Shape) -> str | None:
+    """What is too large about the arguments, as a sentence without its end; None where nothing is."""
+    return _Measure().members(arguments, shape, "")
+
+
+class _Measure:
+    """Looks at each value once, and stops at the first that is too large."""
+
+    def __init__(self) -> None:
+        self._left = MAX_VALUES
+
+    def members(self, values: Mapping[str, Any], shape: Shape, path: str) -> str | None:
+        members = shape.members or {}
+        if len(values) > MAX_MEMBERS:
+            return f"{path or 'the call'} has more than {MAX_MEMBERS} members"
+        for name, value in values.items():
+            known = members.get(name)
+            where = f"{path}.{name[:MAX_MEMBERS]}".lstrip(".")
+            problem = self.value(value, known, where) if known is not None else self.free(value, where)
+            if problem:
+                return problem
+        return None
+
+    def value(self, value: Any, shape: Shape, path: str) -> str | None:
+        if isinstance(value, str) and len(value) > shape.max_length:
+            # A list may have come as text.
+            limit = shape.max_length if "string" in shape.types or not shape.types else MAX_JSON_TEXT
+            return f"{path} is longer than {limit:,} characters" if len(value) > limit else None
+        if isinstance(value, list):
+            return self.items(cast("list[Any]", value), shape, path)
+        if isinstance(value, dict) and shape.members is not None:
+            return self.members(cast("dict[str, Any]", value), shape, path)
+        return self.free(value, path)
+
+    def items(self, values: list[Any], shape: Shape, path: str) -> str | None:
+        if "array" in shape.types and len(values) > shape.max_items:
+            return f"{path} has more than {shape.max_items:,} items"
+        self._left -= len(values)
+        if self._left < 0:
+            return _TOO_MANY
+        if shape.items is None:
+            return self.free(values, path)
+        for index, value in enumerate(values):
+            if problem := self.value(value, shape.items, f"{path}[{index}]"):
+                return problem
+        return None
+
+    def free(self, value: Any, path: str) -> str | None:
+        """Of a value of any form: how many values it holds, and how deep they lie."""
+        level: list[Any] = [value]
+        for _ in range(MAX_DEPTH):
+            containers = [cast("Container", item) for item in level if isinstance(item, dict | list)]
+            self._left -= sum(map(len, containers))
+            if self._left < 0:
+                return _TOO_MANY
+            level = [item for container in containers for item in _contents(container)]
+            if not level:
+                return None
+        return f"{path} is nested more than {MAX_DEPTH} deep"
+
+
+_TOO_MANY = f"the arguments hold more than {MAX_VALUES:,} values"
+
+
+def _contents(container: Container) -> Iterator[Any]:
+    return iter(container.values() if isinstance(container, dict) else container)
