@@ -81,7 +81,7 @@ class MistralTool(Tool):
         return self.model_copy(update={"parameters": {**self.parameters, "properties": properties}})
 
     @property
-    def _arguments(self) -> Arguments:
+    def arguments(self) -> Arguments:
         return cast("Arguments", self.fn_metadata)
 
     @functools.cached_property
@@ -101,7 +101,7 @@ class MistralTool(Tool):
         try:
             call = await call_context(context.request_context)
             mistral = call.mistral
-            validated = self._arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
+            validated = self.arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
             if self.keeps_results:
                 validated["kept_results"] = call.kept_results
             result: Result = await self.fn(mistral, **validated)

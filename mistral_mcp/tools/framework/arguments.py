@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.masking import Mask
-from mistral_mcp.tools.framework.problems import MAX_PROBLEMS, explain, refusal, unknown_argument
+from mistral_mcp.tools.framework.problems import explain, refusal, unknown_arguments
 from mistral_mcp.tools.framework.shapes import Shape, excess, read_members
 from mistral_mcp.tools.framework.wrappers import unwrap
 
@@ -30,9 +30,8 @@ class Arguments(FuncMetadata):
     def read(self, arguments: dict[str, Any], known: list[str], mask: Mask) -> dict[str, Any]:
         """The arguments as the function takes them. `known`: the names that are offered. Raises `BadArgument`."""
         given = {name: value for name, value in arguments.items() if name not in ADDED_BY_HOSTS}
-        unknown = [name for name in given if name not in known]
-        if unknown:
-            raise refusal([unknown_argument(name, known, mask) for name in unknown[:MAX_PROBLEMS]])
+        if problems := unknown_arguments((name for name in given if name not in known), known, mask):
+            raise refusal(problems)
         if problem := excess(given, self.shape):
             raise refusal([mask.text(problem)])
         # Twice, because a wrapper may have come as text, or hold one.

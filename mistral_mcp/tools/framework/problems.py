@@ -1,5 +1,7 @@
 """What is wrong with a call's arguments, in plain words, and none of what they held."""
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +13,7 @@ from mistral_mcp.suggest import nearest
 
 MAX_PROBLEMS = 4
 _NAME = 64  # characters shown of a name that a caller wrote
+_MASKED = 1_000  # and of those looked at for secrets
 
 
 def refusal(problems: list[str]) -> BadArgument:
@@ -28,15 +31,18 @@ def explain(error: ValidationError, mask: Mask) -> list[str]:
     return [_phrase(detail, mask) for detail in first.values()]
 
 
-def unknown_argument(name: str, known: list[str], mask: Mask) -> str:
-    """A phrase for a name that is no parameter's."""
-    shown = mask.text(name[:1_000])[:_NAME]
-    meant = nearest(name, known)
-    if meant:
-        return f"unknown argument {shown!r} (did you mean {meant}?)"
-    if not known:
-        return f"unknown argument {shown!r} (there are none)"
-    return f"unknown argument {shown!r} (known are {', '.join(known)})"
+def unknown_arguments(names: Iterable[str], known: list[str], mask: Mask) -> list[str]:
+    """A phrase for each name that is no parameter's; the known ones are listed once, where none is near."""
+    problems: list[str] = []
+    hint = f" (known are {', '.join(known)})" if known else " (it takes none)"
+    for name in islice(names, MAX_PROBLEMS):
+        shown = mask.text(name[:_MASKED])[:_NAME]
+        if meant := nearest(name, known):
+            problems.append(f"unknown argument {shown!r} (did you mean {meant}?)")
+        else:
+            problems.append(f"unknown argument {shown!r}{hint}")
+            hint = ""
+    return problems
 
 
 def _phrase(detail: ErrorDetails, mask: Mask) -> str:

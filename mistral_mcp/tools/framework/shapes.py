@@ -92,13 +92,16 @@ def _is_integer(value: object) -> bool:
 def read_members(values: dict[str, Any], shape: Shape) -> dict[str, Any]:
     """The members of an object; those that are not required and hold nothing are left out."""
     members = shape.members or {}
-    read_values: dict[str, Any] = {}
+    meant: dict[str, Any] = {}
     for name, value in values.items():
         known = members.get(name)
-        meant = value if known is None else read(value, known)
-        if known is None or not is_not_given(meant) or (name in shape.required and meant is not None):
-            read_values[name] = meant
-    return read_values
+        if known is None:
+            meant[name] = value
+        elif name in shape.required:
+            meant |= {} if value is None else {name: read(value, known)}
+        elif not is_not_given(value) and not is_not_given(read_value := read(value, known)):
+            meant[name] = read_value
+    return meant
 
 
 def _parse(text: str, shape: Shape) -> Any:
