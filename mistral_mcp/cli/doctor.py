@@ -13,7 +13,7 @@ from mistral_mcp.cli.options import LOGS, STDIO, option, settings_options
 from mistral_mcp.cli.terminal import waiting
 
 if TYPE_CHECKING:
-    from mistral_mcp.cli.checks import Finding
+    from mistral_mcp.cli.findings import Finding
 
 _COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
 
@@ -28,6 +28,7 @@ def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
     import anyio  # noqa: PLC0415
 
     from mistral_mcp.cli import checks  # noqa: PLC0415
+    from mistral_mcp.cli.findings import format_json, format_line  # noqa: PLC0415
     from mistral_mcp.selection import AllowedToolsets  # noqa: PLC0415
 
     AllowedToolsets.of(settings)  # refuses what a start would refuse
@@ -49,10 +50,10 @@ def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
             findings.append(finding)
             if not as_json:
                 width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-                state, rest = checks.line(finding, width).split(finding.state, 1)
+                state, rest = format_line(finding, width).split(finding.state, 1)
                 click.echo(state + click.style(finding.state, fg=_COLOURS[finding.state]) + rest)
 
     findings = anyio.run(examine)
     if as_json:
-        click.echo(checks.as_json(findings))
+        click.echo(format_json(findings))
     sys.exit(any(finding.state == "failed" for finding in findings))

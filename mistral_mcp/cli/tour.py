@@ -25,9 +25,10 @@ from mcp_types import TextContent
 from rich.console import Console
 from rich.text import Text
 
+from mistral_mcp.cli.options import API_KEY as KEY
+from mistral_mcp.cli.options import LOGS, PREFIX, TOOLS, UPSTREAM
 from mistral_mcp.sandbox import Sandbox, listening
 
-KEY = "MISTRAL_API_KEY"
 SERVER = [sys.executable, "-m", "mistral_mcp"]
 PATIENCE = 50  # seconds for one call
 WIDTH = 96  # columns, at most
@@ -83,21 +84,32 @@ async def _demo(environ: dict[str, str], key: str, console: Console, log: IO[str
     if key:
         console.print(f"[bold]This talks to Mistral with your {KEY}.[/] All calls together cost less than a cent.")
         await _both(environ, key, console, log)
+        console.print(
+            "\n[bold]What next:[/] `mistral-mcp install HOST` adds the server to your MCP client; "
+            "`mistral-mcp install --help` names the clients. `mistral-mcp serve` serves it over HTTP."
+        )
         return
     async with listening(Sandbox(chunk_delay=0.012)) as url:
         console.print(f"[bold]There is no {KEY}, so the sandbox answers,[/] a simulated Mistral API.")
         console.print(f"It listens on {url} and follows fixed rules; the rest is real.")
-        environ = {name: value for name, value in environ.items() if not name.startswith("MISTRAL_MCP_")}
-        await _both(environ | {"MISTRAL_MCP_ROUTE": url}, "any-key-will-do", console, log)
+        # The sandbox is on this machine: neither settings nor certificates matter.
+        environ = {name: value for name, value in environ.items() if not name.startswith((PREFIX, "SSL"))}
+        await _both(environ | {f"{PREFIX}ROUTE": url}, "any-key-will-do", console, log)
+        console.print(
+            "\n[bold]What next:[/] create a key at https://console.mistral.ai, set it as MISTRAL_API_KEY, then "
+            "`mistral-mcp doctor` checks it and `mistral-mcp install HOST` adds the server to your MCP client."
+        )
 
 
 async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str]) -> None:
     tour = Tour(console)
-    keyless = {name: value for name, value in environ.items() if name != KEY}
-    async with _started(console, over_stdio(environ | {KEY: key}, log)) as tour.client:
+    keyless = {name: value for name, value in environ.items() if _is_for_the_demo(name)}
+    async with _started(console, over_stdio(keyless | {KEY: key}, log)) as tour.client:
         await tour.take("stdio")
-    async with _started(console, over_http(keyless, key, log)) as tour.client:
-        await tour.take("HTTP", brief=True)
+    with tempfile.TemporaryDirectory(prefix="mistral-mcp-demo-") as folder:  # a vault of its own
+        own = keyless | {f"{PREFIX}DATA_DIR": folder}
+        async with _started(console, over_http(own, key, log)) as tour.client:
+            await tour.take("HTTP", brief=True)
     console.print()
     console.rule(style="green")
     console.print(
@@ -105,6 +117,14 @@ async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str
         f"over {' and '.join(tour.transports)}, {tour.reports} progress reports, "
         f"${tour.cost_usd:.5f} at list prices, {time.monotonic() - tour.began:.1f} s."
     )
+
+
+def _is_for_the_demo(name: str) -> bool:
+    """Whether a variable goes to the demo's servers: of ours only what says which way calls go out, and with what."""
+    if not name.startswith(PREFIX):
+        return name not in (KEY, f"{KEY}_FILE")
+    setting = name.removeprefix(PREFIX).removesuffix("_FILE").lower()
+    return setting in {*UPSTREAM, *TOOLS, *LOGS, "route_token"}
 
 
 @asynccontextmanager
@@ -134,7 +154,7 @@ async def over_http(environ: dict[str, str], key: str, log: IO[str]) -> AsyncGen
     async with await anyio.open_process(command, env=environ, stdin=nowhere, stdout=nowhere, stderr=log) as server:
         try:
             # The server takes a second to start: connecting is tried again after 0, 0.5, 1, 2, 4 seconds.
-            patient = httpx2.AsyncHTTPTransport(retries=5)
+            patient = httpx2.AsyncHTTPTransport(retries=5, verify=False)
             headers = {"X-Mistral-Api-Key": key}
             async with httpx2.AsyncClient(transport=patient, headers=headers, timeout=PATIENCE) as http:
                 transport = streamable_http_client(f"http://127.0.0.1:{port}/mcp", http_client=http)

@@ -3,9 +3,11 @@
 import os
 import shlex
 import sys
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import anyio
+import pytest
 
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox, listening
@@ -39,7 +41,8 @@ async def test_without_a_key_the_demo_says_first_that_the_sandbox_answers_then_s
     # The end of an answer that was only ever shown as it was streamed.
     assert "That is all there is to say about it." in text
     assert " in 0 reports" not in text
-    end = " ".join(lines[-3:])
+    end = " ".join(lines[-7:])
+    assert "What next: create a key" in end
     assert "Every call was answered" in end
     assert "MCP 2026-07-28" in end
 
@@ -76,3 +79,28 @@ async def test_a_server_that_does_not_start_is_shown_with_what_it_logged():
     assert "The demo failed." in text
     assert "MISTRAL_MCP_ROUTE cannot be used" in text
     assert "Traceback" not in text + shown.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"HTTPS_PROXY": "127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"},
+        {"SSLKEYLOGFILE": "/nonexistent/keys", "SSL_CERT_FILE": "/nonexistent"},
+    ],
+    ids=["proxies", "certificates"],
+)
+async def test_the_demo_works_behind_any_network_setting_and_touches_nothing_of_the_user_s(
+    tmp_path: Path, network: dict[str, str]
+):
+    operator_s = {"MISTRAL_MCP_DATA_DIR": str(tmp_path / "vault"), "MISTRAL_MCP_BYOK": "false"}
+    sandbox = Sandbox()
+    async with listening(sandbox) as url:
+        with_key = {"MISTRAL_API_KEY": "tEsTkEy0123456789", "MISTRAL_MCP_ROUTE": url, **operator_s}
+        shown = [
+            await demo(HOME=str(tmp_path), **network),
+            *([await demo(HOME=str(tmp_path), **network, **with_key)] if "HTTP_PROXY" in network else []),
+        ]
+
+    assert [done.returncode for done in shown] == [0] * len(shown), shown[-1].stdout.decode()[-1000:]
+    assert all("What next:" in done.stdout.decode() for done in shown)
+    assert os.listdir(tmp_path) == []

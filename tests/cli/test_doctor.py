@@ -27,7 +27,13 @@ async def test_on_a_terminal_the_doctor_shows_what_it_waits_for_and_elsewhere_on
 
     assert piped.stderr == b""
     assert b"\x1b" not in piped.stdout
-    assert [line.split()[0] for line in piped.stdout.decode().splitlines()] == ["ok", "failed", "ok", "skipped"]
+    assert [line.split()[0] for line in piped.stdout.decode().splitlines()] == [
+        "ok",
+        "failed",
+        "ok",
+        "skipped",
+        "skipped",
+    ]
     assert ("\x1b[32mok" in shown) == (not plain)
     assert ("Checking" in shown) == ("TERM" not in plain)
 
@@ -46,7 +52,13 @@ async def test_the_doctor_finds_a_key_that_does_not_work(mistral_url: str, tmp_p
 
     assert done.returncode == code
     assert report["ok"] is (code == 0)
-    assert {check["check"] for check in report["checks"]} >= {"route", "key", "dns", "vault"}
+    found = {check["check"]: check for check in report["checks"]}
+    assert set(found) >= {"route", "key", "dns", "mistral", "vault"}
+    if not key:
+        assert "https://console.mistral.ai" in found["key"]["detail"]
+        assert found["mistral"]["state"] == "skipped"
+    if not code:
+        assert found["account"]["detail"] == "organisation Sandbox, tier free, workspace Default Workspace"
     assert not key or key.encode() not in done.stdout + done.stderr
 
 
