@@ -7,6 +7,7 @@ front (`http`) reads the headers with `from_headers`, once, and leaves what it f
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
@@ -45,12 +46,10 @@ CredentialSource = Callable[[HTTPConnection | None], Awaitable[Credentials]]
 
 def from_key(key: str | SecretStr | None) -> CredentialSource:
     """One key for the process: stdio."""
-    text = (key.get_secret_value() if isinstance(key, SecretStr) else key or "").strip()
-    # Some clients pass on a reference to a variable that is not set as it stands: `${MISTRAL_API_KEY}`.
-    missing = not text or text.startswith("$")
+    text = unquoted(key.get_secret_value() if isinstance(key, SecretStr) else key or "")
 
     async def source(_: HTTPConnection | None) -> Credentials:
-        return Credentials(None, "MISTRAL_API_KEY") if missing else own_key(SecretStr(text), "MISTRAL_API_KEY")
+        return own_key(SecretStr(text), "MISTRAL_API_KEY") if text else Credentials(None, "MISTRAL_API_KEY")
 
     return source
 
@@ -63,34 +62,51 @@ async def from_scope(request: HTTPConnection | None) -> Credentials:
     return credentials
 
 
-def from_headers(headers: Headers) -> tuple[SecretStr, str]:
-    """The one credential in a request's headers and the header it came in; of either kind, a key or a token of ours.
+class HeaderCredential(NamedTuple):
+    """A credential as it came, of either kind: a key or a token of ours."""
 
-    Raises a `CredentialError` where there is none, more than one, or one that cannot be meant for us.
-    """
+    secret: SecretStr
+    source: str
+    """In words an error can use: "the X-API-Key header"."""
+    is_bearer: bool
+
+
+def find_in_headers(headers: Headers) -> HeaderCredential | None:
+    """The one credential in a request's headers. Raises `AmbiguousCredential` where there are several that differ."""
     found: dict[str, str] = {}
-    other_scheme = False
     for name in HEADERS:
         for value in headers.getlist(name):
-            text = value.strip()
-            if name == "Authorization":
-                scheme, _, text = text.partition(" ")
-                text = text.strip()
-                if scheme.lower() != "bearer":
-                    other_scheme = True
-                    continue
+            text = _bearer_token(value) if name == "Authorization" else unquoted(value)
             if text:
                 found.setdefault(text, name)
     if len(found) > 1:
         raise AmbiguousCredential(
             "The request carries two different credentials.", f"Send one, in one of {', '.join(HEADERS)}."
         )
-    if not found:
-        if other_scheme:
-            raise RefusedCredential("Authorization takes only the scheme Bearer.", _NONE[1])
-        raise MissingCredential(*_NONE)
-    [(text, name)] = found.items()
-    return SecretStr(text), f"the {name} header"
+    for text, name in found.items():
+        return HeaderCredential(SecretStr(text), f"the {name} header", name == "Authorization")
+    return None
+
+
+def from_headers(headers: Headers) -> HeaderCredential:
+    """The same. Raises a `CredentialError` where there is none, too."""
+    if credential := find_in_headers(headers):
+        return credential
+    if headers.get("Authorization", "").partition(" ")[0].lower() not in {"", "bearer"}:
+        raise RefusedCredential("Authorization takes only the scheme Bearer.", _NONE[1])
+    raise MissingCredential(*_NONE)
+
+
+def _bearer_token(authorization: str) -> str:
+    scheme, _, text = authorization.strip().partition(" ")
+    return unquoted(text) if scheme.lower() == "bearer" else ""
+
+
+def unquoted(text: str) -> str:
+    """A value without the quotes that some configuration left around it."""
+    text = text.strip()
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`"
+    return text[1:-1].strip() if quoted else text
 
 
 _NONE = (
@@ -105,7 +121,15 @@ _NONE = (
 _FOREIGN = re.compile(
     r"eyJ|gh[pousr]_|github_pat_|glpat-|sk-|sk_|pk_|rk_|aks_|AKIA|ASIA|AIza|ya29\.|xox[abeprs]-|hf_|npm_|pypi-|SG\.|dop_v1_"
 )
+# What stands where a client, or a person, was to put a key.
+_PLACEHOLDER = re.compile(
+    r"""\$.*|%\w+%|\{\{.*\}\}|<.*>|\[.*\]|(?:env|input|secrets?|process\.env)[:.].*|undefined|null|none|changeme|x{3,}"""
+    r"""|\.{3,}|(?:\w+_)?api[-_ ]?key|(?:your|my|insert|paste|enter|replace)[-_ ].*(?:key|token|here|me).*""",
+    re.IGNORECASE | re.DOTALL,
+)
 _KEY = re.compile(r"[\x21-\x7e]{8,512}")
+_SHORTEST_KEY = 8
+_SEND_A_KEY = "Send a Mistral API key (from https://console.mistral.ai)."
 TOKEN_PREFIX = "mmcp_"  # noqa: S105 - the prefix of tokens, not one
 
 
@@ -115,18 +139,30 @@ def is_token(secret: SecretStr) -> bool:
 
 
 def own_key(secret: SecretStr, source: str) -> Credentials:
-    """A caller's own Mistral key, for this request and never stored."""
+    """A caller's own Mistral key, for this request and never stored. Raises `RefusedCredential` for what is none."""
     text = secret.get_secret_value()
+    if _PLACEHOLDER.fullmatch(text):
+        raise RefusedCredential(
+            f"What {source} carries is a placeholder: the variable in its place was not expanded.",
+            "Set that variable where the MCP client runs, or put the Mistral API key itself there.",
+        )
     if TOKEN_PREFIX in text.lower():
         raise RefusedCredential(
             f"What {source} carries holds a connection's token, which is no Mistral key, and was not sent on.",
-            "Send a Mistral API key (from https://console.mistral.ai).",
+            _SEND_A_KEY,
         )
     if _FOREIGN.match(text):
         raise RefusedCredential(
-            f"What {source} carries has the shape of another service's credential and was not sent on.",
-            "Send a Mistral API key (from https://console.mistral.ai).",
+            f"What {source} carries has the shape of another service's credential and was not sent on.", _SEND_A_KEY
         )
     if not _KEY.fullmatch(text):
-        raise RefusedCredential(f"What {source} carries is not a key.", "Send a Mistral API key, without spaces.")
+        raise RefusedCredential(f"What {source} carries is not a key.", _how_to_send(text))
     return Credentials(secret, source)
+
+
+def _how_to_send(text: str) -> str:
+    if text.lower().startswith("bearer "):
+        return 'Send the Mistral API key alone, without "Bearer".'
+    if len(text) < _SHORTEST_KEY:
+        return "It is too short: send the whole Mistral API key."
+    return "Send a Mistral API key, without spaces."

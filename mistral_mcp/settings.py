@@ -108,6 +108,7 @@ class Settings(BaseModel):
     )
     max_body: int = Field(default=8 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
     byok: bool = Field(default=True, description="Accept callers' own Mistral keys in headers.")
+    max_sockets: int = Field(default=2000, ge=10, description="Client connections open at once, per process.")
 
     # Hosting
     database_url: SecretStr | None = Field(
@@ -121,6 +122,7 @@ class Settings(BaseModel):
     )
     signup: Literal["open", "code", "off"] = Field(default="open", description="Who may make a connection.")
     signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code asks for.")
+    oauth: bool = Field(default=True, description="Sign-in by OAuth; Mistral keys then go in X-Mistral-Api-Key only.")
     result_ttl: float = Field(default=60, gt=0, description="Minutes that a long or binary result is kept.")
     max_expiry_days: int | None = Field(
         default=None, ge=1, le=3650, description="Longest life of a connection, in days; unset: no limit."

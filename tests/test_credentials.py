@@ -1,9 +1,14 @@
 """Whose key is a request's, where no HTTP is involved; for the rest see test_http."""
 
 import pytest
+from httpx2 import AsyncClient
+from pydantic import SecretStr
 
+from mistral_mcp import Settings
+from mistral_mcp.credentials import own_key
+from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import in_memory, text_of
+from tests.conftest import KEY, Connect, in_memory, over_http, serving, text_of
 
 
 @pytest.mark.parametrize(
@@ -13,7 +18,9 @@ from tests.conftest import in_memory, text_of
         ("MMCP_0123456789abcdef", "a connection's token"),
         ("sk-0123456789abcdefghij", "another service's credential"),
         ("eyJhbGciOiJIUzI1NiJ9.e30.abcdefgh", "another service's credential"),
-        ("two words", "is not a key"),
+        ("two words", "without spaces"),
+        ("zq1", "too short"),
+        ("Bearer tEsTkEy0123456789abcdefghijklmn1", 'without "Bearer"'),
     ],
 )
 async def test_what_is_no_key_of_mistrals_is_not_sent_on(mistral_url: str, sandbox: Sandbox, key: str, words: str):
@@ -25,3 +32,59 @@ async def test_what_is_no_key_of_mistrals_is_not_sent_on(mistral_url: str, sandb
     assert "MISTRAL_API_KEY" in text_of(result)
     assert key not in text_of(result)
     assert not sandbox.requests
+
+
+PLACEHOLDERS = [
+    "${MISTRAL_API_KEY}",
+    "${env:MISTRAL_API_KEY}",
+    "${input:mistral-key}",
+    "${{ secrets.MISTRAL_API_KEY }}",
+    "$MISTRAL_API_KEY",
+    "$(MISTRAL_API_KEY)",
+    "%MISTRAL_API_KEY%",
+    "{{MISTRAL_API_KEY}}",
+    "{{ mistral.key }}",
+    "<your-api-key>",
+    "[YOUR API KEY]",
+    "YOUR_MISTRAL_API_KEY",
+    "your-mistral-api-key-here",
+    "YOUR_KEY",
+    "MISTRAL_API_KEY",
+    "env:MISTRAL_API_KEY",
+    "undefined",
+    "null",
+    '"${MISTRAL_API_KEY}"',
+]
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+@pytest.mark.parametrize("connect", [in_memory, over_http], ids=["in-memory", "http"])
+async def test_a_placeholder_is_no_key_and_is_not_sent(mistral_url: str, sandbox: Sandbox, connect: Connect, text: str):
+    if connect is over_http:
+        async with serving(create_app(Settings.model_validate({"route": mistral_url}))) as base, AsyncClient() as http:
+            answer = await http.post(f"{base}/mcp", headers={"X-Mistral-Api-Key": text}, json={})
+        assert answer.status_code == 401
+        said = answer.json()["error"]["message"]
+    else:
+        async with connect(mistral_url, key=text) as client:
+            said = text_of(await client.call_tool("mistral_chat", {"prompt": "Hello"}))
+
+    assert "was not expanded" in said
+    assert text not in said.replace("MISTRAL_API_KEY carries", "")
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("quotes", ['"%s"', "'%s'", "`%s`"])
+@pytest.mark.parametrize("connect", [in_memory, over_http], ids=["in-memory", "http"])
+async def test_quotes_around_a_key_are_taken_off(mistral_url: str, sandbox: Sandbox, connect: Connect, quotes: str):
+    async with connect(mistral_url, key=quotes % KEY) as client:
+        await client.call_tool("mistral_chat", {"prompt": "Hello"})
+
+    assert [request.key for request in sandbox.requests] == [KEY]
+
+
+@pytest.mark.parametrize(
+    "key", ["0123456789abcdefABCDEF0123456789", "nonesuch0123456789", "xxAb0123456789", "myKey0123456789abcd"]
+)
+def test_what_only_resembles_a_placeholder_is_a_key(key: str):
+    assert own_key(SecretStr(key), "it").key == SecretStr(key)

@@ -36,6 +36,8 @@ HTTP = (
     "trusted_proxies",
     "max_body",
     "byok",
+    "max_sockets",
+    "oauth",
 )
 HOSTING = ("data_dir", "signup", "result_ttl")  # the others are secrets, or hold some: environment only
 LOGS = ("log_level", "log_format")

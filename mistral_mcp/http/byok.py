@@ -14,7 +14,7 @@ def key_resolver(settings: Settings) -> CredentialResolver:
     """Resolves the caller's own key, on a server without a vault."""
 
     async def resolve(request: HTTPConnection) -> Credentials:
-        secret, source = from_headers(request.headers)
+        secret, source, _ = from_headers(request.headers)
         if is_token(secret):
             raise RefusedCredential(
                 f"{source.capitalize()} carries a connection's token, and this server keeps no connections.",

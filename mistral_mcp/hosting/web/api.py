@@ -77,8 +77,7 @@ def _answer(
 
 
 def _token(request: Request) -> SecretStr:
-    secret, _ = from_headers(request.headers)
-    return secret
+    return from_headers(request.headers).secret
 
 
 async def _read_json(request: Request, model: type[ModelT]) -> ModelT:

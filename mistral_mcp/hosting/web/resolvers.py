@@ -10,10 +10,9 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
-from mistral_mcp.credentials import Credentials, from_headers, is_token, own_key
+from mistral_mcp.credentials import Credentials, find_in_headers, from_headers, is_token, own_key
 from mistral_mcp.errors import (
     AmbiguousCredential,
-    MissingCredential,
     RefusedCredential,
     RevokedOrExpired,
     TooManyFailures,
@@ -37,13 +36,18 @@ class Resolvers:
     throttle: Throttle
 
     async def by_header(self, request: HTTPConnection) -> Credentials:
-        secret, source = from_headers(request.headers)
+        secret, source, is_bearer = from_headers(request.headers)
         address = client_address(request)
         with self.throttle.counting(address):
             if is_token(secret):
                 return await self._by_token(request, secret, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNAUTHORIZED)
             if not self.settings.byok:
                 raise RefusedCredential("This server takes no Mistral keys.", "Send a connection's token.")
+            if is_bearer and self.settings.oauth:
+                raise RefusedCredential(
+                    "Authorization takes this server's own tokens only, and what it carries is none.",
+                    "Send a Mistral key as X-Mistral-Api-Key.",
+                )
             credentials = own_key(secret, source)
         if not self.refused_keys.is_accepted(secret):
             self.throttle.check(address)
@@ -52,7 +56,8 @@ class Resolvers:
     async def by_url(self, request: HTTPConnection) -> Credentials:
         """A header beside the secret URL must carry the same token, or none."""
         token = SecretStr(request.path_params["token"])
-        if _other_credential(request, token):
+        beside = find_in_headers(request.headers)
+        if beside is not None and beside.secret != token:
             raise AmbiguousCredential(
                 "The request carries another credential beside the secret URL.", "Send no header with this URL."
             )
@@ -88,13 +93,3 @@ class Resolvers:
             raise
         request.scope[TOKEN_DIGEST] = parse_token(token).digest
         return credentials
-
-
-def _other_credential(request: HTTPConnection, token: SecretStr) -> bool:
-    try:
-        secret, _ = from_headers(request.headers)
-    except MissingCredential:
-        return False
-    except RefusedCredential:
-        return True
-    return secret != token
