@@ -1,0 +1,242 @@
+"""Two replicas of `serve` under load, while one is killed, Postgres loses power and Redis stops: is anything lost?
+
+    python -m scripts.load_and_loss [--seconds 60] [--tenants 200]
+
+Prints a table, and exits 1 if a line of it is not as it should be. Everything it needs it starts itself, on free ports:
+`initdb`, `pg_ctl` and `redis-server` have to be installed. The upstream is the sandbox, which fails now and then.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import anyio
+import httpx2
+
+from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox.app import MAX_REQUESTS
+from scripts.load_and_loss.disk_full import CannotMeasure, fill_the_disk
+from scripts.load_and_loss.load import MARK, OK, Load, Tenant, run_for
+from scripts.load_and_loss.services import Deployment, deployment
+
+Row = tuple[str, str, bool]
+
+KEY = "kEyTenant{:03d}0123456789abcdefghi"
+KEY_NUMBER = slice(9, 12)
+WORKERS = 24
+REVOKED = 10
+GONE = 410
+DOWN = 3.0
+"""Seconds that a service is away."""
+RECOVERY = 10.0
+"""Seconds within which it must go on, without hands."""
+FAULT_PAUSE = 0.1
+FAULTS = (
+    Fault(status=500),
+    Fault(status=503),
+    Fault(status=429),
+    Fault(status=422),
+    Fault(malformed=True),
+    Fault(html=True, status=502),
+    Fault(drop="before_headers"),
+    Fault(drop="mid_body"),
+    Fault(delay=1.0),
+    Fault(error_event=True),
+)
+
+
+class Events:
+    """What was done to the deployment, and when."""
+
+    def __init__(self) -> None:
+        self.back_at: dict[str, float] = {}
+
+    async def happen(self, deployed: Deployment, seconds: float) -> None:
+        """A replica is killed, Postgres loses power, Redis stops; each comes back, as whoever watches over them sees to."""
+        await anyio.sleep(seconds * 0.15)
+        await deployed.replicas[0].kill()
+        await anyio.sleep(DOWN)
+        await deployed.replicas[0].start()
+        await deployed.replicas[0].until_ready()
+        self.back_at["replica 1 killed, and ready again"] = time.monotonic()
+        await anyio.sleep(seconds * 0.15)
+        await deployed.postgres.stop()
+        await anyio.sleep(DOWN)
+        await deployed.postgres.start()
+        self.back_at["Postgres without power"] = time.monotonic()
+        await anyio.sleep(seconds * 0.15)
+        await deployed.redis.stop()
+        await anyio.sleep(DOWN)
+        await deployed.redis.start()
+        self.back_at["Redis stopped"] = time.monotonic()
+
+
+async def prove(folder: Path, seconds: float, number: int) -> list[Row]:
+    """All of it, as rows of a table."""
+    sandbox = Sandbox()
+    async with listening(sandbox) as upstream, deployment(folder, upstream) as deployed:
+        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
+        async with httpx2.AsyncClient(timeout=httpx2.Timeout(60, connect=5), limits=limits) as client:
+            load = Load(deployed.replicas, client)
+            tenants = [Tenant(each, KEY.format(each)) for each in range(number)]
+            async with anyio.create_task_group() as group:
+                for tenant in tenants:
+                    group.start_soon(load.sign_up, tenant)
+            sandbox.reset()
+            events = Events()
+            async with failing(sandbox), anyio.create_task_group() as group:
+                group.start_soon(events.happen, deployed, seconds)
+                await run_for(seconds, load, tenants, WORKERS)
+            sandbox.faults.clear()
+            end = time.monotonic()
+            for tenant in tenants[:REVOKED]:
+                await load.revoke(tenant, tenant.number % 2)
+            await anyio.sleep(5)  # so long may another replica remember
+            kept = await check_connections(load, tenants)
+            stored = await check_uploads(load, upstream)
+    return [
+        ("calls answered", str(load.ledger.outcomes["answered"]), load.ledger.outcomes["answered"] > number),
+        ("calls that failed in a sentence", str(load.ledger.outcomes["failed in a sentence"]), True),
+        ("what was not answered well", describe(load.ledger.outcomes), True),
+        ("slowest answer", f"{load.ledger.slowest:.1f} s", load.ledger.slowest < RECOVERY * 2),
+        *check_upstream(sandbox, load),
+        *kept,
+        stored,
+        *check_recovery(load, events, end),
+        ("answers that should not be", "; ".join(load.ledger.wrong[:3]) or "none", not load.ledger.wrong),
+    ]
+
+
+@asynccontextmanager
+async def failing(sandbox: Sandbox) -> AsyncGenerator[None]:
+    """The upstream fails ten times a second, each time in another way."""
+    chance = random.Random(7)  # noqa: S311 - the same failures each time
+
+    async def fail() -> None:
+        while True:
+            await anyio.sleep(FAULT_PAUSE)
+            if len(sandbox.faults) < len(FAULTS):
+                sandbox.faults.append(chance.choice(FAULTS))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(fail)
+        yield
+        group.cancel_scope.cancel()
+
+
+def check_upstream(sandbox: Sandbox, load: Load) -> list[Row]:
+    """Nothing went out under another's key, nothing was answered that was not done, and nothing was stored twice."""
+    done: set[str] = set()
+    crossed = 0
+    stored: Counter[str] = Counter()
+    for request in sandbox.requests:
+        for found in MARK.finditer(request.body.decode(errors="replace")):
+            crossed += found[1] != (request.key or "")[KEY_NUMBER]
+            if request.status == OK:
+                done.add(found[0])
+        if request.path == "/v1/files" and request.status == OK:
+            stored.update({found[0] for found in MARK.finditer(request.body.decode(errors="replace"))})
+    missing = load.ledger.answered.keys() - done
+    twice = [mark for mark, times in stored.items() if times > 1]
+    return [
+        ("requests seen upstream", str(len(sandbox.requests)), len(sandbox.requests) < MAX_REQUESTS),
+        ("requests under another tenant's key", str(crossed), not crossed),
+        ("answered, and never done", str(len(missing)), not missing),
+        ("uploads that were stored twice", str(len(twice)), not twice),
+    ]
+
+
+async def check_connections(load: Load, tenants: Sequence[Tenant]) -> list[Row]:
+    """Every acknowledged connection, label, rotation and revocation holds, on both replicas."""
+    lost = labels = alive = 0
+    certain = [tenant for tenant in tenants if not tenant.uncertain]
+    for tenant in certain:
+        for replica in (0, 1):
+            status = await load.status_of(tenant, tenant.token, replica)
+            lost += status != (GONE if tenant.revoked else OK)
+            for token in tenant.old_tokens:
+                alive += await load.status_of(tenant, token, replica) == OK
+        if not tenant.revoked:
+            labels += await load.label_of(tenant, 0) != tenant.label
+    rotated = sum(len(tenant.old_tokens) for tenant in tenants)
+    return [
+        ("connections, each on both replicas", f"{len(certain)}, {lost} lost", not lost),
+        ("connections whose change had no answer", str(len(tenants) - len(certain)), True),
+        ("labels that were acknowledged and are not there", str(labels), not labels),
+        ("tokens that work after rotation", f"{alive} of {rotated}", not alive),
+    ]
+
+
+async def check_uploads(load: Load, upstream: str) -> Row:
+    """Every file that was acknowledged is there, under the key of whoever sent it."""
+    lost = 0
+    async with httpx2.AsyncClient(base_url=upstream) as client:
+        for mark, (number, file_id) in load.ledger.uploads.items():
+            headers = {"authorization": f"Bearer {KEY.format(number)}"}
+            reply = await client.get(f"/v1/files/{file_id}/content", headers=headers)
+            lost += reply.text != mark
+    return ("files acknowledged", f"{len(load.ledger.uploads)}, {lost} lost", not lost)
+
+
+def check_recovery(load: Load, events: Events, end: float) -> list[Row]:
+    """How long after a service was back each replica answered well again, and that the end is quiet."""
+    rows: list[Row] = []
+    for name, back in events.back_at.items():
+        took = [_until_good(load, replica, back) for replica in (0, 1)]
+        rows.append((f"{name}: quiet after", f"{max(took):.1f} s", max(took) < RECOVERY))
+    late = [at for times in load.ledger.bad_at.values() for at in times if end - 5 < at < end]
+    rows.append(("refused, cut off or 503 in the last five seconds", str(len(late)), not late))
+    return rows
+
+
+def _until_good(load: Load, replica: int, since: float) -> float:
+    """Seconds until the last bad answer that belongs to this event; the next one begins a good while after."""
+    bad = sorted(at for at in load.ledger.bad_at.get(replica, []) if at > since)
+    last = since
+    for one, other in pairwise([since, *bad]):
+        if other - one > DOWN:
+            break
+        last = other
+    return last - since
+
+
+def describe(outcomes: Counter[str]) -> str:
+    found = [
+        f"{count} {name}"
+        for name, count in outcomes.items()
+        if name in ("503", "refused connections") or name.startswith("cut off")
+    ]
+    return ", ".join(found) or "none"
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    width = max(len(name) for name, _, _ in rows)
+    for name, value, good in rows:
+        print(f"{'ok  ' if good else 'FAIL'}  {name:<{width}}  {value}")
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--tenants", type=int, default=200)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = await prove(Path(folder), asked.seconds, asked.tenants)
+        async with listening(Sandbox()) as upstream:
+            try:
+                rows += await fill_the_disk(Path(folder), upstream)
+            except CannotMeasure as why:
+                rows.append(("the disk of SQLite full", f"not measured: {why}", True))
+    print_table(rows)
+    return 0 if all(good for _, _, good in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(main))
