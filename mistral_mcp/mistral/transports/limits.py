@@ -1,18 +1,15 @@
 """How fast one key may go: its calls wait their turn here rather than earn 429s.
 
 Mistral counts per key and model, in sliding windows that only its `x-ratelimit-*` headers tell of. So every request is
-counted from the first, and held to a limit once a reply has named one. A call takes one of its key's places first; if
-its window turns out to be full, it gives the place back and stands in line for the window, whoever came later behind it.
+counted from the first, and held to a limit once a reply has named one. A call takes one of its key's slots first; if
+its window turns out to be full, it gives the slot back and stands in line for the window, whoever came later behind it.
 """
 
-import hashlib
 import math
-import secrets
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
-from typing import TypeVar, cast
+from typing import NamedTuple, cast
 
 import anyio
 import httpx2
@@ -20,66 +17,36 @@ from pydantic import SecretStr
 
 from mistral_mcp import errors
 from mistral_mcp.mistral.retry_after import retry_after
-from mistral_mcp.mistral.transports.exchange import Caller, Exchange, exchange_of
+from mistral_mcp.mistral.transports.connection_shares import ConnectionShares
+from mistral_mcp.mistral.transports.exchange import Exchange, exchange_of
+from mistral_mcp.mistral.transports.key_states import MODEL_NAME, KeyState, KeyStates, ModelQueue, Windows
 from mistral_mcp.mistral.transports.shared_windows import SharedWindows
 from mistral_mcp.mistral.transports.windows import Reservation, Window, parse_rate_limit_headers
+from mistral_mcp.mistral.transports.wire import CONNECTIONS
 
-_KEYS = 10_000  # remembered at once; the one unused for longest goes first
-_MODELS = 64  # per key
 _WINDOWS = 8  # per model_queue
-_NAME = 100  # characters of a model's name, which is whatever a caller wrote
-_IDLE = 900.0  # seconds after which a key, or what was learned of a model, is forgotten; no request lasts as long
 _QUEUE = 1_000  # calls of one key that may wait
-_HOLD = 3600.0  # seconds; a longer Retry-After is believed as far as this
+_LONGEST_PAUSE = 3600.0  # seconds; a longer Retry-After is believed as far as this
 _WORTH_TELLING = 0.25  # seconds
 _LOOK_AGAIN = 10.0  # seconds; whoever was ahead may have given up
 
 _FULL = "The limit of this key is used up for now"
 _BUSY = "Other calls with this key are under way"
-_HELD = "The last reply asked for a pause"
-
-_Windows = dict[tuple[str, float], Window]
-
-
-class ModelQueue:
-    """One key's calls to one model."""
-
-    __slots__ = ("held_until", "queue", "used", "windows")
-
-    def __init__(self, now: float) -> None:
-        self.used = now
-        self.held_until = now
-        self.queue: dict[int, int] = {}  # who waits for a window, in order, and with how many tokens
-        self.windows: _Windows = {("req", 60.0): Window(60, cost=1), ("tokens", 60.0): Window(60)}
+_CROWDED = "Other callers use the connections to Mistral"
+_PAUSED = "The last reply asked for a pause"
 
 
-class KeyState:
-    """One key, by a digest. Nobody waits here for another key's calls."""
+class _Pause(NamedTuple):
+    """How long to wait, in seconds, and why; 0: not at all."""
 
-    __slots__ = ("held_for", "model_queues", "places", "shared_name", "used", "waiting", "windows")
-
-    def __init__(self, now: float, places: int, windows: _Windows, shared_name: str) -> None:
-        self.used = now
-        self.places = anyio.Semaphore(places, fast_acquire=True)
-        self.held_for = 1.0  # seconds that a request keeps its place, of late
-        self.waiting = 0
-        self.windows = windows
-        self.model_queues: OrderedDict[str, ModelQueue] = OrderedDict()
-        self.shared_name = shared_name
-
-    def leave(self, since: float, now: float) -> None:
-        self.held_for += (now - since - self.held_for) / 8
-        self.places.release()
-
-
-_IdT = TypeVar("_IdT", bound=Hashable)
-_StateT = TypeVar("_StateT", KeyState, ModelQueue)
+    seconds: float
+    why: str
 
 
 class Limits(httpx2.AsyncBaseTransport):
     """At most `max_concurrency` requests of one key at once, and no faster than the settings and Mistral allow.
 
-    A response keeps its place until it is closed. A wait that would outlast the caller's deadline is refused with
+    A response holds its slot until it is closed. A wait that would outlast the caller's deadline is refused with
     `RateLimited` as soon as it is known.
     """
 
@@ -90,37 +57,38 @@ class Limits(httpx2.AsyncBaseTransport):
         max_concurrency: int = 8,
         requests_per_second: float | None = None,
         tokens_per_minute: int | None = None,
+        connections: int = CONNECTIONS,
         redis_url: SecretStr | None = None,
         redis_prefix: str = "mistral-mcp:pace:",
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
     ) -> None:
         self._inner = inner
-        self._places = max_concurrency
+        self._slots = max_concurrency
         self._per_second = requests_per_second
         self._per_minute = tokens_per_minute
         self._shared = SharedWindows(redis_url, redis_prefix, now) if redis_url else None
         self._now = now
         self._sleep = sleep
-        self._salt = secrets.token_bytes(16)
-        self._keys: OrderedDict[bytes, KeyState] = OrderedDict()
+        self._keys = KeyStates(max_concurrency, self._build_windows, now)
+        self._shares = ConnectionShares(connections)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         exchange = exchange_of(request)
-        key = self._key(exchange.caller)
-        model_queue = _recent(key.model_queues, exchange.model[:_NAME], self._now(), _MODELS, ModelQueue)
+        key = self._keys.of(exchange.caller)
+        model_queue = key.model_queue(exchange.model, self._now())
         reservations = await self._enter(exchange, key, model_queue)
-        since = self._now()
+        slot = _Slot(key, self._shares, self._now)
         try:
             response = await self._inner.handle_async_request(request)
             self._learn(model_queue, response, reservations)
         except BaseException:
-            key.leave(since, self._now())
+            slot.release()
             raise
         if response.is_closed:
-            key.leave(since, self._now())
+            slot.release()
         else:
-            response.stream = SlotHoldingStream(cast("httpx2.AsyncByteStream", response.stream), self._now, key, since)
+            response.stream = SlotHoldingStream(cast("httpx2.AsyncByteStream", response.stream), slot)
         return response
 
     async def aclose(self) -> None:
@@ -128,27 +96,22 @@ class Limits(httpx2.AsyncBaseTransport):
         if self._shared:
             await self._shared.aclose()
 
-    def _key(self, caller: Caller) -> KeyState:
-        """The state of a caller's key. Regions count apart at Mistral, so the kind of route belongs to the key."""
-        secret = caller.key or caller.route_token
-        name = f"{caller.route.kind} {secret.get_secret_value() if secret else ''}".encode()
-
-        def new(now: float) -> KeyState:
-            windows: _Windows = {}
-            if self._per_second:
-                whole = max(math.floor(self._per_second), 1)
-                windows["req", 1.0] = Window(whole / self._per_second, whole, cost=1, fixed=True)
-            if self._per_minute:
-                windows["tokens", 60.0] = Window(60, self._per_minute, fixed=True)
-            return KeyState(now, self._places, windows, hashlib.sha256(b"mistral-mcp pace " + name).hexdigest()[:32])
-
-        digest = hashlib.blake2b(name, key=self._salt, digest_size=16).digest()
-        return _recent(self._keys, digest, self._now(), _KEYS, new)
+    def _build_windows(self) -> Windows:
+        """The windows that settings ask for, per key."""
+        windows: Windows = {}
+        if self._per_second:
+            whole = max(math.floor(self._per_second), 1)
+            windows["req", 1.0] = Window(whole / self._per_second, whole, cost=1, fixed=True)
+        if self._per_minute:
+            windows["tokens", 60.0] = Window(60, self._per_minute, fixed=True)
+        return windows
 
     async def _enter(self, exchange: Exchange, key: KeyState, model_queue: ModelQueue) -> list[Reservation]:
-        """Wait for one's turn. The request that comes back from here holds a place and has been counted."""
+        """Wait for one's turn. The request that comes back from here holds a slot and has been counted."""
         if key.waiting >= _QUEUE:
-            raise _refusal(exchange, f"{_QUEUE} calls with this key wait already", key.held_for * _QUEUE / self._places)
+            raise _refusal(
+                exchange, f"{_QUEUE} calls with this key wait already", key.slot_seconds * _QUEUE / self._slots
+            )
         reservations = [
             Reservation(dimension, window, exchange.tokens if dimension == "tokens" else window.cost)
             for windows in (key.windows, model_queue.windows)
@@ -157,134 +120,156 @@ class Limits(httpx2.AsyncBaseTransport):
         key.waiting += 1
         exchange.queued = True
         try:
-            while (pause := await self._go(exchange, key, model_queue, reservations))[0] > 0:
+            while (pause := await self._admit(exchange, key, model_queue, reservations)).seconds > 0:
                 model_queue.queue[id(reservations)] = exchange.tokens
-                await self._tell(exchange, *pause)
-                await self._sleep(min(pause[0], _LOOK_AGAIN))
+                await self._report(exchange, pause)
+                await self._sleep(min(pause.seconds, _LOOK_AGAIN))
         finally:
             key.waiting -= 1
             model_queue.queue.pop(id(reservations), None)
         exchange.queued = False  # not where it gave up: what the deadline cut off was the wait
         return reservations
 
-    async def _go(
+    async def _admit(
         self, exchange: Exchange, key: KeyState, model_queue: ModelQueue, reservations: list[Reservation]
-    ) -> tuple[float, str]:
-        """Take a place and be counted; or do neither, and say how long to wait and why."""
-        pause = self._wait(model_queue, reservations)
-        if pause[0] > 0:
+    ) -> _Pause:
+        """Take a slot and a connection and be counted; or do neither, and say how long to wait and why."""
+        pause = self._pause(model_queue, reservations)
+        if pause.seconds > 0:
             return pause
-        at_once = key.places.value > 0
-        if at_once:
-            key.places.acquire_nowait()
-        else:
-            # A guess, so nobody is refused for it.
-            guess = min(key.held_for / self._places, exchange.remaining)
-            if guess >= _WORTH_TELLING:
-                await exchange.waiting(_BUSY, guess)
-            await key.places.acquire()
+        waited = await self._take_slot(exchange, key)
         try:
-            if not at_once:
-                pause = self._wait(model_queue, reservations)
-            if self._shared and pause[0] <= 0:
-                wait = await self._shared.take(key.shared_name, exchange.model[:_NAME], reservations)
-                pause = self._wait(model_queue, reservations) if wait is None else (wait, _FULL)
+            if waited:
+                pause = self._pause(model_queue, reservations)
+            if self._shared and pause.seconds <= 0:
+                wait = await self._shared.take(key.shared_name, exchange.model[:MODEL_NAME], reservations)
+                pause = self._pause(model_queue, reservations) if wait is None else _Pause(wait, _FULL)
         except BaseException:
-            key.places.release()
+            self._give_back(key)
             raise
-        if pause[0] > 0:
-            key.places.release()
+        if pause.seconds > 0:
+            self._give_back(key)
             return pause
         now = self._now()
         for reservation in reservations:
-            reservation.bucket, reservation.used = (
-                reservation.window.add(now, reservation.amount),
-                reservation.window.used,
-            )
+            reservation.bucket = reservation.window.add(now, reservation.amount)
+            reservation.used = reservation.window.used
         return pause
 
-    def _wait(self, model_queue: ModelQueue, reservations: list[Reservation]) -> tuple[float, str]:
-        """How long, as far as this process knows, and why. Whoever queued earlier goes first."""
+    async def _take_slot(self, exchange: Exchange, key: KeyState) -> bool:
+        """A slot of the key's and a connection; says whether that took a while."""
+        at_once = key.slots.value > 0
+        if at_once:
+            key.slots.acquire_nowait()
+        else:
+            await self._report_guess(exchange, _BUSY, key.slot_seconds / self._slots)
+            await key.slots.acquire()
+        if self._shares.take_nowait(key):
+            return not at_once
+        try:
+            await self._report_guess(exchange, _CROWDED, key.slot_seconds)
+            await self._shares.take(key)
+        except BaseException:
+            key.slots.release()
+            raise
+        return True
+
+    def _give_back(self, key: KeyState) -> None:
+        self._shares.release(key)
+        key.slots.release()
+
+    def _pause(self, model_queue: ModelQueue, reservations: list[Reservation]) -> _Pause:
+        """How long to wait, as far as this process knows, and why. Whoever queued earlier goes first."""
         now = self._now()
-        if model_queue.held_until > now:
-            return model_queue.held_until - now, _HELD
-        if model_queue.queue:
-            calls, tokens = 0, 0
-            for who, size in model_queue.queue.items():
-                if who == id(reservations):
-                    break
-                calls, tokens = calls + 1, tokens + size
-            for reservation in reservations:
-                reservation.ahead = tokens if reservation.dimension == "tokens" else calls * reservation.amount
+        if model_queue.paused_until > now:
+            return _Pause(model_queue.paused_until - now, _PAUSED)
+        _count_ahead(model_queue, reservations)
         if self._shared and self._shared.up:
-            return 0.0, ""
+            return _Pause(0.0, "")
         wait = 0.0
         for reservation in reservations:
             if reservation.window.limit:  # of 0 the reply itself speaks
                 wait = max(wait, reservation.window.wait(now, reservation.amount, reservation.ahead))
-        return wait, _FULL
+        return _Pause(wait, _FULL)
 
-    async def _tell(self, exchange: Exchange, seconds: float, why: str) -> None:
-        if seconds > exchange.remaining:
-            raise _refusal(exchange, why, seconds)
-        if seconds >= _WORTH_TELLING:
-            await exchange.waiting(why, seconds)
+    async def _report(self, exchange: Exchange, pause: _Pause) -> None:
+        if pause.seconds > exchange.remaining:
+            raise _refusal(exchange, pause.why, pause.seconds)
+        if pause.seconds >= _WORTH_TELLING:
+            await exchange.waiting(pause.why, pause.seconds)
+
+    async def _report_guess(self, exchange: Exchange, why: str, seconds: float) -> None:
+        """Nobody is refused for a guess."""
+        guess = min(seconds, exchange.remaining)
+        if guess >= _WORTH_TELLING:
+            await exchange.waiting(why, guess)
 
     def _learn(self, model_queue: ModelQueue, response: httpx2.Response, reservations: list[Reservation]) -> None:
-        told, now = parse_rate_limit_headers(response), self._now()
+        headers, now = parse_rate_limit_headers(response), self._now()
         for reservation in reservations:
-            window, cost = reservation.window, told.costs.get(reservation.dimension)
+            window, cost = reservation.window, headers.costs.get(reservation.dimension)
             if cost is not None and reservation.bucket is not None:
                 window.correct(now, reservation.bucket, cost - reservation.amount)
                 window.cost = cost
             name = reservation.dimension, window.seconds
-            if name in told.limits and not window.fixed:
-                window.learn(now, told.limits[name], told.remaining.get(name), reservation.used)
-        for name in told.limits.keys() - model_queue.windows.keys():
+            if name in headers.limits and not window.fixed:
+                window.learn(now, headers.limits[name], headers.remaining.get(name), reservation.used)
+        for name in headers.limits.keys() - model_queue.windows.keys():
             if len(model_queue.windows) < _WINDOWS:
-                window = model_queue.windows[name] = Window(
-                    name[1], cost=1 if name[0] == "req" else told.costs.get(name[0], 0)
-                )
-                window.learn(now, told.limits[name], told.remaining.get(name), 0)
-        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and 0 not in told.limits.values():
+                cost = 1 if name[0] == "req" else headers.costs.get(name[0], 0)
+                window = model_queue.windows[name] = Window(name[1], cost=cost)
+                window.learn(now, headers.limits[name], headers.remaining.get(name), 0)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and 0 not in headers.limits.values():
             pause = retry_after(response.headers) or 0.0
-            model_queue.held_until = max(model_queue.held_until, now + min(pause, _HOLD))
+            model_queue.paused_until = max(model_queue.paused_until, now + min(pause, _LONGEST_PAUSE))
+
+
+def _count_ahead(model_queue: ModelQueue, reservations: list[Reservation]) -> None:
+    """Note what requests need that queued earlier."""
+    if not model_queue.queue:
+        return
+    calls, tokens = 0, 0
+    for who, size in model_queue.queue.items():
+        if who == id(reservations):
+            break
+        calls, tokens = calls + 1, tokens + size
+    for reservation in reservations:
+        reservation.ahead = tokens if reservation.dimension == "tokens" else calls * reservation.amount
+
+
+class _Slot:
+    """One request's place among its key's, and its connection; given back once."""
+
+    __slots__ = ("_key", "_now", "_shares", "_since")
+
+    def __init__(self, key: KeyState, shares: ConnectionShares, now: Callable[[], float]) -> None:
+        self._key: KeyState | None = key
+        self._shares = shares
+        self._now = now
+        self._since = now()
+
+    def release(self) -> None:
+        key, self._key = self._key, None
+        if key is not None:
+            self._shares.release(key)
+            key.release_slot(self._now() - self._since)
 
 
 class SlotHoldingStream(httpx2.AsyncByteStream):
-    """A response's body, which keeps its place until it is closed."""
+    """A response's body, which holds its slot until it is closed."""
 
-    def __init__(self, stream: httpx2.AsyncByteStream, now: Callable[[], float], key: KeyState, since: float) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, slot: _Slot) -> None:
         self._stream = stream
-        self._now = now
-        self._key: KeyState | None = key
-        self._since = since
+        self._slot = slot
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._stream.__aiter__()
 
     async def aclose(self) -> None:
-        key, self._key = self._key, None
         try:
             await self._stream.aclose()
         finally:
-            if key:
-                key.leave(self._since, self._now())
-
-
-def _recent(
-    states: OrderedDict[_IdT, _StateT], name: _IdT, now: float, most: int, new: Callable[[float], _StateT]
-) -> _StateT:
-    """The state of this name, made if it is new or has been idle for long. The one unused for longest makes room."""
-    state = states.get(name)
-    if state is None or now - state.used > _IDLE:
-        state = states[name] = new(now)
-    state.used = now
-    states.move_to_end(name)
-    oldest = next(iter(states.values()))
-    if len(states) > most or now - oldest.used > _IDLE:
-        states.popitem(last=False)
-    return state
+            self._slot.release()
 
 
 def _refusal(exchange: Exchange, why: str, seconds: float) -> errors.RateLimited:

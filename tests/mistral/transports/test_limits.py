@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from mistral_mcp import errors
 from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.mistral.transports import key_states
 from mistral_mcp.mistral.transports import limits as limits_module
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
@@ -551,17 +552,21 @@ def test_a_window_never_lets_more_through_than_its_limit_in_any_stretch_of_its_l
 
 
 async def test_keys_are_remembered_in_bounded_number_and_never_as_themselves(monkeypatch):
-    monkeypatch.setattr(limits_module, "_KEYS", 50)
-    monkeypatch.setattr(limits_module, "_MODELS", 5)
+    monkeypatch.setattr(key_states, "_REMEMBERED", 300)
+    monkeypatch.setattr(key_states, "_MODELS", 5)
     limits = Limits(Upstream())
     for number in range(200):
         await call(limits, f"secret-key-{number:04}", model="m")
         await call(limits, "the-only-one", model=f"model-{number}" + "x" * 9999)
-    assert len(limits._keys) == 50
-    assert all(len(key.model_queues) <= 5 for key in limits._keys.values())
-    assert all(len(name) <= 100 for key in limits._keys.values() for name in key.model_queues)
+    weights = [1 + len(key.model_queues) for key in limits._keys.states.values()]
+    assert 100 < len(weights) < 150
+    assert sum(weights) <= 300
+    assert all(len(key.model_queues) <= 5 for key in limits._keys.states.values())
+    assert all(len(name) <= 100 for key in limits._keys.states.values() for name in key.model_queues)
     gc.collect()
-    text = repr([(digest, [getattr(key, name) for name in key.__slots__]) for digest, key in limits._keys.items()])
+    text = repr(
+        [(digest, [getattr(key, name) for name in key.__slots__]) for digest, key in limits._keys.states.items()]
+    )
     assert "secret-key" not in text
     assert "the-only-one" not in text
 
@@ -574,7 +579,7 @@ async def test_idle_keys_are_forgotten():
     clock.time += 1000
     for _ in range(20):
         await call(limits, "still here")
-    assert len(limits._keys) == 1
+    assert len(limits._keys.states) == 1
 
 
 async def test_closing_closes_what_is_below():

@@ -1,0 +1,81 @@
+"""What is remembered of each key: its slots, and what has been learned of its limits. Bounded per process."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+
+import anyio
+from cachetools import LRUCache, TTLCache
+
+from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.mistral.transports.windows import Window
+
+_REMEMBERED = 16_384  # keys and their models together, of some 3 kB each; those unused for longest go first
+_MODELS = 64  # of one key
+MODEL_NAME = 100  # characters of a model's name, which is whatever a caller wrote
+_IDLE = 900.0  # seconds after which a key is forgotten; no request lasts as long
+
+Windows = dict[tuple[str, float], Window]
+
+
+class ModelQueue:
+    """One key's calls to one model."""
+
+    __slots__ = ("paused_until", "queue", "windows")
+
+    def __init__(self, now: float) -> None:
+        self.paused_until = now
+        self.queue: dict[int, int] = {}  # who waits for a window, in order, and with how many tokens
+        self.windows: Windows = {("req", 60.0): Window(60, cost=1), ("tokens", 60.0): Window(60)}
+
+
+class KeyState:
+    """One key, by a digest. Nobody waits here for another key's calls."""
+
+    __slots__ = ("connections", "model_queues", "shared_name", "slot_seconds", "slots", "waiting", "windows")
+
+    def __init__(self, slots: int, windows: Windows, shared_name: str) -> None:
+        self.slots = anyio.Semaphore(slots, fast_acquire=True)
+        self.connections = 0
+        self.slot_seconds = 1.0  # moving average of seconds a slot is held
+        self.waiting = 0
+        self.windows = windows
+        self.model_queues: LRUCache[str, ModelQueue] = LRUCache(_MODELS)
+        self.shared_name = shared_name
+
+    def model_queue(self, model: str, now: float) -> ModelQueue:
+        name = model[:MODEL_NAME]
+        queue = self.model_queues.get(name)
+        if queue is None:
+            queue = self.model_queues[name] = ModelQueue(now)
+        return queue
+
+    def release_slot(self, seconds: float) -> None:
+        self.slot_seconds += (seconds - self.slot_seconds) / 8
+        self.slots.release()
+
+
+class KeyStates:
+    """The states of the keys that were used of late, by digests that say nothing of them."""
+
+    def __init__(self, slots: int, build_windows: Callable[[], Windows], timer: Callable[[], float]) -> None:
+        self._slots = slots
+        self._build_windows = build_windows
+        self._salt = secrets.token_bytes(16)
+        self.states: TTLCache[bytes, KeyState] = TTLCache(_REMEMBERED, _IDLE, timer, getsizeof=_size)
+
+    def of(self, caller: Caller) -> KeyState:
+        """The state of a caller's key. Regions count apart at Mistral, so the kind of route belongs to the key."""
+        secret = caller.key or caller.route_token
+        name = f"{caller.route.kind} {secret.get_secret_value() if secret else ''}".encode()
+        digest = hashlib.blake2b(name, key=self._salt, digest_size=16).digest()
+        state = self.states.get(digest)
+        if state is None:
+            shared_name = hashlib.sha256(b"mistral-mcp pace " + name).hexdigest()[:32]
+            state = KeyState(self._slots, self._build_windows(), shared_name)
+        self.states[digest] = state  # used now, and weighed anew
+        return state
+
+
+def _size(state: KeyState) -> int:
+    return 1 + max(len(state.model_queues), 1)  # a new one is about to get its first
