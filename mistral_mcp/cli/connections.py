@@ -8,26 +8,27 @@ from pydantic import SecretStr
 
 from mistral_mcp.cli.environment import has_hosting, start
 from mistral_mcp.cli.options import LOGS, complete_toolsets, option, settings_options
-from mistral_mcp.cli.terminal import waiting
+from mistral_mcp.cli.terminal import ask_secret, waiting
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.settings import Settings
 
 
 @click.group()
 def connections() -> None:
-    """List, create, revoke and re-encrypt the vault's connections."""
+    """Manage the vault's connections."""
 
 
 @connections.command("list")
+@option("--json", "as_json", variable="CONNECTIONS_JSON", about="Print JSON.", is_flag=True)
 @settings_options("data_dir", *LOGS)
-def list_connections(**given: object) -> None:
-    """Show every connection, and how many are on which master key."""
+def list_connections(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
+    """List connections, and how many are on which master key."""
     settings = _vault_settings(given)
 
     from mistral_mcp.hosting import commands  # noqa: PLC0415
 
     with waiting("Opening the vault"):
-        _run(partial(commands.list_connections, settings))
+        _run(partial(commands.list_connections, settings, as_json=as_json))
 
 
 @connections.command("create")
@@ -61,8 +62,11 @@ def create_connection(
     expires_in_days: int | None,
     **given: object,
 ) -> None:
-    """Create a connection for a key that is asked for here; its secret URL is shown once."""
-    key = SecretStr(click.prompt("Mistral API key", hide_input=True).strip())
+    """Create a connection.
+
+    The Mistral key is asked for without echo; the connection's secret URL is shown this once.
+    """
+    key = SecretStr(ask_secret("Mistral API key (not shown)"))
     toolsets = [name.strip() for name in names.split(",")] if names else None
     settings = _vault_settings(given)
 
@@ -97,7 +101,10 @@ def create_connection(
 def revoke_connections(
     connection_id: str | None, label: str | None, older_than: int | None, *, every: bool, **given: object
 ) -> None:
-    """Revoke a connection by its id, or many: --all, --label, --older-than."""
+    """Revoke one connection, or many.
+
+    One by its id; many by --all, or by --label and --older-than.
+    """
     chosen = [connection_id is not None, every, label is not None or older_than is not None]
     if sum(chosen) != 1:
         raise click.UsageError("Give the id of a connection, or --all, or --label and --older-than.")
@@ -115,7 +122,10 @@ def revoke_connections(
 @connections.command("reseal")
 @settings_options("data_dir", *LOGS)
 def reseal_connections(**given: object) -> None:
-    """Re-encrypt all tokens under the first of MASTER_KEYS; needs no client token."""
+    """Re-encrypt under the first master key.
+
+    All tokens go to the first of MASTER_KEYS; no client's token is needed.
+    """
     settings = _vault_settings(given)
 
     from mistral_mcp.hosting import commands  # noqa: PLC0415

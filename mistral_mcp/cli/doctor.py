@@ -22,7 +22,10 @@ _COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
 @option("--json", "as_json", variable="DOCTOR_JSON", about="Print JSON.", is_flag=True)
 @settings_options(*STDIO, "data_dir", *LOGS)
 def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
-    """Check key, route, reachability, models and vault; a line each. Exits with 1 if a check fails."""
+    """Check key, network, Mistral and vault.
+
+    One line a check; exits with 1 if one fails.
+    """
     settings = start(given)
 
     import anyio  # noqa: PLC0415

@@ -34,7 +34,10 @@ class _Group(click.Group):
 @settings_options(*STDIO, *LOGS)
 @click.pass_context
 def main(ctx: click.Context, **given: object) -> None:
-    """Mistral's models as MCP tools. Without a command: an MCP server over stdio, with the options of `stdio`."""
+    """Mistral's models as MCP tools.
+
+    Without a command: an MCP server over stdio, with the options below.
+    """
     if os.environ.get("NO_COLOR"):
         ctx.color = False
     if ctx.invoked_subcommand is None:

@@ -39,7 +39,16 @@ HTTP = (
     "max_sockets",
     "oauth",
 )
-HOSTING = ("data_dir", "signup", "result_ttl")  # the others are secrets, or hold some: environment only
+HOSTING = (
+    "data_dir",
+    "signup",
+    "max_expiry_days",
+    "max_connections_per_key",
+    "result_ttl",
+    "privacy_url",
+    "terms_url",
+    "support_url",
+)  # the others are secrets, or hold some: environment only
 LOGS = ("log_level", "log_format")
 SECRETS = ("route_token", "master_keys", "signup_code", "metrics_token", "database_url", "redis_url")
 API_KEY = "MISTRAL_API_KEY"

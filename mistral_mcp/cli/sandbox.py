@@ -17,7 +17,7 @@ from mistral_mcp.errors import MistralMcpError
     show_default=True,
 )
 def sandbox(host: str, port: int) -> None:
-    """Run a simulated Mistral API, for trying things offline."""
+    """Run a simulated Mistral API, offline."""
     from mistral_mcp.sandbox import Sandbox, run  # noqa: PLC0415
 
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -21,7 +21,11 @@ log = logging.getLogger("mistral_mcp")
 @click.command()
 @settings_options(*HTTP, *UPSTREAM, *TOOLS, *HOSTING, *LOGS)
 def serve(**given: object) -> None:
-    """Serve MCP over streamable HTTP: callers' own keys at /mcp, stored connections at secret URLs, a connect page."""
+    """Serve MCP over HTTP.
+
+    At /mcp with callers' own keys; with the extra [hosting] also with stored connections, at secret URLs and with a
+    connect page.
+    """
     settings = start(given)
     if os.environ.get(API_KEY) or os.environ.get(f"{API_KEY}_FILE"):
         log.warning("MISTRAL_API_KEY is ignored: callers of serve bring their own keys.")

@@ -14,7 +14,10 @@ from mistral_mcp.errors import BadSetting
 @click.command()
 @settings_options(*STDIO, *LOGS)
 def stdio(**given: object) -> None:
-    """Serve MCP over stdio, with the key in MISTRAL_API_KEY."""
+    """Serve MCP over stdio, as without a command.
+
+    The Mistral key comes from MISTRAL_API_KEY.
+    """
     settings = start(given)
     if settings.files_dir is not None and not settings.files_dir.is_dir():
         raise BadSetting(f"{PREFIX}FILES_DIR cannot be used: there is no such folder.")

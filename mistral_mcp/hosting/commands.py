@@ -1,5 +1,6 @@
 """What the operator does with the vault from the command line: `mistral-mcp connections …`."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -21,10 +22,12 @@ async def count_connections(settings: Settings) -> int:
         return len(await vault.connections())
 
 
-async def list_connections(settings: Settings) -> str:
-    """A line for each connection, and how many are on which master key."""
+async def list_connections(settings: Settings, *, as_json: bool = False) -> str:
+    """A line for each connection, and how many are on which master key; or JSON."""
     async with Vault.open(settings) as vault:
         connections = await vault.connections()
+    if as_json:
+        return json.dumps({"connections": [_to_json(connection) for connection in connections]}, indent=1)
     if not connections:
         return "There are no connections."
     rows = [_COLUMNS, *(_row(connection) for connection in connections)]
@@ -52,6 +55,26 @@ def _row(connection: Connection) -> tuple[str, ...]:
         _format_day(connection.last_used_at),
         _state(connection),
     )
+
+
+def _to_json(connection: Connection) -> dict[str, object]:
+    return {
+        "id": connection.id,
+        "label": connection.label,
+        "key_hint": connection.key_hint,
+        "toolsets": connection.toolsets,
+        "read_only": connection.read_only,
+        "route": str(connection.route) if connection.route else None,
+        "created_at": _format_time(connection.created_at),
+        "last_used_at": _format_time(connection.last_used_at),
+        "expires_at": _format_time(connection.expires_at),
+        "revoked_at": _format_time(connection.revoked_at),
+        "master_keys": connection.master_keys,
+    }
+
+
+def _format_time(when: datetime | None) -> str | None:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
 
 
 def _state(connection: Connection) -> str:

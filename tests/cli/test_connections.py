@@ -1,5 +1,7 @@
 """`mistral-mcp connections`."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,24 @@ def test_an_operator_makes_lists_and_revokes_connections(tmp_path: Path) -> None
     assert run("connections", "reseal", **environment).exit_code == 0
     assert run("connections", "revoke", identity, **environment).exit_code == 0
     assert "revoked" in run("connections", "list", **environment).output
+
+
+def test_a_list_for_programs_holds_no_secret(tmp_path: Path) -> None:
+    environment = {"MISTRAL_MCP_DATA_DIR": str(tmp_path)}
+    empty = run("connections", "list", "--json", **environment)
+    arguments = ["connections", "create", "--label", "phone", "--connection-toolsets", "core,files"]
+    made = CliRunner().invoke(main, arguments, input=f"{KEY}\n", env=environment)
+
+    listed = run("connections", "list", "--json", **environment)
+
+    assert json.loads(empty.stdout) == {"connections": []}
+    [connection] = json.loads(listed.stdout)["connections"]
+    assert (connection["label"], connection["toolsets"]) == ("phone", ["core", "files"])
+    assert connection["id"] in made.stdout
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", connection["created_at"])
+    assert (connection["expires_at"], connection["revoked_at"]) == (None, None)
+    assert KEY not in listed.output
+    assert "mmcp_" not in listed.output
 
 
 @pytest.mark.parametrize(

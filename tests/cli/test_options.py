@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from mistral_mcp.cli.main import main
-from mistral_mcp.settings import Settings
+from mistral_mcp.cli.options import SECRETS
+from mistral_mcp.settings import SETTINGS, Settings
 
 
 def test_a_shell_completes_the_last_name_of_a_list() -> None:
@@ -26,3 +27,17 @@ def test_the_help_of_a_setting_names_its_type_and_its_default(command: str) -> N
         if field.default not in (None, ()):
             shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
             assert f"[default: {shown}]" in str(option.help)
+
+
+def test_every_setting_is_an_option_of_some_command_or_a_secret() -> None:
+    options = {option.name for name in ("stdio", "serve") for option in main.commands[name].params}
+
+    assert set(SETTINGS) - options == set(SECRETS) | VARIABLES_ONLY
+
+
+VARIABLES_ONLY: set[str] = set()
+"""Settings that make no sense as an option."""
+
+
+def test_the_list_of_commands_shows_each_summary_whole() -> None:
+    assert "..." not in CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2]
