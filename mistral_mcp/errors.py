@@ -7,6 +7,7 @@ MistralMcpError
 │   ├── MissingCredential
 │   ├── AmbiguousCredential
 │   ├── RefusedCredential
+│   ├── InsufficientScope     an access token that may not do what is asked
 │   ├── RevokedOrExpired      a connection that was revoked, has expired, or whose token was replaced
 │   ├── SignupRefused         no connections are made here, or not without the code
 │   └── TooManyFailures       wrong credentials, too often from one address
@@ -64,6 +65,8 @@ class CredentialError(MistralMcpError):
 
     status = 401
     retry_after: float | None = None  # seconds
+    challenge: str | None = None
+    """`WWW-Authenticate` of the answer; None: what the status asks for."""
 
 
 class MissingCredential(CredentialError):
@@ -78,6 +81,12 @@ class AmbiguousCredential(CredentialError):
 
 class RefusedCredential(CredentialError):
     """A token of ours that does not exist, or one whose shape belongs to somebody else; never sent upstream."""
+
+
+class InsufficientScope(CredentialError):
+    """Raised by `hosting.web.resolvers`: the access token is good, and was not granted what this call does."""
+
+    status = 403
 
 
 class RevokedOrExpired(CredentialError):

@@ -10,13 +10,17 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.hosting.oauth.client_documents import ClientDocuments
+from mistral_mcp.hosting.oauth.clients import Clients
+from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.api import ConnectionApi
 from mistral_mcp.hosting.web.connect import Tenancy
+from mistral_mcp.hosting.web.consent import ConsentPage
 from mistral_mcp.hosting.web.legal import legal_routes
 from mistral_mcp.hosting.web.metrics import Metrics, RequestObserver
 from mistral_mcp.hosting.web.pages import Pages
@@ -46,6 +50,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     upstream = Upstream(settings, to_mistral)  # to check keys with
     tenancy = Tenancy(settings, vault, upstream, to_mistral, throttle, metrics)
     pages = Pages(tenancy)
+    oauth = _oauth_routes(settings, vault, pages)
     resolvers = Resolvers(settings, vault, to_mistral, throttle)
     running = RunningRequests(vault.find_ended)
 
@@ -80,17 +85,25 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
             *ConnectionApi(tenancy).routes(),
             *pages.routes(),
             *legal_routes(settings, pages),
+            *oauth,
             Route("/readyz", readyz),
             Route("/metrics", metrics.page(settings.metrics_token)),
         ],
         middleware=middleware,
         lifespan=lifespan,
-        own_origin_check=pages.paths,
+        own_origin_check=pages.paths | {path for route in oauth if (path := getattr(route, "path", ""))},
         way_in="Make a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
         not_found_page=pages.not_found,
         guard=lambda app: running.guard(resolvers.count_refused_keys(app)),
         transport=to_mistral,
     )
+
+
+def _oauth_routes(settings: Settings, vault: Vault, pages: Pages) -> list[BaseRoute]:
+    if not settings.oauth:
+        return []
+    endpoints = OAuthEndpoints(settings, vault, Clients(vault.registered_clients, ClientDocuments()))
+    return [*endpoints.routes(), *ConsentPage(endpoints, pages).routes()]
 
 
 async def prepared(settings: Settings) -> Starlette:

@@ -21,7 +21,9 @@ def json_rpc_error(status: int, message: str, headers: dict[str, str] | None = N
 def error_response(error: CredentialError | VaultUnavailable | NothingSelected) -> Response:
     """The answer to a request that was refused before any tool ran."""
     headers: dict[str, str] = {}
-    if error.status == HTTPStatus.UNAUTHORIZED:
+    if isinstance(error, CredentialError) and error.challenge:
+        headers["www-authenticate"] = error.challenge
+    elif error.status == HTTPStatus.UNAUTHORIZED:
         # RFC 6750: no error code where there was no credential.
         reason = "" if isinstance(error, MissingCredential) else ', error="invalid_token"'
         headers["www-authenticate"] = f'Bearer realm="mistral-mcp"{reason}'

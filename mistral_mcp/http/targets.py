@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp.settings import Settings
@@ -33,7 +33,7 @@ def public_path(settings: Settings) -> str:
     return urlsplit(settings.public_url or "").path.rstrip("/")
 
 
-def base_url(settings: Settings, request: Request) -> str:
+def base_url(settings: Settings, request: HTTPConnection) -> str:
     """The server's URL as users see it, without a slash at its end."""
     return settings.public_url or str(request.base_url).rstrip("/")
 

@@ -27,6 +27,8 @@ class Found:
 
     connection_id: str
     credentials: Credentials
+    resource: str = ""
+    """Of an access token: the server that it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,12 @@ class LookupCache:
         for digest, hit in list(self._hits.items()):
             if hit.value.connection_id == connection_id:
                 del self._hits[digest]
+        self._current.clear()
+        self._changes += 1
+
+    def clear(self) -> None:
+        """Drop everything, as `forget` does one connection."""
+        self._hits.clear()
         self._current.clear()
         self._changes += 1
 

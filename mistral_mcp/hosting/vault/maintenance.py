@@ -12,7 +12,7 @@ from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.records import reseal_token
 from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken
 from mistral_mcp.hosting.vault.statements import ERASED
-from mistral_mcp.hosting.vault.tables import connections, tokens
+from mistral_mcp.hosting.vault.tables import clients, connections, grants, tokens
 
 _log = logging.getLogger(__name__)
 
@@ -77,11 +77,17 @@ async def sweep(database: Database, now: datetime, never_used_after: timedelta, 
     long_ago = now - ended_after
     never_used = connections.c.last_used_at.is_(None) & (connections.c.created_at <= now - never_used_after)
     ended = or_(connections.c.revoked_at <= long_ago, connections.c.expires_at <= long_ago)
+    of_tokens = select(tokens.c.grant_id).where(tokens.c.grant_id.is_not(None))
+    unused = clients.c.client_id.not_in(select(grants.c.client_id))
     expired_ids = select(connections.c.id).where(expired)
 
     def work(connection: Connection) -> int:
         gone = connection.execute(delete(connections).where(or_(never_used, ended)))
         connection.execute(delete(tokens).where(tokens.c.ended_at <= long_ago))
+        connection.execute(delete(tokens).where(tokens.c.expires_at <= now - timedelta(days=1)))
+        connection.execute(delete(grants).where(grants.c.ended_at <= long_ago))
+        connection.execute(delete(grants).where(grants.c.id.not_in(of_tokens), grants.c.created_at <= long_ago))
+        connection.execute(delete(clients).where(unused, clients.c.created_at <= now - timedelta(days=1)))
         connection.execute(update(connections).where(expired).values(ERASED))
         connection.execute(update(tokens).where(tokens.c.connection_id.in_(expired_ids)).values(wrapped_key=None))
         return gone.rowcount

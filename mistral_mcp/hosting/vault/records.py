@@ -2,7 +2,7 @@
 
 import logging
 import secrets as random
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -135,10 +135,15 @@ def _seal(data_key: bytes, secret: SecretStr | None, terms: _Terms, field: str) 
     return seal(data_key, secret.get_secret_value().encode(), *terms.context(field, 2)) if secret else None
 
 
-def new_token_row(token: Token, connection_id: str, data_key: bytes, ring: MasterKeys, now: datetime) -> dict[str, Any]:
-    """The row of a new token: the data key under the token's key, and that under the first master key."""
+def new_token_row(
+    token: Token, connection_id: str, data_key: bytes, ring: MasterKeys, now: datetime, bound: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The row of a new token: the data key under the token's key, and that under the first master key.
+
+    `bound` is what else must be the same where it is opened again.
+    """
     token_id = new_id()
-    inner = seal(token.key(), data_key, token_id, "data key")
+    inner = seal(token.key(), data_key, token_id, "data key", *bound)
     return {
         "id": token_id,
         "connection_id": connection_id,
@@ -184,13 +189,13 @@ def connection_of(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connectio
     )
 
 
-def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys) -> bytes:
+def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys, bound: Sequence[str] = ()) -> bytes:
     """Raises `VaultUnavailable` where the server's master keys do not open it."""
     if row.wrapped_key is None:
         raise _damaged(row)
     try:
         inner = ring.unseal(row.master_key, row.wrapped_key, row.token_id, "wrapped data key")
-        return unseal(token.key(), inner, row.token_id, "data key")
+        return unseal(token.key(), inner, row.token_id, "data key", *bound)
     except MasterKeyMissing as error:
         _log.error("Connection %s is on master key %s, which this server does not have.", row.id, error.key_id)
         raise VaultUnavailable(

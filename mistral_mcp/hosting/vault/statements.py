@@ -35,10 +35,11 @@ _WITH_TOKEN = select(
     tokens.c.master_key,
     tokens.c.ended_at,
 ).join_from(tokens, connections)
-_BY_DIGEST = _WITH_TOKEN.where(tokens.c.digest == bindparam("digest"))
+_OF_DIGEST = (tokens.c.digest == bindparam("digest")) & (tokens.c.kind == "url")
+_BY_DIGEST = _WITH_TOKEN.where(_OF_DIGEST)
 # Of a damaged connection only what it takes to revoke it.
 _ENDS = select(connections.c.id, connections.c.revoked_at, connections.c.expires_at, tokens.c.ended_at)
-_ENDS_BY_DIGEST = _ENDS.join_from(tokens, connections).where(tokens.c.digest == bindparam("digest"))
+_ENDS_BY_DIGEST = _ENDS.join_from(tokens, connections).where(_OF_DIGEST)
 
 
 def find_live(database: Connection, token: Token, now: datetime) -> Row[Any]:

@@ -9,6 +9,9 @@ What is stored, and who could read it out of a stolen copy:
 | the data key                    | AES-256-GCM under a key made from the token, and that again under a master key; bound to the token's row | revoked, rotated; expired and swept |
 | the master key                  | never; only its short digest, beside what it wraps            | - |
 | the key's last four characters, label, toolsets, read_only, route, times (UTC) | in the clear                 | the connection's row goes |
+| an OAuth code, access or refresh token | never; each is one more token of its connection, stored as such | used, replaced, revoked; expired and swept |
+| an OAuth client's secret        | AES-256-GCM under a key derived from the first master key     | its client is swept |
+| an OAuth client's name and addresses, what was granted | in the clear                           | the client's, the connection's row goes |
 
 So the database alone opens nothing, nor does it together with the master keys: a token must be there too. A row goes when
 its connection ended long ago or was never used (`Vault.sweep`); until then its digest answers "revoked" rather than
@@ -50,7 +53,7 @@ class Utc(TypeDecorator[datetime]):
 # Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
 metadata = MetaData()
 VERSION_TABLE = "mmcp_version"
-VERSION = "0002"
+VERSION = "0003"
 """The newest of `migrations/`."""
 
 version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
@@ -86,4 +89,39 @@ tokens = Table(
     Column("master_key", String(8), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("ended_at", Utc),
+    Column("kind", String(8), nullable=False, server_default="url"),
+    Column("grant_id", String(16), index=True),
+    Column("parent_id", String(16)),
+    Column("scopes", Text),
+    Column("expires_at", Utc),
 )
+"""`kind`: "url" is the token of a secret URL or a header; "code", "access" and "refresh" are secrets of an OAuth grant."""
+
+grants = Table(
+    "mmcp_grants",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column(
+        "connection_id", String(16), ForeignKey("mmcp_connections.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("client_id", Text, nullable=False),
+    Column("client_name", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("redirect_uri_explicit", Boolean, nullable=False),
+    Column("code_challenge", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+)
+
+clients = Table(
+    "mmcp_clients",
+    metadata,
+    Column("client_id", String(64), primary_key=True),
+    Column("described", Text, nullable=False),
+    Column("sealed_secret", LargeBinary),
+    Column("created_at", Utc, nullable=False, index=True),
+    Column("last_used_at", Utc),
+)
+"""OAuth clients that registered themselves. `described` is what they say of themselves, as JSON."""

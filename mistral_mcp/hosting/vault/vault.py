@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 import sqlalchemy
@@ -25,8 +26,10 @@ from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.hosting.vault import maintenance, master_keys, records, statements
 from mistral_mcp.hosting.vault.cache import Found, LookupCache
 from mistral_mcp.hosting.vault.database import Database, default_data_dir, parse_url
+from mistral_mcp.hosting.vault.grants import Grants
 from mistral_mcp.hosting.vault.maintenance import Resealed
 from mistral_mcp.hosting.vault.records import Connection, Secrets
+from mistral_mcp.hosting.vault.registered_clients import RegisteredClients
 from mistral_mcp.hosting.vault.sealing import MasterKeys, is_outdated, new_key
 from mistral_mcp.hosting.vault.statements import AlreadyCreated, TooManyConnections
 from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
@@ -74,6 +77,9 @@ class Vault:
         self._keys: MasterKeys | None = None
         self._now = now
         self._lookups = LookupCache(self._load, clock)
+        self.grants = Grants(self._database, lambda: self._ring, now, clock)
+        keys = partial(self.derive_keys, "oauth client secrets")
+        self.registered_clients = RegisteredClients(self._database, keys, now)
         self._minute = minute
         self._used: dict[str, datetime] = {}
         self._resealed: dict[str, maintenance.ResealedRow] = {}
@@ -106,6 +112,7 @@ class Vault:
                 maintaining.cancel()
                 await asyncio.wait([maintaining])
                 await self._lookups.aclose()
+                await self.grants.aclose()
                 with suppress(VaultUnavailable):
                     await self.write_last_used()
 
@@ -161,6 +168,12 @@ class Vault:
         self._used[found.connection_id] = self._now()
         return replace(found.credentials, source=source)
 
+    async def granted_credentials(self, token: SecretStr, resource: str, source: str) -> Credentials:
+        """The same for an OAuth access token, for the server it was issued for."""
+        found = await self.grants.credentials(token, resource)
+        self._used[found.connection_id] = self._now()
+        return replace(found.credentials, source=source)
+
     async def find_ended(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of tokens that are good no more, always read anew."""
         now = self._now()
@@ -196,6 +209,7 @@ class Vault:
 
         changed = await self._database.write(work, erases=True)
         self._lookups.forget(changed.id)
+        self.grants.forget(changed.id)
         return changed
 
     async def rotate(self, token: SecretStr) -> IssuedToken:
@@ -231,6 +245,7 @@ class Vault:
         finally:
             for connection_id in ids:
                 self._lookups.forget(connection_id)
+                self.grants.forget(connection_id)
 
     async def connections(self) -> list[Connection]:
         """All that can be read, oldest first, for the operator."""
@@ -309,6 +324,7 @@ class Vault:
             await asyncio.sleep(self._minute)
             try:
                 self._lookups.purge()
+                self.grants.purge()
                 await self._database.erase()
                 await (self.write_last_used() if run % _HOUR else self.sweep())
             except VaultUnavailable:

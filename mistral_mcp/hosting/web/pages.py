@@ -81,7 +81,7 @@ class Pages:
     """These check by themselves where a form came from."""
 
     def __init__(self, tenancy: Tenancy) -> None:
-        self._tenancy = tenancy
+        self.tenancy = tenancy
         self._settings = tenancy.settings
 
     def routes(self) -> list[BaseRoute]:
@@ -98,10 +98,10 @@ class Pages:
             return self._connect_page(form)
         try:
             form = await read_form(request)
-            form_id = self._form_tokens.verify(form.one("stamp"))
-            issued = await self._tenancy.create(_connection_request(form), client_address(request), form_id)
+            form_id = self.form_tokens.verify(form.one("stamp"))
+            issued = await self.tenancy.create(_connection_request(form), client_address(request), form_id)
         except AlreadyCreated:
-            return self._page("already.html", HTTPStatus.CONFLICT)
+            return self.render("already.html", HTTPStatus.CONFLICT)
         except ValidationError as error:
             return self._connect_page(form, _wrong_fields(error), HTTPStatus.UNPROCESSABLE_ENTITY)
         except MistralMcpError as error:
@@ -111,43 +111,43 @@ class Pages:
     async def manage(self, request: Request) -> Response:
         """A field for the secret URL; sent, the connection that it belongs to."""
         if request.method != "POST":
-            return self._page("manage.html", problem="")
+            return self.render("manage.html", problem="")
         try:
             form = await read_form(request)
-            self._form_tokens.verify(form.one("stamp"))
-            view = await self._act(request, _find_token(form.one("token")), form.one("do"))
+            self.form_tokens.verify(form.one("stamp"))
+            view = await self._act(request, find_token(form.one("token")), form.one("do"))
         except MistralMcpError as error:
             status, headers = error_status(error)
             if isinstance(error, RefusedCredential):
                 status = HTTPStatus.NOT_FOUND
-            return self._page("manage.html", status, headers, problem=str(error))
+            return self.render("manage.html", status, headers, problem=str(error))
         if view.action == "revoked":
-            return self._page("revoked.html", connection=view.connection)
+            return self.render("revoked.html", connection=view.connection)
         return self._connection_page(request, view)
 
     async def secret_url(self, request: Request) -> Response:
         """What a person reads who opens a secret URL: whether it is live. It repeats nothing of that URL."""
         try:
-            await self._tenancy.describe(SecretStr(request.path_params["token"]), client_address(request))
+            await self.tenancy.describe(SecretStr(request.path_params["token"]), client_address(request))
         except MistralMcpError as error:
             status, headers = error_status(error)
             if isinstance(error, RefusedCredential):
                 status = HTTPStatus.NOT_FOUND
-            return self._page("dead.html", status, headers, problem=str(error))
-        return self._page("address.html", hosts=_places())
+            return self.render("dead.html", status, headers, problem=str(error))
+        return self.render("address.html", hosts=_places())
 
     async def endpoint(self, request: Request) -> Response:
         """What a person reads who opens /mcp."""
         url = base_url(self._settings, request) + "/mcp"
-        return self._page("endpoint.html", url=url, byok=self._settings.byok)
+        return self.render("endpoint.html", url=url, byok=self._settings.byok)
 
     async def not_found(self, _: Request) -> Response:
         """What a person reads at a path of nothing."""
-        return self._page("not_found.html", HTTPStatus.NOT_FOUND)
+        return self.render("not_found.html", HTTPStatus.NOT_FOUND)
 
     async def privacy(self, _: Request) -> Response:
         """What this server stores, where its operator has no policy of their own."""
-        return self._page(
+        return self.render(
             "privacy.html",
             unused_days=NEVER_USED_AFTER.days,
             ended_days=ENDED_AFTER.days,
@@ -155,7 +155,7 @@ class Pages:
         )
 
     async def _act(self, request: Request, token: SecretStr, action: str) -> _View:
-        tenancy, address = self._tenancy, client_address(request)
+        tenancy, address = self.tenancy, client_address(request)
         match action:
             case "rotate":
                 issued = await tenancy.rotate(token, address)
@@ -186,15 +186,15 @@ class Pages:
         return templates
 
     @property
-    def _form_tokens(self) -> FormTokens:
-        return FormTokens(self._tenancy.vault.derive_keys("form stamps"))
+    def form_tokens(self) -> FormTokens:
+        return FormTokens(self.tenancy.vault.derive_keys("form stamps"))
 
-    def _page(
+    def render(
         self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
     ) -> Response:
         # Behind a proxy the pages may begin at a path of its choice.
         root = urlsplit(self._settings.public_url or "").path
-        shared = {"root": root, "stamp": self._form_tokens.issue()}
+        shared = {"root": root, "stamp": self.form_tokens.issue()}
         text = self._templates.get_template(template).render(values | shared)
         return HTMLResponse(text, status, {**_HEADERS, **(headers or {})})
 
@@ -209,7 +209,7 @@ class Pages:
         bound = AllowedToolsets.of(self._settings)
         chosen = form.all("toolsets") if form.fields else bound.chosen
         toolsets = [(name, _join_titles(tools.titles(name))) for name in bound.allowed]
-        return self._page(
+        return self.render(
             "connect.html",
             status,
             headers,
@@ -223,7 +223,7 @@ class Pages:
 
     def _connection_page(self, request: Request, view: _View) -> Response:
         url = secret_url(self._settings, request, view.token)
-        return self._page(
+        return self.render(
             "connection.html",
             action=view.action,
             connection=view.connection,
@@ -265,7 +265,7 @@ def _connection_request(form: Form) -> ConnectionRequest:
     return ConnectionRequest(toolsets=tuple(form.all("toolsets")), read_only=bool(form.one("read_only")), **given)
 
 
-def _find_token(text: str) -> SecretStr:
+def find_token(text: str) -> SecretStr:
     """In a secret URL, or alone."""
     _, prefix, rest = text.partition(TOKEN_PREFIX)
     token = "".join(character if character.isalnum() else " " for character in rest).partition(" ")[0]

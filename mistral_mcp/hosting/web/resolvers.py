@@ -9,14 +9,20 @@ from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mistral_mcp import tools
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
 from mistral_mcp.credentials import Credentials, find_in_headers, from_headers, is_token, own_key
 from mistral_mcp.errors import (
     AmbiguousCredential,
+    CredentialError,
+    InsufficientScope,
+    MissingCredential,
     RefusedCredential,
     RevokedOrExpired,
     TooManyFailures,
 )
+from mistral_mcp.hosting.oauth.endpoints import challenge, resource_url
+from mistral_mcp.hosting.vault.grants import UnknownToken
 from mistral_mcp.hosting.vault.tokens import parse_token
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.responses import client_address
@@ -36,9 +42,21 @@ class Resolvers:
     throttle: Throttle
 
     async def by_header(self, request: HTTPConnection) -> Credentials:
+        """A refusal says where to sign in, where OAuth is on."""
+        try:
+            return await self._by_header(request)
+        except CredentialError as error:
+            if self.settings.oauth and error.status == HTTPStatus.UNAUTHORIZED:
+                problem = "" if isinstance(error, MissingCredential) else "invalid_token"
+                error.challenge = challenge(self.settings, request, problem)
+            raise
+
+    async def _by_header(self, request: HTTPConnection) -> Credentials:
         secret, source, is_bearer = from_headers(request.headers)
         address = client_address(request)
         with self.throttle.counting(address):
+            if is_token(secret) and self.settings.oauth and is_bearer:
+                return await self._by_access_token(request, secret)
             if is_token(secret):
                 return await self._by_token(request, secret, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNAUTHORIZED)
             if not self.settings.byok:
@@ -51,6 +69,25 @@ class Resolvers:
             credentials = own_key(secret, source)
         if not self.refused_keys.is_accepted(secret):
             self.throttle.check(address)
+        return credentials
+
+    async def _by_access_token(self, request: HTTPConnection, token: SecretStr) -> Credentials:
+        """Of a grant, or else of a connection."""
+        try:
+            resource = resource_url(self.settings, request)
+            credentials = await self.vault.granted_credentials(token, resource, "this connection")
+        except UnknownToken:
+            return await self._by_token(request, token, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNAUTHORIZED)
+        except RevokedOrExpired as error:
+            error.status = HTTPStatus.UNAUTHORIZED
+            raise
+        if credentials.read_only and _names_a_writing_tool(request):
+            error = InsufficientScope(
+                "This access token may only read and compute.", "Sign in again, and allow everything."
+            )
+            error.challenge = challenge(self.settings, request, "insufficient_scope")
+            raise error
+        request.scope[TOKEN_DIGEST] = parse_token(token).digest
         return credentials
 
     async def by_url(self, request: HTTPConnection) -> Credentials:
@@ -93,3 +130,11 @@ class Resolvers:
             raise
         request.scope[TOKEN_DIGEST] = parse_token(token).digest
         return credentials
+
+
+def _names_a_writing_tool(request: HTTPConnection) -> bool:
+    """By the headers that clients send since 2026-07-28; for older ones the tool's own refusal says it."""
+    if request.headers.get("mcp-method") != "tools/call":
+        return False
+    every = tuple(tools.TOOLSETS)
+    return request.headers.get("mcp-name") in tools.names(every, read_only=False) - tools.names(every, read_only=True)

@@ -1,0 +1,175 @@
+"""The endpoints that OAuth clients call: metadata, `/authorize`, `/token`, `/register`, `/revoke`.
+
+The SDK's handlers do the work. What they leave out is added here: `iss` in error redirects (RFC 9207), the resource that a
+token request names (RFC 8707), and a revocation that public clients may ask for (RFC 7009).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from cachetools import TTLCache
+from mcp.server.auth.handlers.authorize import AuthorizationHandler
+from mcp.server.auth.handlers.register import RegistrationHandler
+from mcp.server.auth.handlers.token import TokenHandler
+from mcp.server.auth.middleware.client_auth import AuthenticationError, ClientAuthenticator
+from mcp.server.auth.provider import construct_redirect_uri
+from mcp.server.auth.settings import ClientRegistrationOptions
+from mcp.server.transport_security import RequestBodyLimitMiddleware
+from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
+from pydantic import BaseModel, SecretStr
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route, request_response
+from starlette.types import ASGIApp
+
+from mistral_mcp.hosting.oauth.clients import Clients
+from mistral_mcp.hosting.oauth.provider import ConsentRequests, Provider
+from mistral_mcp.hosting.vault.grants import SCOPES
+from mistral_mcp.hosting.vault.vault import Vault
+from mistral_mcp.http.targets import base_url
+from mistral_mcp.settings import Settings
+
+_LARGEST_BODY = 16 * 1024  # bytes
+_REGISTRATIONS_AN_HOUR = 30  # per address
+_ADDRESSES = 10_000
+_HOUR = 3600
+_AUTH_METHODS = ["none", "client_secret_post", "client_secret_basic"]
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def resource_url(settings: Settings, request: HTTPConnection) -> str:
+    return f"{base_url(settings, request)}/mcp"
+
+
+def challenge(settings: Settings, request: HTTPConnection, error: str = "") -> str:
+    """`WWW-Authenticate` of a 401 or 403 on `/mcp`."""
+    metadata = f"{base_url(settings, request)}/.well-known/oauth-protected-resource/mcp"
+    parts = [f'resource_metadata="{metadata}"', f'scope="{" ".join(SCOPES)}"']
+    if error:
+        parts.insert(0, f'error="{error}"')
+    return f"Bearer {', '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class OAuthEndpoints:
+    """The routes, over a vault and its clients."""
+
+    settings: Settings
+    vault: Vault
+    clients: Clients
+
+    def routes(self) -> list[BaseRoute]:
+        resource, server = "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"
+        registered: TTLCache[str, int] = TTLCache(_ADDRESSES, _HOUR)
+        return [
+            *(_open_route(path, self.resource_metadata, "GET") for path in (f"{resource}/mcp", resource)),
+            *(_open_route(path, self.server_metadata, "GET") for path in (server, f"{server}/mcp")),
+            Route("/authorize", self.authorize, methods=["GET", "POST"]),
+            _open_route("/token", self.token, "POST"),
+            _open_route("/register", _limit_per_address(self.register, registered), "POST"),
+            _open_route("/revoke", self.revoke, "POST"),
+        ]
+
+    @property
+    def consent_requests(self) -> ConsentRequests:
+        return ConsentRequests(self.vault.derive_keys("oauth consent"))
+
+    def provider(self, request: Request) -> Provider:
+        resource = resource_url(self.settings, request)
+        return Provider(self.clients, self.vault.grants, self.consent_requests, resource)
+
+    async def resource_metadata(self, request: Request) -> Response:
+        """RFC 9728."""
+        base = base_url(self.settings, request)
+        members: dict[str, object] = {
+            "resource": f"{base}/mcp",
+            "authorization_servers": [base],
+            "scopes_supported": SCOPES,
+            "resource_name": "mistral-mcp",
+            "resource_documentation": base,
+        }
+        return _document(ProtectedResourceMetadata.model_validate(members))
+
+    async def server_metadata(self, request: Request) -> Response:
+        """RFC 8414."""
+        base = base_url(self.settings, request)
+        members: dict[str, object] = {
+            "issuer": base,
+            "authorization_endpoint": f"{base}/authorize",
+            "token_endpoint": f"{base}/token",
+            "registration_endpoint": f"{base}/register",
+            "revocation_endpoint": f"{base}/revoke",
+            "scopes_supported": SCOPES,
+            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_methods_supported": _AUTH_METHODS,
+            "revocation_endpoint_auth_methods_supported": _AUTH_METHODS,
+            "code_challenge_methods_supported": ["S256"],
+            "client_id_metadata_document_supported": True,
+            "authorization_response_iss_parameter_supported": True,
+            "ui_locales_supported": ["en", "fr"],
+        }
+        return _document(OAuthMetadata.model_validate(members))
+
+    async def authorize(self, request: Request) -> Response:
+        """To the consent page; errors back to the client, with `iss`."""
+        answer = await AuthorizationHandler(self.provider(request)).handle(request)
+        location = answer.headers.get("location", "")
+        if not location or location.startswith("consent?"):
+            return answer
+        issuer = base_url(self.settings, request)
+        return RedirectResponse(construct_redirect_uri(location, iss=issuer), 302, {"cache-control": "no-store"})
+
+    async def token(self, request: Request) -> Response:
+        provider = self.provider(request)
+        named = (await request.form()).get("resource")
+        if isinstance(named, str) and named.rstrip("/") != provider.resource:
+            return _oauth_error("invalid_target", f"This server's resource is {provider.resource}.")
+        return await TokenHandler(provider, ClientAuthenticator(provider)).handle(request)
+
+    async def register(self, request: Request) -> Response:
+        options = ClientRegistrationOptions(enabled=True, valid_scopes=list(SCOPES), default_scopes=list(SCOPES))
+        return await RegistrationHandler(self.provider(request), options).handle(request)
+
+    async def revoke(self, request: Request) -> Response:
+        """RFC 7009: of whoever can authenticate as a public client can, too; unknown tokens are no error."""
+        try:
+            client = await ClientAuthenticator(self.provider(request)).authenticate_request(request)
+        except AuthenticationError as error:
+            return _oauth_error("invalid_client", error.message, 401)
+        token = (await request.form()).get("token")
+        if not isinstance(token, str):
+            return _oauth_error("invalid_request", "token is missing.")
+        await self.vault.grants.revoke(SecretStr(token), client.client_id)
+        return Response(status_code=200, headers={"cache-control": "no-store"})
+
+
+def _document(model: BaseModel) -> Response:
+    return JSONResponse(model.model_dump(mode="json", exclude_none=True), headers={"cache-control": "max-age=300"})
+
+
+def _oauth_error(error: str, description: str, status: int = 400) -> Response:
+    body = {"error": error, "error_description": description}
+    return JSONResponse(body, status, {"cache-control": "no-store"})
+
+
+def _open_route(path: str, handler: Handler, method: str) -> Route:
+    """For clients that run in a page of any site: they send no cookie, and what they hold is in the request."""
+    app: ASGIApp = RequestBodyLimitMiddleware(request_response(handler), _LARGEST_BODY)
+    headers = ["authorization", "content-type", "mcp-protocol-version"]
+    open_to_all = CORSMiddleware(app, allow_origins=["*"], allow_methods=[method], allow_headers=headers)
+    return Route(path, open_to_all, methods=[method, "OPTIONS"])
+
+
+def _limit_per_address(handler: Handler, counts: TTLCache[str, int]) -> Handler:
+    async def limited(request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        counts[address] = counts.get(address, 0) + 1
+        if counts[address] > _REGISTRATIONS_AN_HOUR:
+            answer = _oauth_error("invalid_client_metadata", "Too many clients were registered from this address.", 429)
+            answer.headers["retry-after"] = str(_HOUR)
+            return answer
+        return await handler(request)
+
+    return limited

@@ -1,0 +1,181 @@
+"""The consent page: a person sees which client asks for what, and gives it a key, or a connection that is there already.
+
+The request comes signed from `/authorize` and goes back with the form, so that no cookie and no stored state is needed. A
+client's name is its own claim; where the person is sent back to is what counts, and stands beside it.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from mcp.server.auth.provider import construct_redirect_uri
+from pydantic import SecretStr, ValidationError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from mistral_mcp.errors import InvalidApiKey, MistralMcpError, SignupRefused
+from mistral_mcp.hosting.oauth.client_documents import is_document_url
+from mistral_mcp.hosting.oauth.clients import Client, is_safe_redirect
+from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
+from mistral_mcp.hosting.oauth.provider import ConsentRequest
+from mistral_mcp.hosting.vault.grants import READ, SCOPES, WRITE, GrantRequest
+from mistral_mcp.hosting.vault.records import WrongField
+from mistral_mcp.hosting.web.connect import ConnectionRequest
+from mistral_mcp.hosting.web.forms import Form, read_form
+from mistral_mcp.hosting.web.pages import Pages, find_token
+from mistral_mcp.hosting.web.responses import client_address, error_status
+from mistral_mcp.http.targets import base_url
+
+PATH = "/consent"
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class ConsentPage:
+    """Agreeing creates a grant, and its authorization code goes back to the client."""
+
+    oauth: OAuthEndpoints
+    pages: Pages
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route(PATH, self.consent, methods=["GET", "POST"])]
+
+    async def consent(self, request: Request) -> Response:
+        form = Form()
+        try:
+            if request.method == "POST":
+                form = await read_form(request)
+            signed = form.one("request") or request.query_params.get("request", "")
+            asked = self.oauth.consent_requests.verify(signed)
+            client = await self.oauth.clients.find(asked.client_id)
+            if client is None or not is_safe_redirect(asked.redirect_uri):
+                return self.pages.render("consent_gone.html", HTTPStatus.BAD_REQUEST)
+        except MistralMcpError as error:
+            return self.pages.render("consent_gone.html", *error_status(error))
+        shown = _Shown(asked, client, signed, base_url(self.oauth.settings, request))
+        if request.method != "POST":
+            return self._page(shown, form)
+        if form.one("decision") != "allow":
+            return _back(shown, error="access_denied", error_description="The person did not agree.")
+        return await self._allow(request, shown, form)
+
+    async def _allow(self, request: Request, shown: "_Shown", form: Form) -> Response:
+        try:
+            self.pages.form_tokens.verify(form.one("stamp"))
+            code = await self._grant(request, shown, form)
+        except ValidationError:
+            return self._page(shown, form, {"api_key": "This does not look like a Mistral API key."}, 422)
+        except MistralMcpError as error:
+            status, headers = error_status(error)
+            return self._page(shown, form, {_field(error, form): str(error)}, status, headers)
+        return _back(shown, code=code.get_secret_value())
+
+    async def _grant(self, request: Request, shown: "_Shown", form: Form) -> SecretStr:
+        """The code. Raises what `Tenancy.create` raises, or a `CredentialError`."""
+        tenancy, address = self.pages.tenancy, client_address(request)
+        grant = shown.grant_request(form)
+        if existing := form.one("token"):
+            with tenancy.throttle.counting(address):
+                return await tenancy.vault.grants.issue_code(find_token(existing), grant)
+        key, signup_code = form.one("api_key"), form.one("signup_code")
+        issued = await tenancy.create(
+            ConnectionRequest(
+                api_key=SecretStr(key) if key else None,
+                label=grant.client_name,
+                signup_code=SecretStr(signup_code) if signup_code else None,
+            ),
+            address,
+        )
+        # Nobody has seen the connection's own token: the grant alone opens it.
+        return await tenancy.vault.grants.issue_code(issued.token, grant, replaces=True)
+
+    def _page(
+        self,
+        shown: "_Shown",
+        form: Form,
+        problems: dict[str, str] | None = None,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> Response:
+        # The form's answer leads to the client, and browsers hold redirects against form-action.
+        policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+            f"form-action 'self' {shown.form_action}; base-uri 'none'; frame-ancestors 'none'"
+        )
+        return self.pages.render(
+            "consent.html",
+            status,
+            {"content-security-policy": policy, **(headers or {})},
+            name=shown.client_name,
+            verified_host=shown.document_host,
+            returns_to=shown.returns_to,
+            may_write=WRITE in shown.asked.scopes,
+            signed=shown.signed,
+            signup=self.pages.tenancy.settings.signup,
+            uses_token=bool(form.one("token")),
+            problems=problems or {},
+        )
+
+
+@dataclass(frozen=True)
+class _Shown:
+    asked: ConsentRequest
+    client: Client
+    signed: str
+    issuer: str
+
+    @property
+    def client_name(self) -> str:
+        """As it calls itself, on one line."""
+        name = "".join(character for character in self.client.client_name or "" if character.isprintable())
+        return name[:_LONGEST_NAME].strip() or "A client without a name"
+
+    @property
+    def document_host(self) -> str:
+        """The host that vouches for the client; empty for one that registered itself."""
+        return urlsplit(self.asked.client_id).netloc if is_document_url(self.asked.client_id) else ""
+
+    @property
+    def returns_to(self) -> str:
+        parts = urlsplit(self.asked.redirect_uri)
+        return parts.netloc if parts.scheme in {"http", "https"} else f"the app for {parts.scheme}:"
+
+    @property
+    def form_action(self) -> str:
+        parts = urlsplit(self.asked.redirect_uri)
+        return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else f"{parts.scheme}:"
+
+    def grant_request(self, form: Form) -> GrantRequest:
+        """At most what the client asked for."""
+        agreed = SCOPES if form.one("access") == "write" else (READ,)
+        return GrantRequest(
+            client_id=self.asked.client_id,
+            client_name=self.client_name,
+            redirect_uri=self.asked.redirect_uri,
+            redirect_uri_explicit=self.asked.redirect_uri_explicit,
+            code_challenge=self.asked.code_challenge,
+            scopes=tuple(scope for scope in agreed if scope in self.asked.scopes) or (READ,),
+            resource=self.asked.resource,
+        )
+
+
+def _back(shown: _Shown, **answer: str) -> Response:
+    """To the client, with `state` and `iss`."""
+    location = construct_redirect_uri(shown.asked.redirect_uri, **answer, state=shown.asked.state, iss=shown.issuer)
+    return RedirectResponse(
+        location, HTTPStatus.SEE_OTHER, {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+    )
+
+
+def _field(error: MistralMcpError, form: Form) -> str:
+    """The field that is to blame."""
+    match error:
+        case WrongField() | InvalidApiKey():
+            return "api_key"
+        case SignupRefused():
+            return "signup_code"
+        case _ if form.one("token"):
+            return "token"
+        case _:
+            return ""
