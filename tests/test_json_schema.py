@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+import anyio
 import jsonschema
 import jsonschema_rs
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.json_schema import CallerSchema, json_in, parse_json
+from mistral_mcp.json_schema import CallerSchema, compile_schemas, json_in, parse_json
 
 
 def errors(schema, instance, limit=10):
@@ -25,6 +26,33 @@ def refusal(schema, where="json_schema"):
     with pytest.raises(BadArgument) as refused:
         CallerSchema(schema, where=where)
     return str(refused.value)
+
+
+async def test_the_schemas_of_a_call_are_bounded_together():
+    schemas = {f"functions[{index}].parameters": {"allOf": [{}] * 4_900} for index in range(128)}
+    with pytest.raises(BadArgument, match="larger than 200,000 characters together"):
+        await compile_schemas(schemas)
+
+
+async def test_large_schemas_leave_the_event_loop_its_turn():
+    schemas = {f"functions[{index}].parameters": {"allOf": [{}] * 4_000} for index in range(8)}
+    gaps = []
+
+    async def watch():
+        last = time.perf_counter()
+        while True:
+            await anyio.sleep(0.001)
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        await compile_schemas(schemas)
+        tasks.cancel_scope.cancel()
+
+    assert len(gaps) > 3
+    assert max(gaps) < 0.5
 
 
 def nested(value, wrap, times):

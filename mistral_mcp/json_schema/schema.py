@@ -1,0 +1,171 @@
+"""A caller's own JSON schema, and JSON that a model wrote: checked here, whatever they are.
+
+Both come from strangers and are checked on the event loop. `jsonschema` checks, by the draft that the schema names or
+else 2020-12, and what it leaves open is closed here. Nothing is fetched: references must lead into the schema itself. And
+a check ends: each keyword pays for what it looks at out of a fixed number of steps, what a reference leads to is looked at
+once per value, and `jsonschema-rs` searches for regular expressions, because it can be bounded.
+
+`format` and `content…` are annotations. Refused are `$dynamicRef` and `$recursiveRef` beside a nested `$id`, and
+`patternProperties` with `unevaluatedProperties`, where the library would search by itself.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from itertools import islice
+from typing import Any
+
+import anyio.lowlevel
+import anyio.to_thread
+from pydantic import JsonValue
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.json_schema.explain import explain
+from mistral_mcp.json_schema.keywords import DRAFTS, REFERENCES, bounded_validator
+from mistral_mcp.json_schema.patterns import MAX_CHARACTERS as MAX_PATTERN
+from mistral_mcp.json_schema.patterns import MAX_COMPILED, MAX_WEIGHT, Pattern, weight
+from mistral_mcp.json_schema.values import Path, deeper_than, places, show_path
+from mistral_mcp.json_schema.work import STEPS, Check, TooMuchWork, current_check
+
+MAX_CHARACTERS = 100_000  # of a schema, serialized
+MAX_DEPTH = 60  # of a schema
+MAX_OBJECTS = 5_000  # in a schema
+MAX_TOGETHER = 200_000  # characters of all schemas of a call
+_AT_ONCE = 4_000  # characters of a schema that are worked on in the event loop
+
+_TOO_DEEP = "$: cannot be checked, because it is nested too deeply"
+
+
+class CallerSchema:
+    """A schema of the caller's. Making one raises BadArgument, which names `where`, the argument it came in."""
+
+    def __init__(self, schema: Mapping[str, JsonValue], *, where: str) -> None:
+        self._where, self._root = where, dict[str, JsonValue]()
+        self._patterns: dict[str, Pattern] = {}
+        self._weight = 0
+        try:
+            text = json.dumps(dict(schema), allow_nan=False, sort_keys=True)  # `unevaluated…` after what it builds on
+            self._root = json.loads(text)
+        except (RecursionError, TypeError, ValueError):
+            raise self._refusal("is not JSON, or nested too deeply") from None
+        if len(text) > MAX_CHARACTERS or text.count("{") > MAX_OBJECTS or deeper_than(MAX_DEPTH, self._root):
+            limits = f"{MAX_CHARACTERS:,} characters, {MAX_OBJECTS:,} objects, {MAX_DEPTH} levels"
+            raise self._refusal(f"is larger than {limits}")
+        if '"patternProperties": ' in text and '"unevaluatedProperties": ' in text:
+            raise self._refusal("has both patternProperties and unevaluatedProperties")
+        self._validator = self._prepare()
+        if self._check(None, 1, steps=1_000) == [_TOO_DEEP]:
+            raise self._refusal("refers to itself without end")
+
+    def errors(self, instance: JsonValue, limit: int = 10) -> list[str]:
+        """What is wrong with `instance`: sentences that begin with a path and repeat no value; empty if it is valid.
+
+        What cannot be checked within the bounds is not valid, and the sentence says so.
+        """
+        return self._check(instance, max(limit, 1), STEPS)
+
+    def _check(self, instance: JsonValue, limit: int, steps: int) -> list[str]:
+        running = current_check.set(Check(steps, patterns=self._patterns))
+        try:
+            errors = list[Any](islice(self._validator.iter_errors(instance), limit))
+        except TooMuchWork:
+            return ["$: cannot be checked, because it is too large for this schema"]
+        except RecursionError:
+            return [_TOO_DEEP]
+        except Exception:  # noqa: BLE001 - the library stumbles over some schemas, valid but odd
+            return ["$: cannot be checked against this schema"]
+        finally:
+            current_check.reset(running)
+        return list(dict.fromkeys(sentence for error in errors for sentence in explain(error)))[:limit]
+
+    def _prepare(self) -> Any:
+        """The library's validator, after a look at all that it can come across."""
+        import jsonschema_rs  # noqa: PLC0415 - this library, and those below: most servers meet no schema
+
+        named = str(self._root.get("$schema"))
+        draft = next((draft for draft in DRAFTS if f"json-schema.org/{draft}/schema" in named), "draft/2020-12")
+        dialect = f"{'https' if '/' in draft else 'http'}://json-schema.org/{draft}/schema"
+        try:
+            # Spelled out, because an unknown dialect would be fetched. `jsonschema` would take seconds for 100 kB.
+            jsonschema_rs.meta.validate({**self._root, "$schema": dialect})
+        except ValueError as error:
+            path = tuple(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else ()
+            raise self._refusal("is not a valid JSON schema", path=path) from None
+        referencing, validator = import_module("referencing"), bounded_validator(draft)
+        resource: Any = import_module("referencing.jsonschema").specification_with(dialect).create_resource
+        schema, seen = self._root, set[int]()
+        try:
+            base = resource(schema).id() or ""
+            registry = referencing.Registry().with_resource(base, resource(schema)).crawl()
+            pending: list[Any] = [(schema, registry.resolver(base))]
+            while pending:
+                schema, resolver = pending.pop()
+                if isinstance(schema, bool) or id(schema) in seen:
+                    continue
+                seen.add(id(schema))
+                self._compile(schema)
+                references = validator.VALIDATORS.keys() & schema.keys() & REFERENCES
+                if len(registry) > 1 and references - {"$ref"}:
+                    raise self._refusal("has a $dynamicRef or $recursiveRef beside a nested $id", schema)
+                pending += [(each.contents, resolver.in_subresource(each)) for each in resource(schema).subresources()]
+                for target in [resolver.lookup(schema[key]) for key in references]:
+                    if id(target.contents) not in seen and not isinstance(target.contents, bool):
+                        jsonschema_rs.meta.validate({**target.contents, "$schema": dialect})
+                    pending.append((target.contents, target.resolver))
+        except (referencing.exceptions.Unresolvable, AttributeError, TypeError, ValueError):
+            raise self._refusal("has a reference, $id or dependencies that lead to no schema in it", schema) from None
+        return validator(self._root, registry=registry)
+
+    def _compile(self, schema: dict[str, Any]) -> None:
+        for pattern in {*schema.get("patternProperties", ()), schema.get("pattern", "")} - self._patterns.keys():
+            self._weight += weight(pattern[:MAX_PATTERN])
+            if len(pattern) > MAX_PATTERN or self._weight > MAX_WEIGHT:
+                raise self._refusal("has a pattern that cannot be checked", schema)
+            try:
+                room = MAX_COMPILED - sum(known.size for known in self._patterns.values())
+                self._patterns[pattern] = Pattern(pattern, room)
+            except ValueError:
+                raise self._refusal("has a pattern that cannot be checked", schema) from None
+
+    def _refusal(self, what: str, culprit: JsonValue = None, path: Path = ()) -> BadArgument:
+        if isinstance(culprit, dict):
+            path = next((path for path, value in places(self._root) if value is culprit), ())
+        return BadArgument(f"{self._where} {what}{f', at {show_path(path)}' if path else ''}.", "Correct the schema.")
+
+
+async def compile_schema(schema: Mapping[str, JsonValue], *, where: str) -> CallerSchema:
+    """A schema of the caller's, made ready without keeping the event loop. Raises `BadArgument`."""
+    [compiled] = await compile_schemas({where: schema})
+    return compiled
+
+
+async def compile_schemas(schemas: Mapping[str, Mapping[str, JsonValue]]) -> list[CallerSchema]:
+    """All schemas of a call, by the arguments they came in. Raises `BadArgument`, also where they are too large together."""
+    sizes = {where: _serialized_size(schema, where) for where, schema in schemas.items()}
+    if len(sizes) > 1 and sum(sizes.values()) > MAX_TOGETHER:
+        raise BadArgument(
+            f"The schemas of this call are larger than {MAX_TOGETHER:,} characters together.",
+            "Send fewer or smaller ones.",
+        )
+    compiled: list[CallerSchema] = []
+    for where, schema in schemas.items():
+        if sizes[where] > _AT_ONCE:
+            # A thread of plain Python gives way to the event loop every few milliseconds.
+            compiled.append(await anyio.to_thread.run_sync(partial(CallerSchema, schema, where=where)))
+        else:
+            compiled.append(CallerSchema(schema, where=where))
+            await anyio.lowlevel.checkpoint()
+    return compiled
+
+
+async def find_errors(schema: CallerSchema, instance: JsonValue) -> list[str]:
+    """What is wrong with `instance`, found without keeping the event loop."""
+    return await anyio.to_thread.run_sync(schema.errors, instance)
+
+
+def _serialized_size(schema: Mapping[str, JsonValue], where: str) -> int:
+    try:
+        return len(json.dumps(schema))
+    except (RecursionError, TypeError, ValueError):
+        raise BadArgument(f"{where} is not JSON, or nested too deeply.", "Correct the schema.") from None

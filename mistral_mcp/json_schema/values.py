@@ -1,0 +1,74 @@
+"""JSON that a model or a caller wrote: read, and walked through."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import JsonValue
+
+MAX_JSON_DEPTH = 200  # of what a model wrote
+SHOWN = 120  # characters of a path or an expected value
+
+Path = tuple[str | int, ...]
+
+
+def parse_json(text: str) -> JsonValue:
+    """The JSON in `text`. ValueError, too, for NaN, Infinity and numbers as large, for half a surrogate pair, and for
+    what is nested too deeply to be handled.
+    """
+    try:
+        value: JsonValue = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a surrogate pair is no text") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if deeper_than(MAX_JSON_DEPTH, value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def json_in(text: str) -> JsonValue:
+    """The JSON that a model answered with, bare or in one Markdown fence; ValueError if there is anything beside it."""
+    body = text.strip()
+    if len(body) >= len("``````") and body.startswith("```") and body.endswith("```"):
+        body = body[3:-3]
+        body = body[4:] if body[:4].lower() == "json" else body
+    return parse_json(body)
+
+
+def size_of(value: Any) -> int:
+    return 0 if value is None or isinstance(value, str | int | float) else len(value)
+
+
+def places(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, JsonValue]]:
+    yield path, value
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(item, (*path, key))
+
+
+def show_path(path: Path) -> str:
+    plain = [isinstance(step, str) and step.removeprefix("$").isidentifier() for step in path]
+    steps = (f".{step}" if is_plain else f"[{json.dumps(step)}]" for step, is_plain in zip(path, plain, strict=True))
+    return cut("$" + "".join(steps))
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def deeper_than(limit: int, value: JsonValue) -> bool:
+    level = [value]
+    for _ in range(limit):
+        groups = [item.values() if isinstance(item, dict) else item if isinstance(item, list) else () for item in level]
+        level = [item for group in groups for item in group]
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{cut(text)} is not a JSON number")
+    return number

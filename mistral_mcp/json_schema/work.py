@@ -1,0 +1,33 @@
+"""A check ends: whatever it looks at is paid for out of a fixed number of steps."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+STEPS = 100_000  # of a check; half a second
+STEP = 5e-6  # seconds, about
+
+
+class TooMuchWork(Exception):
+    """The steps of a check are used up."""
+
+
+@dataclass
+class Check:
+    """A check that is under way."""
+
+    left: int
+    weight: int = 1
+    nested: int = 0
+    outcomes: dict[tuple[int, int], list[Any]] = field(default_factory=dict[tuple[int, int], list[Any]])
+    """The errors behind a reference, by the ids of the schema that it stands in and of the value: both outlive this."""
+    patterns: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps * self.weight
+        if self.left < 0:
+            raise TooMuchWork
+
+
+# The library makes its validators anew for every subschema, so they cannot carry it.
+current_check = ContextVar[Check]("current_check")
