@@ -33,7 +33,7 @@ from mistral_mcp.sandbox.endpoints import models as model_cards
 from mistral_mcp.sandbox.faults import Fault, FaultPlan
 from mistral_mcp.sandbox.protocol.connection import Connection
 from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import ApiError, method_not_allowed, no_route, unauthorized, wrong_address
+from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_key_reply, no_route, wrong_address, wrong_method_reply
 from mistral_mcp.sandbox.protocol.forms import read_form
 from mistral_mcp.sandbox.protocol.rate_limits import Limits
 from mistral_mcp.sandbox.protocol.replies import Reply, correlation_id, json_reply
@@ -59,13 +59,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-def answer_gone(call: Call) -> Reply:
+def refuse_retired(call: Call) -> Reply:
     """What Mistral has retired."""
     del call
     return json_reply({"detail": "Gone"}, 410)
 
 
-RETIRED = tuple(dataclasses.replace(endpoint, answer=answer_gone) for endpoint in fine_tuning_jobs.ENDPOINTS)
+RETIRED = tuple(dataclasses.replace(endpoint, answer=refuse_retired) for endpoint in fine_tuning_jobs.ENDPOINTS)
 CODESTRAL = (*chat.ENDPOINTS, *fim.ENDPOINTS)
 
 MAX_REQUESTS = 20_000
@@ -104,7 +104,9 @@ class Sandbox:
         self._latency = latency
         self._chunk_delay = chunk_delay
         self._now = now
-        jobs = fine_tuning_jobs.ENDPOINTS if fine_tuning else RETIRED
+        jobs = RETIRED
+        if fine_tuning:
+            jobs = fine_tuning_jobs.ENDPOINTS
         self._endpoints = CODESTRAL if codestral else (*ENDPOINTS, *jobs)
         self._codestral = codestral
         self._accounts: dict[str, Account] = {}
@@ -188,13 +190,13 @@ class Sandbox:
                 continue
             key = received.key
             if key is None or key.startswith("invalid"):
-                return unauthorized()
+                return invalid_key_reply()
             try:
                 return endpoint.answer(Call(received, key, self._account(key), params, await read_form(received)))
             except ApiError as error:
                 return error.reply
         if allowed:
-            return method_not_allowed(list(dict.fromkeys(allowed)))
+            return wrong_method_reply(list(dict.fromkeys(allowed)))
         if self._codestral or received.path.startswith("/v1/v1/"):
             return wrong_address()
         return no_route(request_id)

@@ -140,7 +140,7 @@ class Fault:
         return cls(status=404, body={"detail": "Not Found"}, times=times)
 
     @classmethod
-    def blocked_at_the_edge(cls, *, times: int | None = 1) -> Self:
+    def edge_block(cls, *, times: int | None = 1) -> Self:
         """A page of Cloudflare's, which says nothing about the key or the plan."""
         page = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body></body></html>"
         return cls(status=403, body=page, headers={"content-type": "text/html"}, times=times)
@@ -149,11 +149,6 @@ class Fault:
     def file_not_known_yet(cls, *, times: int | None = 1) -> Self:
         """A file that was uploaded a moment ago."""
         return cls(status=404, body={"detail": "File not found"}, times=times)
-
-    @classmethod
-    def gone(cls, *, times: int | None = 1) -> Self:
-        """What Mistral has retired."""
-        return cls(status=410, times=times)
 
     @classmethod
     def tier_not_allowed(cls, *, times: int | None = 1) -> Self:
@@ -207,9 +202,10 @@ class Fault:
             reply = json_reply(error_body(status, message, "invalid_request_error"), status)
         elif isinstance(self.body, dict):
             reply = json_reply(self.body, self.status or 200)
+        elif isinstance(self.body, str):
+            reply = Reply(self.status or 200, self.body.encode(), {"content-type": "application/json"})
         elif self.body is not None:
-            body = self.body.encode() if isinstance(self.body, str) else self.body
-            reply = Reply(self.status or 200, body, {"content-type": "application/json"})
+            reply = Reply(self.status or 200, self.body, {"content-type": "application/json"})
         elif self.status is not None:
             reply = usual_reply(self.status)
         return reply

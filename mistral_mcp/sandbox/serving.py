@@ -80,7 +80,9 @@ def _config(app: ASGIApp, http: type[asyncio.Protocol] = BreakableProtocol) -> u
 def _bind(host: str, port: int) -> socket.socket:
     # The protocol is named because asyncio switches Nagle's algorithm off only where it is: without it, each reply
     # waits 40 ms for the acknowledgement of its headers.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET
+    if ":" in host:
+        family = socket.AF_INET6
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

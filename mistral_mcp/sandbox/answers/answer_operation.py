@@ -18,9 +18,9 @@ FINISHED = ("COMPLETED", "completed", "SUCCESS", "SUCCEEDED", "ready", "active")
 
 def answer_operation(operation: Operation, *known: Mapping[str, Any]) -> Any:
     """The reply, with as much of what is known as fits; the last counts most."""
-    reply = _with_finished(operation, _filled(operation))
+    reply = _finish_status(operation, _fill_sample(operation))
     for members in known:
-        reply = _overlaid(operation, reply, members)
+        reply = _overlay(operation, reply, members)
     return reply
 
 
@@ -30,7 +30,7 @@ def answer_list(operation: Operation, place: Place, things: Sequence[Mapping[str
     for name in place:
         schema = resolve(schema["properties"][name])
     pattern = fill_schema(standalone(schema["items"]), Hints(""))
-    sample = _filled(operation)
+    sample = _fill_sample(operation)
     if not isinstance(pattern, dict):
         return sample
     items: list[dict[str, Any]] = []
@@ -38,7 +38,8 @@ def answer_list(operation: Operation, place: Place, things: Sequence[Mapping[str
         item = cast("dict[str, Any]", pattern)
         for name, value in thing.items():
             changed = {**item, name: value}
-            item = changed if _fits(operation, _put(sample, place, [changed])) else item
+            if _fits(operation, _put(sample, place, [changed])):
+                item = changed
         items.append(item)
     return _put(sample, place, items)
 
@@ -61,17 +62,19 @@ def _lists(schema: Mapping[str, Any], place: Place) -> Iterator[Place]:
 
 
 @functools.cache
-def _filled(operation: Operation) -> Any:
-    return fill_schema(operation.reply, Hints("")) if operation.reply else None
+def _fill_sample(operation: Operation) -> Any:
+    if operation.reply:
+        return fill_schema(operation.reply, Hints(""))
+    return None
 
 
-def _with_finished(operation: Operation, reply: Any) -> Any:
+def _finish_status(operation: Operation, reply: Any) -> Any:
     members = cast("dict[str, Any]", reply if isinstance(reply, dict) else {})
     changed = ({**members, "status": status} for status in FINISHED if "status" in members)
     return next((each for each in changed if _fits(operation, each)), cast("Any", reply))
 
 
-def _overlaid(operation: Operation, reply: Any, members: Mapping[str, Any]) -> Any:
+def _overlay(operation: Operation, reply: Any, members: Mapping[str, Any]) -> Any:
     if not isinstance(reply, dict):
         return reply
     properties = cast("dict[str, Any]", resolve(operation.replies[0]["schema"]).get("properties", {}))

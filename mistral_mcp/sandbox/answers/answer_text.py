@@ -31,9 +31,13 @@ def answer_text(model: str, messages: Sequence[Message], said: str) -> str:
         quotes = ", ".join(f'"{_shorten(text_of(result.content))}"' for result in reversed(results))
         return f"Sandbox answer from {model}: the tools said {quotes} {turns}."
     images = sum(1 for _ in images_of(messages))
-    shown = f" and showed {images} image{'' if images == 1 else 's'}" if images else ""
+    shown = ""
+    if images:
+        shown = f" and showed {images} image{'' if images == 1 else 's'}"
     answer = f'Sandbox answer from {model}: you said "{_shorten(said)}"{shown} {turns}.'
-    return answer + MORE if LENGTHY.search(said) else answer
+    if LENGTHY.search(said):
+        return answer + MORE
+    return answer
 
 
 def think(said: str) -> str:
@@ -42,4 +46,6 @@ def think(said: str) -> str:
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= QUOTABLE else f"{text[:QUOTABLE]}…"
+    if len(text) <= QUOTABLE:
+        return text
+    return f"{text[:QUOTABLE]}…"

@@ -27,7 +27,9 @@ def check_guardrails(guardrails: Sequence[Guardrail], text: str) -> Mapping[str,
                 body = {"error": {"message": BLOCKED, "status": 403}, "guardrails": {"results": {name: result}}}
                 raise ApiError(json_reply(body, 403))
             told.append({name: result})
-    return {"guardrails": told} if told else {}
+    if told:
+        return {"guardrails": told}
+    return {}
 
 
 def _apply_moderation(moderation: Moderation, default: str, text: str) -> dict[str, Any]:
@@ -38,7 +40,8 @@ def _apply_moderation(moderation: Moderation, default: str, text: str) -> dict[s
         if moderation.ignore_other_categories and category not in custom:
             continue
         threshold = custom.get(category)
-        threshold = THRESHOLD if threshold is None else threshold
+        if threshold is None:
+            threshold = THRESHOLD
         # A threshold of 1 switches a category off.
         decisions[category] = {"threshold": threshold, "score": score, "violated": threshold < 1 and score >= threshold}
     violated = any(decision["violated"] for decision in decisions.values())

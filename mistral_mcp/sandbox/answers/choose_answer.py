@@ -19,7 +19,9 @@ def choose_answer(body: ChatRequest) -> Answer:
     said = find_task(body.model, body.messages)
     corrected = is_corrected(body.model, body.messages)
     native = body.model.startswith("magistral")
-    thinking = think(said) if native or body.reasoning_effort not in (None, "none") else None
+    thinking = None
+    if native or body.reasoning_effort not in (None, "none"):
+        thinking = think(said)
     functions = choose_functions(
         body.tools or [],
         body.tool_choice,
@@ -55,4 +57,6 @@ def _write_json(body: ChatRequest, said: str, *, corrected: bool) -> str | None:
 def _prefix(messages: Sequence[Message]) -> str:
     """The beginning of the answer that the conversation prescribes; it is echoed."""
     last = messages[-1]
-    return text_of(last.content) if isinstance(last, AssistantMessage) and last.prefix else ""
+    if isinstance(last, AssistantMessage) and last.prefix:
+        return text_of(last.content)
+    return ""

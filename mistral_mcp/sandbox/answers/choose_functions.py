@@ -40,7 +40,9 @@ def choose_functions(
         wanted = wanted or functions[:1]
     elif isinstance(messages[-1], ToolMessage) and not again:
         wanted = []
-    return wanted if parallel else wanted[:1]
+    if parallel:
+        return wanted
+    return wanted[:1]
 
 
 def build_tool_call(function: Function, arguments: Any, place: int, turn: int) -> dict[str, Any]:
@@ -72,7 +74,9 @@ def _find_functions(functions: Sequence[Function], text: str) -> list[Function]:
 
 def _describe(function: Function) -> str:
     properties = function.parameters.get("properties")
-    names = " ".join(cast("dict[str, Any]", properties)) if isinstance(properties, dict) else ""
+    names = ""
+    if isinstance(properties, dict):
+        names = " ".join(cast("dict[str, Any]", properties))
     return f"{function.description} {names}"
 
 

@@ -32,7 +32,9 @@ class Answer:
         if self.thinking is None:
             return self.text
         thought = _thinking_chunk(self.thinking, closed=True)
-        return [thought] if self.calls else [thought, _text_chunk(self.text)]
+        if self.calls:
+            return [thought]
+        return [thought, _text_chunk(self.text)]
 
     @property
     def tokens(self) -> int:
@@ -58,7 +60,9 @@ class Answer:
             if len(thoughts) + len(words) > max_tokens:
                 thinking = None if thinking is None else "".join(thoughts[:max_tokens])
                 text, reason = "".join(words[: max(max_tokens - len(thoughts), 0)]), "length"
-        chunks = self.chunks if text == self.text else None
+        chunks = None
+        if text == self.text:
+            chunks = self.chunks
         return Answer(text, thinking, (), chunks, reason)
 
 
@@ -93,7 +97,9 @@ class Completion:
             events.append(self._event(index, {"role": "assistant", "content": ""}))
             *deltas, last = _deltas(answer)
             events += [self._event(index, delta, number=number) for number, delta in enumerate(deltas)]
-            usage = self.usage if index == len(self.answers) - 1 else None
+            usage = None
+            if index == len(self.answers) - 1:
+                usage = self.usage
             events.append(self._event(index, last, answer.finish_reason, usage, len(deltas)))
         return [*events, "[DONE]"]
 
@@ -155,7 +161,9 @@ def _split_text(text: str) -> list[str]:
 
 def _thinking_chunk(text: str, *, closed: bool) -> dict[str, Any]:
     thought: dict[str, Any] = {"type": "thinking", "thinking": [_text_chunk(text)]}
-    return {**thought, "closed": True} if closed else thought
+    if closed:
+        return {**thought, "closed": True}
+    return thought
 
 
 def _text_chunk(text: str) -> dict[str, Any]:

@@ -30,7 +30,9 @@ def find_task(model: str, messages: Sequence[Message]) -> str:
     asked = [text_of(message.content) for message in messages if isinstance(message, UserMessage)]
     if is_corrected(model, messages):
         asked = [text for number, text in enumerate(asked) if number == 0 or not COMPLAINT.search(text)]
-    return asked[-1] if asked else ""
+    if asked:
+        return asked[-1]
+    return ""
 
 
 def write_arguments(model: str, filled: dict[str, Any], schema: Any, *, corrected: bool) -> Any:
@@ -40,12 +42,16 @@ def write_arguments(model: str, filled: dict[str, Any], schema: Any, *, correcte
     if model == "sandbox-bad-arguments" and not corrected:
         filled = _break(filled, schema)
     text = json.dumps(filled, ensure_ascii=False)
-    return f"{text[:-1]}, oops" if model == "sandbox-not-json" and not corrected else text
+    if model == "sandbox-not-json" and not corrected:
+        return f"{text[:-1]}, oops"
+    return text
 
 
 def write_document(model: str, filled: Any, schema: Any, *, corrected: bool) -> Any:
     """An answer under a json_schema."""
-    return _break(filled, schema) if model == "sandbox-bad-json" and not corrected else filled
+    if model == "sandbox-bad-json" and not corrected:
+        return _break(filled, schema)
+    return filled
 
 
 def apply_edge_case(completion: Completion) -> Completion:
@@ -69,7 +75,7 @@ def _empty_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(usage)
 
 
-def _misplace_cached(usage: Mapping[str, Any]) -> dict[str, Any]:
+def _misplace_cache(usage: Mapping[str, Any]) -> dict[str, Any]:
     """Half of the prompt from the cache, where older deployments report it, and half of the answer thought."""
     cached = usage["prompt_tokens"] // 2
     thinking = {"completion_tokens_details": {"reasoning_tokens": usage["completion_tokens"] // 2}}
@@ -141,7 +147,7 @@ def _split_with_references(answer: Answer) -> Answer:
 
 USAGES: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "sandbox-null-usage": _empty_usage,
-    "sandbox-cached-usage": _misplace_cached,
+    "sandbox-cached-usage": _misplace_cache,
 }
 ANSWERS: Mapping[str, Callable[[Answer], Answer]] = {
     "sandbox-chunks": _split_with_references,

@@ -55,7 +55,9 @@ def embed_text(text: str, dimension: int) -> Vector:
 def _features(word: str) -> tuple[tuple[int, float], ...]:
     """Where a word leaves its mark, and how strongly."""
     common = word in COMMON.split()
-    weight = COMMON_WEIGHT if common else WORD_WEIGHT
+    weight = WORD_WEIGHT
+    if common:
+        weight = COMMON_WEIGHT
     places = [(f"{word}#{number}", weight) for number in range(WORD_PLACES)]
     if not common:
         padded = f"<{word}>"

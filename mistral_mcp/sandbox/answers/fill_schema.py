@@ -72,7 +72,9 @@ class _SchemaFiller:
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
         if not isinstance(schema, dict) or depth > DEEPEST:
-            return "sandbox" if schema is True else None
+            if schema is True:
+                return "sandbox"
+            return None
         resolved = self._resolve(schema)
         if "const" in resolved:
             return resolved["const"]
@@ -98,7 +100,9 @@ class _SchemaFiller:
             return {}
         flat = cast("dict[str, Any]", schema)
         for _ in range(DEEPEST):
-            over: list[Any] = [self._look_up(flat["$ref"])] if "$ref" in flat else []
+            over: list[Any] = []
+            if "$ref" in flat:
+                over = [self._look_up(flat["$ref"])]
             over += [flat[key][0] for key in ("anyOf", "oneOf") if flat.get(key)]
             over += flat.get("allOf", [])
             if not over:
@@ -177,7 +181,9 @@ def _type(schema: Schema) -> str:
         return str(declared)
     if "properties" in schema or "required" in schema:
         return "object"
-    return "array" if "items" in schema or "prefixItems" in schema else "string"
+    if "items" in schema or "prefixItems" in schema:
+        return "array"
+    return "string"
 
 
 def _merge(one: dict[str, Any], other: Any) -> dict[str, Any]:
@@ -203,4 +209,6 @@ def _matches(pattern: str, text: str) -> bool:
 def _make_unique(item: Any, number: int) -> Any:
     if isinstance(item, str):
         return f"{item} {number + 1}"
-    return item + number if isinstance(item, int) and not isinstance(item, bool) else item
+    if isinstance(item, int) and not isinstance(item, bool):
+        return item + number
+    return item

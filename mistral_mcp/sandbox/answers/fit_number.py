@@ -11,9 +11,13 @@ def fit_number(schema: Mapping[str, Any], offered: Callable[[], str | None], *, 
     for written in iter(offered, None):
         value = float(written)
         if bounds.admit(value):
-            return int(value) if value.is_integer() and "." not in written else value
+            if value.is_integer() and "." not in written:
+                return int(value)
+            return value
     value = bounds.choose()
-    return int(value) if float(value).is_integer() else value
+    if float(value).is_integer():
+        return int(value)
+    return value
 
 
 class _Bounds:
@@ -36,5 +40,7 @@ class _Bounds:
         edge = bottom if math.isfinite(bottom) else top if math.isfinite(top) else 0
         step = self._step or 1
         steps = [(math.ceil(edge / step) + shift) * step for shift in (0, 1, -1)]
-        middle = [(bottom + top) / 2] if math.isfinite(top - bottom) else []
+        middle = []
+        if math.isfinite(top - bottom):
+            middle = [(bottom + top) / 2]
         return next((value for value in (1, *steps, *middle, edge) if self.admit(value)), edge)

@@ -43,4 +43,6 @@ def _score(category: str, text: str) -> float:
     hits = len(re.findall(rf"\b(?:{words})(?:s|es|ed|ing)?\b", text, re.IGNORECASE))
     hits += len(PHRASES[category].findall(text)) if category in PHRASES else 0
     noise = zlib.crc32(f"{category}{text}".encode()) / 0xFFFFFFFF
-    return round(1 - 0.1 / hits - 0.02 * noise, 6) if hits else round(0.0001 + 0.01 * noise, 6)
+    if hits:
+        return round(1 - 0.1 / hits - 0.02 * noise, 6)
+    return round(0.0001 + 0.01 * noise, 6)

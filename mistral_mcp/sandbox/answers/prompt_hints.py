@@ -39,15 +39,21 @@ class Hints:
 
     def number(self) -> str | None:
         """The next number, as it is written."""
-        return self._numbers.pop(0) if self._numbers else None
+        if self._numbers:
+            return self._numbers.pop(0)
+        return None
 
     def phrase(self) -> str | None:
         """The next quoted string or capitalised name."""
-        return self._phrases.pop(0) if self._phrases else None
+        if self._phrases:
+            return self._phrases.pop(0)
+        return None
 
     def find_format(self, name: str) -> str | None:
         """The first date, address or link."""
-        found = FORMATS[name].search(self.text[:SCANNED]) if name in FORMATS else None
+        found = None
+        if name in FORMATS:
+            found = FORMATS[name].search(self.text[:SCANNED])
         return found and found.group()
 
     def mentions(self, value: object) -> bool:

@@ -156,7 +156,9 @@ def _page_confidence(text: str, granularity: Granularity | None) -> dict[str, An
     scores: list[float] = [word["confidence"] for word in words] or [1.0]
     average = {"average_page_confidence_score": round(sum(scores) / len(scores), 4)}
     told = {**average, "minimum_page_confidence_score": min(scores)}
-    return {**told, "word_confidence_scores": words} if granularity == "word" else told
+    if granularity == "word":
+        return {**told, "word_confidence_scores": words}
+    return told
 
 
 def _score(text: str) -> float:

@@ -126,7 +126,9 @@ def list_pages(call: Call) -> Reply:
     found = [agent for agent in call.account.section(Agents).newest_first() if query.matches(agent)]
     start = _start_of(query.page_token)
     end = start + query.page_size
-    following = str(end) if end < len(found) else None
+    following = None
+    if end < len(found):
+        following = str(end)
     cards = [agent.card() for agent in found[start:end]]
     return json_reply({"object": "list", "data": cards, "next_page_token": following})
 

@@ -28,7 +28,7 @@ from mistral_mcp.sandbox.protocol.replies import Reply, compact, json_reply
 from mistral_mcp.sandbox.protocol.request import Received
 from mistral_mcp.sandbox.protocol.strict import Lax, MetadataFilter, Paging, Strict
 from mistral_mcp.sandbox.state.batch_jobs import ENDED, BatchJob, BatchJobs, Status
-from mistral_mcp.sandbox.state.files import Files, add_received, jsonl
+from mistral_mcp.sandbox.state.files import Files, add_request_file, jsonl
 from mistral_mcp.sandbox.state.fine_tuned_models import find_model
 
 MOST_REQUESTS = 10_000
@@ -107,7 +107,7 @@ def create(call: Call) -> Reply:
     input_files = [_find_input_file(call, str(name)) for name in body.input_files or []]
     if body.requests:
         rows = [request.model_dump(exclude_none=True) for request in body.requests]
-        input_files = [add_received(call.account, "inline.jsonl", "batch", "batch_request", jsonl(rows)).id]
+        input_files = [add_request_file(call.account, "inline.jsonl", "batch", "batch_request", jsonl(rows)).id]
     job = BatchJob(
         id=call.account.new_id("batch"),
         endpoint=body.endpoint,

@@ -11,6 +11,7 @@ from mistral_mcp.sandbox.protocol.chat_request import ChatRequest
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.messages import text_of
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
+from mistral_mcp.sandbox.protocol.strict import as_list
 from mistral_mcp.sandbox.protocol.usage import completion_usage
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
@@ -31,9 +32,11 @@ def answer_chat(call: Call, body: ChatRequest) -> Reply:
     guardrails = check_guardrails(body.guardrails or [], text_of(body.messages[-1].content))
     answer = choose_answer(body)
     variants = [_make_variant(answer, number) for number in range(body.n or 1)]
-    answers = [variant.limit(stop_sequences(body), body.max_tokens, body.min_tokens) for variant in variants]
+    answers = [variant.limit(as_list(body.stop), body.max_tokens, body.min_tokens) for variant in variants]
     spent = sum(each.tokens for each in answers)
-    tier = "priority" if body.service_tier == "auto" and call.key.startswith("priority") else "standard"
+    tier = "standard"
+    if body.service_tier == "auto" and call.key.startswith("priority"):
+        tier = "priority"
     cached = _count_cached_tokens(call, body, prompt)
     heard = sum(audio_seconds(decode_audio(chunk.input_audio)) for chunk in rules.audio_of(body.messages))
     usage = completion_usage(prompt, spent, cached=cached, tier=tier, audio_seconds=heard)
@@ -42,12 +45,10 @@ def answer_chat(call: Call, body: ChatRequest) -> Reply:
     if body.stream:
         return stream_completion(completion)
     headers = {"x-max-retry-attempts-reached": "false", **meter.headers(prompt + spent)}
-    body_of = inner_error if body.model == "sandbox-error-in-ok" else completion.body
+    body_of = completion.body
+    if body.model == "sandbox-error-in-ok":
+        body_of = inner_error
     return json_reply(body_of(), headers=headers)
-
-
-def stop_sequences(body: ChatRequest) -> list[str]:
-    return [body.stop] if isinstance(body.stop, str) else body.stop or []
 
 
 def _make_variant(answer: Answer, number: int) -> Answer:
@@ -63,7 +64,9 @@ def _count_cached_tokens(call: Call, body: ChatRequest, prompt: int) -> int:
         return 0
     known = body.prompt_cache_key in call.account.cached_prompts
     call.account.cached_prompts.add(body.prompt_cache_key)
-    return prompt // CACHE_BLOCK * CACHE_BLOCK if known else 0
+    if known:
+        return prompt // CACHE_BLOCK * CACHE_BLOCK
+    return 0
 
 
 ENDPOINTS = (Endpoint("POST", "/v1/chat/completions", complete),)

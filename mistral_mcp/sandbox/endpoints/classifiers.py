@@ -10,7 +10,7 @@ from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_model, invalid_request
 from mistral_mcp.sandbox.protocol.messages import Message, text_of
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
-from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
+from mistral_mcp.sandbox.protocol.strict import Metadata, Strict, as_list
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import input_usage
 from mistral_mcp.sandbox.state.fine_tuned_models import FineTunedModels
@@ -39,13 +39,13 @@ class ChatClassificationRequest(Strict):
 def classify(call: Call) -> Reply:
     """One result for each text."""
     body = call.body(ClassificationRequest)
-    return _classify_texts(call, body.model, [body.input] if isinstance(body.input, str) else body.input)
+    return _classify_texts(call, body.model, as_list(body.input))
 
 
 def classify_chat(call: Call) -> Reply:
     """One result for each conversation."""
     body = call.body(ChatClassificationRequest)
-    chats = body.input if isinstance(body.input, list) else [body.input]
+    chats = as_list(body.input)
     return _classify_texts(
         call, body.model, ["\n".join(text_of(said.content) for said in chat.messages) for chat in chats]
     )
@@ -70,7 +70,9 @@ def _find_targets(account: Account, model: str) -> Sequence[Mapping[str, Any]]:
     own = account.section(FineTunedModels).find(model)
     if own is not None and own.archived:
         raise invalid_model(model)
-    return own.targets if own else TARGETS
+    if own:
+        return own.targets
+    return TARGETS
 
 
 def _score_labels(text: str, target: Mapping[str, Any]) -> dict[str, float]:

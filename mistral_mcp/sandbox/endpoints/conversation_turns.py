@@ -24,9 +24,10 @@ from mistral_mcp.sandbox.protocol.messages import (
 )
 from mistral_mcp.sandbox.protocol.replies import compact
 from mistral_mcp.sandbox.protocol.rules import check_chat
+from mistral_mcp.sandbox.protocol.strict import as_list
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.state.conversations import Conversation
-from mistral_mcp.sandbox.state.files import SIGNED, add_produced
+from mistral_mcp.sandbox.state.files import SIGNED, add_output
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 MAKES_FILE = re.compile(r"\b(?:chart|csv|file|plot|table)", re.IGNORECASE)
@@ -65,8 +66,7 @@ def take_turn(account: Account, conversation: Conversation, args: CompletionArgs
     meter.admit()
     prompt = check_chat(body, model)
     told = check_guardrails(conversation.guardrails, text_of(messages[-1].content))
-    stops = [args.stop] if isinstance(args.stop, str) else args.stop or []
-    answer = choose_answer(body).limit(stops, args.max_tokens)
+    answer = choose_answer(body).limit(as_list(args.stop), args.max_tokens)
     outputs = _build_outputs(account, conversation, messages, answer)
     ran = [entry["name"] for entry in outputs if entry["type"] == "tool.execution"]
     connector_tokens = sum(count_tokens(compact(entry)) for entry in outputs if entry["type"] == "tool.execution")
@@ -94,7 +94,9 @@ def _build_outputs(
     query = json.dumps({"query": text_of(messages[-1].content)})
     tools = [tool for tool in conversation.tools if not isinstance(tool, FunctionTool)]
     for tool in tools if isinstance(messages[-1], UserMessage) else []:
-        name = tool.connector_id if isinstance(tool, ConnectorTool) else tool.type
+        name = tool.type
+        if isinstance(tool, ConnectorTool):
+            name = tool.connector_id
         confirmed = _confirm(account, conversation, tool, query)
         if isinstance(confirmed, dict):
             return [*outputs, confirmed]
@@ -104,8 +106,9 @@ def _build_outputs(
             cited += _build_citations(account, conversation, name, query)
     content = answer.content
     if cited:
-        text: list[Entry] = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        content = [*text, *cited]
+        if isinstance(content, str):
+            content = [{"type": "text", "text": content}]
+        content = [*content, *cited]
     message = {"type": "message.output", "role": "assistant", "content": content, **speaker}
     return [*outputs, finish_entry(account, message, "msg")]
 
@@ -146,7 +149,9 @@ def _find_confirmation(entries: Sequence[Entry], name: str) -> str | None:
 
 def _execution_info(name: str) -> dict[str, Any]:
     """What is told of a run. The output of code stands nowhere else."""
-    return {"code": "print(6 * 7)", "code_output": "42\n"} if name == "code_interpreter" else {}
+    if name == "code_interpreter":
+        return {"code": "print(6 * 7)", "code_output": "42\n"}
+    return {}
 
 
 def _build_citations(account: Account, conversation: Conversation, name: str, query: str) -> list[Entry]:
@@ -171,5 +176,5 @@ def _build_files(account: Account, conversation: Conversation, name: str) -> lis
         file_name, kind, data = "image_generated_0", "png", base64.b64decode(PIXEL)
     else:
         file_name, kind, data = "table_0", "csv", b"a,b\n6,7\n"
-    file = add_produced(account, f"{file_name}.{kind}", "ocr", "ocr_input", data)
+    file = add_output(account, f"{file_name}.{kind}", "ocr", "ocr_input", data)
     return [{"type": "tool_file", "tool": name, "file_id": file.id, "file_name": file_name, "file_type": kind}]

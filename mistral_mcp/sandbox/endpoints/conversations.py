@@ -81,8 +81,12 @@ def start(call: Call) -> Reply:
         raise _invalid_value("exactly one of model and agent_id must be provided", body.model)
     if body.agent_version is not None and body.agent_id is None:
         raise _invalid_value("agent_version needs an agent_id", body.agent_version)
-    agent = check_agent(call.account, body.agent_id) if body.agent_id is not None else None
-    settings = agent.settings(body.agent_version) if agent else {}
+    agent = None
+    if body.agent_id is not None:
+        agent = check_agent(call.account, body.agent_id)
+    settings = {}
+    if agent:
+        settings = agent.settings(body.agent_version)
     if body.model is not None:
         require_model(call.account, body.model, "completion_chat")
     tools = TOOLS.validate_python(settings.get("tools", []))
@@ -205,7 +209,9 @@ def _prefix(entry: Entry) -> str:
 def _apply_confirmation(entry: Entry, decided: Mapping[str, str]) -> Entry:
     if entry.get("confirmation_status") != "pending":
         return entry
-    status = "allowed" if decided[entry["tool_call_id"]] == "allow" else "denied"
+    status = "denied"
+    if decided[entry["tool_call_id"]] == "allow":
+        status = "allowed"
     return {**entry, "confirmation_status": status}
 
 

@@ -12,7 +12,7 @@ from mistral_mcp.sandbox.answers.embed_text import Vector, embed_text
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_model, invalid_request, refusal
 from mistral_mcp.sandbox.protocol.replies import Reply, compact
-from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
+from mistral_mcp.sandbox.protocol.strict import Metadata, Strict, as_list
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import input_usage
 from mistral_mcp.sandbox.state.models import Model, find_base_model
@@ -45,7 +45,7 @@ def embeddings(call: Call) -> Reply:
         raise invalid_model(body.model)
     meter = call.account.meter(model.id)
     meter.admit()
-    inputs = [body.input] if isinstance(body.input, str) else body.input
+    inputs = as_list(body.input)
     tokens = _count_inputs(inputs, model)
     dimension = _choose_dimension(body, model)
     data = ",".join(
@@ -118,13 +118,17 @@ def _base64(data: bytes) -> str:
 def _quantise(values: list[float], dtype: Dtype) -> list[int]:
     if dtype in ("int8", "uint8"):
         scale = 127 / max(abs(value) for value in values)
-        shift = 128 if dtype == "uint8" else 0
+        shift = 0
+        if dtype == "uint8":
+            shift = 128
         return [round(value * scale) + shift for value in values]
     packed = [
         sum(128 >> place for place, value in enumerate(values[start : start + BITS]) if value > 0)
         for start in range(0, len(values), BITS)
     ]
-    return packed if dtype == "ubinary" else [byte - 128 for byte in packed]
+    if dtype == "ubinary":
+        return packed
+    return [byte - 128 for byte in packed]
 
 
 ENDPOINTS = (Endpoint("POST", "/v1/embeddings", embeddings),)

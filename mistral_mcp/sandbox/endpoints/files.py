@@ -91,7 +91,9 @@ def list_files(call: Call) -> Reply:
     """The newest come first."""
     query = call.query(FileFilter)
     found = [file for file in call.account.section(Files).newest_first() if query.admit(file)]
-    total = len(found) if query.include_total else None
+    total = None
+    if query.include_total:
+        total = len(found)
     return json_reply({"data": [file.card() for file in query.cut(found)], "object": "list", "total": total})
 
 

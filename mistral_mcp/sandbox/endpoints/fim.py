@@ -7,7 +7,7 @@ from mistral_mcp.sandbox.protocol import rules
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_args, invalid_model
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, stream_reply
-from mistral_mcp.sandbox.protocol.strict import Count, Metadata, Strict, Temperature, TopP
+from mistral_mcp.sandbox.protocol.strict import Count, Metadata, Strict, Temperature, TopP, as_list
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import completion_usage
 from mistral_mcp.sandbox.state.fine_tuned_models import find_model
@@ -43,8 +43,7 @@ def complete(call: Call) -> Reply:
     rules.check_greedy(body.temperature, body.top_p, model.top_p)
     prompt = count_tokens(body.prompt) + count_tokens(body.suffix or "") + 2
     rules.check_length(prompt, body.max_tokens, model)
-    stops = [body.stop] if isinstance(body.stop, str) else body.stop or []
-    answer = Answer(_between(body)).limit(stops, body.max_tokens, body.min_tokens)
+    answer = Answer(_between(body)).limit(as_list(body.stop), body.max_tokens, body.min_tokens)
     completion = Completion(body.model, [answer], completion_usage(prompt, answer.tokens))
     meter.spend(prompt + answer.tokens)
     if body.stream:
@@ -61,7 +60,9 @@ def _between(body: FimRequest) -> str:
         return remark + "pass\n"
     names = [part.split(":")[0].split("=")[0].strip(" *") for part in head[1].split(",")]
     total = " + ".join(name for name in names if name) or "None"
-    start = "" if body.prompt.endswith("\n") else "\n"
+    start = "\n"
+    if body.prompt.endswith("\n"):
+        start = ""
     return f"{start}    {remark}    result = {total}\n" + ("" if body.suffix else "    return result\n")
 
 

@@ -67,7 +67,9 @@ def list_libraries(call: Call) -> Reply:
     search = (query.search or "").lower()
     found = [each for each in call.account.section(Libraries).newest_first() if search in each.name.lower()]
     place = pagination(query.number, query.page_size, found)
-    token = base64.urlsafe_b64encode(str(query.number + 1).encode()).decode() if place["has_more"] else None
+    token = None
+    if place["has_more"]:
+        token = base64.urlsafe_b64encode(str(query.number + 1).encode()).decode()
     data = [library.card() for library in query.cut(found)]
     return json_reply({"pagination": place, "data": data, "next_page_token": token})
 
@@ -119,7 +121,8 @@ def add_document(call: Call) -> Reply:
         raise invalid_fields([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
     part = form.files["file"]
     kind = part.content_type.split(";")[0]
-    kind = guess_type(part.filename) if kind in ("", "application/octet-stream") else kind
+    if kind in ("", "application/octet-stream"):
+        kind = guess_type(part.filename)
     document = LibraryDocument(call.account.new_id("document"), library.id, part.filename, kind, part.data)
     same = next((known for known in library.documents if known.hash == document.hash), None)
     if same is not None:

@@ -9,7 +9,7 @@ from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import invalid_request
 from mistral_mcp.sandbox.protocol.messages import Message, text_of
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
-from mistral_mcp.sandbox.protocol.strict import Metadata, Strict
+from mistral_mcp.sandbox.protocol.strict import Metadata, Strict, as_list
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.protocol.usage import input_usage
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
@@ -29,7 +29,7 @@ class ChatModerationRequest(Strict):
 def moderate(call: Call) -> Reply:
     """Judge each text by itself."""
     body = call.body(ModerationRequest)
-    texts = [body.input] if isinstance(body.input, str) else body.input
+    texts = as_list(body.input)
     return _judge(call, body.model, texts, sum(count_tokens(text) for text in texts))
 
 

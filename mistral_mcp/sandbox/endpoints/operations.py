@@ -67,8 +67,10 @@ class _Answer:
             return self._one(objects, path, body)
         if f"{operation.path}/" in {f"{each.prefix}/" for each in _looked_up().values()}:
             if operation.method == "POST":
-                return self._created(call, objects, path, body)
-            place = list_place(operation) if operation.method == "GET" else None
+                return self._create(call, objects, path, body)
+            place = None
+            if operation.method == "GET":
+                place = list_place(operation)
             if place is not None:
                 return answer_list(operation, place, objects.newest_first(path))
         return self._other(call, objects, body)
@@ -84,7 +86,7 @@ class _Answer:
         named = {"id": name, self._operation.last_parameter: name}
         return answer_operation(self._operation, named, known, body)
 
-    def _created(self, call: Call, objects: ApiObjects, path: str, body: dict[str, Any]) -> Any:
+    def _create(self, call: Call, objects: ApiObjects, path: str, body: dict[str, Any]) -> Any:
         """A new thing of the collection, under an id of its own."""
         parameter = next(each.last_parameter for each in _looked_up().values() if each.prefix == self._operation.path)
         name = call.account.new_id(path)

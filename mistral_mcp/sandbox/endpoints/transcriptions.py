@@ -22,7 +22,7 @@ from mistral_mcp.sandbox.protocol.replies import Reply, json_reply, named_stream
 from mistral_mcp.sandbox.protocol.strict import Lax, parse_fields
 from mistral_mcp.sandbox.protocol.tokens import count_tokens, split_tokens
 from mistral_mcp.sandbox.state.documents import UNREACHABLE
-from mistral_mcp.sandbox.state.files import Files, find_linked
+from mistral_mcp.sandbox.state.files import Files, find_by_link
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 TOKENS_A_SECOND = 12.5
@@ -120,7 +120,7 @@ def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]
     if upload:
         return upload.filename, audio_seconds(upload.data)
     url = body.file_url or ""
-    file = call.account.section(Files).get(body.file_id) if body.file_id else find_linked(call.account, url)
+    file = call.account.section(Files).get(body.file_id) if body.file_id else find_by_link(call.account, url)
     if file is not None:
         return file.filename, audio_seconds(file.data)
     if not url.startswith("https://") or UNREACHABLE.match(url):
@@ -132,7 +132,9 @@ def _compose_sentences(name: str, body: TranscriptionRequest) -> list[str]:
     """The sentences that are heard."""
     sentences = [f"This is the sandbox, which has heard {name}.", "It cannot listen, so it always says the same."]
     biases = " and ".join(bias.replace("_", " ") for bias in body.context_bias)
-    return [*sentences, f"It was told to expect {biases}."] if biases else sentences
+    if biases:
+        return [*sentences, f"It was told to expect {biases}."]
+    return sentences
 
 
 def _reply(body: TranscriptionRequest, sentences: list[str], length: float) -> dict[str, Any]:
@@ -148,8 +150,12 @@ def _reply(body: TranscriptionRequest, sentences: list[str], length: float) -> d
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": audio},
         "service_tier": "standard",
     }
-    segments = _segments(body, sentences, length) if body.timestamp_granularities or body.diarize else []
-    language = "en" if body.return_language else body.language
+    segments = []
+    if body.timestamp_granularities or body.diarize:
+        segments = _segments(body, sentences, length)
+    language = body.language
+    if body.return_language:
+        language = "en"
     return {"model": body.model, "text": text, "language": language, "segments": segments, "usage": usage}
 
 

@@ -103,7 +103,9 @@ def search_voices(call: Call) -> Reply:
     query = call.query(VoiceSearch)
     found = [voice for voice in (*call.account.section(Voices), *PRESETS) if query.matches(voice)]
     end = query.start + query.page_size
-    following = str(end) if end < len(found) else None
+    following = None
+    if end < len(found):
+        following = str(end)
     return json_reply({"data": [voice.card() for voice in found[query.start : end]], "next_page_token": following})
 
 

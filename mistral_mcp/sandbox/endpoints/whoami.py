@@ -10,7 +10,9 @@ WORKSPACE = "00000000-0000-4000-8000-000000000001"
 
 def whoami(call: Call) -> Reply:
     """The same person for every key; one whose key begins with `priority` has a better tier."""
-    tier = "scale" if call.key.startswith("priority") else "free"
+    tier = "free"
+    if call.key.startswith("priority"):
+        tier = "scale"
     person = {
         "principal_type": "user",
         "id": OWNER,

@@ -129,14 +129,18 @@ def _frame(event: str, reply: Reply, *, bare: bool) -> str:
         return f"{event}\n\n"
     if reply.framed and not is_error:
         return event
-    name = f"event: {_event_name(event)}\n" if reply.named else ""
+    name = ""
+    if reply.named:
+        name = f"event: {_event_name(event)}\n"
     return f"{name}data: {event}\n\n"
 
 
 def _event_name(event: str) -> str:
     """The `event:` of a payload: its own type, or plain `error`."""
     payload = json.loads(event)
-    return "error" if payload.get("object") == "error" else str(payload["type"])
+    if payload.get("object") == "error":
+        return "error"
+    return str(payload["type"])
 
 
 def _break_off(events: Sequence[str], interruption: Interruption) -> Sequence[str]:

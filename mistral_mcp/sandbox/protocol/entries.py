@@ -127,13 +127,17 @@ _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 def parse_inputs(inputs: Inputs | None) -> list[Entry]:
     """The inputs of a request as entries. A string is what the user says."""
     if isinstance(inputs, str):
-        return [{"type": "message.input", "role": "user", "content": inputs, "prefix": False}] if inputs else []
+        if inputs:
+            return [{"type": "message.input", "role": "user", "content": inputs, "prefix": False}]
+        return []
     return [entry.model_dump(exclude={"object", "id", "created_at", "completed_at"}) for entry in inputs or []]
 
 
 def entries_to_messages(entries: Sequence[Entry], instructions: str | None) -> list[Message]:
     """The conversation as chat knows it. Calls that follow each other are one turn; what ran on its own is no turn."""
-    messages: list[dict[str, Any]] = [{"role": "system", "content": instructions}] if instructions else []
+    messages: list[dict[str, Any]] = []
+    if instructions:
+        messages = [{"role": "system", "content": instructions}]
     for entry in entries:
         match entry["type"]:
             case "message.input" if entry["role"] == "user":

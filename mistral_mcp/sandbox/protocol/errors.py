@@ -77,7 +77,7 @@ def invalid_model(model: str) -> ApiError:
     return refusal(400, f"Invalid model: {model}", "invalid_model", "1500")
 
 
-def unauthorized() -> Reply:
+def invalid_key_reply() -> Reply:
     """Shape D, with its newline at the end."""
     return Reply(401, b'{"detail":"Invalid API Key"}\n', {"content-type": "application/json"})
 
@@ -93,7 +93,7 @@ def wrong_address() -> Reply:
     return json_reply({"detail": "Not Found"}, 404)
 
 
-def method_not_allowed(allowed: Sequence[str]) -> Reply:
+def wrong_method_reply(allowed: Sequence[str]) -> Reply:
     """A known path, asked in the wrong way."""
     return json_reply({"detail": "Method Not Allowed"}, 405, {"allow": ", ".join(allowed)})
 
@@ -131,5 +131,7 @@ def usual_reply(status: int) -> Reply:
     if status in shapes:
         return json_reply(shapes[status], status)
     if status == HTTPStatus.UNAUTHORIZED:
-        return unauthorized()
-    return html_reply(status) if status >= HTTPStatus.BAD_REQUEST else Reply(status)
+        return invalid_key_reply()
+    if status >= HTTPStatus.BAD_REQUEST:
+        return html_reply(status)
+    return Reply(status)

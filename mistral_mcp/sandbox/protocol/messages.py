@@ -24,7 +24,9 @@ class ImageURLChunk(Strict):
 
     @property
     def url(self) -> str:
-        return self.image_url if isinstance(self.image_url, str) else self.image_url.url
+        if isinstance(self.image_url, str):
+            return self.image_url
+        return self.image_url.url
 
 
 class DocumentURLChunk(Strict):

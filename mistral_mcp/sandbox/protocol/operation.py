@@ -42,7 +42,9 @@ class Operation:
     def last_parameter(self) -> str:
         """The name in the last part of the path; empty where that is a word."""
         last = self.path.rpartition("/")[2]
-        return last.strip("{}") if last.startswith("{") else ""
+        if last.startswith("{"):
+            return last.strip("{}")
+        return ""
 
     @property
     def status(self) -> int:
@@ -138,7 +140,9 @@ def standalone(schema: Schema) -> Schema:
                 found[name] = _definitions()[name]
                 pending.append(found[name])
             pending += members.values()
-    return {**schema, "$defs": found} if found else schema
+    if found:
+        return {**schema, "$defs": found}
+    return schema
 
 
 @cache

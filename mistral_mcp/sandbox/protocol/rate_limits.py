@@ -49,7 +49,9 @@ class Meter:
 
     def headers(self, cost: int, *, token_quota: bool = True) -> dict[str, str]:
         """The headers of a reply that cost this many tokens."""
-        quota = self._token_headers() if token_quota else {}
+        quota = {}
+        if token_quota:
+            quota = self._token_headers()
         return {**quota, "x-ratelimit-tokens-query-cost": str(cost), **self._request_headers()}
 
     def unit_headers(self, unit: str, cost: int) -> dict[str, str]:
@@ -65,14 +67,18 @@ class Meter:
         return refusal(429, "Rate limit exceeded", "rate_limited", "1300", headers)
 
     def _request_headers(self) -> dict[str, str]:
-        limit = UNLIMITED_REQUESTS if self.limits.requests is None else self.limits.requests
+        limit = self.limits.requests
+        if limit is None:
+            limit = UNLIMITED_REQUESTS
         return {
             "x-ratelimit-limit-req-minute": str(limit),
             "x-ratelimit-remaining-req-minute": str(max(limit - len(self._requests), 0)),
         }
 
     def _token_headers(self) -> dict[str, str]:
-        limit = UNLIMITED_TOKENS if self.limits.tokens is None else self.limits.tokens
+        limit = self.limits.tokens
+        if limit is None:
+            limit = UNLIMITED_TOKENS
         return {
             "x-ratelimit-limit-tokens-minute": str(limit),
             "x-ratelimit-remaining-tokens-minute": str(max(limit - self._spent, 0)),

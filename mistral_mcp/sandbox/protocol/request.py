@@ -37,7 +37,9 @@ class Received:
     def key(self) -> str | None:
         """The API key as it was given, without `Bearer`."""
         scheme, _, key = self.headers.get("authorization", "").partition(" ")
-        return key.strip() or None if scheme.lower() == "bearer" else None
+        if scheme.lower() == "bearer":
+            return key.strip() or None
+        return None
 
     async def wait_for_hang_up(self) -> None:
         """Wait until the client has closed the connection on this request, and the sandbox has stopped answering it."""

@@ -27,7 +27,9 @@ class Lax(BaseModel):
 def _parse_metadata(written: str) -> dict[str, Any]:
     """What is no object is no filter: the official SDK sends a string of its own where it has none."""
     found: Any = json.loads(written)
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if isinstance(found, dict):
+        return cast("dict[str, Any]", found)
+    return {}
 
 
 MetadataFilter = Annotated[dict[str, Any], BeforeValidator(_parse_metadata)]
@@ -44,6 +46,18 @@ class Paging(Lax):
         """The items on this page."""
         start = self.page * self.page_size
         return list(items[start : start + self.page_size])
+
+
+T = TypeVar("T")
+
+
+def as_list(value: T | list[T] | None) -> list[T]:
+    """What may be one thing or several, as several."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return cast("list[T]", value)
+    return [value]
 
 
 Shape = TypeVar("Shape", bound=Strict)

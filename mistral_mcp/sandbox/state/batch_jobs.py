@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from mistral_mcp.sandbox.protocol.clock import unix_time
 from mistral_mcp.sandbox.protocol.endpoint import Account
 from mistral_mcp.sandbox.protocol.replies import Reply
-from mistral_mcp.sandbox.state.files import Files, add_produced, jsonl
+from mistral_mcp.sandbox.state.files import Files, add_output, jsonl
 from mistral_mcp.sandbox.state.store import Store
 
 Status = Literal["QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"]
@@ -89,7 +89,9 @@ class BatchJob:
     def outputs(self, account: Account) -> list[dict[str, Any]] | None:
         """The rows of the output file."""
         file = self.output_file and account.section(Files).find(self.output_file)
-        return [json.loads(line) for line in file.lines] if file else None
+        if file:
+            return [json.loads(line) for line in file.lines]
+        return None
 
     def _lines(self, account: Account) -> list[dict[str, Any]]:
         files = [account.section(Files).find(name) for name in self.input_files]
@@ -98,7 +100,9 @@ class BatchJob:
     def _work(self, lines: list[dict[str, Any]]) -> None:
         for line in lines:
             # The model of the job goes before that of the line, and there are no streams in a batch.
-            chosen = {"model": self.model} if self.model else {}
+            chosen = {}
+            if self.model:
+                chosen = {"model": self.model}
             body = {name: value for name, value in line["body"].items() if name != "stream"}
             reply = self.ask({**body, **chosen})
             self._rows.append(self._row(line.get("custom_id"), reply))
@@ -124,9 +128,9 @@ class BatchJob:
         good = [row for row in self._rows if row["response"]["status_code"] == GOOD]
         bad = [row for row in self._rows if row["response"]["status_code"] != GOOD]
         if good:
-            self.output_file = add_produced(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(good)).id
+            self.output_file = add_output(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(good)).id
         if bad:
-            self.error_file = add_produced(account, f"{self.id}-errors.jsonl", "batch", "batch_error", jsonl(bad)).id
+            self.error_file = add_output(account, f"{self.id}-errors.jsonl", "batch", "batch_error", jsonl(bad)).id
         self.status, self.completed_at = status, unix_time()
         self._rows.clear()
 

@@ -7,7 +7,7 @@ import re
 from mistral_mcp.sandbox.protocol.documents import DEFAULT_PAGES, Document, read_document
 from mistral_mcp.sandbox.protocol.endpoint import Account
 from mistral_mcp.sandbox.protocol.errors import unreadable_file
-from mistral_mcp.sandbox.state.files import Files, StoredFile, find_linked, guess_type
+from mistral_mcp.sandbox.state.files import Files, StoredFile, find_by_link, guess_type
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
 OFFICE_NAMES = {
@@ -20,9 +20,9 @@ DATA = re.compile(r"data:(?P<kind>[\w.+/-]*)(?:;[\w=-]+)*?;base64,(?P<data>.*)$"
 
 def fetch_document(account: Account, url: str, name: str | None = None) -> Document:
     """The document behind a link: a data URL, a signed link of ours, or anything else on the web."""
-    own = find_linked(account, url)
+    own = find_by_link(account, url)
     if own is not None:
-        return read_stored(own)
+        return read_file(own)
     found = DATA.match(url)
     if found:
         try:
@@ -39,9 +39,9 @@ def fetch_document(account: Account, url: str, name: str | None = None) -> Docum
 
 def open_upload(account: Account, file_id: str) -> Document:
     """The document that was uploaded as this file."""
-    return read_stored(account.section(Files).get(file_id))
+    return read_file(account.section(Files).get(file_id))
 
 
-def read_stored(file: StoredFile) -> Document:
+def read_file(file: StoredFile) -> Document:
     """The document in this file."""
     return read_document(file.filename, file.mimetype, file.data)

@@ -91,19 +91,21 @@ class Files(Store[StoredFile]):
         return self.put(file.id, file)
 
 
-def add_received(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
+def add_request_file(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
     """Keep a file that came with a request rather than as an upload."""
     file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, guess_type(filename))
     return account.section(Files).keep(file)
 
 
-def find_linked(account: Account, url: str) -> StoredFile | None:
+def find_by_link(account: Account, url: str) -> StoredFile | None:
     """The file that a signed link of ours leads to."""
     name = url.removeprefix(f"{SIGNED}/").partition("/")[0]
-    return account.section(Files).find(name) if url.startswith(SIGNED) else None
+    if url.startswith(SIGNED):
+        return account.section(Files).find(name)
+    return None
 
 
-def add_produced(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
+def add_output(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
     """Keep a file that Mistral itself has made."""
     kind = guess_type(filename)
     file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, kind, source="mistral")
@@ -153,5 +155,9 @@ def _line_error(line: bytes, purpose: str) -> str | None:
         return "line is not a json object"
     fields = cast("dict[str, Any]", row)
     if purpose == "batch":
-        return None if isinstance(fields.get("body"), dict) else "line is missing required field: body"
-    return None if fields.keys() & {"messages", "text", "prompt"} else "line has neither messages nor text"
+        if isinstance(fields.get("body"), dict):
+            return None
+        return "line is missing required field: body"
+    if fields.keys() & {"messages", "text", "prompt"}:
+        return None
+    return "line has neither messages nor text"

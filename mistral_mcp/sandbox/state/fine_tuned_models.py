@@ -31,12 +31,16 @@ class FineTunedModel:
     @property
     def model(self) -> Model:
         """As a model like any other. A classifier does nothing but classify."""
-        capabilities = frozenset({"classification"}) if self.targets else self.base.capabilities
+        capabilities = self.base.capabilities
+        if self.targets:
+            capabilities = frozenset({"classification"})
         return Model(self.id, self.base.context, capabilities, temperature=self.base.temperature)
 
     def card(self) -> dict[str, Any]:
         """As the fine-tuning paths show it."""
-        targets = {"classifier_targets": list(self.targets)} if self.targets else {}
+        targets = {}
+        if self.targets:
+            targets = {"classifier_targets": list(self.targets)}
         return {
             "id": self.id,
             "object": "model",

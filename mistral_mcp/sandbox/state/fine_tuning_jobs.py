@@ -52,7 +52,9 @@ class TuningJob:
 
     def card(self) -> dict[str, Any]:
         """The job as lists show it."""
-        targets = {"classifier_targets": list(self.targets)} if self.job_type == "classifier" else {}
+        targets = {}
+        if self.job_type == "classifier":
+            targets = {"classifier_targets": list(self.targets)}
         return {
             "id": self.id,
             "object": "job",
@@ -84,7 +86,9 @@ class TuningJob:
         """One step. A job that does not start by itself waits once it has been validated."""
         following = NEXT.get(self.status)
         if self.status == "QUEUED":
-            following = "RUNNING" if self.auto_start else "VALIDATED"
+            following = "VALIDATED"
+            if self.auto_start:
+                following = "RUNNING"
         if following is None:
             return
         self._set_status(following)
@@ -108,7 +112,9 @@ class TuningJob:
 
     def _build_model(self) -> FineTunedModel:
         day = time.strftime("%Y%m%d", time.gmtime(self.modified_at))
-        kind = "classifier:" if self.targets else ""
+        kind = ""
+        if self.targets:
+            kind = "classifier:"
         name = f"ft:{kind}{self.name}:{self.suffix or 'sandbox'}:{day}:{self.id[:8]}"
         return FineTunedModel(name, self.base, self.name, self.id, self.targets)
 

@@ -40,7 +40,9 @@ class LibraryDocument:
     @property
     def document(self) -> Document | None:
         """What is in it, once it has been processed."""
-        return read_document(self.name, self.mime_type, self.data) if self.status == "done" else None
+        if self.status == "done":
+            return read_document(self.name, self.mime_type, self.data)
+        return None
 
     def advance(self) -> None:
         """One step; what cannot be read ends in `error`."""
@@ -71,7 +73,9 @@ class LibraryDocument:
     def card(self) -> dict[str, Any]:
         """The document as the API shows it."""
         read = self.document
-        tokens = count_tokens(read.text) if read else 0
+        tokens = 0
+        if read:
+            tokens = count_tokens(read.text)
         return {
             "id": self.id,
             "library_id": self.library_id,
