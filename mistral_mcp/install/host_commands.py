@@ -3,10 +3,10 @@
 import subprocess
 from collections.abc import Callable, Mapping
 
+from mistral_mcp.install.deeplinks import vscode_definition
 from mistral_mcp.install.entries import KEY_HEADER, Entry, command_of
 from mistral_mcp.install.machine import Machine
 from mistral_mcp.install.plan import InstallPlan
-from mistral_mcp.install.snippets import vscode_definition
 
 
 def add_command(plan: InstallPlan, new: Entry) -> list[str]:

@@ -1,146 +1,112 @@
-"""What a person copies: entries, menu paths and deeplinks, for one secret URL."""
+"""What a person copies, for one secret URL: entries, menu paths and deep links."""
 
-import base64
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-from urllib.parse import quote, urlencode
+from typing import Literal
 
+from mistral_mcp.install.deeplinks import deeplink
 from mistral_mcp.install.documents import rendered
-from mistral_mcp.install.entries import Entry
-from mistral_mcp.install.hosts import HOSTS, NAME, Host, remote_entry, uses_reference
+from mistral_mcp.install.hosts import HOSTS, NAME, Host, remote_entry
 
-_DESCRIPTION = "Mistral's models as tools"
+Language = Literal["en", "fr"]
+
+_FILES = ("cursor", "vscode", "codex", "gemini")
+_MORE_FILES = ("vibe", "copilot-cli", "windsurf", "zed", "cline", "opencode", "goose", "lmstudio")
+
+_TITLES: dict[str, dict[Language, str]] = {
+    "claude": {"en": "Claude (web, desktop, phone)", "fr": "Claude (web, bureau, téléphone)"},
+    "claude-code": {"en": "Claude Code", "fr": "Claude Code"},
+    "chatgpt": {"en": "ChatGPT (web)", "fr": "ChatGPT (web)"},
+    "vibe-work": {"en": "Vibe (web, phone)", "fr": "Vibe (web, téléphone)"},
+    "json": {"en": "Any other client", "fr": "Tout autre client"},
+}
+
+# Menus as they are in November 2026. {name} is what the person calls the connector.
+_WHERE: dict[str, dict[Language, str]] = {
+    "claude": {
+        "en": (
+            "On the web: Settings, Connectors, Add custom connector; the apps for desktop and phone have it then. On Team "
+            "and Enterprise an owner adds it; the free plan has room for one. Name: {name}, authentication: none, URL:"
+        ),
+        "fr": (
+            "Sur le web : Paramètres, Connecteurs, Ajouter un connecteur personnalisé ; les applications de bureau et du "
+            "téléphone l'ont ensuite. Avec Team et Enterprise, un propriétaire l'ajoute ; l'offre gratuite en a un. "
+            "Nom : {name}, authentification : aucune, URL :"
+        ),
+    },
+    "claude-code": {"en": "In a terminal", "fr": "Dans un terminal"},
+    "chatgpt": {
+        "en": (
+            "On the web only: Settings, Apps, Advanced settings, Developer mode; then Create. With Plus and Pro it uses the "
+            "tools that only read, with Business, Enterprise and Edu all. Name: {name}, authentication: none, URL:"
+        ),
+        "fr": (
+            "Sur le web seulement : Paramètres, Applications, Paramètres avancés, Mode développeur ; puis Créer. Avec Plus "
+            "et Pro, il emploie les outils qui ne font que lire, avec Business, Enterprise et Edu tous. "
+            "Nom : {name}, authentification : aucune, URL :"
+        ),
+    },
+    "vibe-work": {
+        "en": (
+            "On the web: Connectors, Add connector, Custom MCP connector; the phone's app has it then. On Free, Pro and "
+            "Student you may add it yourself, on Team and Enterprise an administrator does. "
+            "Name: {name}, authentication: none, URL:"
+        ),
+        "fr": (
+            "Sur le web : Connecteurs, Ajouter un connecteur, Connecteur MCP personnalisé ; l'application du téléphone l'a "
+            "ensuite. Avec Free, Pro et Student vous l'ajoutez vous-même, avec Team et Enterprise un administrateur le fait. "
+            "Nom : {name}, authentification : aucune, URL :"
+        ),
+    },
+    "json": {
+        "en": "Wherever it takes an MCP server over HTTP",
+        "fr": "Là où il accepte un serveur MCP par HTTP",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """What one host is told."""
+    """What is copied for one host, and where it goes."""
 
     host: str
     title: str
+    """With the devices, where it is not a program of the computer."""
     where: str
     """The file or the menu, in words."""
     language: Literal["json", "toml", "yaml", "shell", "text"]
     text: str
     """What is copied; for `text` the URL alone."""
     link: str | None = None
-    """An app's deeplink with the URL in it, which passes no web server; or the page of a web host, without the URL."""
+    """An app's deep link with the URL in it, which passes no web server; or the page of a web host, without the URL."""
 
 
-def snippets(url: str, *, name: str = NAME) -> list[Snippet]:
+def snippets(url: str, *, name: str = NAME, language: Language = "en") -> list[Snippet]:
     """For a secret URL, every host that takes one, the most used first."""
-    connector = f"Name: {name}, authentication: none, URL:"
+
+    def where(host: str) -> str:
+        return _WHERE[host][language].format(name=name)
+
+    def title(host: str) -> str:
+        return _TITLES[host][language]
+
+    command = ["claude", "mcp", "add", "--transport", "http", "--scope", "user", name, url]
+    anything = {"mcpServers": {name: {"type": "http", "url": url}}}
     return [
+        Snippet("claude", title("claude"), where("claude"), "text", url, "https://claude.ai/settings/connectors"),
+        Snippet("claude-code", title("claude-code"), where("claude-code"), "shell", shlex.join(command)),
+        *(_file_snippet(HOSTS[host], url, name) for host in _FILES),
+        Snippet("chatgpt", title("chatgpt"), where("chatgpt"), "text", url, "https://chatgpt.com/#settings/Connectors"),
         Snippet(
-            "claude",
-            "Claude (web, desktop, phone)",
-            f"On the web: Settings, Connectors, Add custom connector. {connector}",
-            "text",
-            url,
-            "https://claude.ai/settings/connectors",
+            "vibe-work", title("vibe-work"), where("vibe-work"), "text", url, "https://chat.mistral.ai/connections"
         ),
-        Snippet(
-            "claude-code",
-            "Claude Code",
-            "In a terminal",
-            "shell",
-            shlex.join(["claude", "mcp", "add", "--transport", "http", "--scope", "user", name, url]),
-        ),
-        *(_file(HOSTS[host], url, name) for host in ("cursor", "vscode", "codex", "gemini")),
-        Snippet(
-            "chatgpt",
-            "ChatGPT",
-            f"On the web: Settings, Apps, Advanced, Developer mode; then Create. {connector}",
-            "text",
-            url,
-            "https://chatgpt.com/#settings/Connectors",
-        ),
-        Snippet(
-            "le-chat",
-            "Le Chat",
-            f"As an administrator: Connectors, Add Connector, Custom MCP Connector. {connector}",
-            "text",
-            url,
-            "https://chat.mistral.ai/connections",
-        ),
-        *(
-            _file(HOSTS[host], url, name)
-            for host in ("vibe", "copilot-cli", "windsurf", "zed", "cline", "opencode", "goose", "lmstudio")
-        ),
-        Snippet(
-            "json",
-            "Any other client",
-            "Wherever it takes an MCP server over HTTP",
-            "json",
-            json.dumps({"mcpServers": {name: {"type": "http", "url": url}}}, indent=2),
-        ),
+        *(_file_snippet(HOSTS[host], url, name) for host in _MORE_FILES),
+        Snippet("json", title("json"), where("json"), "json", json.dumps(anything, indent=2)),
     ]
 
 
-def _file(host: Host, url: str, name: str) -> Snippet:
+def _file_snippet(host: Host, url: str, name: str) -> Snippet:
     entry = remote_entry(host.name, url)
     text = rendered(host, name, entry)
     return Snippet(host.name, host.title, host.where, host.language, text, deeplink(host.name, entry, name=name))
-
-
-def deeplink(host: str, entry: Entry, *, name: str = NAME, web: bool = False) -> str | None:
-    """A link that makes the host ask whether to add the entry; None for hosts that know none.
-
-    `web`: through the vendor's page, for places that refuse other schemes. It sees the entry: never with a secret in it.
-    """
-    link = (_WEB_LINKS if web else _LINKS).get(host)
-    return link(name, entry) if link else None
-
-
-def vscode_definition(name: str, entry: Entry) -> str:
-    """An entry as VS Code takes it in links and on its command line."""
-    return _compact({"name": name, **entry, **_inputs(entry)})
-
-
-def _inputs(entry: Entry) -> Entry:
-    return HOSTS["vscode"].beside if uses_reference(HOSTS["vscode"], entry) else {}
-
-
-def _vscode_page(name: str, entry: Entry) -> str:
-    return _query(
-        {"name": name, "config": _compact(entry)} | {key: _compact(value) for key, value in _inputs(entry).items()}
-    )
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _coded(name: str, entry: Entry) -> str:
-    return _query({"name": name, "config": base64.b64encode(_compact(entry).encode()).decode()})
-
-
-def _goose(name: str, entry: Entry) -> str:
-    if "uri" in entry:
-        source = [("url", entry["uri"]), ("type", entry["type"])]
-    else:
-        source = [("cmd", entry["cmd"]), *(("arg", argument) for argument in entry["args"])]
-        source += [("env", f"{key}=Mistral API key") for key in entry.get("env_keys", [])]
-    return _query([*source, ("id", name), ("name", name), ("description", _DESCRIPTION)])
-
-
-def _query(parts: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
-    return urlencode(parts, quote_via=quote)
-
-
-_Link = Callable[[str, Entry], str]
-
-_LINKS: Mapping[str, _Link] = {
-    "cursor": lambda name, entry: f"cursor://anysphere.cursor-deeplink/mcp/install?{_coded(name, entry)}",
-    "vscode": lambda name, entry: f"vscode:mcp/install?{quote(vscode_definition(name, entry), safe='')}",
-    "goose": lambda name, entry: f"goose://extension?{_goose(name, entry)}",
-    "lmstudio": lambda name, entry: f"lmstudio://add_mcp?{_coded(name, entry)}",
-}
-_WEB_LINKS: Mapping[str, _Link] = {
-    "cursor": lambda name, entry: f"https://cursor.com/en/install-mcp?{_coded(name, entry)}",
-    "vscode": lambda name, entry: f"https://insiders.vscode.dev/redirect/mcp/install?{_vscode_page(name, entry)}",
-    "lmstudio": lambda name, entry: f"https://lmstudio.ai/install-mcp?{_coded(name, entry)}",
-}

@@ -19,11 +19,22 @@ from tests.install.machines import (
 def test_there_is_a_snippet_for_every_host_that_takes_a_url():
     found = {snippet.host: snippet for snippet in snippets(SECRET_URL)}
 
-    assert set(found) == (set(HOSTS) - {"claude-desktop"}) | {"claude", "chatgpt", "le-chat", "json"}
+    assert set(found) == (set(HOSTS) - {"claude-desktop"}) | {"claude", "chatgpt", "vibe-work", "json"}
     assert all(SECRET_URL in snippet.text and snippet.where and snippet.title for snippet in found.values())
     assert found["claude-code"].text == f"claude mcp add --transport http --scope user mistral {SECRET_URL}"
     for host in set(HOSTS) & set(found) - {"claude-code"}:
         assert SECRET_URL in repr(servers(host, found[host].text)["mistral"])
+
+
+def test_what_is_copied_is_the_same_in_both_languages_and_what_is_read_is_not():
+    english, french = snippets(SECRET_URL), snippets(SECRET_URL, language="fr")
+
+    assert [(each.host, each.text, each.link) for each in english] == [
+        (each.host, each.text, each.link) for each in french
+    ]
+    pairs = zip(english, french, strict=True)
+    in_words = {one.host for one, other in pairs if one.where != other.where}
+    assert in_words == {"claude", "claude-code", "chatgpt", "vibe-work", "json"}
 
 
 def test_links_with_a_secret_in_them_never_lead_to_a_web_server():

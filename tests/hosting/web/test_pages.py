@@ -191,7 +191,7 @@ async def test_a_key_becomes_an_address_that_works_and_an_entry_for_each_client(
     assert "lmn1" in page
     assert KEY not in page
     assert unescape(page).count(url) > 8
-    for client in ("Claude Code", "Cursor", "VS Code", "Codex", "Gemini", "ChatGPT", "Le Chat", "Any other client"):
+    for client in ("Claude Code", "Cursor", "VS Code", "Codex", "Gemini", "ChatGPT", "Vibe", "Any other client"):
         assert client in page
     assert f"claude mcp add --transport http --scope user mistral {url}" in page
     assert 'href="cursor://' in page
