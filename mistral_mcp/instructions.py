@@ -1,4 +1,7 @@
-"""What a client reads before anything else: how the tools that this caller is offered go together."""
+"""What a client reads before anything else, and that no sentence names a tool which this caller is not offered."""
+
+import re
+from collections.abc import Callable
 
 MAX_CHARACTERS = 512
 
@@ -29,3 +32,25 @@ def instructions(offered: frozenset[str]) -> str:
         if tools <= offered and len(longer) <= MAX_CHARACTERS:
             text = longer
     return text
+
+
+_SENTENCE_ENDS = re.compile(r"(?<=[.;?!])\s+")
+_TOOL = re.compile(r"\bmistral_[a-z_]+\b")
+
+
+def only_offered(text: str, offered: frozenset[str], toolset_of: Callable[[str], str | None]) -> str:
+    """An error's text, in which what names a tool that is not offered names its toolset instead."""
+    first, gap, rest = text.partition("\n\n")
+    sentences = [_only_offered(sentence, offered, toolset_of) for sentence in _SENTENCE_ENDS.split(first)]
+    return " ".join(sentences) + gap + rest
+
+
+def _only_offered(sentence: str, offered: frozenset[str], toolset_of: Callable[[str], str | None]) -> str:
+    toolsets = [toolset_of(name) for name in _TOOL.findall(sentence) if name not in offered]
+    missing = next(filter(None, toolsets), None)
+    return sentence if missing is None else f"A tool for this is in the toolset {missing}, which is not selected here."
+
+
+def names_others(text: str, offered: frozenset[str]) -> bool:
+    """Whether a text may name a tool that is not offered."""
+    return not offered.issuperset(_TOOL.findall(text.partition("\n\n")[0]))

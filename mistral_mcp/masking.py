@@ -63,6 +63,10 @@ class Mask:
         masked = self._strings(reply)
         return body if masked == reply else to_json(masked)
 
+    def value(self, value: Any) -> Any:
+        """The same for what JSON holds: only texts are looked at, and lists of numbers are passed over whole."""
+        return self._strings(value) if self._forms else value
+
     def binary(self, data: bytes) -> bytes:
         """The same for what is no text, in UTF-8 and UTF-16: as many bytes as before, so that offsets in it stay true."""
         for secret in self._encoded:
@@ -95,7 +99,10 @@ class Mask:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
-            return [self._strings(item) for item in cast("list[Any]", value)]
+            items = cast("list[Any]", value)
+            if items and isinstance(items[0], float):
+                return items  # a vector: thousands of them
+            return [self._strings(item) for item in items]
         if isinstance(value, dict):
             members = cast("dict[str, Any]", value)
             return {self.text(name): self._strings(member) for name, member in members.items()}

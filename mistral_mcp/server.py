@@ -15,7 +15,7 @@ from mcp_types import Tool as ListedTool
 
 from mistral_mcp import __version__, prompts, resources, tools
 from mistral_mcp.credentials import CredentialSource
-from mistral_mcp.instructions import instructions
+from mistral_mcp.instructions import instructions, names_others, only_offered
 from mistral_mcp.kept_results import FolderStore, MemoryStore, ResultStore
 from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
@@ -178,7 +178,11 @@ class Dispatch:
         if name not in offered:
             return await _refuse(name, offered, selection)
         self._server.load(selection.toolsets)
-        return await call_next(ctx)
+        result = await call_next(ctx)
+        if not isinstance(result, dict) or not result.get("isError"):
+            return result
+        [block] = cast("list[dict[str, Any]]", result["content"])
+        return {**result, "content": [{**block, "text": await _in_offered_words(block["text"], offered)}]}
 
     async def _list_prompts(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         _, offered = self._select(ctx)
@@ -195,6 +199,13 @@ class Dispatch:
 
     async def _complete(self, ctx: Request, _: CallNext) -> HandlerResult:
         return await self._resources.complete(ctx)
+
+
+async def _in_offered_words(text: str, offered: frozenset[str]) -> str:
+    if not names_others(text, offered):
+        return text
+    # Toolsets that nobody selected yet are imported for this, which takes a moment.
+    return await anyio.to_thread.run_sync(only_offered, text, offered, tools.toolset_of)
 
 
 async def _refuse(name: str, offered: frozenset[str], selection: Selection) -> CallToolResult:

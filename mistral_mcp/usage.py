@@ -1,7 +1,8 @@
 """What each connection has used since the start: calls, tokens, cost."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from mistral_mcp.mistral.transports.exchange import Caller
 
@@ -24,12 +25,11 @@ class Ledger:
     """By a digest of the key, and never longer than the process lives."""
 
     def __init__(self) -> None:
-        self._spent: OrderedDict[str, Spent] = OrderedDict()
+        self._spent: LRUCache[str, Spent] = LRUCache(_CONNECTIONS)
 
     def of(self, caller: Caller) -> Spent:
         digest = caller.digest
-        spent = self._spent.setdefault(digest, Spent())
-        self._spent.move_to_end(digest)
-        if len(self._spent) > _CONNECTIONS:
-            self._spent.popitem(last=False)
+        spent = self._spent.get(digest)
+        if spent is None:
+            spent = self._spent[digest] = Spent()
         return spent

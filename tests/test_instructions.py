@@ -7,7 +7,7 @@ import pytest
 
 from mistral_mcp import tools
 from mistral_mcp.instructions import MAX_CHARACTERS, instructions
-from tests.conftest import TRANSPORTS, in_memory
+from tests.conftest import TRANSPORTS, in_memory, text_of
 
 NAMES = sorted(name for toolset in tools.build_all().values() for name in (tool.name for tool in toolset))
 
@@ -46,3 +46,17 @@ async def test_the_server_names_its_own_project(mistral_url: str) -> None:
     assert info.title == "mistral-mcp"
     assert info.website_url == "https://github.com/mistral-mcp/mistral-mcp"
     assert info.icons
+
+
+@pytest.mark.parametrize(
+    ("toolsets", "words"),
+    [("core", "in the toolset models, which is not selected here"), ("core,models", "mistral_list_models")],
+)
+async def test_an_error_names_only_tools_that_are_offered(mistral_url: str, toolsets: str, words: str) -> None:
+    async with in_memory(mistral_url, toolsets=toolsets) as client:
+        offered = {tool.name for tool in (await client.list_tools()).tools}
+        text = text_of(await client.call_tool("mistral_chat", {"prompt": "x", "model": "nope"}))
+
+    assert words in text
+    assert "correlation id" in text
+    assert set(re.findall(r"mistral_[a-z_]+", text)) <= offered

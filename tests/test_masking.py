@@ -505,3 +505,11 @@ async def test_no_key_is_in_what_is_told_of_a_way_that_cannot_be_gone() -> None:
 
     assert result.is_error
     assert not leaks(result.model_dump_json(), KEY)
+
+
+def test_of_a_value_only_texts_are_looked_at_and_vectors_are_passed_over():
+    vector = [0.5] * 1_000
+    masked = Mask([KEY]).value({KEY: [f"a {KEY}", 1, None, {"b": KEY}], "embeddings": [vector]})
+
+    assert masked == {"[masked]": ["a [masked]", 1, None, {"b": "[masked]"}], "embeddings": [vector]}
+    assert masked["embeddings"][0] is vector

@@ -103,6 +103,15 @@ class MistralClient:
     def catalog(self) -> Catalog:
         return self._upstream.catalog
 
+    @property
+    def seconds_left(self) -> float:
+        """Until the tool call's deadline."""
+        return self._deadline - time.monotonic()
+
+    def deadline_error(self) -> UpstreamError:
+        """The error for a call whose deadline passed while nothing was asked of Mistral."""
+        return failures.timeout_error(self._last, self._seconds)
+
     async def send(self, call: Call[ReplyT], *, model: str = "", tokens: int = 0) -> ReplyT:
         """Send a call and read its reply. `model` and `tokens` (estimated) are for pacing.
 

@@ -5,15 +5,15 @@ import traceback
 from collections.abc import Callable
 from typing import Any, cast
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from mcp.server.mcpserver.tools.base import Tool
 from mcp.server.mcpserver.utilities.func_metadata import func_metadata
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
 from pydantic import JsonValue
-from pydantic_core import from_json
 
 from mistral_mcp.errors import MistralMcpError, UpstreamError
 from mistral_mcp.mistral.client import MistralClient
@@ -104,7 +104,7 @@ class MistralTool(Tool):
             validated = self.arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
             if self.keeps_results:
                 validated["kept_results"] = call.kept_results
-            result: Result = await self.fn(mistral, **validated)
+            result = await self._call(mistral, validated)
             self._enter(context, mistral, getattr(result, "usage", None))
             return _succeeded(result, mistral)
         except MistralMcpError as error:
@@ -116,6 +116,12 @@ class MistralTool(Tool):
         except Exception as crash:  # noqa: BLE001 - it is raised again, without the secrets
             # The SDK logs it; its text stays on the server.
             raise UnexpectedToolError(f"Error executing tool {self.name}") from _Crash.of(crash, mistral)
+
+    async def _call(self, mistral: MistralClient, arguments: dict[str, Any]) -> Result:
+        """Run the function, and end it a moment after the deadline that ends its requests: it may compute as well."""
+        with anyio.move_on_after(mistral.seconds_left + _GRACE):
+            return await self.fn(mistral, **arguments)
+        raise mistral.deadline_error()
 
     def _enter(
         self, context: Context[Any, Any], mistral: MistralClient, usage: object, *, failed: bool = False
@@ -130,6 +136,9 @@ class MistralTool(Tool):
         if isinstance(usage, Usage | UnitUsage):
             spent.cost_usd += usage.cost_usd or 0
             spent.unpriced += usage.cost_usd is None
+
+
+_GRACE = 1.0  # seconds, in which a request's own deadline can say more
 
 
 class _Crash(Exception):
@@ -150,9 +159,12 @@ def _description(function: Callable[..., object]) -> str:
 def _succeeded(result: Result, mistral: MistralClient) -> CallToolResult:
     # Replies come masked; what a result repeats of the caller's own arguments does not.
     mask = mistral.caller.mask
-    content: list[ContentBlock] = [TextContent(type="text", text=mask.text(result.to_text())), *result.extra_content()]
-    structured = from_json(mask.body(result.model_dump_json().encode()))
-    return CallToolResult(content=content, structured_content=structured, _meta=_result_meta(mistral) or None)
+    text = TextContent(type="text", text=mask.text(result.to_text()))
+    return CallToolResult(
+        content=[text, *result.extra_content()],
+        structured_content=mask.value(result.model_dump(mode="json")),
+        _meta=_result_meta(mistral) or None,
+    )
 
 
 def _failed(error: MistralMcpError, mistral: MistralClient | None) -> CallToolResult:

@@ -2,16 +2,27 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from jsonschema import Draft202012Validator
+from mcp.client import Client
+from mcp.server.mcpserver import MCPServer
 
-from mistral_mcp import tools
+from mistral_mcp import Settings, tools
+from mistral_mcp.credentials import from_key
+from mistral_mcp.kept_results import MemoryStore
+from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.tools.framework.adapter import MistralTool
+from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.request import Mistral, Served
+from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import KEYWORDS
 from tests.conftest import KEY, in_memory, text_of
 
@@ -152,3 +163,39 @@ async def test_a_refused_key_is_named_by_its_source_and_not_shown(mistral_url: s
     assert "MISTRAL_API_KEY" in text
     assert "invalid-key" not in text
     assert result.meta["mistral-mcp/error"] == {"status": 401}
+
+
+class Counted(Result):
+    """What a slow tool gives."""
+
+    count: int
+
+    def to_text(self) -> str:
+        return str(self.count)
+
+
+async def test_what_only_computes_ends_at_the_deadline_too(mistral_url: str) -> None:
+    slow = Toolset()
+
+    @slow.tool("Count", effect="reads")
+    async def mistral_count(mistral: Mistral, to: int) -> Counted:
+        """Count, and let others have their turn."""
+        for _ in range(to):
+            await anyio.lowlevel.checkpoint()
+        return Counted(count=to)
+
+    settings = Settings.model_validate({"route": mistral_url, "timeout": 0.2})
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncGenerator[Served]:
+        yield Served(settings, from_key(KEY), Upstream(settings), MemoryStore(60))
+
+    server = MCPServer("slow", tools=[MistralTool.of(declared) for declared in slow.declarations], lifespan=lifespan)
+    with anyio.fail_after(20):
+        async with Client(server) as client:
+            short = await client.call_tool("mistral_count", {"to": 1})
+            long = await client.call_tool("mistral_count", {"to": 1_000_000_000})
+
+    assert short.structured_content == {"count": 1}
+    assert long.is_error
+    assert "0.2" in text_of(long)
