@@ -50,6 +50,7 @@ _BY_NAME = {
     "input": "Hello",
     "inputs": "Hello",
     "role": "user",
+    "purpose": "ocr",
     "sample_audio": "UklGRjQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YRAAAAAAAAAAAAAAAAAAAAAAAAAA",
     "voice_id": "en_paul_neutral",
     "from": "2026-11-01T00:00:00Z",
@@ -104,8 +105,8 @@ def _given(schema: Schema, name: str) -> Any:
         if known in schema and (known == "const" or schema[known] is not None):
             return schema[known]
     values: list[Any] = schema.get("enum", [])
-    if name == "role" and "user" in values:
-        return "user"
+    if _BY_NAME.get(name) in values:
+        return _BY_NAME[name]
     return values[0] if values else _NOTHING
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.operations import from_openapi, from_sdk
 from scripts.operations.merge import merge
-from scripts.operations.schemas import closure
+from scripts.operations.schemas import closure, with_open_names
 
 ROOT = Path(__file__).parents[2]
 OPENAPI = ROOT / "tests" / "fixtures" / "mistral" / "openapi-2026-08.yaml"
@@ -60,12 +60,16 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _open_replies(operations: list[dict[str, Any]], definitions: dict[str, Any]) -> dict[str, Any]:
-    """What comes back may always have more members than were known: only what goes out is closed."""
+    """What comes back may have members and names that were not known: only what goes out is closed."""
     sent = closure([[each.get("params"), each.get("body")] for each in operations], definitions)
-    for name, schema in definitions.items():
-        if name not in sent and schema.get("additionalProperties") is False:
-            del schema["additionalProperties"]
-    return definitions
+    for each in operations:
+        each["replies"] = with_open_names(each["replies"], definitions)
+    opened = dict(definitions)
+    for name in definitions.keys() - sent.keys():
+        opened[name] = with_open_names(definitions[name], definitions)
+        if opened[name].get("additionalProperties") is False:
+            del opened[name]["additionalProperties"]
+    return closure(operations, opened)
 
 
 def _by_path(item: tuple[str, dict[str, Any]]) -> tuple[str, int]:

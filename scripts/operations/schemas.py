@@ -169,3 +169,15 @@ def _unions(node: Any) -> Iterator[dict[str, Any]]:
     if isinstance(node, list):
         for value in node:
             yield from _unions(value)
+
+
+def with_open_names(node: Any, definitions: dict[str, Any]) -> Any:
+    """A copy in which enumerations take any name: what comes back may hold names that are newer than this file."""
+    if isinstance(node, list):
+        return [with_open_names(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    target = definitions.get(str(node.get("$ref", "")).rpartition("/")[2], node)
+    if isinstance(target.get("enum"), list) and len(target["enum"]) > 1:
+        return {"anyOf": [target, {"type": "string"}]}
+    return {name: with_open_names(value, definitions) for name, value in node.items()}

@@ -40,7 +40,7 @@ class FineTunedModel:
         """As the fine-tuning paths show it."""
         targets = {}
         if self.targets:
-            targets = {"classifier_targets": list(self.targets)}
+            targets = {"classifier_targets": [_with_defaults(target) for target in self.targets]}
         return {
             "id": self.id,
             "object": "model",
@@ -59,6 +59,12 @@ class FineTunedModel:
             **targets,
             "model_type": "classifier" if self.targets else "completion",
         }
+
+
+def _with_defaults(target: Mapping[str, Any]) -> dict[str, Any]:
+    """What the model decides, with what a job may leave out."""
+    given = {name: value for name, value in target.items() if value is not None}
+    return {"weight": 1.0, "loss_function": "single_class", **given}
 
 
 class FineTunedModels(Store[FineTunedModel]):
