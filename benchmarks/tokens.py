@@ -31,9 +31,13 @@ def _tokenizer() -> Tekkenizer:
     return Tekkenizer.from_file(Path(mistral_common.__file__).parent / "data" / "tekken_240911.json")
 
 
-def _tokens(tool: Json) -> int:
-    text = json.dumps(tool, separators=(",", ":"), ensure_ascii=False)
+def count(text: str) -> int:
+    """The tokens of a text."""
     return len(_tokenizer().encode(text, bos=False, eos=False))
+
+
+def _tokens(tool: Json) -> int:
+    return count(json.dumps(tool, separators=(",", ":"), ensure_ascii=False))
 
 
 _SEEN = ("name", "description", "inputSchema")

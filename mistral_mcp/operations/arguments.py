@@ -49,6 +49,8 @@ def check(operation: Operation, parameters: Given | None, body: Given | None) ->
     """The request, or `BadArgument` with what is wrong: at most four problems, none of the values."""
     parameters = _left_in(parameters or {})
     body = _without_stream(operation, body)
+    if body is None and operation.body_required:
+        body = {}  # which callers cannot tell from nothing
     problems = [*_parameter_problems(operation, parameters), *_body_problems(operation, body)]
     if problems:
         hint = f"mistral_api_describe {operation.id} shows what it takes."
@@ -92,8 +94,6 @@ def _body_problems(operation: Operation, body: Given | None) -> Iterator[str]:
             yield "this operation takes no body"
         return
     if body is None:
-        if operation.body_required:
-            yield "the body is missing"
         return
     names = {each.name for each in operation.parameters}
     unknown = list(islice(_unknown_members(operation.body, body, names), PROBLEMS))

@@ -19,7 +19,7 @@ from mistral_mcp.tools.framework.results import Maybe, Result
 
 toolset = Toolset()
 
-BODY = 3_600  # characters of a body's schema, some 1,200 tokens
+BODY = 4_800  # characters of a body's schema, some 1,200 tokens
 PARAMETERS = 1_200  # characters
 
 Given = dict[str, JsonValue]

@@ -17,7 +17,8 @@ from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from tests.conftest import KEY, in_memory, refuses_at_once, text_of
 
-SAMPLE = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
+"""In this order each thing is there when it is asked for."""
+
 EFFECTS = ("create", "read", "compute", "change", "delete")
 """In this order each thing is there when it is asked for."""
 
@@ -180,3 +181,220 @@ async def test_every_operation_goes_through_the_tools_and_comes_back_as_its_sche
     with capsys.disabled():
         print(f"\n{len(order) - len(wrong)} of {len(order)} operations, by effect {dict(by_effect)}")  # noqa: T201
     assert not wrong, "\n".join(f"{name}: {why}" for name, why in wrong.items())
+
+
+async def test_search_finds_operations_with_what_they_do(client: Client):
+    result = await client.call_tool("mistral_api_search", {"query": "share a library with a colleague"})
+
+    first = result.structured_content["operations"][0]
+    assert first == {
+        "operation": "libraries.access.set",
+        "method": "PUT",
+        "path": "/v1/libraries/{library_id}/share",
+        "summary": "Share a library with a user, workspace or organization",
+        "effect": "change",
+    }
+    assert "libraries.access.set" in text_of(result)
+
+
+async def test_search_names_what_took_an_old_operation_s_place(client: Client):
+    result = await client.call_tool("mistral_api_search", {"query": "agents.list_v1"})
+
+    assert result.structured_content["operations"][0]["instead"] == "agents.list"
+
+
+async def test_search_sends_nothing(client: Client, sandbox: Sandbox):
+    await client.call_tool("mistral_api_search", {"query": "make an agent", "top_k": 20})
+    await client.call_tool("mistral_api_describe", {"operation": "agents.create"})
+
+    assert not sandbox.requests
+
+
+async def test_a_description_has_schemas_and_an_example_that_works(client: Client):
+    shown = await described(client, "agents.create")
+
+    assert shown["effect"] == "create"
+    assert {"model", "name"} <= shown["body"]["properties"].keys()
+    assert sorted(shown["body"]["required"]) == ["model", "name"]
+    assert shown["example"]["operation"] == "agents.create"
+    assert "id" in await made(client, "agents.create", body=shown["example"]["body"])
+
+
+async def test_a_part_that_was_cut_can_be_described_by_itself(client: Client):
+    shown = await described(client, "responses.create")
+    cut = json.dumps(shown["body"])
+    assert "describe responses.create#" in cut
+
+    part = await described(client, "agents.create#tools.function")
+
+    assert {"type", "function"} <= part["body"]["properties"].keys()
+
+
+async def test_what_takes_long_says_how_to_see_how_far_it_is(client: Client):
+    shown = await described(client, "workflows.execute")
+
+    assert "workflows.executions.get" in " ".join(shown["notes"])
+
+
+async def test_a_description_says_where_the_route_does_not_carry_it(mistral_url: str):
+    async with in_memory("eu", toolsets="api") as client:
+        shown = await described(client, "workflows.execute")
+        spared = await described(client, "chat.complete")
+
+    assert "does not carry" in " ".join(shown["notes"])
+    assert not spared["notes"]
+
+
+async def test_parameters_and_body_may_come_as_text(client: Client):
+    await call(client, "agents.create", body='{"model": "mistral-small-latest", "name": "a"}')
+    reply = await made(client, "agents.list", '{"page_size": 1}')
+
+    assert [agent["name"] for agent in reply["data"]] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("write", {"operation": "agents.craete"}, "agents.create"),
+        ("write", {"operation": "agents.create", "body": {"modle": "m", "name": "a"}}, "did you mean 'model'?"),
+        ("write", {"operation": "agents.create", "parameters": {"model": "m"}}, "belongs in body"),
+        ("write", {"operation": "agents.create", "body": {"name": "a"}}, "model"),
+        ("write", {"operation": "agents.create", "body": "{"}, "body is not JSON"),
+        ("write", {"operation": "agents.create", "body": "[1]"}, "body is not an object"),
+        (
+            "write",
+            {"operation": "agents.create", "body": {"model": "m", "name": "a", "tools": [{"type": "web_serch"}]}},
+            "did you mean 'web_search'?",
+        ),
+        ("write", {"operation": "agents.get", "parameters": {"agent_id": "a"}}, "mistral_api_read"),
+        ("read", {"operation": "agents.create", "body": {"model": "m", "name": "a"}}, "mistral_api_write"),
+        ("read", {"operation": "agents.get"}, "agent_id"),
+        ("read", {"operation": "agents.get", "parameters": {"agent_id": "../files"}}, "agent_id is not a valid id"),
+        ("read", {"operation": "agents.list", "parameters": {"page_size": 5000}}, "page_size"),
+        ("read", {"operation": "agents.list", "parameters": {"pagesize": 5}}, "page_size"),
+        ("read", {"operation": "agents.list", "body": {"page_size": 5}}, "no body"),
+        (
+            "read",
+            {
+                "operation": "chat.complete",
+                "body": {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True},
+            },
+            "stream",
+        ),
+        ("write", {"operation": "files.upload", "body": {"purpose": "ocr", "file": "notes.txt"}}, "no local files"),
+        ("write", {"operation": "files.upload", "body": {"purpose": "ocr", "file": "data:text/plain"}}, "comma"),
+        ("describe", {"operation": "agents.create#toolz"}, "tools"),
+    ],
+)
+async def test_what_does_not_fit_is_refused_before_anything_is_sent(
+    client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
+):
+    await refuses_at_once(client, sandbox, f"mistral_api_{tool}", arguments, sentence)
+
+
+async def test_at_most_four_problems_are_named_and_no_value_is_repeated(client: Client):
+    body = {f"unknown{number}": "hunter2" for number in range(10)}
+    result = await client.call_tool("mistral_api_write", {"operation": "agents.create", "body": body})
+
+    assert text_of(result).count("unknown member") == 4
+    assert "hunter2" not in text_of(result)
+
+
+async def test_read_only_has_no_way_to_write(mistral_url: str):
+    async with in_memory(mistral_url, toolsets="api", read_only=True) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+
+    assert "mistral_api_write" not in names
+    assert {"mistral_api_search", "mistral_api_describe", "mistral_api_read"} <= names
+
+
+async def test_what_creates_is_not_repeated_and_what_reads_is(client: Client, sandbox: Sandbox):
+    sandbox.faults.append(Fault(match="/v1/agents", status=503))
+    body = {"model": "mistral-small-latest", "name": "a"}
+    result = await client.call_tool("mistral_api_write", {"operation": "agents.create", "body": body})
+    assert result.is_error
+    assert len(sandbox.requests) == 1
+
+    sandbox.reset()
+    sandbox.faults.append(Fault(match="/v1/agents/pages", status=503, times=1))
+    await call(client, "agents.list")
+    assert len(sandbox.requests) == 2
+
+
+async def test_secrets_in_a_reply_are_masked(client: Client):
+    reply = await made(client, "webhooks.signing_secret", {"webhook_id": "w1"})
+    session = await made(client, "client_sessions.create", body={"model": "voxtral-mini-latest"})
+
+    assert reply["signing_secret"] == "[masked]"
+    assert session["client_secret"]["value"] == "[masked]"
+
+
+async def test_a_long_list_is_cut_with_a_sentence_and_kept_whole(client: Client):
+    for number in range(40):
+        await call(
+            client,
+            "prompts.create",
+            body={"name": f"prompt-{number}", "title": "x" * 3_000, "definition": {"content": "Hi"}},
+        )
+    result = await call(client, "prompts.list")
+
+    shown = len(result["result"]["prompts" if "prompts" in result["result"] else "data"])
+    assert 0 < shown < 40
+    assert f"{shown} of 40 items" in result["note"]
+    assert result["kept"]["handle"] in result["note"]
+
+
+async def test_a_reply_that_is_no_text_is_kept(client: Client):
+    voice = await made(client, "audio.voices.create", body=example(operations()["audio.voices.create"])["body"])
+    result = await call(client, "audio.voices.sample", {"voice_id": voice["id"]})
+
+    assert result["kept"]["mime_type"] == "audio/wav"
+    assert "result" not in result
+
+
+async def test_a_file_of_the_folder_goes_up_by_its_path(mistral_url: str, sandbox: Sandbox, tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("Some notes.")
+    async with in_memory(mistral_url, toolsets="api", files_dir=tmp_path) as client:
+        file = await made(client, "files.upload", body={"purpose": "ocr", "file": "notes.txt"})
+
+    assert (file["filename"], file["bytes"]) == ("notes.txt", len("Some notes."))
+
+
+async def test_what_an_answer_cost_is_counted(client: Client):
+    body = {"model": "mistral-small-latest", "messages": [{"role": "user", "content": "Hi"}]}
+    result = await call(client, "chat.complete", body=body)
+
+    assert result["usage"]["prompt_tokens"] == result["result"]["usage"]["prompt_tokens"]
+    assert result["usage"]["cost_usd"] > 0
+
+
+def tokens(shown: object) -> int:
+    tekken = pytest.importorskip("benchmarks.tokens", reason="the benchmarks are not here, or mistral-common is not")
+    text = shown if isinstance(shown, str) else json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
+    return tekken.count(text)
+
+
+async def test_finding_and_describing_cost_a_context_little(client: Client, capsys: pytest.CaptureFixture[str]):
+    found: dict[str, int] = {}
+    for question in (
+        "make an agent",
+        "search the spans of evaluation runs",
+        "store credentials for a connector",
+        "list",
+    ):
+        result = await client.call_tool("mistral_api_search", {"query": question})
+        assert len(result.structured_content["operations"]) == 5
+        found[question] = max(tokens(text_of(result)), tokens(result.structured_content))
+    shown: dict[str, int] = {}
+    for name in operations():
+        result = await client.call_tool("mistral_api_describe", {"operation": name})
+        shown[name] = max(tokens(text_of(result)), tokens(result.structured_content))
+    largest = max(shown, key=lambda name: shown[name])
+    with capsys.disabled():
+        print(
+            f"\nsearch: at most {max(found.values())} tokens; describe: {sum(shown.values()) // len(shown)} on average,"
+        )  # noqa: T201
+        print(f"at most {shown[largest]} ({largest})", end="")  # noqa: T201
+
+    assert max(found.values()) <= 400
+    assert shown[largest] <= 1_500

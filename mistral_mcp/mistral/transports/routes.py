@@ -22,12 +22,17 @@ _MISTRAL = "https://api.mistral.ai"
 _CLOUDFLARE = "https://gateway.ai.cloudflare.com/v1/{route.account}/{route.gateway}"
 _LAVA = "https://api.lava.so/v1/forward?u={encoded}"
 
-_STATEFUL = re.compile(r"\w+ /v1/(agents|conversations|files|batch|libraries)(/.*)?")
+_STATEFUL = re.compile(
+    r"\w+ /v[12]/(agents|conversations|files|batch|libraries|audio/(agents|sessions)|client|connectors|context|fine_tuning"
+    r"|observability|prompts|rag|service-accounts|skills|triggers|webhooks|workflows)(/.*)?"
+)
 _UPLOADS = re.compile(r"POST /v1/(files|libraries/[^/]+/documents)/?")
 _CHAT = re.compile(r"POST /v1/chat/completions")
 _ANSWERS = re.compile(r"POST /v1/(chat/completions|fim/completions|embeddings|moderations|chat/moderations)")
 
-_STATELESS = "everything but agents, conversations, files, batch jobs and libraries"
+_STATELESS = (
+    "everything but what is stored: agents, conversations, files, batch jobs, libraries, workflows and the like"
+)
 _FORWARDED = "chat, function calling, embeddings, ranking, code completion and moderation"
 
 

@@ -92,9 +92,9 @@ class _Answer:
         name = call.account.new_id(path)
         reply = answer_operation(self._operation, body, {"id": name, parameter: name})
         thing = {**body, **cast("dict[str, Any]", reply if isinstance(reply, dict) else {})}
-        for key in ("id", "name", parameter):
-            if isinstance(thing.get(key), str | int):
-                objects.put(path, str(thing[key]), thing)
+        names = [str(thing[key]) for key in ("id", parameter, "name") if isinstance(thing.get(key), str | int)]
+        if names:
+            objects.put(path, names[0], thing, *names[1:])
         return cast("Any", reply)
 
     def _other(self, call: Call, objects: ApiObjects, body: dict[str, Any]) -> Any:

@@ -15,18 +15,22 @@ class ApiObjects:
 
     def __init__(self) -> None:
         self._collections: dict[str, dict[str, Object]] = {}
+        self._ids: dict[tuple[str, str], str] = {}
         self._deleted: set[tuple[str, str]] = set()
 
-    def put(self, collection: str, name: str, thing: Object) -> None:
-        """Keep it, with what is known of it already."""
+    def put(self, collection: str, name: str, thing: Object, *also: str) -> None:
+        """Keep it, with what is known of it already. `also`: what else it can be looked up by."""
+        name = self._id(collection, name)
         kept = self._collections.setdefault(collection, {})
         kept[name] = {**kept.get(name, {}), **thing}
+        self._ids |= {(collection, other): name for other in also if other != name}
         self._deleted.discard((collection, name))
         while len(kept) > MAX_OBJECTS:
             del kept[next(iter(kept))]
 
     def find(self, collection: str, name: str) -> Object:
         """What is known of it, nothing where it was not made here; 404 where it was deleted."""
+        name = self._id(collection, name)
         if (collection, name) in self._deleted:
             raise detail_error(404, "Not Found")
         return self._collections.get(collection, {}).get(name, {})
@@ -34,8 +38,12 @@ class ApiObjects:
     def delete(self, collection: str, name: str) -> None:
         """Forget it; 404 where it was deleted before."""
         self.find(collection, name)
+        name = self._id(collection, name)
         self._collections.get(collection, {}).pop(name, None)
         self._deleted.add((collection, name))
 
     def newest_first(self, collection: str) -> list[Object]:
         return list(reversed(self._collections.get(collection, {}).values()))
+
+    def _id(self, collection: str, name: str) -> str:
+        return self._ids.get((collection, name), name)
