@@ -23,7 +23,7 @@ _CLOUDFLARE = "https://gateway.ai.cloudflare.com/v1/{route.account}/{route.gatew
 _LAVA = "https://api.lava.so/v1/forward?u={encoded}"
 
 _STATEFUL = re.compile(
-    r"\w+ /v[12]/(agents|conversations|files|batch|libraries|audio/(agents|sessions)|client|connectors|context|fine_tuning"
+    r"\w+ /v[12]/(agents|conversations|files|batch|libraries|audio/(agents|sessions)|client|connectors|context"
     r"|observability|prompts|rag|service-accounts|skills|triggers|webhooks|workflows)(/.*)?"
 )
 _UPLOADS = re.compile(r"POST /v1/(files|libraries/[^/]+/documents)/?")
