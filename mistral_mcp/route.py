@@ -2,7 +2,7 @@
 
 import re
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -17,6 +17,8 @@ _OFFICIAL: dict[str, Literal["direct", "eu", "us"]] = {
     "https://api.us.mistral.ai": "us",
 }
 
+_CLOUDFLARE = re.compile(r"cloudflare(-compat)?://([A-Za-z0-9]{1,64})/([A-Za-z0-9_-]{1,64})/?(?:\?(.*))?")
+
 RouteKind = Literal["direct", "eu", "us", "base", "cloudflare", "cloudflare-compat", "lava-byok", "lava"]
 
 
@@ -30,6 +32,10 @@ class Route(BaseModel):
     """Of kind `base` only: scheme, host and path, without a trailing slash."""
     account: str = ""
     gateway: str = ""
+    stored_key: str = ""
+    """Of Cloudflare: the alias of the key that is stored there, if not its default."""
+    logs_payload: bool = False
+    """Of Cloudflare: whether prompts and answers may stand in the gateway's log."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -40,11 +46,10 @@ class Route(BaseModel):
             return cls(kind="lava")
         if text == "lava://byok":
             return cls(kind="lava-byok")
-        if found := re.fullmatch(r"(cloudflare(?:-compat)?)://([A-Za-z0-9]{1,64})/([A-Za-z0-9_-]{1,64})/?", text):
-            kind: Literal["cloudflare", "cloudflare-compat"] = (
-                "cloudflare" if found[1] == "cloudflare" else "cloudflare-compat"
-            )
-            return cls(kind=kind, account=found[2], gateway=found[3])
+        if found := _CLOUDFLARE.fullmatch(text):
+            kind = "cloudflare-compat" if found[1] else "cloudflare"
+            stored_key, logs_payload = _cloudflare_options(found[4] or "")
+            return cls(kind=kind, account=found[2], gateway=found[3], stored_key=stored_key, logs_payload=logs_payload)
         if text.startswith(("https://", "http://")):
             base = _checked_base(text)
             official = _OFFICIAL.get(base.lower())
@@ -79,13 +84,24 @@ class Route(BaseModel):
             case "base":
                 return self.base
             case "cloudflare" | "cloudflare-compat":
-                return f"{self.kind}://{self.account}/{self.gateway}"
+                options = [f"stored_key={self.stored_key}"] if self.stored_key else []
+                options += ["log_payload=true"] if self.logs_payload else []
+                return f"{self.kind}://{self.account}/{self.gateway}" + ("?" if options else "") + "&".join(options)
             case "lava-byok":
                 return "lava://byok"
             case "lava":
                 return "lava://"
             case _:
                 return self.kind
+
+
+def _cloudflare_options(query: str) -> tuple[str, bool]:
+    """The alias of a stored key, and whether payloads may be logged: `stored_key=NAME&log_payload=true`."""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    stored_key, log_payload = options.pop("stored_key", ""), options.pop("log_payload", "false")
+    if options or log_payload not in ("true", "false") or not re.fullmatch(r"[\w.-]{0,64}", stored_key, re.ASCII):
+        raise ValueError("of a Cloudflare gateway only ?stored_key=NAME and ?log_payload=true are known")
+    return stored_key, log_payload == "true"
 
 
 def _checked_base(url: str) -> str:

@@ -45,12 +45,14 @@ class Endpoint:
     only: Pattern[str] | None = None
     """Matches `METHOD /path` of all it carries, as `never` does of what it does not."""
     never: Pattern[str] | None = None
+    knows_no_files: bool = False
+    """Whether files, and so their ids, are unknown there."""
 
 
 _ENDPOINTS: dict[RouteKind, Endpoint] = {
     "direct": Endpoint(_MISTRAL + "{target}", "everything"),
-    "eu": Endpoint("https://api.eu.mistral.ai{target}", _STATELESS, never=_STATEFUL),
-    "us": Endpoint("https://api.us.mistral.ai{target}", _STATELESS, never=_STATEFUL),
+    "eu": Endpoint("https://api.eu.mistral.ai{target}", _STATELESS, never=_STATEFUL, knows_no_files=True),
+    "us": Endpoint("https://api.us.mistral.ai{target}", _STATELESS, never=_STATEFUL, knows_no_files=True),
     "base": Endpoint("{route.base}{target}", "everything"),
     "cloudflare": Endpoint(_CLOUDFLARE + "/mistral{target}", "everything but file uploads", never=_UPLOADS),
     "cloudflare-compat": Endpoint(
@@ -69,6 +71,9 @@ _CLOUDFLARE_KINDS = frozenset({"cloudflare", "cloudflare-compat"})
 _CACHEABLE = re.compile(r"POST /v1/(chat/completions|fim/completions|embeddings)")
 
 _COMPAT_MODEL = re.compile(rb'\A\s*\{\s*"model"\s*:\s*"')
+_PREFIXED = ("mistral/", "dynamic/")
+"""What a model's name may begin with on `/compat`: the provider, or a route of the gateway's own."""
+_FILE_ID = re.compile(rb'(?<!\\)"file_id"\s*:\s*"')
 
 
 def carries(route: Route, method: str, path: str) -> bool:
@@ -90,38 +95,51 @@ class Routes(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         exchange = exchange_of(request)
-        caller, method = exchange.caller, request.method
-        route, way = caller.route, _ENDPOINTS[caller.route.kind]
+        route, endpoint = exchange.caller.route, _ENDPOINTS[exchange.caller.route.kind]
         target = request.url.raw_path.decode()
         path = target.partition("?")[0]
-        if not carries(route, method, path):
-            who = route.name
-            raise errors.UnsupportedByRoute(
-                f"{who[0].upper()}{who[1:]} (route {route}) does not carry this call.",
-                f"It carries {way.carries}; use one of these, or a connection with another route.",
-            )
-        encoded = quote(_MISTRAL + target, safe="") if way.url == _LAVA else ""
-        url = parse_url(way.url.format(route=route, target=target, encoded=encoded))
-        headers, stream = [(b"Host", url.netloc), *_credentials(caller)], request.stream
+        body = await request.aread() if isinstance(request.stream, httpx2.ByteStream) else b""
+        if not carries(route, request.method, path):
+            raise _unsupported(route, "does not carry this call.")
+        if endpoint.knows_no_files and _FILE_ID.search(body):
+            raise _unsupported(route, "knows no files, so it cannot take a file id.")
+        encoded = quote(_MISTRAL + target, safe="") if endpoint.url == _LAVA else ""
+        url = parse_url(endpoint.url.format(route=route, target=target, encoded=encoded))
+        headers, stream = [(b"Host", url.netloc), *_credentials(exchange.caller)], request.stream
         if route.kind in _CLOUDFLARE_KINDS:
-            # The gateway would repeat on its own, and its attempts would multiply with ours.
-            headers.append((b"cf-aig-max-attempts", b"1"))
-            body = await request.aread() if _CACHEABLE.fullmatch(f"{method} {path}") else None
-            # An answer that was no good the first time must not come again from the cache.
-            if body is None or b'"tools"' in body or exchange.attempts > 1:
-                headers.append((b"cf-aig-skip-cache", b"true"))
-            if route.kind == "cloudflare-compat" and body is not None:
-                body = _with_compat_model(body)
-                headers.append((b"Content-Length", str(len(body)).encode()))
-                stream = httpx2.ByteStream(body)
+            headers += _cloudflare_headers(route, f"{request.method} {path}", body, attempt=exchange.attempts)
+        if route.kind == "cloudflare-compat":
+            body = _with_compat_model(body)
+            headers.append((b"Content-Length", str(len(body)).encode()))
+            stream = httpx2.ByteStream(body)
         written = {name.lower() for name, _ in headers} | {b"authorization"}
         headers += [pair for pair in request.headers.raw if pair[0].lower() not in written]
         return await self._inner.handle_async_request(
-            httpx2.Request(method, url, headers=headers, stream=stream, extensions=request.extensions)
+            httpx2.Request(request.method, url, headers=headers, stream=stream, extensions=request.extensions)
         )
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _unsupported(route: Route, why: str) -> errors.UnsupportedByRoute:
+    return errors.UnsupportedByRoute(
+        f"{route.name[0].upper()}{route.name[1:]} (route {route}) {why}",
+        f"It carries {_ENDPOINTS[route.kind].carries}; use one of these, or a connection with another route.",
+    )
+
+
+def _cloudflare_headers(route: Route, call: str, body: bytes, *, attempt: int) -> list[tuple[bytes, bytes]]:
+    # The gateway would repeat on its own, and its attempts would multiply with ours.
+    headers = [(b"cf-aig-max-attempts", b"1")]
+    # An answer that was no good the first time must not come again from the cache.
+    if not _CACHEABLE.fullmatch(call) or b'"tools"' in body or attempt > 1:
+        headers.append((b"cf-aig-skip-cache", b"true"))
+    if not route.logs_payload:
+        headers.append((b"cf-aig-collect-log-payload", b"false"))
+    if route.stored_key:
+        headers.append((b"cf-aig-byok-alias", route.stored_key.encode()))
+    return headers
 
 
 def _credentials(caller: Caller) -> list[tuple[bytes, bytes]]:
@@ -148,9 +166,13 @@ def _forward_token(key: str, token: str, *, managed: bool) -> str:
 
 
 def _with_compat_model(body: bytes) -> bytes:
-    """`mistral/` before the model's name; the rest of the JSON stays as it is."""
+    """`mistral/` before the model's name, where no prefix stands; the rest of the JSON stays as it is."""
     if found := _COMPAT_MODEL.match(body):  # as our own calls write it
+        if body.startswith(tuple(prefix.encode() for prefix in _PREFIXED), found.end()):
+            return body
         return body[: found.end()] + b"mistral/" + body[found.end() :]
     members = json.loads(body)
+    if members["model"].startswith(_PREFIXED):
+        return body
     members["model"] = f"mistral/{members['model']}"
     return json.dumps(members, separators=(",", ":")).encode()

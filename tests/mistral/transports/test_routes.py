@@ -220,6 +220,10 @@ async def test_a_streamed_upload_is_not_read_on_its_way():
     [
         (b'{"model":"m","a":{"model":"x"}}', b'{"model":"mistral/m","a":{"model":"x"}}'),
         (b'{ "model" : "m", "t": 1.50}', b'{ "model" : "mistral/m", "t": 1.50}'),
+        (b'{"model":"mistral/m"}', b'{"model":"mistral/m"}'),
+        (b'{"model":"dynamic/support","n":1}', b'{"model":"dynamic/support","n":1}'),
+        (b'{"n":1, "model":"dynamic/support"}', b'{"n":1, "model":"dynamic/support"}'),
+        (b'{"model":"dynamics"}', b'{"model":"mistral/dynamics"}'),
         (b'{"a":{"model":"x"},"model":"m","e":"\\u00e9"}', b'{"a":{"model":"x"},"model":"mistral/m","e":"\\u00e9"}'),
     ],
 )
@@ -246,6 +250,38 @@ async def test_compat_names_the_provider_before_the_model_and_changes_nothing_el
 async def test_only_answers_to_the_same_text_may_come_from_cloudflares_cache(method, target, body, skips):
     request = await sent("cloudflare://acc/gate", method, target, content=body)
     assert request.headers.get("cf-aig-skip-cache") == ("true" if skips else None)
+
+
+@pytest.mark.parametrize(
+    ("options", "logs", "alias"),
+    [
+        ("", "false", None),
+        ("?log_payload=true", None, None),
+        ("?stored_key=team-a", "false", "team-a"),
+        ("?stored_key=team-a&log_payload=true", None, "team-a"),
+    ],
+)
+async def test_cloudflare_logs_no_payload_unless_asked_and_uses_the_stored_key_that_is_named(options, logs, alias):
+    request = await sent(f"cloudflare://acc/gate{options}")
+    assert request.headers.get("cf-aig-collect-log-payload") == logs
+    assert request.headers.get("cf-aig-byok-alias") == alias
+    assert str(Route.parse(f"cloudflare://acc/gate{options}")) == f"cloudflare://acc/gate{options}"
+
+
+@pytest.mark.parametrize("options", ["?x=1", "?stored_key=a b", "?stored_key=a%0d%0ab", "?log_payload=yes"])
+def test_other_options_of_a_cloudflare_route_are_refused(options):
+    with pytest.raises(ValueError, match="stored_key"):
+        Route.parse(f"cloudflare://acc/gate{options}")
+
+
+@pytest.mark.parametrize("route", ["eu", "us"])
+async def test_a_region_without_files_takes_no_file_id(route):
+    document = b'{"model":"m","document":{"type":"file","file_id":"f1"}}'
+    with pytest.raises(errors.UnsupportedByRoute, match="file id"):
+        await sent(route, target="/v1/ocr", content=document)
+    await sent("direct", target="/v1/ocr", content=document)
+    quoted = b'{"model":"m","messages":[{"role":"user","content":"{\\"file_id\\":\\"f1\\"}"}]}'
+    assert (await sent(route, content=quoted)).content == quoted
 
 
 async def test_a_second_attempt_never_comes_from_cloudflares_cache():
