@@ -6,16 +6,15 @@
 
     await mistral.send(UploadCall(purpose="ocr", file=FilePart("scan.pdf", handle, size)))
 
-Source: `multipart/form-data` as browsers write it (WHATWG HTML, "Constructing form data").
+httpx2 writes the form, as browsers do.
 """
 
+import io
 import mimetypes
-import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import BinaryIO, ClassVar, Generic
+from typing import Any, BinaryIO, ClassVar, Generic, cast
 
-import anyio.to_thread
 import httpx2
 from pydantic import Field, InstanceOf, JsonValue
 
@@ -27,7 +26,7 @@ CHUNK = 64 * 1024  # bytes
 
 @dataclass(frozen=True)
 class FilePart:
-    """A file to send. A handle is read from its start, `size` bytes of it, off the event loop; its opener closes it."""
+    """A file to send. Of a handle `size` bytes are read from its start; its opener closes it."""
 
     filename: str
     content: bytes | BinaryIO
@@ -41,47 +40,62 @@ class FilePart:
     def content_type(self) -> str:
         return mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
+    def open(self) -> "SizedFile":
         """The content; always from its start, so that it can be sent again."""
-        if isinstance(self.content, bytes):
-            for start in range(0, self.size, CHUNK):
-                yield self.content[start : start + CHUNK]
-            return
-        await anyio.to_thread.run_sync(self.content.seek, 0)
-        left = self.size
-        while left:
-            chunk = await anyio.to_thread.run_sync(self.content.read, min(CHUNK, left))
-            if not chunk:
-                raise BadArgument("The file became shorter while it was read.", "Try again once nobody writes to it.")
-            left -= len(chunk)
-            yield chunk
+        handle = io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content
+        return SizedFile(handle, self.size)
+
+
+class SizedFile(io.RawIOBase):
+    """So many bytes of a file, neither more nor fewer, whoever writes to it meanwhile."""
+
+    def __init__(self, handle: BinaryIO, size: int) -> None:
+        self._handle = handle
+        self._size = self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size - self._left
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """To the start, or to learn the size."""
+        if whence == io.SEEK_END:
+            return self._size
+        self._handle.seek(offset)
+        self._left = self._size - offset
+        return offset
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left if size < 0 else min(size, self._left)
+        chunk = self._handle.read(wanted)
+        if len(chunk) < wanted and not chunk:
+            raise BadArgument("The file became shorter while it was read.", "Try again once nobody writes to it.")
+        self._left -= len(chunk)
+        return chunk
 
 
 class Form(httpx2.AsyncByteStream):
     """A form on the wire. Reading it again begins anew."""
 
     def __init__(self, fields: list[tuple[str, str]], name: str, file: FilePart | None) -> None:
-        boundary = secrets.token_hex(16)
-        self._file = file
-        begin, end = f"--{boundary}\r\nContent-Disposition: form-data; name=", f"--{boundary}--\r\n"
-        head = "".join(f"{begin}{_quoted(key)}\r\n\r\n{value}\r\n" for key, value in fields)
+        # A part without a filename is a field: so it stays a form where there is no file.
+        parts: list[tuple[str, tuple[str | None, object, str | None]]] = [
+            (field, (None, _encodable(value), None)) for field, value in fields
+        ]
         if file is not None:
-            head += f"{begin}{_quoted(name)}; filename={_quoted(file.filename)}\r\n"
-            head += f"Content-Type: {file.content_type}\r\n\r\n"
-            end = f"\r\n{end}"
-        self._head, self._tail = head.encode(errors="replace"), end.encode()
-        size = len(self._head) + (file.size if file else 0) + len(self._tail)
-        self.headers = {
-            "content-type": f"multipart/form-data; boundary={boundary}",
-            "content-length": str(size),
-        }
+            parts.append((name, (file.filename, file.open(), file.content_type)))
+        written = httpx2.Request("POST", "https://form.invalid", files=cast("Any", parts))
+        self.names = {field for field, _ in fields}
+        self.headers = {header: value for header, value in written.headers.items() if header.startswith("content-")}
+        self._stream = cast("httpx2.AsyncByteStream", written.stream)
 
-    async def __aiter__(self) -> AsyncGenerator[bytes]:
-        yield self._head
-        if self._file is not None:
-            async for chunk in self._file.chunks():
-                yield chunk
-        yield self._tail
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
 
 
 class Upload(Call[ReplyT], Generic[ReplyT]):
@@ -95,11 +109,10 @@ class Upload(Call[ReplyT], Generic[ReplyT]):
     def payload(self) -> tuple[httpx2.AsyncByteStream, dict[str, str]]:
         exclude = {*self.path_names(), *self.in_query}
         members: dict[str, JsonValue] = self.model_dump(mode="json", exclude_none=True, by_alias=True, exclude=exclude)
-        fields = [
-            (name, _text(item))
-            for name, value in members.items()
-            for item in (value if isinstance(value, list) else [value])
-        ]
+        fields: list[tuple[str, str]] = []
+        for name, value in members.items():
+            items = value if isinstance(value, list) else [value]
+            fields += [(name, _text(item)) for item in items]
         form = Form(fields, self.part, self.file)
         return form, form.headers
 
@@ -108,7 +121,6 @@ def _text(value: JsonValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _quoted(name: str) -> str:
-    """A quoted parameter that no line break, quote or backslash can end early."""
-    escaped = "".join(f"%{ord(letter):02X}" if letter in '"\\' or ord(letter) < ord(" ") else letter for letter in name)
-    return f'"{escaped}"'
+def _encodable(text: str) -> str:
+    """Half a surrogate pair has no bytes."""
+    return text.encode(errors="replace").decode()

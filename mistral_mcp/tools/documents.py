@@ -7,6 +7,7 @@ import re
 from typing import Annotated, Literal
 from uuid import UUID
 
+import anyio.to_thread
 from mcp_types import ContentBlock, ImageContent
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, PrivateAttr
 
@@ -156,7 +157,7 @@ async def _chunk(mistral: Mistral, document: str) -> dict[str, JsonValue]:
                 f"The file is larger than the {_INLINE // 1024 // 1024} MB that can be sent along.",
                 "Upload it with mistral_upload_file for ocr, and give its id as document.",
             )
-        content = b"".join([chunk async for chunk in part.chunks()])
+        content = await anyio.to_thread.run_sync(part.open().read)
     kind = part.content_type
     url = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     return _link(url, image=kind.startswith("image/"))

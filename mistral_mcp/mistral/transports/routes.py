@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx2
 
 from mistral_mcp import errors
+from mistral_mcp.mistral.multipart import Form
 from mistral_mcp.mistral.transports.exchange import Caller, exchange_of
 from mistral_mcp.mistral.transports.urls import parse_url
 from mistral_mcp.route import Route, RouteKind
@@ -101,7 +102,7 @@ class Routes(httpx2.AsyncBaseTransport):
         body = await request.aread() if isinstance(request.stream, httpx2.ByteStream) else b""
         if not carries(route, request.method, path):
             raise _unsupported(route, "does not carry this call.")
-        if endpoint.knows_no_files and _FILE_ID.search(body):
+        if endpoint.knows_no_files and _names_file(request.stream, body):
             raise _unsupported(route, "knows no files, so it cannot take a file id.")
         encoded = quote(_MISTRAL + target, safe="") if endpoint.url == _LAVA else ""
         url = parse_url(endpoint.url.format(route=route, target=target, encoded=encoded))
@@ -127,6 +128,10 @@ def _unsupported(route: Route, why: str) -> errors.UnsupportedByRoute:
         f"{route.name[0].upper()}{route.name[1:]} (route {route}) {why}",
         f"It carries {_ENDPOINTS[route.kind].carries}; use one of these, or a connection with another route.",
     )
+
+
+def _names_file(stream: object, body: bytes) -> bool:
+    return "file_id" in stream.names if isinstance(stream, Form) else _FILE_ID.search(body) is not None
 
 
 def _cloudflare_headers(route: Route, call: str, body: bytes, *, attempt: int) -> list[tuple[bytes, bytes]]:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mistral_mcp import errors
+from mistral_mcp.mistral.multipart import Form
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.routes import Routes, carries
 from mistral_mcp.route import Route
@@ -280,6 +281,10 @@ async def test_a_region_without_files_takes_no_file_id(route):
     with pytest.raises(errors.UnsupportedByRoute, match="file id"):
         await sent(route, target="/v1/ocr", content=document)
     await sent("direct", target="/v1/ocr", content=document)
+    request = request_on(route, target="/v1/audio/transcriptions")
+    request.stream = Form([("model", "m"), ("file_id", "f1")], "file", None)
+    with pytest.raises(errors.UnsupportedByRoute, match="file id"):
+        await Routes(Wire()).handle_async_request(request)
     quoted = b'{"model":"m","messages":[{"role":"user","content":"{\\"file_id\\":\\"f1\\"}"}]}'
     assert (await sent(route, content=quoted)).content == quoted
 
