@@ -37,31 +37,14 @@ def serve(**given: object) -> None:
 
     forbid_core_dumps()
     with gc_frozen_during_startup():
-        import uvicorn  # noqa: PLC0415
+        from mistral_mcp.http.uvicorn_server import run  # noqa: PLC0415
 
         app = _app(settings, prepare=True)
     # Workers are processes of their own: they read the settings anew, so the options go into their environment.
     os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
     _log_address(settings)
     try:
-        uvicorn.run(
-            app if settings.workers == 1 else "mistral_mcp.cli.serve:worker",
-            factory=settings.workers > 1,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            # Named, so that what is installed beside changes nothing.
-            loop="asyncio",
-            http="mistral_mcp.http.uvicorn_protocol:ClientProtocol",
-            ws="none",
-            proxy_headers=False,
-            timeout_graceful_shutdown=30,
-            timeout_keep_alive=75,  # seconds; longer than proxies keep theirs, or they meet connections that just closed
-        )
+        run(app if settings.workers == 1 else "mistral_mcp.cli.serve:worker", settings)
     except SystemExit as ended:
         sys.exit(1 if ended.code else 0)  # uvicorn has codes of its own, and has said why
 

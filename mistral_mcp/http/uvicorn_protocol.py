@@ -1,11 +1,71 @@
-"""How `serve` treats a client's connection."""
+"""How `serve` treats a client's connection: HTTP/1.1, with a deadline for everything that a client may keep waiting."""
 
 import asyncio
 import socket
-from typing import cast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+_PROGRESS = 64 * 1024
+"""Bytes of an unread answer that count as read on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds that a client may take."""
+
+    head: float = 30
+    """From the connection, or a request's first byte, to its whole head."""
+    body: float = 65
+    """For a body. An MCP endpoint gives up, and says so, after 60; uploads may go on while they keep to the least rate."""
+    least_rate: float = 16 * 1024
+    """Bytes a second."""
+    answer: float = 60
+    """Without reading on, where an answer waits to be read."""
+
+    @property
+    def tick(self) -> float:
+        """How often they are looked at."""
+        return min(self.head, self.body, self.answer) / 10
+
+
+class InboundConnection(h11.Connection):
+    """h11's, which notes since when a head or a body has been on its way, and takes one of two lengths only."""
+
+    def __init__(self, clock: Callable[[], float], max_incomplete_event_size: int) -> None:
+        super().__init__(h11.SERVER, max_incomplete_event_size)
+        self._clock = clock
+        self.head_since: float | None = clock()
+        self.body_since: float | None = None
+        self.received = 0
+        """Bytes of the body."""
+
+    def receive_data(self, data: bytes) -> None:
+        if self.their_state is h11.IDLE and self.head_since is None:
+            self.head_since = self._clock()
+        super().receive_data(data)
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        match event:
+            case h11.Request():
+                self.head_since, self.body_since, self.received = None, self._clock(), 0
+                names = {name for name, _ in event.headers}
+                if {b"transfer-encoding", b"content-length"} <= names:
+                    # RFC 9112 section 6.1: else what follows could be taken for another request.
+                    raise h11.RemoteProtocolError("both Transfer-Encoding and Content-Length")
+            case h11.Data():
+                self.received += len(event.data)
+            case h11.EndOfMessage():
+                self.body_since = None
+            case _:
+                pass
+        return event
 
 
 class ClientProtocol(H11Protocol):
@@ -14,6 +74,37 @@ class ClientProtocol(H11Protocol):
     httptools would make a call a tenth cheaper. But with uvicorn it loses the body of a request that offers an upgrade, as
     Java's do, takes trailers for headers, and keeps heads and trailers of any size.
     """
+
+    open_connections: ClassVar[set["ClientProtocol"]] = set()
+    """All of this process."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        deadlines: Deadlines = Deadlines(),
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        size = config.h11_max_incomplete_event_size or 16 * 1024
+        self._inbound = InboundConnection(self.loop.time, size)
+        self.conn = self._inbound
+        self._deadlines = deadlines
+        self._check: asyncio.TimerHandle | None = None
+        self._unread: tuple[float, int] | None = None
+        """Since when how many bytes wait to be read."""
+        self.connected_at = self.loop.time()
+
+    @property
+    def is_idle(self) -> bool:
+        """No request is under way: it can be closed without loss."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is None or cycle.response_complete
+
+    @property
+    def peer(self) -> str:
+        return self.client[0] if self.client else ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Switch Nagle's algorithm off, as asyncio does for its own sockets, but not for those that uvicorn's workers share.
@@ -24,6 +115,22 @@ class ClientProtocol(H11Protocol):
         if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(cast("asyncio.Transport", transport))
+        self.open_connections.add(self)
+        self._check = self.loop.call_later(self._deadlines.tick, self._check_deadlines)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.open_connections.discard(self)
+        if self._check is not None:
+            self._check.cancel()
+        super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        self._unread = None
+        super().resume_writing()
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """For what is no HTTP; unless its request was answered already, before the rest of it came."""
@@ -31,3 +138,32 @@ class ClientProtocol(H11Protocol):
             super().send_400_response(msg)
         else:
             self.transport.close()
+
+    def _check_deadlines(self) -> None:
+        now = self.loop.time()
+        if self._head_is_late(now) or self._body_is_late(now) or self._answer_is_unread(now):
+            self.abort()
+            return
+        self._check = self.loop.call_later(self._deadlines.tick, self._check_deadlines)
+
+    def _head_is_late(self, now: float) -> bool:
+        since = self._inbound.head_since
+        return since is not None and now - since > self._deadlines.head
+
+    def _body_is_late(self, now: float) -> bool:
+        since = self._inbound.body_since
+        if since is None:
+            return False
+        if self.flow.read_paused:
+            # It is we who do not read.
+            self._inbound.body_since = since + self._deadlines.tick
+            return False
+        return now - since > self._deadlines.body + self._inbound.received / self._deadlines.least_rate
+
+    def _answer_is_unread(self, now: float) -> bool:
+        waiting = self.transport.get_write_buffer_size()
+        if waiting == 0:
+            self._unread = None
+        elif self._unread is None or waiting <= self._unread[1] - _PROGRESS or waiting < self._unread[1] / 2:
+            self._unread = (now, waiting)
+        return self._unread is not None and now - self._unread[0] > self._deadlines.answer

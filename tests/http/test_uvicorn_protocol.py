@@ -5,16 +5,20 @@ import json
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import anyio
 import httpx2
 import pytest
 import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
-from mistral_mcp.http.uvicorn_protocol import ClientProtocol
+from mistral_mcp.http.uvicorn_protocol import ClientProtocol, Deadlines
+from mistral_mcp.sandbox import listening
 from tests.conftest import KEY, serving
 
 pytestmark = pytest.mark.timeout(20)
@@ -121,3 +125,100 @@ async def test_blanks_after_a_headers_value_do_not_count():
         lines = [f"{name}: {value} \t\r\n" for name, value in headers.items()]
         writer.write(b"POST /mcp HTTP/1.1\r\n" + "".join(lines).encode() + b"\r\n" + body)
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+
+SHORT = Deadlines(head=0.3, body=0.3, least_rate=1000, answer=0.3)
+
+
+@asynccontextmanager
+async def impatient(app: ASGIApp) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection whose deadlines are short."""
+    protocol = cast("type[asyncio.Protocol]", partial(ClientProtocol, deadlines=SHORT))
+    async with listening(app, http=protocol) as base:
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(base).port, limit=1024)
+        yield reader, writer
+        writer.transport.abort()
+
+
+async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app that reads the body and answers with its size."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size, more = size + len(message["body"]), message["more_body"]
+    answer = PlainTextResponse(str(size))
+    await answer(scope, receive, send)
+
+
+async def gone(reader: asyncio.StreamReader) -> bool:
+    with anyio.fail_after(5):
+        try:
+            return await reader.read() == b""
+        except ConnectionError:
+            return True
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /"])
+async def test_a_head_that_does_not_come_ends_the_connection(begun: bytes):
+    async with impatient(reading) as (reader, writer):
+        writer.write(begun)
+        if begun.endswith(b"GET /"):
+            await reader.readuntil(b"\r\n\r\n0")
+            writer.write(b"x")
+        assert await gone(reader)
+
+
+async def test_a_body_that_does_not_come_ends_the_connection():
+    async with impatient(reading) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
+        assert await gone(reader)
+
+
+async def test_a_body_may_take_longer_while_it_keeps_to_the_least_rate():
+    async with impatient(reading) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n")
+        for _ in range(20):
+            writer.write(b"x" * 100)
+            await anyio.sleep(0.04)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_body_nobody_asked_for_does_not_hold_the_connection_either():
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("no", 401)(scope, receive, send)
+
+    async with impatient(refusing) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
+        with anyio.fail_after(5):
+            assert (await reader.read()).startswith(b"HTTP/1.1 401")
+
+
+@pytest.mark.parametrize("size", [100_000_000, 6_000_000])
+async def test_an_answer_that_nobody_reads_ends_the_connection_and_the_request(size: int):
+    ended = asyncio.Event()
+
+    async def generous(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(size // 1_000_000):
+            await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        ended.set()
+
+    async with impatient(generous) as (_, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        with anyio.fail_after(5):
+            await ended.wait()
+            while ClientProtocol.open_connections:  # noqa: ASYNC110 - nothing tells it
+                await anyio.sleep(0.01)
+
+
+async def test_a_request_with_two_lengths_is_refused_and_nothing_behind_it_is_served():
+    async with connected() as (reader, writer):
+        head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head + b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answers = await reader.read()
+        assert answers.startswith(b"HTTP/1.1 400")
+        assert answers.count(b"HTTP/1.1") == 1
