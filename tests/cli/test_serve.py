@@ -36,7 +36,7 @@ async def test_serve_says_where_it_is_and_a_port_that_is_taken_ends_it_with_1(tm
     assert done.returncode == 1
     assert done.stdout == b""
     assert f"Serving MCP at http://127.0.0.1:{port}/mcp, the connect page at http://127.0.0.1:{port}/." in logged
-    assert "address already in use" in logged
+    assert "ddress already in use" in logged
     assert "Traceback" not in logged
 
 
