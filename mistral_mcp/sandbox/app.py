@@ -175,7 +175,11 @@ class Sandbox:
         reply = fault.replacement(received) or await self._answer(received, request_id)
         received.status = reply.status
         ids = {"mistral-correlation-id": request_id, "x-kong-request-id": request_id}
-        headers = {**reply.headers, **fault.headers, **ids}
+        headers = {
+            **reply.headers,
+            **fault.headers,
+            **ids,
+        }
         await connection.send(reply, headers, fault.interruption, self._chunk_delay)
 
     async def _answer(self, received: Received, request_id: str) -> Reply:

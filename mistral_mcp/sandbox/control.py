@@ -26,7 +26,13 @@ def answer_control(sandbox: Sandbox, request: Received) -> Reply:
             return json_reply({"planned": len(sandbox.faults)})
         case ("GET", "/sandbox/requests"):
             arrived = [_describe_request(received) for received in sandbox.requests]
-            return json_reply({"requests": arrived, "active": sandbox.active, "peak": sandbox.peak})
+            return json_reply(
+                {
+                    "requests": arrived,
+                    "active": sandbox.active,
+                    "peak": sandbox.peak,
+                }
+            )
         case ("POST", "/sandbox/reset"):
             sandbox.reset()
             return json_reply({"planned": 0})

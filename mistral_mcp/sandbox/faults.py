@@ -103,19 +103,31 @@ class Fault:
             kind = "backend_out_of_capacity"
         if code is None:
             kind = "invalid_request_error"
-        return cls(status=429, body=error_body(429, message, kind, code), times=times)
+        return cls(
+            status=429,
+            body=error_body(429, message, kind, code),
+            times=times,
+        )
 
     @classmethod
     def batch_too_large(cls, *, times: int | None = 1) -> Self:
         """Too many tokens for one request of embeddings, as older deployments and gateways say it."""
         message = "Too many tokens in batch. Max is 16384 got 17555"
-        return cls(status=400, body=error_body(400, message, "invalid_request_error"), times=times)
+        return cls(
+            status=400,
+            body=error_body(400, message, "invalid_request_error"),
+            times=times,
+        )
 
     @classmethod
     def error_in_ok(cls, *, times: int | None = 1) -> Self:
         """An error inside a 200."""
         message = "Tool call id was ee61 but must be a-z, A-Z, 0-9, with a length of 9."
-        return cls(status=200, body=error_body(400, message, "invalid_function_call", "3280"), times=times)
+        return cls(
+            status=200,
+            body=error_body(400, message, "invalid_function_call", "3280"),
+            times=times,
+        )
 
     @classmethod
     def json_in_message(cls, text: str = "a prompt", *, times: int | None = 1) -> Self:
@@ -127,28 +139,50 @@ class Fault:
             "input": text,
         }
         message = compact({"detail": [detail]})
-        return cls(status=422, body=error_body(422, message, "internal_error_proxy", "1000"), times=times)
+        return cls(
+            status=422,
+            body=error_body(422, message, "internal_error_proxy", "1000"),
+            times=times,
+        )
 
     @classmethod
     def plain_text(cls, status: int = 503, text: str = "upstream connect error", *, times: int | None = 1) -> Self:
         """A body that is no JSON."""
-        return cls(status=status, body=text, headers={"content-type": "text/plain"}, times=times)
+        return cls(
+            status=status,
+            body=text,
+            headers={"content-type": "text/plain"},
+            times=times,
+        )
 
     @classmethod
     def wrong_address(cls, *, times: int | None = 1) -> Self:
         """A 404 of the host rather than of a thing."""
-        return cls(status=404, body={"detail": "Not Found"}, times=times)
+        return cls(
+            status=404,
+            body={"detail": "Not Found"},
+            times=times,
+        )
 
     @classmethod
     def edge_block(cls, *, times: int | None = 1) -> Self:
         """A page of Cloudflare's, which says nothing about the key or the plan."""
         page = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body></body></html>"
-        return cls(status=403, body=page, headers={"content-type": "text/html"}, times=times)
+        return cls(
+            status=403,
+            body=page,
+            headers={"content-type": "text/html"},
+            times=times,
+        )
 
     @classmethod
     def file_not_known_yet(cls, *, times: int | None = 1) -> Self:
         """A file that was uploaded a moment ago."""
-        return cls(status=404, body={"detail": "File not found"}, times=times)
+        return cls(
+            status=404,
+            body={"detail": "File not found"},
+            times=times,
+        )
 
     @classmethod
     def tier_not_allowed(cls, *, times: int | None = 1) -> Self:
@@ -159,7 +193,11 @@ class Fault:
     def labs_not_enabled(cls, *, times: int | None = 1) -> Self:
         """The organisation has not opted in to Labs models."""
         message = "Labs models are not enabled for this organization"
-        return cls(status=403, body=error_body(403, message, "labs_not_enabled", "1913"), times=times)
+        return cls(
+            status=403,
+            body=error_body(403, message, "labs_not_enabled", "1913"),
+            times=times,
+        )
 
     @classmethod
     def guardrail_blocked(cls, *, times: int | None = 1) -> Self:
@@ -169,7 +207,11 @@ class Fault:
     @classmethod
     def invalid_model(cls, model: str, *, times: int | None = 1) -> Self:
         """An unknown or retired model."""
-        return cls(status=400, body=error_body(400, f"Invalid model: {model}", "invalid_model", "1500"), times=times)
+        return cls(
+            status=400,
+            body=error_body(400, f"Invalid model: {model}", "invalid_model", "1500"),
+            times=times,
+        )
 
     @classmethod
     def bad_gateway(cls, status: int = 502, *, times: int | None = 1) -> Self:

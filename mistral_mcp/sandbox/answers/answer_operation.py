@@ -92,4 +92,7 @@ def _fits(operation: Operation, reply: Any) -> bool:
 def _put(reply: Any, place: Place, items: Sequence[Any]) -> Any:
     if not place:
         return items
-    return {**reply, place[0]: _put(reply.get(place[0], {}), place[1:], items)}
+    return {
+        **reply,
+        place[0]: _put(reply.get(place[0], {}), place[1:], items),
+    }

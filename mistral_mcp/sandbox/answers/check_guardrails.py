@@ -24,7 +24,10 @@ def check_guardrails(guardrails: Sequence[Guardrail], text: str) -> Mapping[str,
                 continue
             result = _apply_moderation(moderation, default, text)
             if result["violated"] and moderation.action == "block":
-                body = {"error": {"message": BLOCKED, "status": 403}, "guardrails": {"results": {name: result}}}
+                body = {
+                    "error": {"message": BLOCKED, "status": 403},
+                    "guardrails": {"results": {name: result}},
+                }
                 raise ApiError(json_reply(body, 403))
             told.append({name: result})
     if told:
@@ -43,6 +46,15 @@ def _apply_moderation(moderation: Moderation, default: str, text: str) -> dict[s
         if threshold is None:
             threshold = THRESHOLD
         # A threshold of 1 switches a category off.
-        decisions[category] = {"threshold": threshold, "score": score, "violated": threshold < 1 and score >= threshold}
+        decisions[category] = {
+            "threshold": threshold,
+            "score": score,
+            "violated": threshold < 1 and score >= threshold,
+        }
     violated = any(decision["violated"] for decision in decisions.values())
-    return {"model_name": model, "decisions": decisions, "violated": violated, "action": moderation.action}
+    return {
+        "model_name": model,
+        "decisions": decisions,
+        "violated": violated,
+        "action": moderation.action,
+    }

@@ -105,9 +105,17 @@ class Completion:
 
     def _choice(self, index: int, answer: Answer) -> dict[str, Any]:
         calls = list(answer.calls) or None
-        message = {"role": "assistant", "tool_calls": calls, "content": answer.content}
+        message = {
+            "role": "assistant",
+            "tool_calls": calls,
+            "content": answer.content,
+        }
         said = {"messages": [message]} if self.nested else {"message": message}
-        return {"index": index, "finish_reason": answer.finish_reason, **said}
+        return {
+            "index": index,
+            "finish_reason": answer.finish_reason,
+            **said,
+        }
 
     def _event(
         self,

@@ -12,12 +12,26 @@ def conversation_events(
     conversation_id: str, outputs: Sequence[Entry], usage: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """From `conversation.response.started` to `conversation.response.done`."""
-    yield {"type": "conversation.response.started", "created_at": iso_time(), "conversation_id": conversation_id}
+    yield {
+        "type": "conversation.response.started",
+        "created_at": iso_time(),
+        "conversation_id": conversation_id,
+    }
     for index, entry in enumerate(outputs):
         for event in _entry_events(entry):
             name = event.pop("type")
-            yield {"type": name, "created_at": iso_time(), "output_index": index, "id": entry["id"], **event}
-    yield {"type": "conversation.response.done", "created_at": iso_time(), "usage": usage}
+            yield {
+                "type": name,
+                "created_at": iso_time(),
+                "output_index": index,
+                "id": entry["id"],
+                **event,
+            }
+    yield {
+        "type": "conversation.response.done",
+        "created_at": iso_time(),
+        "usage": usage,
+    }
 
 
 def _entry_events(entry: Entry) -> Iterator[Entry]:
@@ -27,7 +41,11 @@ def _entry_events(entry: Entry) -> Iterator[Entry]:
             ran = {"name": entry["name"], "arguments": entry["arguments"]}
             yield {"type": "tool.execution.started", **ran, **speaker}
             yield {"type": "tool.execution.delta", **ran}
-            yield {"type": "tool.execution.done", "name": entry["name"], "info": entry["info"]}
+            yield {
+                "type": "tool.execution.done",
+                "name": entry["name"],
+                "info": entry["info"],
+            }
         case "function.call":
             told = {name: entry[name] for name in ("name", "tool_call_id", "arguments", "confirmation_status")}
             yield {"type": "function.call.delta", **told, **speaker}

@@ -80,7 +80,12 @@ def _misplace_cache(usage: Mapping[str, Any]) -> dict[str, Any]:
     cached = usage["prompt_tokens"] // 2
     thinking = {"completion_tokens_details": {"reasoning_tokens": usage["completion_tokens"] // 2}}
     elsewhere = {name: value for name, value in usage.items() if name != "prompt_tokens_details"}
-    return {**elsewhere, **thinking, "num_cached_tokens": cached, "prompt_token_details": {"cached_tokens": cached}}
+    return {
+        **elsewhere,
+        **thinking,
+        "num_cached_tokens": cached,
+        "prompt_token_details": {"cached_tokens": cached},
+    }
 
 
 def _write_calls(answer: Answer) -> Answer:

@@ -69,7 +69,16 @@ def _fragment(event: str, model: str) -> Iterator[str]:
     for call in choice["delta"].pop("tool_calls"):
         for fragment in _call_fragments(call, changing=model == "sandbox-changing-ids"):
             delta = {"content": "", "tool_calls": [fragment]}
-            piece = {**whole, "choices": [{"index": choice["index"], "delta": delta, "finish_reason": None}]}
+            piece = {
+                **whole,
+                "choices": [
+                    {
+                        "index": choice["index"],
+                        "delta": delta,
+                        "finish_reason": None,
+                    }
+                ],
+            }
             piece.pop("usage", None)
             yield compact(piece)
     yield compact(whole)
@@ -79,12 +88,20 @@ def _call_fragments(call: Event, *, changing: bool) -> Iterator[Event]:
     name, arguments = call["function"]["name"], call["function"]["arguments"]
     index = call["index"]
     first = f"chatcmpl-tool-{index:08x}" if changing else call["id"]
-    yield {"index": index, "id": first, "type": "function", "function": {"name": name, "arguments": ""}}
+    yield {
+        "index": index,
+        "id": first,
+        "type": "function",
+        "function": {"name": name, "arguments": ""},
+    }
     later: Event = {"index": index, "id": "null", "type": "function"}
     if changing:
         later["id"] = f"toolcall{index}"
     for at in range(0, len(arguments), PIECE):
-        yield {**later, "function": {"name": "", "arguments": arguments[at : at + PIECE]}}
+        yield {
+            **later,
+            "function": {"name": "", "arguments": arguments[at : at + PIECE]},
+        }
 
 
 def _without_index(event: str) -> str:

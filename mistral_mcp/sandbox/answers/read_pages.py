@@ -150,7 +150,11 @@ def _page_confidence(text: str, granularity: Granularity | None) -> dict[str, An
     if granularity is None or granularity == "block":
         return None
     words: list[dict[str, Any]] = [
-        {"text": word.group(), "confidence": _score(word.group()), "start_index": word.start()}
+        {
+            "text": word.group(),
+            "confidence": _score(word.group()),
+            "start_index": word.start(),
+        }
         for word in re.finditer(r"\S+", text)
     ]
     scores: list[float] = [word["confidence"] for word in words] or [1.0]

@@ -194,7 +194,11 @@ def _agent(call: Call) -> Agent:
 
 
 def _settings(body: AgentFields) -> dict[str, Any]:
-    return body.model_dump(by_alias=True, exclude_none=True, exclude={"deployment_chat"})
+    return body.model_dump(
+        by_alias=True,
+        exclude_none=True,
+        exclude={"deployment_chat"},
+    )
 
 
 def _start_of(token: str | None) -> int:

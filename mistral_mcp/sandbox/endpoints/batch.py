@@ -129,7 +129,13 @@ def list_jobs(call: Call) -> Reply:
     query = query.model_copy(update={"metadata": {**query.metadata, **spread}})
     jobs = call.account.section(BatchJobs).newest_first()
     found = [job for job in (jobs if query.order_by == "-created" else reversed(jobs)) if query.admit(job)]
-    return json_reply({"data": [job.card() for job in query.cut(found)], "object": "list", "total": len(found)})
+    return json_reply(
+        {
+            "data": [job.card() for job in query.cut(found)],
+            "object": "list",
+            "total": len(found),
+        }
+    )
 
 
 def get_job(call: Call) -> Reply:
@@ -148,7 +154,13 @@ def cancel(call: Call) -> Reply:
 
 def delete(call: Call) -> Reply:
     job = call.account.section(BatchJobs).remove(call.uuid("job_id"))
-    return json_reply({"id": job.id, "object": "batch", "deleted": True})
+    return json_reply(
+        {
+            "id": job.id,
+            "object": "batch",
+            "deleted": True,
+        }
+    )
 
 
 def _job(call: Call) -> BatchJob:

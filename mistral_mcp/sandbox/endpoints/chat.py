@@ -39,7 +39,13 @@ def answer_chat(call: Call, body: ChatRequest) -> Reply:
         tier = "priority"
     cached = _count_cached_tokens(call, body, prompt)
     heard = sum(audio_seconds(decode_audio(chunk.input_audio)) for chunk in rules.audio_of(body.messages))
-    usage = completion_usage(prompt, spent, cached=cached, tier=tier, audio_seconds=heard)
+    usage = completion_usage(
+        prompt,
+        spent,
+        cached=cached,
+        tier=tier,
+        audio_seconds=heard,
+    )
     completion = apply_edge_case(Completion(body.model, answers, usage, extra=guardrails))
     meter.spend(prompt + spent)
     if body.stream:

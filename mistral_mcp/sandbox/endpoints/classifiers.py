@@ -62,7 +62,12 @@ def _classify_texts(call: Call, model: str, texts: Sequence[str]) -> Reply:
     tokens = sum(count_tokens(text) for text in texts)
     meter.spend(tokens)
     results = [{target["name"]: {"scores": _score_labels(text, target)} for target in targets} for text in texts]
-    reply = {"id": uuid.uuid4().hex, "usage": input_usage(tokens), "model": model, "results": results}
+    reply = {
+        "id": uuid.uuid4().hex,
+        "usage": input_usage(tokens),
+        "model": model,
+        "results": results,
+    }
     return json_reply(reply, headers=meter.headers(tokens, token_quota=False))
 
 

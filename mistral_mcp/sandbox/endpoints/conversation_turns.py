@@ -51,7 +51,13 @@ def finish_entry(account: Account, entry: Entry, prefix: str) -> Entry:
     """The entry with its id and its time."""
     name = account.new_id(prefix).replace("-", "")
     now = iso_time()
-    return {"object": "entry", **entry, "created_at": now, "completed_at": now, "id": f"{prefix}_{name}"}
+    return {
+        "object": "entry",
+        **entry,
+        "created_at": now,
+        "completed_at": now,
+        "id": f"{prefix}_{name}",
+    }
 
 
 def take_turn(account: Account, conversation: Conversation, args: CompletionArgs) -> Turn:
@@ -60,7 +66,12 @@ def take_turn(account: Account, conversation: Conversation, args: CompletionArgs
     functions = [tool for tool in conversation.tools if isinstance(tool, FunctionTool)]
     chosen: dict[str, Any] = {name: value for name, value in args if value is not None}
     name = conversation.model or conversation.agent_model
-    body = ChatRequest.model_construct(model=name, messages=messages, tools=functions, **chosen)
+    body = ChatRequest.model_construct(
+        model=name,
+        messages=messages,
+        tools=functions,
+        **chosen,
+    )
     model = require_model(account, body.model, "completion_chat")
     meter = account.meter(model.id)
     meter.admit()
@@ -101,7 +112,12 @@ def _build_outputs(
         if isinstance(confirmed, dict):
             return [*outputs, confirmed]
         if confirmed:
-            ran = {"type": "tool.execution", "name": name, "arguments": query, "info": _execution_info(name)}
+            ran = {
+                "type": "tool.execution",
+                "name": name,
+                "arguments": query,
+                "info": _execution_info(name),
+            }
             outputs.append(finish_entry(account, {**ran, **speaker}, "tool_exec"))
             cited += _build_citations(account, conversation, name, query)
     content = answer.content
@@ -109,7 +125,12 @@ def _build_outputs(
         if isinstance(content, str):
             content = [{"type": "text", "text": content}]
         content = [*content, *cited]
-    message = {"type": "message.output", "role": "assistant", "content": content, **speaker}
+    message = {
+        "type": "message.output",
+        "role": "assistant",
+        "content": content,
+        **speaker,
+    }
     return [*outputs, finish_entry(account, message, "msg")]
 
 
@@ -160,7 +181,14 @@ def _build_citations(account: Account, conversation: Conversation, name: str, qu
         return _build_files(account, conversation, name)
     if name in ("web_search", "web_search_premium", "document_library"):
         source = {"title": "Sandbox source", "url": f"https://example.com/{name}", "favicon": None}
-        return [{"type": "tool_reference", "tool": name, "description": "A page of the sandbox.", **source}]
+        return [
+            {
+                "type": "tool_reference",
+                "tool": name,
+                "description": "A page of the sandbox.",
+                **source,
+            }
+        ]
     return []
 
 
@@ -170,11 +198,23 @@ def _build_files(account: Account, conversation: Conversation, name: str) -> lis
         signed = f"{SIGNED}/generated/{name}.png?sig=sandbox"
         return [
             {"type": "image_url", "image_url": {"url": signed}},
-            {"type": "document_url", "document_url": signed.replace(".png", ".pdf"), "document_name": f"{name}.pdf"},
+            {
+                "type": "document_url",
+                "document_url": signed.replace(".png", ".pdf"),
+                "document_name": f"{name}.pdf",
+            },
         ]
     if name == "image_generation":
         file_name, kind, data = "image_generated_0", "png", base64.b64decode(PIXEL)
     else:
         file_name, kind, data = "table_0", "csv", b"a,b\n6,7\n"
     file = add_output(account, f"{file_name}.{kind}", "ocr", "ocr_input", data)
-    return [{"type": "tool_file", "tool": name, "file_id": file.id, "file_name": file_name, "file_type": kind}]
+    return [
+        {
+            "type": "tool_file",
+            "tool": name,
+            "file_id": file.id,
+            "file_name": file_name,
+            "file_type": kind,
+        }
+    ]

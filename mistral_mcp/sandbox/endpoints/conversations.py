@@ -71,7 +71,13 @@ def invalid_conversation(details: Sequence[Mapping[str, Any]]) -> ApiError:
     """A 422 as only conversations have it: with a capital letter, and a number for a code."""
     told = list(details)
     kind = "invalid_request_error"
-    body = {"object": "Error", "detail": told, "message": told, "type": kind, "code": 3001}
+    body = {
+        "object": "Error",
+        "detail": told,
+        "message": told,
+        "type": kind,
+        "code": 3001,
+    }
     return ApiError(json_reply(body, 422))
 
 
@@ -171,7 +177,13 @@ def history(call: Call) -> Reply:
 def messages(call: Call) -> Reply:
     conversation = _conversation(call)
     said = [entry for entry in conversation.entries if entry["type"].startswith("message.")]
-    return json_reply({"conversation_id": conversation.id, "messages": said, "object": "conversation.messages"})
+    return json_reply(
+        {
+            "conversation_id": conversation.id,
+            "messages": said,
+            "object": "conversation.messages",
+        }
+    )
 
 
 def _continue(call: Call, conversation: Conversation, body: TurnFields, added: list[Entry]) -> Reply:
@@ -226,7 +238,11 @@ def _card(conversation: Conversation) -> dict[str, Any]:
         "updated_at": conversation.updated_at,
     }
     if conversation.agent_id is not None:
-        return {**shared, "agent_id": conversation.agent_id, "agent_version": conversation.agent_version}
+        return {
+            **shared,
+            "agent_id": conversation.agent_id,
+            "agent_version": conversation.agent_version,
+        }
     return {
         **shared,
         "model": conversation.model,
@@ -239,7 +255,14 @@ def _card(conversation: Conversation) -> dict[str, Any]:
 
 def _invalid_value(message: str, value: Any) -> ApiError:
     return invalid_conversation(
-        [{"type": "value_error", "loc": ["body"], "msg": f"Value error, {message}", "input": value}]
+        [
+            {
+                "type": "value_error",
+                "loc": ["body"],
+                "msg": f"Value error, {message}",
+                "input": value,
+            }
+        ]
     )
 
 

@@ -65,7 +65,16 @@ def upload(call: Call) -> Reply:
     form = call.form or Form()
     fields = parse_fields(UploadFields, form.fields, "body")
     if "file" not in form.files:
-        raise invalid_fields([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
+        raise invalid_fields(
+            [
+                {
+                    "type": "missing",
+                    "loc": ["body", "file"],
+                    "msg": "Field required",
+                    "input": None,
+                }
+            ]
+        )
     part = form.files["file"]
     declared = part.content_type.split(";")[0]
     file = StoredFile(
@@ -94,7 +103,13 @@ def list_files(call: Call) -> Reply:
     total = None
     if query.include_total:
         total = len(found)
-    return json_reply({"data": [file.card() for file in query.cut(found)], "object": "list", "total": total})
+    return json_reply(
+        {
+            "data": [file.card() for file in query.cut(found)],
+            "object": "list",
+            "total": total,
+        }
+    )
 
 
 def get_file(call: Call) -> Reply:
@@ -103,7 +118,13 @@ def get_file(call: Call) -> Reply:
 
 def delete_file(call: Call) -> Reply:
     file = call.account.section(Files).remove(call.uuid("file_id"))
-    return json_reply({"id": file.id, "object": "file", "deleted": True})
+    return json_reply(
+        {
+            "id": file.id,
+            "object": "file",
+            "deleted": True,
+        }
+    )
 
 
 def content(call: Call) -> Reply:

@@ -142,7 +142,13 @@ def list_jobs(call: Call) -> Reply:
     """The newest first. Looking at the list moves nothing on."""
     query = call.query(JobFilter)
     found = [job for job in call.account.section(TuningJobs).newest_first() if query.admit(job)]
-    return json_reply({"data": [job.card() for job in query.cut(found)], "object": "list", "total": len(found)})
+    return json_reply(
+        {
+            "data": [job.card() for job in query.cut(found)],
+            "object": "list",
+            "total": len(found),
+        }
+    )
 
 
 def get_job(call: Call) -> Reply:

@@ -111,14 +111,28 @@ def list_documents(call: Call) -> Reply:
     if query.sort_order == "desc":
         found.reverse()
     place = pagination(query.number, query.page_size, found)
-    return json_reply({"pagination": place, "data": [document.card() for document in query.cut(found)]})
+    return json_reply(
+        {
+            "pagination": place,
+            "data": [document.card() for document in query.cut(found)],
+        }
+    )
 
 
 def add_document(call: Call) -> Reply:
     """201 for a new document, and 200 for one whose bytes are there already."""
     library, form = _library(call), call.form or Form()
     if "file" not in form.files:
-        raise invalid_fields([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
+        raise invalid_fields(
+            [
+                {
+                    "type": "missing",
+                    "loc": ["body", "file"],
+                    "msg": "Field required",
+                    "input": None,
+                }
+            ]
+        )
     part = form.files["file"]
     kind = part.content_type.split(";")[0]
     if kind in ("", "application/octet-stream"):

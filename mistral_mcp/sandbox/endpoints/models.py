@@ -22,7 +22,10 @@ def list_models(call: Call) -> Reply:
     """Every name is a card of its own, and there is no paging."""
     wanted = call.request.query.get("model")
     return json_reply(
-        {"object": "list", "data": [card for card in _cards(call.account) if wanted in (None, card["id"])]}
+        {
+            "object": "list",
+            "data": [card for card in _cards(call.account) if wanted in (None, card["id"])],
+        }
     )
 
 
@@ -48,7 +51,13 @@ def delete_model(call: Call) -> Reply:
     models = call.account.section(FineTunedModels)
     if models.find(name) is None:
         raise _not_found(name)
-    return json_reply({"id": models.remove(name).id, "object": "model", "deleted": True})
+    return json_reply(
+        {
+            "id": models.remove(name).id,
+            "object": "model",
+            "deleted": True,
+        }
+    )
 
 
 def update_model(call: Call) -> Reply:
@@ -59,11 +68,23 @@ def update_model(call: Call) -> Reply:
 
 def archive(call: Call) -> Reply:
     """Out of use, but still there."""
-    return json_reply({"id": _change(call, archived=True).id, "object": "model", "archived": True})
+    return json_reply(
+        {
+            "id": _change(call, archived=True).id,
+            "object": "model",
+            "archived": True,
+        }
+    )
 
 
 def unarchive(call: Call) -> Reply:
-    return json_reply({"id": _change(call, archived=False).id, "object": "model", "archived": False})
+    return json_reply(
+        {
+            "id": _change(call, archived=False).id,
+            "object": "model",
+            "archived": False,
+        }
+    )
 
 
 def _change(call: Call, **changes: Any) -> FineTunedModel:

@@ -56,7 +56,12 @@ def _judge(call: Call, name: str, texts: Sequence[str], tokens: int) -> Reply:
         flags = {category: score >= THRESHOLD for category, score in found.items()}
         results.append({"categories": flags, "category_scores": found})
     meter.spend(tokens)
-    reply = {"id": uuid.uuid4().hex, "usage": input_usage(tokens), "model": name, "results": results}
+    reply = {
+        "id": uuid.uuid4().hex,
+        "usage": input_usage(tokens),
+        "model": name,
+        "results": results,
+    }
     return json_reply(reply, headers=meter.headers(tokens, token_quota=False))
 
 

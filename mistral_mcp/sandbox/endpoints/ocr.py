@@ -151,7 +151,14 @@ def _check_format(wanted: ResponseFormat | None, name: str) -> None:
 
 def _invalid_value(message: str, name: str, value: Any) -> ApiError:
     return invalid_body(
-        [{"type": "value_error", "loc": ["body", name], "msg": f"Value error, {message}", "input": value}]
+        [
+            {
+                "type": "value_error",
+                "loc": ["body", name],
+                "msg": f"Value error, {message}",
+                "input": value,
+            }
+        ]
     )
 
 

@@ -116,7 +116,16 @@ def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]
     upload = call.form and call.form.files.get("file")
     if sum(each is not None for each in (upload, body.file_url, body.file_id)) != 1:
         message = "Value error, exactly one of file, file_url and file_id must be provided"
-        raise invalid_body([{"type": "value_error", "loc": ["body"], "msg": message, "input": None}])
+        raise invalid_body(
+            [
+                {
+                    "type": "value_error",
+                    "loc": ["body"],
+                    "msg": message,
+                    "input": None,
+                }
+            ]
+        )
     if upload:
         return upload.filename, audio_seconds(upload.data)
     url = body.file_url or ""
@@ -156,7 +165,13 @@ def _reply(body: TranscriptionRequest, sentences: list[str], length: float) -> d
     language = body.language
     if body.return_language:
         language = "en"
-    return {"model": body.model, "text": text, "language": language, "segments": segments, "usage": usage}
+    return {
+        "model": body.model,
+        "text": text,
+        "language": language,
+        "segments": segments,
+        "usage": usage,
+    }
 
 
 def _segments(body: TranscriptionRequest, sentences: list[str], length: float) -> list[dict[str, Any]]:

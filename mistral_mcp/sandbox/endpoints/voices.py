@@ -106,7 +106,12 @@ def search_voices(call: Call) -> Reply:
     following = None
     if end < len(found):
         following = str(end)
-    return json_reply({"data": [voice.card() for voice in found[query.start : end]], "next_page_token": following})
+    return json_reply(
+        {
+            "data": [voice.card() for voice in found[query.start : end]],
+            "next_page_token": following,
+        }
+    )
 
 
 def get_voice(call: Call) -> Reply:
@@ -123,7 +128,11 @@ def create(call: Call) -> Reply:
         raise detail_error(413, f"The sandbox takes samples of at most {LARGEST_SAMPLE} bytes.")
     audio_seconds(sample)
     told = body.model_dump(exclude={"sample_audio", "sample_filename"})
-    made = Voice(id=call.account.new_id("voice"), sample=sample, **told)
+    made = Voice(
+        id=call.account.new_id("voice"),
+        sample=sample,
+        **told,
+    )
     return json_reply(call.account.section(Voices).put(made.id, made).card())
 
 

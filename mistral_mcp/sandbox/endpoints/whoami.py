@@ -20,7 +20,13 @@ def whoami(call: Call) -> Reply:
         "first_name": "Sandbox",
         "last_name": "Person",
     }
-    organisation = {"id": ORGANISATION, "name": "Sandbox", "org_tier": tier, "internal": False, "kind": "S"}
+    organisation = {
+        "id": ORGANISATION,
+        "name": "Sandbox",
+        "org_tier": tier,
+        "internal": False,
+        "kind": "S",
+    }
     workspace = {"id": WORKSPACE, "name": "Default Workspace"}
     return json_reply({"principal": person, "organization": organisation, "workspace": workspace})
 

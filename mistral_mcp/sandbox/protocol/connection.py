@@ -82,7 +82,13 @@ class Connection:
         lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         if reply.events is None and "content-length" not in headers:
             lines.append((b"content-length", str(len(reply.body)).encode()))
-        await self._send({"type": "http.response.start", "status": reply.status, "headers": lines})
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": lines,
+            }
+        )
         if reply.events is not None:
             await self._stream(reply, reply.events, interruption, chunk_delay)
         elif interruption.cut:

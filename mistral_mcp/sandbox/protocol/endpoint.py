@@ -72,7 +72,12 @@ class Call:
             return str(uuid.UUID(written))
         except ValueError:
             message = "Input should be a valid UUID"
-            detail = {"type": "uuid_parsing", "loc": ["path", name], "msg": message, "input": written}
+            detail = {
+                "type": "uuid_parsing",
+                "loc": ["path", name],
+                "msg": message,
+                "input": written,
+            }
             raise invalid_fields([detail]) from None
 
 

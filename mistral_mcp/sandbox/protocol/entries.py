@@ -128,7 +128,14 @@ def parse_inputs(inputs: Inputs | None) -> list[Entry]:
     """The inputs of a request as entries. A string is what the user says."""
     if isinstance(inputs, str):
         if inputs:
-            return [{"type": "message.input", "role": "user", "content": inputs, "prefix": False}]
+            return [
+                {
+                    "type": "message.input",
+                    "role": "user",
+                    "content": inputs,
+                    "prefix": False,
+                }
+            ]
         return []
     return [entry.model_dump(exclude={"object", "id", "created_at", "completed_at"}) for entry in inputs or []]
 
@@ -143,16 +150,34 @@ def entries_to_messages(entries: Sequence[Entry], instructions: str | None) -> l
             case "message.input" if entry["role"] == "user":
                 messages.append({"role": "user", "content": _without_tool_files(entry["content"])})
             case "message.input":
-                messages.append({"role": "assistant", "content": entry["content"], "prefix": entry["prefix"]})
+                messages.append(
+                    {
+                        "role": "assistant",
+                        "content": entry["content"],
+                        "prefix": entry["prefix"],
+                    }
+                )
             case "message.output":
                 messages.append({"role": "assistant", "content": output_text(entry)})
             case "function.call" if entry.get("confirmation_status") is None:
                 if not messages or "tool_calls" not in messages[-1]:
-                    messages.append({"role": "assistant", "content": "", "tool_calls": []})
+                    messages.append(
+                        {
+                            "role": "assistant",
+                            "content": "",
+                            "tool_calls": [],
+                        }
+                    )
                 function = {"name": entry["name"], "arguments": entry["arguments"]}
                 messages[-1]["tool_calls"].append({"id": entry["tool_call_id"], "function": function})
             case "function.result":
-                messages.append({"role": "tool", "tool_call_id": entry["tool_call_id"], "content": entry["result"]})
+                messages.append(
+                    {
+                        "role": "tool",
+                        "tool_call_id": entry["tool_call_id"],
+                        "content": entry["result"],
+                    }
+                )
             case _:
                 pass
     return _MESSAGES.validate_json(compact(messages))

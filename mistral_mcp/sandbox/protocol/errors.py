@@ -58,7 +58,14 @@ def invalid_fields(details: Sequence[Mapping[str, Any]]) -> ApiError:
 def invalid_value(message: str, *place: str | int, value: Any = None) -> ApiError:
     """Shape C for something that is checked by hand."""
     return invalid_fields(
-        [{"type": "value_error", "loc": list(place), "msg": f"Value error, {message}", "input": value}]
+        [
+            {
+                "type": "value_error",
+                "loc": list(place),
+                "msg": f"Value error, {message}",
+                "input": value,
+            }
+        ]
     )
 
 
@@ -116,7 +123,12 @@ GUARDRAIL_BLOCK: Mapping[str, Any] = {
 
 def usual_reply(status: int) -> Reply:
     """What Mistral usually sends with this status."""
-    missing: dict[str, Any] = {"type": "missing", "loc": ["body", "model"], "msg": "Field required", "input": {}}
+    missing: dict[str, Any] = {
+        "type": "missing",
+        "loc": ["body", "model"],
+        "msg": "Field required",
+        "input": {},
+    }
     shapes: dict[int, Any] = {
         400: error_body(400, "Bad request", "invalid_request_error"),
         402: error_body(402, "Payment required", "invalid_request_error"),

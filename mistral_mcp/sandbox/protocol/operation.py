@@ -163,4 +163,9 @@ def _readings(texts: list[str]) -> list[Any]:
 
 
 def _detail(kind: str, place: list[Any], message: str) -> dict[str, Any]:
-    return {"type": kind, "loc": place, "msg": message, "input": None}
+    return {
+        "type": kind,
+        "loc": place,
+        "msg": message,
+        "input": None,
+    }

@@ -52,7 +52,11 @@ class Meter:
         quota = {}
         if token_quota:
             quota = self._token_headers()
-        return {**quota, "x-ratelimit-tokens-query-cost": str(cost), **self._request_headers()}
+        return {
+            **quota,
+            "x-ratelimit-tokens-query-cost": str(cost),
+            **self._request_headers(),
+        }
 
     def unit_headers(self, unit: str, cost: int) -> dict[str, str]:
         """The headers of a reply that is counted in pages, seconds or characters. Of these nothing is enforced."""

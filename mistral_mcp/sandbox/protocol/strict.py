@@ -95,7 +95,12 @@ def parse_fields(
         raise error(_details(wrong, place)) from None
 
 
-MISSING: Mapping[str, Any] = {"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}
+MISSING: Mapping[str, Any] = {
+    "type": "missing",
+    "loc": ["body"],
+    "msg": "Field required",
+    "input": None,
+}
 
 
 def _details(wrong: ValidationError, place: str) -> list[dict[str, Any]]:

@@ -35,7 +35,13 @@ class Agent:
 
     def change(self, changes: dict[str, Any]) -> None:
         """A new version, which is the current one from here on."""
-        self.versions.append({**self.settings(), **changes, "updated_at": iso_time()})
+        self.versions.append(
+            {
+                **self.settings(),
+                **changes,
+                "updated_at": iso_time(),
+            }
+        )
         self.current = len(self.versions) - 1
 
     def card(self, version: int | str | None = None) -> dict[str, Any]:

@@ -120,7 +120,10 @@ class BatchJob:
             "id": f"batch-{self.id[:8]}-{mark[:8]}-{number}",
             "custom_id": custom_id,
             # The body of a failure is a string of JSON.
-            "response": {"status_code": reply.status, "body": json.loads(text) if reply.status == GOOD else text},
+            "response": {
+                "status_code": reply.status,
+                "body": json.loads(text) if reply.status == GOOD else text,
+            },
             "error": None,
         }
 

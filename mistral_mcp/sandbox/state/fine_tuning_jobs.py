@@ -79,8 +79,16 @@ class TuningJob:
     def details(self) -> dict[str, Any]:
         """The job with all that has happened to it; the newest first."""
         metrics = {"train_loss": 0.42, "valid_loss": 0.5, "valid_mean_token_accuracy": 0.9}
-        done = {"metrics": metrics, "step_number": self.estimate["training_steps"], "created_at": self.modified_at}
-        return {**self.card(), "events": self._events[::-1], "checkpoints": [done] if self.status == "SUCCESS" else []}
+        done = {
+            "metrics": metrics,
+            "step_number": self.estimate["training_steps"],
+            "created_at": self.modified_at,
+        }
+        return {
+            **self.card(),
+            "events": self._events[::-1],
+            "checkpoints": [done] if self.status == "SUCCESS" else [],
+        }
 
     def advance(self, account: Account) -> None:
         """One step. A job that does not start by itself waits once it has been validated."""
@@ -108,7 +116,13 @@ class TuningJob:
 
     def _set_status(self, status: Status) -> None:
         self.status, self.modified_at = status, unix_time()
-        self._events.append({"name": "status-updated", "data": {"status": status}, "created_at": self.modified_at})
+        self._events.append(
+            {
+                "name": "status-updated",
+                "data": {"status": status},
+                "created_at": self.modified_at,
+            }
+        )
 
     def _build_model(self) -> FineTunedModel:
         day = time.strftime("%Y%m%d", time.gmtime(self.modified_at))

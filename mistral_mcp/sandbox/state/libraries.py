@@ -14,7 +14,12 @@ from mistral_mcp.sandbox.state.store import Store
 
 OWNER = "00000000-0000-4000-8000-000000000002"
 STEPS = {"todo": "in_progress", "in_progress": "done"}
-OLD_NAMES = {"todo": "Running", "in_progress": "Running", "done": "Completed", "error": "Failed"}
+OLD_NAMES = {
+    "todo": "Running",
+    "in_progress": "Running",
+    "done": "Completed",
+    "error": "Failed",
+}
 """What `processing_status`, which is deprecated, calls them."""
 
 
