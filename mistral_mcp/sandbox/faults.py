@@ -96,7 +96,7 @@ class Fault:
 
     @classmethod
     def capacity(cls, *, backend: bool = False, code: str | None = "3505", times: int | None = 1) -> Self:
-        """Mistral itself has no room: the tier, or with `backend` the model's machines. Without a code, words alone tell."""
+        """Mistral itself has no room: the tier, or with `backend` the model's machines. Without a code, only the sentence says so."""
         message, kind = "Service tier capacity exceeded for this model.", "service_tier_capacity_exceeded"
         if backend:
             message = "Not enough capacity available for this request, please retry later."

@@ -12,8 +12,8 @@ BLOCKED = "Content blocked by guardrail"
 
 
 def check_guardrails(guardrails: Sequence[Guardrail], text: str) -> Mapping[str, Any]:
-    """What the reply tells about them; 403 in shape F where one of them blocks."""
-    told: list[dict[str, Any]] = []
+    """The results for the reply; 403 in shape F where one of them blocks."""
+    results: list[dict[str, Any]] = []
     for guardrail in guardrails:
         for name, default in (
             ("moderation_llm_v1", "mistral-moderation-2411"),
@@ -29,9 +29,9 @@ def check_guardrails(guardrails: Sequence[Guardrail], text: str) -> Mapping[str,
                     "guardrails": {"results": {name: result}},
                 }
                 raise ApiError(json_reply(body, 403))
-            told.append({name: result})
-    if told:
-        return {"guardrails": told}
+            results.append({name: result})
+    if results:
+        return {"guardrails": results}
     return {}
 
 

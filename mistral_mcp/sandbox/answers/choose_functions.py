@@ -13,7 +13,7 @@ from mistral_mcp.sandbox.protocol.replies import compact
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 9
 SHORTEST_WORD = 3
-"""Letters that a word needs to tell anything."""
+"""Letters that a word needs to mean anything."""
 COMMON = (
     "get set the and for use with from into that this what when where which who how are was not can you your all any "
     "call calls tool function value values given current number string list name new one two make do does"

@@ -47,8 +47,8 @@ def _entry_events(entry: Entry) -> Iterator[Entry]:
                 "info": entry["info"],
             }
         case "function.call":
-            told = {name: entry[name] for name in ("name", "tool_call_id", "arguments", "confirmation_status")}
-            yield {"type": "function.call.delta", **told, **speaker}
+            call = {name: entry[name] for name in ("name", "tool_call_id", "arguments", "confirmation_status")}
+            yield {"type": "function.call.delta", **call, **speaker}
         case _:
             content: Any = entry["content"]
             chunks = [{"type": "text", "text": content}] if isinstance(content, str) else cast("list[Entry]", content)

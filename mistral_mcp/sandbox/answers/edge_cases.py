@@ -10,7 +10,7 @@ from mistral_mcp.sandbox.answers.completions import Answer, Completion
 from mistral_mcp.sandbox.protocol.messages import AssistantMessage, Message, ToolMessage, UserMessage, text_of
 
 LEARNING = frozenset({"sandbox-bad-arguments", "sandbox-not-json", "sandbox-bad-json"})
-"""Models that get it wrong until they are told so."""
+"""Models that get it wrong until the conversation says so."""
 COMPLAINT = re.compile(
     r"error|invalid|valid|schema|required|must|expected|missing|wrong|correct|does not|do not|is not|not of type",
     re.IGNORECASE,
@@ -18,7 +18,7 @@ COMPLAINT = re.compile(
 
 
 def is_corrected(model: str, messages: Sequence[Message]) -> bool:
-    """Whether the last turn tells a learning model what was wrong with its answer."""
+    """Whether the last turn says to a learning model what was wrong with its answer."""
     answered = any(isinstance(message, AssistantMessage) for message in messages[:-1])
     return (
         model in LEARNING and answered and any(COMPLAINT.search(text_of(each.content)) for each in _last_turn(messages))

@@ -32,7 +32,7 @@ class Block:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """How a page is to be told."""
+    """What of a page goes into the reply."""
 
     table_format: Literal["markdown", "html"] | None = None
     extract_header: bool = False
@@ -51,11 +51,11 @@ def read_page(document: Document, index: int, options: PageOptions) -> dict[str,
     apart = {
         name for name, wanted in (("header", options.extract_header), ("footer", options.extract_footer)) if wanted
     }
-    told = "\n\n".join(block.content for block in blocks if block.type not in apart)
+    markdown = "\n\n".join(block.content for block in blocks if block.type not in apart)
     tables = [block for block in blocks if block.type == "table" and "table_id" in block.named]
     return {
         "index": index,
-        "markdown": told,
+        "markdown": markdown,
         "images": [_image(block, options) for block in blocks if block.type == "image"],
         "tables": [
             {
@@ -65,11 +65,11 @@ def read_page(document: Document, index: int, options: PageOptions) -> dict[str,
             }
             for block in tables
         ],
-        "hyperlinks": re.findall(r"https?://[^\s)|]+", told),
+        "hyperlinks": re.findall(r"https?://[^\s)|]+", markdown),
         "header": _find_content(blocks, "header") if options.extract_header else None,
         "footer": _find_content(blocks, "footer") if options.extract_footer else None,
         "dimensions": {"dpi": DPI, "height": HEIGHT, "width": WIDTH},
-        "confidence_scores": _page_confidence(told, options.confidence),
+        "confidence_scores": _page_confidence(markdown, options.confidence),
         "blocks": [_place_block(block, place, options) for place, block in enumerate(blocks)]
         if options.blocks
         else None,
@@ -129,7 +129,7 @@ def _image(block: Block, options: PageOptions) -> dict[str, Any]:
 
 def _place_block(block: Block, place: int, options: PageOptions) -> dict[str, Any]:
     score = _score(block.content)
-    told = {
+    scores = {
         "average_content_confidence_score": score,
         "minimum_content_confidence_score": round(score - 0.1, 4),
         "block_type_confidence_score": score,
@@ -142,7 +142,7 @@ def _place_block(block: Block, place: int, options: PageOptions) -> dict[str, An
         "bottom_right_y": MARGIN + place * STEP + STEP - 10,
         "content": block.content,
         **block.named,
-        "confidence_scores": told if options.confidence == "block" else None,
+        "confidence_scores": scores if options.confidence == "block" else None,
     }
 
 
@@ -159,10 +159,10 @@ def _page_confidence(text: str, granularity: Granularity | None) -> dict[str, An
     ]
     scores: list[float] = [word["confidence"] for word in words] or [1.0]
     average = {"average_page_confidence_score": round(sum(scores) / len(scores), 4)}
-    told = {**average, "minimum_page_confidence_score": min(scores)}
+    result = {**average, "minimum_page_confidence_score": min(scores)}
     if granularity == "word":
-        return {**told, "word_confidence_scores": words}
-    return told
+        return {**result, "word_confidence_scores": words}
+    return result
 
 
 def _score(text: str) -> float:

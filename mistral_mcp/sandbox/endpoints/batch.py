@@ -94,7 +94,7 @@ class InlineOption(Lax):
 
 
 def create(call: Call) -> Reply:
-    """Put a job into the queue. How many requests it has is not told yet."""
+    """Put a job into the queue. How many requests it has is not counted yet."""
     body = call.body(NewJob, invalid_fields)
     if not body.input_files and not body.requests:
         raise invalid_value("one of input_files and requests must be provided", "body")

@@ -76,7 +76,7 @@ def take_turn(account: Account, conversation: Conversation, args: CompletionArgs
     meter = account.meter(model.id)
     meter.admit()
     prompt = check_chat(body, model)
-    told = check_guardrails(conversation.guardrails, text_of(messages[-1].content))
+    results = check_guardrails(conversation.guardrails, text_of(messages[-1].content))
     answer = choose_answer(body).limit(as_list(args.stop), args.max_tokens)
     outputs = _build_outputs(account, conversation, messages, answer)
     ran = [entry["name"] for entry in outputs if entry["type"] == "tool.execution"]
@@ -89,7 +89,7 @@ def take_turn(account: Account, conversation: Conversation, args: CompletionArgs
         "connectors": {name: ran.count(name) for name in ran} if ran else None,
     }
     meter.spend(prompt + answer.tokens + connector_tokens)
-    return Turn(model.id, outputs, usage, told.get("guardrails"))
+    return Turn(model.id, outputs, usage, results.get("guardrails"))
 
 
 def _build_outputs(
@@ -169,7 +169,7 @@ def _find_confirmation(entries: Sequence[Entry], name: str) -> str | None:
 
 
 def _execution_info(name: str) -> dict[str, Any]:
-    """What is told of a run. The output of code stands nowhere else."""
+    """The `info` of a run. The output of code stands nowhere else."""
     if name == "code_interpreter":
         return {"code": "print(6 * 7)", "code_output": "42\n"}
     return {}

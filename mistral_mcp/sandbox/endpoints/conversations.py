@@ -69,12 +69,12 @@ class ConversationFilter(Paging):
 
 def invalid_conversation(details: Sequence[Mapping[str, Any]]) -> ApiError:
     """A 422 as only conversations have it: with a capital letter, and a number for a code."""
-    told = list(details)
+    problems = list(details)
     kind = "invalid_request_error"
     body = {
         "object": "Error",
-        "detail": told,
-        "message": told,
+        "detail": problems,
+        "message": problems,
         "type": kind,
         "code": 3001,
     }
@@ -170,8 +170,8 @@ def delete(call: Call) -> Reply:
 
 def history(call: Call) -> Reply:
     conversation = _conversation(call)
-    told = {"entries": conversation.entries, "object": "conversation.history"}
-    return json_reply({"conversation_id": conversation.id, **told})
+    history = {"entries": conversation.entries, "object": "conversation.history"}
+    return json_reply({"conversation_id": conversation.id, **history})
 
 
 def messages(call: Call) -> Reply:

@@ -105,7 +105,7 @@ class JobFilter(Paging):
 
 
 def create(call: Call) -> Reply:
-    """Put a job into the queue, or with `dry_run` only tell what it would take."""
+    """Put a job into the queue, or with `dry_run` only estimate what it would take."""
     body = call.body(NewJob, invalid_fields)
     base = find_model(call.account, body.model)
     if base is None or not base.can("fine_tuning"):

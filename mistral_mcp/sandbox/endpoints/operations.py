@@ -27,7 +27,7 @@ def _looked_up() -> dict[str, Operation]:
 
 @cache
 def _by_parameter() -> dict[str, str]:
-    """Where a thing is looked up whose id others tell, by the name of the id: `execution_id`."""
+    """Where a thing is looked up whose id stands in other replies, by the name of the id: `execution_id`."""
     plain = [each for each in _looked_up().values() if "{" not in each.prefix and each.last_parameter.endswith("_id")]
     return {each.last_parameter: each.prefix for each in plain}
 

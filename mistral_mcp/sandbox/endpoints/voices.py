@@ -127,11 +127,11 @@ def create(call: Call) -> Reply:
     if len(sample) > LARGEST_SAMPLE:
         raise detail_error(413, f"The sandbox takes samples of at most {LARGEST_SAMPLE} bytes.")
     audio_seconds(sample)
-    told = body.model_dump(exclude={"sample_audio", "sample_filename"})
+    fields = body.model_dump(exclude={"sample_audio", "sample_filename"})
     made = Voice(
         id=call.account.new_id("voice"),
         sample=sample,
-        **told,
+        **fields,
     )
     return json_reply(call.account.section(Voices).put(made.id, made).card())
 

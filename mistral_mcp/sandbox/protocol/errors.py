@@ -1,4 +1,4 @@
-"""How Mistral says no. There is no single envelope: the reference's section 16 tells the shapes apart by letters A to G."""
+"""Mistral's error bodies. There is no single envelope: the letters A to G stand for the shapes that were seen."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""How fast one key may go on one model: a sliding window of a minute, as the `x-ratelimit-*` headers tell it."""
+"""Rate limits of a key for a model: a sliding window of a minute, reported in the `x-ratelimit-*` headers."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ class Meter:
         self._forget()
         requests, tokens = self.limits.requests, self.limits.tokens
         if requests is not None and len(self._requests) >= requests:
-            # The missing pair of token headers is how a caller tells which of the two quotas refused.
+            # The missing pair of token headers shows a caller which of the two quotas refused.
             raise self._refuse(self._request_headers())
         if tokens is not None and self._spent >= tokens:
             raise self._refuse({**self._token_headers(), **self._request_headers()})

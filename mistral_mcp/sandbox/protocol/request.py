@@ -46,7 +46,7 @@ class Received:
         await self._hang_up.wait()
 
     def end(self) -> None:
-        """Record that nothing more is done for it; whoever waits for the hang-up is told now, not earlier."""
+        """Record that nothing more is done for it; whoever waits for the hang-up goes on now, not earlier."""
         self.finished = time.monotonic()
         if self.disconnected:
             self._hang_up.set()

@@ -71,7 +71,7 @@ Metadata = dict[str, Any]
 
 
 def parse(shape: type[Shape], body: bytes, error: ErrorShape = invalid_body) -> Shape:
-    """The body as this shape, or the 422 that Mistral answers: in shape B, unless told otherwise."""
+    """The body as this shape, or the 422 that Mistral answers: in shape B, unless `error` says otherwise."""
     try:
         return shape.model_validate_json(body or b"null")
     except ValidationError as wrong:
@@ -81,7 +81,7 @@ def parse(shape: type[Shape], body: bytes, error: ErrorShape = invalid_body) -> 
 def parse_fields(
     shape: type[LaxShape], fields: Mapping[str, Sequence[Any]], place: str, error: ErrorShape = invalid_fields
 ) -> LaxShape:
-    """Query parameters or form fields as this shape, or a 422: in shape C, unless told otherwise.
+    """Query parameters or form fields as this shape, or a 422: in shape C, unless `error` says otherwise.
 
     Of several values for what may not be repeated, the last one counts.
     """

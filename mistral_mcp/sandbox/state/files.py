@@ -22,7 +22,7 @@ LINE_FORMATS = ("batch", "fine-tune")
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file, and what is told of it."""
+    """A file and its metadata."""
 
     id: str
     filename: str
@@ -127,7 +127,7 @@ def jsonl(rows: list[dict[str, Any]]) -> bytes:
 
 
 def check_lines(file: StoredFile) -> None:
-    """Hold a JSONL file against what batches and fine-tuning read; all that is wrong with it is told at once."""
+    """Hold a JSONL file against what batches and fine-tuning read; all that is wrong with it is reported at once."""
     try:
         file.data.decode()
     except UnicodeDecodeError:

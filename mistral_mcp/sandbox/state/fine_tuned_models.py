@@ -11,7 +11,7 @@ from mistral_mcp.sandbox.state.models import RETIRED_ALIASES, Model, find_base_m
 from mistral_mcp.sandbox.state.store import Store
 
 FINE_TUNED_CAPABILITIES = ("completion_chat", "completion_fim", "function_calling", "fine_tuning", "classification")
-"""The capabilities that are told of a fine-tuned model."""
+"""The capabilities in the card of a fine-tuned model."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ NEXT: Mapping[Status, Status] = {"STARTED": "RUNNING", "RUNNING": "SUCCESS", "CA
 
 @dataclass
 class TuningJob:
-    """`estimate` is the metadata that a dry run tells as well; `targets` are a classifier's."""
+    """`estimate` is the metadata that a dry run answers as well; `targets` are a classifier's."""
 
     id: str
     name: str

@@ -30,7 +30,7 @@ MODERATING = frozenset({"moderation"})
 
 @dataclass(frozen=True)
 class Model:
-    """One model, under all of its names. There is no capability for embeddings: it is told by the id."""
+    """One model, under all of its names. There is no capability for embeddings: the id says it."""
 
     id: str
     context: int
