@@ -64,3 +64,20 @@ async def test_of_old_large_requests_only_the_bodies_are_let_go(sandbox: Sandbox
         await api.post("/v1/nothing", content=b"x" * (LARGE_BODY + 1))
     lengths = [len(request.body) for request in sandbox.requests]
     assert lengths == [0, *[LARGE_BODY + 1] * MAX_LARGE_REQUESTS]
+
+
+async def test_the_codestral_host_knows_chat_and_fim_alone():
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=Sandbox(codestral=True)),
+        base_url="http://sandbox",
+        headers={"authorization": "Bearer good-key"},
+    ) as api:
+        fim = await api.post("/v1/fim/completions", json={"model": "codestral-latest", "prompt": "x"})
+        models = await api.get("/v1/models")
+    assert fim.status_code == 200
+    assert (models.status_code, models.json()) == (404, {"detail": "Not Found"})
+
+
+async def test_a_doubled_v1_is_a_wrong_address(api: httpx2.AsyncClient):
+    reply = await api.get("/v1/v1/models")
+    assert (reply.status_code, reply.json()) == (404, {"detail": "Not Found"})

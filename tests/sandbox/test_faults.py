@@ -32,12 +32,16 @@ NONSENSE = [
     {"status": 500, "delay": -1},
     {"cut_after": -1},
     {"status": 500, "times": 0},
+    {"status": 500, "bare": True},
 ]
 NAMED = [
     (Fault.rate_limited(), 429, "1300"),
     (Fault.not_on_plan(), 429, "1300"),
     (Fault.capacity(), 429, "3505"),
     (Fault.capacity(backend=True), 429, "3505"),
+    (Fault.capacity(code=None), 429, None),
+    (Fault.batch_too_large(), 400, None),
+    (Fault.json_in_message(), 422, "1000"),
     (Fault.tier_not_allowed(), 403, "1910"),
     (Fault.labs_not_enabled(), 403, "1913"),
     (Fault.invalid_model("gone"), 400, "1500"),
@@ -47,7 +51,7 @@ NAMED = [
 
 @pytest.mark.parametrize("fields", NONSENSE)
 def test_a_fault_that_makes_no_sense_cannot_be_made(fields: dict):
-    with pytest.raises(ValueError, match=r"fault|status|count"):
+    with pytest.raises(ValueError, match=r"fault|status|count|error_event"):
         Fault(**fields)
 
 
@@ -133,3 +137,23 @@ async def test_a_fault_can_last(sandbox: Sandbox, chat):
     assert list(sandbox.faults) == [Fault(status=500, times=None)]
     sandbox.faults.clear()
     assert (await chat()).status_code == 200
+
+
+async def test_what_stands_before_mistral_answers_in_its_own_way(met):
+    edge = await met(Fault.edge_block())
+    assert (edge.status_code, edge.headers["content-type"]) == (403, "text/html")
+    plain = await met(Fault.plain_text(400, "bad"))
+    assert (plain.status_code, plain.text, plain.headers["content-type"]) == (400, "bad", "text/plain")
+    assert (await met(Fault.wrong_address())).json() == {"detail": "Not Found"}
+    assert (await met(Fault.file_not_known_yet())).json() == {"detail": "File not found"}
+    assert (await met(Fault(status=410))).json() == {"detail": "Gone"}
+
+
+async def test_an_error_can_stand_in_a_200(met):
+    reply = await met(Fault.error_in_ok())
+    assert (reply.status_code, reply.json()["object"], reply.json()["code"]) == (200, "error", "3280")
+
+
+async def test_an_error_in_a_stream_can_be_without_data(met):
+    reply = await met(Fault(error_event=True, bare=True, cut_after=0), stream=True)
+    assert json.loads(reply.text)["object"] == "error"

@@ -104,3 +104,80 @@ async def test_errors_are_the_ones_the_sdk_knows(sdk: Mistral):
         await sdk.chat.complete_async(model="nothing", messages=USER)
     with pytest.raises(HTTPValidationError):
         await sdk.embeddings.create_async(model="codestral-embed", inputs="x", output_dimension=-1)
+
+
+async def test_chat_takes_everything_there_is(sdk: Mistral):
+    reply = await sdk.chat.complete_async(
+        model="mistral-small-latest",
+        messages=USER,
+        temperature=0.3,
+        top_p=0.9,
+        max_tokens=200,
+        stop=["ZZZ"],
+        random_seed=1,
+        presence_penalty=0.5,
+        frequency_penalty=-0.5,
+        prediction={"type": "content", "content": "A poem"},
+        n=2,
+        safe_prompt=True,
+        parallel_tool_calls=False,
+        metadata={"a": "b"},
+        prompt_cache_key="k",
+        service_tier="standard_only",
+        reasoning_effort="none",
+        guardrails=[{"block_on_error": False, "moderation_llm_v2": {"action": "none"}}],
+        logprobs=True,
+        top_logprobs=2,
+        response_format={"type": "json_object"},
+    )
+    assert len(reply.choices) == 2
+    again = await sdk.chat.complete_async(model="mistral-small-latest", messages=USER, prompt_cache_key="k")
+    assert again.choices[0].finish_reason == "stop"
+
+
+async def test_the_bodies_of_another_client_are_taken(api):
+    """Of `@ai-sdk/mistral` 4.0: facts about what it sends, which its makers try against the live API."""
+    call = {"id": "abcdefghi", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    chat = {
+        "model": "mistral-small-latest",
+        "safe_prompt": False,
+        "stop": ["x"],
+        "document_image_limit": 8,
+        "document_page_limit": 64,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"schema": {"type": "object"}, "strict": False, "name": "response"},
+        },
+        "messages": [
+            {"role": "system", "content": "Be brief"},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Hi"},
+                    {"type": "image_url", "image_url": "https://example.com/a.png"},
+                    {"type": "document_url", "document_url": "https://example.com/a.pdf"},
+                ],
+            },
+            {"role": "assistant", "content": [thinking, {"type": "text", "text": "Hm"}], "tool_calls": [call]},
+            {"role": "tool", "name": "f", "tool_call_id": "abcdefghi", "content": "42"},
+            {"role": "assistant", "content": "So", "prefix": True},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {}, "strict": True}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+    }
+    conversation = {
+        "model": "mistral-small-latest",
+        "store": False,
+        "instructions": "Be brief",
+        "inputs": [
+            {"type": "message.input", "role": "user", "content": [{"type": "text", "text": "Hi"}]},
+            {"type": "message.input", "role": "assistant", "content": [thinking, {"type": "text", "text": "Hm"}]},
+            {"type": "message.input", "role": "user", "content": "And?"},
+        ],
+        "tools": [{"type": "web_search"}],
+        "completion_args": {"temperature": 0.5, "top_p": 0.9, "tool_choice": "auto", "reasoning_effort": "none"},
+    }
+    for path, body in (("/v1/chat/completions", chat), ("/v1/conversations", conversation)):
+        reply = await api.post(path, json=body)
+        assert reply.status_code == 200, reply.text

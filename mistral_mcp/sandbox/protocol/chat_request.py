@@ -77,6 +77,8 @@ class ChatRequest(CompletionFields):
     temperature: Temperature | None = None
     top_p: TopP | None = None
     safe_prompt: bool = False
+    document_image_limit: Count | None = None
+    document_page_limit: Count | None = None
     stream_options: StreamOptions | None = None
 
 

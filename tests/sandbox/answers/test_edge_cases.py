@@ -101,3 +101,42 @@ async def test_a_finish_reason_can_be_unheard_of(chat):
 
 async def test_usage_can_be_null(chat):
     assert set((await chat(model="sandbox-null-usage")).json()["usage"].values()) == {None}
+
+
+async def test_cached_tokens_can_stand_elsewhere(chat):
+    usage = (await chat(model="sandbox-cached-usage")).json()["usage"]
+    cached = usage["prompt_tokens"] // 2
+    assert (usage["num_cached_tokens"], usage["prompt_token_details"]) == (cached, {"cached_tokens": cached})
+    assert "prompt_tokens_details" not in usage
+    assert usage["completion_tokens_details"]["reasoning_tokens"] > 0
+
+
+async def test_a_reply_can_name_another_model(chat):
+    assert (await chat(model="sandbox-other-model")).json()["model"] == "mistral-small-2603"
+
+
+async def test_a_call_can_be_written_as_text(said, weather: dict):
+    message = await said(PROMPT, model="sandbox-call-as-text", tools=[weather])
+    assert message["tool_calls"] is None
+    assert message["content"].startswith('[TOOL_CALLS]get_weather{"city"')
+
+
+async def test_ids_can_be_ones_that_are_not_taken_back(said, refused, weather: dict):
+    user = {"role": "user", "content": PROMPT}
+    message = await said(model="sandbox-foreign-ids", tools=[weather], messages=[user])
+    call_id = message["tool_calls"][0]["id"]
+    result = {"role": "tool", "tool_call_id": call_id, "content": "Sunny"}
+    told = await refused(model="sandbox-foreign-ids", tools=[weather], messages=[user, message, result])
+    assert told[1:3] == ("invalid_function_call", "3280")
+
+
+async def test_thinking_can_be_split(said, refused):
+    message = await said(model="sandbox-split-thinking", reasoning_effort="high")
+    assert [chunk["type"] for chunk in message["content"]] == ["thinking", "text", "thinking", "text"]
+    user = {"role": "user", "content": "And now?"}
+    assert (await refused(messages=[user, message, user]))[2] == "3240"
+
+
+async def test_an_error_can_stand_in_a_200(chat):
+    reply = await chat(model="sandbox-error-in-ok")
+    assert (reply.status_code, reply.json()["object"], reply.json()["code"]) == (200, "error", "3280")
