@@ -8,6 +8,7 @@ MAX_CHARACTERS = 512
 # What no tool's own description says: each line with the tools it speaks of. The first that fit are taken.
 _LINES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset(), "Mistral AI's models as tools. Calls cost money; each result says how much."),
+    (frozenset({"mistral_api_search"}), "What no other tool does, mistral_api_search finds."),
     (frozenset({"mistral_ocr"}), "mistral_ocr reads PDFs and scans, a range of pages at a time."),
     (
         frozenset({"mistral_function_call"}),

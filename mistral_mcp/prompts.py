@@ -95,6 +95,20 @@ def choose_model(task: Annotated[str, Field(description="What the model is for."
     )
 
 
+def do_anything_at_mistral(
+    task: Annotated[str, Field(description="What to do, for example: run my report workflow every Monday.")],
+) -> str:
+    """Do anything that Mistral's API can do: agents, workflows, connectors, libraries, prompts, datasets and the rest."""
+    return (
+        "Do the task below at Mistral in three steps, as often as it takes. First mistral_api_search with a few plain words, "
+        "the thing and what to do with it. Then mistral_api_describe of the operation that fits, which shows what it takes "
+        "and an example. Then mistral_api_read where its effect is read or compute, and mistral_api_write where it creates, "
+        "changes or deletes; before anything is deleted or shared, ask me. Use ids as they were listed or answered, never "
+        "guessed ones. Where something runs on, look how far it is with the operation that the description names. In the "
+        f"end tell me what was done, with the ids.\n\nTask: {task}"
+    )
+
+
 def _with(model: str) -> str:
     return f" with the model {model}" if model else ""
 
@@ -109,6 +123,9 @@ _PROMPTS: dict[Callable[..., str], frozenset[str]] = {
     complete_code: frozenset({"mistral_code_complete"}),
     check_content: frozenset({"mistral_moderate"}),
     choose_model: frozenset({"mistral_list_models"}),
+    do_anything_at_mistral: frozenset(
+        {"mistral_api_search", "mistral_api_describe", "mistral_api_read", "mistral_api_write"}
+    ),
 }
 _TOOLS = {function.__name__: tools for function, tools in _PROMPTS.items()}
 
@@ -116,7 +133,7 @@ _TOOLS = {function.__name__: tools for function, tools in _PROMPTS.items()}
 def declare(server: MCPServer[Served]) -> None:
     """Offer the prompts."""
     for function in _PROMPTS:
-        title = function.__name__.replace("_", " ").capitalize().replace("json", "JSON")
+        title = function.__name__.replace("_", " ").capitalize().replace("json", "JSON").replace("mistral", "Mistral")
         server.add_prompt(Prompt.from_function(function, title=title))
 
 
