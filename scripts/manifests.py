@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mistral_mcp import __version__
 from mistral_mcp.install import HOSTS, stdio_entry
-from mistral_mcp.install.documents import rendered
+from mistral_mcp.install.documents import render
 from mistral_mcp.install.plan import PLACEHOLDER
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +36,7 @@ def files() -> dict[str, str]:
     found: dict[str, str] = {}
     for name, host in ENTRIES.items():
         key = None if HOSTS[host].stdio_reference else PLACEHOLDER
-        found[name] = rendered(HOSTS[host], "mistral", stdio_entry(host, key=key)) + "\n"
+        found[name] = render(HOSTS[host], "mistral", stdio_entry(host, key=key)) + "\n"
     for name, places in VERSIONED.items():
         text = (ROOT / name).read_text(encoding="utf-8")
         for place in places:

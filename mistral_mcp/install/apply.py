@@ -1,6 +1,5 @@
 """Put an entry into a host, or take it out: through the host's own command where that shows no secret, else in its file."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,7 +26,7 @@ class Outcome:
 def check(plan: InstallPlan) -> None:
     """Raise what `install` would raise for this file, before anybody is asked for a secret."""
     text = config_files.read_text(plan.file)
-    _text_with_entry(plan, text, PLACEHOLDER if plan.takes_key else None)
+    _text_with_entry(plan, text, PLACEHOLDER)
 
 
 def install(machine: Machine, plan: InstallPlan, key: str | None = None) -> Outcome:
@@ -68,11 +67,10 @@ def _text_with_entry(plan: InstallPlan, text: str, key: str | None) -> str:
 def _install_by_command(machine: Machine, plan: InstallPlan) -> Outcome | None:
     """Let the host add the entry; None where it has no command, or its command did not do it."""
     command = add_command(plan, plan.entry())
-    program = shutil.which(command[0], path=machine.variables.get("PATH", "")) if command else None
-    if program is None:
+    if not command or machine.find_program(command[0]) is None:
         return None
     backup = config_files.back_up(plan.file, private=False)
-    if run_command(machine, [program, *command[1:]]) and own_entry(plan, config_files.read_text(plan.file)) is not None:
+    if run_command(machine, command) and own_entry(plan, config_files.read_text(plan.file)) is not None:
         return Outcome("command", backup)
     if backup is not None and config_files.is_unchanged(plan.file, backup):
         backup.unlink()
@@ -83,36 +81,42 @@ def summary(machine: Machine, plan: InstallPlan, outcome: Outcome, *, removed: b
     """What was done, and what comes next, in a few sentences."""
     name, title = plan.name, plan.host.title
     if outcome.how == "unchanged":
-        state = "has no entry" if removed else "has the entry"
+        state = {True: "has no entry", False: "has the entry"}[removed]
         return f"{plan.file} {state} {name} already; nothing was changed."
-    lines = [f"Removed {name} from {title}." if removed else f"Added {name} to {title}."]
-    by = f" (by {title}'s own command)" if outcome.how == "command" else ""
-    lines.append(f"Changed: {plan.file}{by}")
+    done = {True: f"Removed {name} from", False: f"Added {name} to"}[removed]
+    by = {"command": f" (by {title}'s own command)"}.get(outcome.how, "")
+    lines = [f"{done} {title}.", f"Changed: {plan.file}{by}"]
     if outcome.backup:
         lines.append(f"Backup: {outcome.backup}")
     if outcome.backup_holds_secret:
         lines.append("The backup holds the key in the clear: delete it when you no longer need it.")
-    return "\n".join(lines if removed else [*lines, *_next_steps(machine, plan, outcome)])
+    if not removed:
+        lines += _next_steps(machine, plan, outcome)
+    return "\n".join(lines)
 
 
 def _next_steps(machine: Machine, plan: InstallPlan, outcome: Outcome) -> list[str]:
     title = plan.host.title
-    entry = plan.entry(PLACEHOLDER if plan.must_ask else None)
-    lines = [f"It starts: {' '.join(command_of(entry))}"] if plan.url is None else []
+    lines: list[str] = []
+    if plan.url is None:
+        lines.append(f"It starts: {' '.join(command_of(plan.example()))}")
     if not plan.host_found:
         lines.append(f"{title} was not found on this machine: the entry waits for it.")
     lines.append(plan.host.after)
-    own = own_entry(plan, config_files.read_text(plan.file)) or {}
     if outcome.kept_key:
         lines.append("The key that was in the file stayed there.")
-    elif plan.takes_key and literal_key(own) is None and plan.reference:
-        lines += [plan.host.after_reference] if plan.host.after_reference else _about_the_variable(machine, title)
-    elif plan.must_ask and literal_key(own) is None:
-        lines.append(f"The entry holds no key yet: run this again, or set {VARIABLE} where {title} is started.")
+    elif plan.takes_key and literal_key(own_entry(plan, config_files.read_text(plan.file)) or {}) is None:
+        lines += _about_the_key(machine, plan)
     return lines
 
 
-def _about_the_variable(machine: Machine, title: str) -> list[str]:
+def _about_the_key(machine: Machine, plan: InstallPlan) -> list[str]:
+    """Where the key comes from, for an entry that holds none."""
+    title = plan.host.title
+    if plan.must_ask:
+        return [f"The entry holds no key yet: run this again, or set {VARIABLE} where {title} is started."]
+    if plan.host.after_reference:
+        return [plan.host.after_reference]
     lines = [f"{title} takes the key from {VARIABLE} in its environment; --ask-key stores one in its file instead."]
     if not machine.variables.get(VARIABLE):
         lines.append(f"{VARIABLE} is not set here: set it where {title} is started, or the server has no key.")

@@ -49,8 +49,9 @@ def back_up(file: Path, *, private: bool) -> Path | None:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     count = 0
     while True:
-        suffix = f"-{count}" if count else ""
-        backup = file.with_name(f"{file.name}.{stamp}{suffix}.bak")
+        backup = file.with_name(f"{file.name}.{stamp}.bak")
+        if count:
+            backup = file.with_name(f"{file.name}.{stamp}-{count}.bak")
         try:
             descriptor = os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
         except FileExistsError:
@@ -71,17 +72,17 @@ def _bytes(file: Path) -> bytes | None:
 
 def _replace(file: Path, before: str, after: str, *, private: bool) -> None:
     """Write beside it and rename. A new file is the user's alone."""
-    was = file.stat() if file.exists() else None
-    mark = _MARK if (_bytes(file) or b"").startswith(_MARK) else b""
+    content = (_bytes(file) or b"")[: len(_MARK)]
+    mark = content.removesuffix(content.removeprefix(_MARK))
     descriptor, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with os.fdopen(descriptor, "wb") as out:
             out.write(mark + after.encode())
             out.flush()
             os.fsync(out.fileno())
-        if was is not None:
-            _copy_owner_and_mode(Path(beside), was, private=private)
-        _check_unchanged(file, before)
+        if file.exists():
+            _copy_owner_and_mode(Path(beside), file.stat(), private=private)
+        _check_same_text(file, before)
         Path(beside).replace(file)
     except BaseException:
         with suppress(OSError):
@@ -89,14 +90,16 @@ def _replace(file: Path, before: str, after: str, *, private: bool) -> None:
         raise
 
 
-def _check_unchanged(file: Path, before: str) -> None:
+def _check_same_text(file: Path, before: str) -> None:
     if read_text(file) != before:
         raise CannotInstall("The file was changed meanwhile, by something else.", "Try again.")
 
 
 def _copy_owner_and_mode(file: Path, was: os.stat_result, *, private: bool) -> None:
     mode = stat.S_IMODE(was.st_mode)
-    file.chmod(mode & _PRIVATE if private else mode)
+    if private:
+        mode &= _PRIVATE
+    file.chmod(mode)
     if hasattr(os, "chown") and (was.st_uid, was.st_gid) != (file.stat().st_uid, file.stat().st_gid):
         with suppress(PermissionError):
             os.chown(file, was.st_uid, was.st_gid)

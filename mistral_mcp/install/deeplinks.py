@@ -17,8 +17,10 @@ def deeplink(host: str, entry: Entry, *, name: str = NAME, web: bool = False) ->
 
     `web`: through the vendor's page, for places that refuse other schemes. It sees the entry: never with a secret in it.
     """
-    link = (_WEB_LINKS if web else _LINKS).get(host)
-    return link(name, entry) if link else None
+    links = {True: _WEB_LINKS, False: _LINKS}[web]
+    if host not in links:
+        return None
+    return links[host](name, entry)
 
 
 def vscode_definition(name: str, entry: Entry) -> str:
@@ -27,20 +29,22 @@ def vscode_definition(name: str, entry: Entry) -> str:
 
 
 def _inputs(entry: Entry) -> Entry:
-    return HOSTS["vscode"].beside if uses_reference(HOSTS["vscode"], entry) else {}
+    host = HOSTS["vscode"]
+    if uses_reference(host, entry):
+        return host.beside
+    return {}
 
 
 def _vscode_page(name: str, entry: Entry) -> str:
-    return _query(
-        {"name": name, "config": _compact(entry)} | {key: _compact(value) for key, value in _inputs(entry).items()}
-    )
+    inputs = {key: _compact(value) for key, value in _inputs(entry).items()}
+    return _query({"name": name, "config": _compact(entry), **inputs})
 
 
 def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _coded(name: str, entry: Entry) -> str:
+def _base64_query(name: str, entry: Entry) -> str:
     return _query({"name": name, "config": base64.b64encode(_compact(entry).encode()).decode()})
 
 
@@ -60,13 +64,13 @@ def _query(parts: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
 _Link = Callable[[str, Entry], str]
 
 _LINKS: Mapping[str, _Link] = {
-    "cursor": lambda name, entry: f"cursor://anysphere.cursor-deeplink/mcp/install?{_coded(name, entry)}",
+    "cursor": lambda name, entry: f"cursor://anysphere.cursor-deeplink/mcp/install?{_base64_query(name, entry)}",
     "vscode": lambda name, entry: f"vscode:mcp/install?{quote(vscode_definition(name, entry), safe='')}",
     "goose": lambda name, entry: f"goose://extension?{_goose(name, entry)}",
-    "lmstudio": lambda name, entry: f"lmstudio://add_mcp?{_coded(name, entry)}",
+    "lmstudio": lambda name, entry: f"lmstudio://add_mcp?{_base64_query(name, entry)}",
 }
 _WEB_LINKS: Mapping[str, _Link] = {
-    "cursor": lambda name, entry: f"https://cursor.com/en/install-mcp?{_coded(name, entry)}",
+    "cursor": lambda name, entry: f"https://cursor.com/en/install-mcp?{_base64_query(name, entry)}",
     "vscode": lambda name, entry: f"https://insiders.vscode.dev/redirect/mcp/install?{_vscode_page(name, entry)}",
-    "lmstudio": lambda name, entry: f"https://lmstudio.ai/install-mcp?{_coded(name, entry)}",
+    "lmstudio": lambda name, entry: f"https://lmstudio.ai/install-mcp?{_base64_query(name, entry)}",
 }

@@ -15,7 +15,7 @@ from mistral_mcp.install.entries import Entry
 from mistral_mcp.install.hosts import Host, uses_reference
 
 
-def rendered(host: Host, name: str, entry: Entry) -> str:
+def render(host: Host, name: str, entry: Entry) -> str:
     """A whole file with this one entry."""
     return change(host, "", name, entry).removesuffix("\n")
 
@@ -66,8 +66,10 @@ def _data_after(host: Host, before: Entry, name: str, entry: Entry | None) -> En
     servers = {key: value for key, value in servers.items() if key != name or entry is not None}
     if entry is not None:
         servers[name] = entry
-    as_list = [{"name": key} | value for key, value in servers.items()]
-    return {**before, host.servers: as_list if host.listed else servers, **_beside(host, before, servers)}
+    place: Any = servers
+    if host.listed:
+        place = [{"name": key} | value for key, value in servers.items()]
+    return {**before, host.servers: place, **_beside(host, before, servers)}
 
 
 def _beside(host: Host, before: Entry, servers: Mapping[str, Entry]) -> Entry:
@@ -116,8 +118,8 @@ def _parse(host: Host, text: str) -> Entry:
             case "yaml":
                 data = yaml_text.parse(text) or {}
     except (ValueError, RecursionError, *yaml_text.errors()) as error:
-        line = re.search(r"line (\d+)", str(error))
-        where = f" (line {line[1]})" if line else ""
+        line = re.search(r"line \d+", str(error)) or [""]
+        where = f" ({line[0]})".replace(" ()", "")
         raise CannotInstall(
             f"The file is not valid {host.language.upper()}{where}.", "Fix the file and run this again."
         ) from None
@@ -133,8 +135,10 @@ def _json(host: Host, text: str, name: str, before: Entry, meant: Entry) -> str:
         return json.dumps(meant, indent=2, ensure_ascii=False) + "\n"
     servers = _servers(host, meant)
     path = (host.servers, name)
-    entry = servers.get(name)
-    text = json_text.without_member(text, path) if entry is None else json_text.with_member(text, path, entry)
+    if name not in servers:
+        text = json_text.without_member(text, path)
+    else:
+        text = json_text.with_member(text, path, servers[name])
     for key in host.beside:
         text = _json_list(text, key, before.get(key), meant.get(key))
     return text

@@ -29,9 +29,8 @@ def header(value: str) -> tuple[str, str]:
 
 def command_entry(command: Sequence[str], key: str | None, variables: Variables, **first: str) -> Entry:
     """What most hosts take for a program."""
-    env = {**({VARIABLE: key} if key else {}), **variables}
     entry: Entry = {**first, "command": command[0], "args": list(command[1:])}
-    return entry | ({"env": env} if env else {})
+    return entry | _environment("env", key, variables)
 
 
 def url_entry(url: str, key: str | None, *, name: str = "url", **first: str) -> Entry:
@@ -59,7 +58,7 @@ def codex_command(command: Sequence[str], key: str | None, variables: Variables)
 def codex_url(url: str, key: str | None) -> Entry:
     if key == VARIABLE:
         return {"url": url, "env_http_headers": {KEY_HEADER: VARIABLE}}
-    return {"url": url} | ({"http_headers": dict([header(key)])} if key else {})
+    return {"url": url, **_headers(key, "http_headers")}
 
 
 _GOOSE: Entry = {"enabled": True, "timeout": 300}
@@ -101,26 +100,42 @@ def copilot_url(url: str, key: str | None) -> Entry:
 
 
 def opencode_command(command: Sequence[str], key: str | None, variables: Variables) -> Entry:
-    environment = {**({VARIABLE: key} if key else {}), **variables}
     entry: Entry = {"type": "local", "command": list(command), "enabled": True}
-    return entry | ({"environment": environment} if environment else {})
+    return entry | _environment("environment", key, variables)
 
 
 def opencode_url(url: str, key: str | None) -> Entry:
     """Without `oauth` a 401 would begin a sign-in there."""
     entry: Entry = {"type": "remote", "url": url, "enabled": True}
-    return entry | ({**_headers(key), "oauth": False} if key else {})
+    if key:
+        entry |= {**_headers(key), "oauth": False}
+    return entry
 
 
-def _headers(key: str | None) -> Entry:
-    return {"headers": dict([header(key)])} if key else {}
+def _headers(key: str | None, member: str = "headers") -> Entry:
+    """The member that holds the header for a key; nothing without one."""
+    if not key:
+        return {}
+    return {member: dict([header(key)])}
+
+
+def _environment(member: str, key: str | None, variables: Variables) -> Entry:
+    """The member that holds a program's variables; nothing where there are none."""
+    environment = dict(variables)
+    if key:
+        environment = {VARIABLE: key, **environment}
+    if not environment:
+        return {}
+    return {member: environment}
 
 
 def command_of(entry: Mapping[str, Any]) -> list[str]:
     """The program an entry starts, with its arguments; empty for a URL."""
     command: Any = entry.get("command") or entry.get("cmd") or []
-    start = cast("list[Any]", command) if isinstance(command, list) else [command]
-    return [str(part) for part in (*start, *(entry.get("args") or ()))]
+    if not isinstance(command, list):
+        command = [command]
+    parts = cast("list[Any]", command) + list(entry.get("args") or [])
+    return [str(part) for part in parts]
 
 
 def program_of(entry: Mapping[str, Any]) -> str:

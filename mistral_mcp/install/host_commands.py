@@ -12,14 +12,16 @@ from mistral_mcp.install.plan import InstallPlan
 def add_command(plan: InstallPlan, new: Entry) -> list[str]:
     """The host's own command for this entry; none where it has none, or where a secret would show in it."""
     command = _COMMANDS.get(plan.host.name)
-    return command(plan, new) if command and plan.takes_key else []
+    if command is None or not plan.takes_key:
+        return []
+    return command(plan, new)
 
 
 def run_command(machine: Machine, command: list[str]) -> bool:
     """Whether the command succeeded."""
     try:
         finished = subprocess.run(  # noqa: S603 - a program of the user's own, and no shell
-            command,
+            [machine.find_program(command[0]) or command[0], *command[1:]],
             cwd=machine.project,
             env=dict(machine.variables),
             stdin=subprocess.DEVNULL,
@@ -51,7 +53,9 @@ def _variables(new: Entry) -> list[str]:
 
 
 def _vscode(plan: InstallPlan, new: Entry) -> list[str]:
-    return ["code", "--add-mcp", vscode_definition(plan.name, new)] if plan.scope == "user" else []
+    if plan.scope == "project":
+        return []
+    return ["code", "--add-mcp", vscode_definition(plan.name, new)]
 
 
 _COMMANDS: Mapping[str, Callable[[InstallPlan, Entry], list[str]]] = {

@@ -33,7 +33,11 @@ class Machine:
 
     def variable(self, name: str, default: Path) -> Path:
         """The folder a variable names, where it is set."""
-        return Path(self.variables[name]) if self.variables.get(name) else default
+        return Path(self.variables.get(name) or default)
+
+    def find_program(self, name: str) -> str | None:
+        """A program on PATH."""
+        return shutil.which(name, path=self.variables.get("PATH", ""))
 
     def application_data(self, file: str) -> Path:
         """Where desktop applications keep their settings."""
@@ -45,8 +49,10 @@ class Machine:
         """Where programs with Unix manners keep theirs."""
         if self.platform == "win32":
             return self.variable("APPDATA", self.home / "AppData" / "Roaming") / windows
-        default = self.home / ".config"
-        return (self.variable("XDG_CONFIG_HOME", default) if self.platform == "linux" else default) / file
+        folder = self.home / ".config"
+        if self.platform == "linux":
+            folder = self.variable("XDG_CONFIG_HOME", folder)
+        return folder / file
 
 
 def start_command(invoked: str, python: str, variables: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -57,22 +63,28 @@ def start_command(invoked: str, python: str, variables: Mapping[str, str]) -> tu
     """
     environment = Path(python).parents[1]
     if re.fullmatch(r"(archive|environments)-v\d+", environment.parent.name):
+        arguments = SCRIPT
         source = _source()
-        from_source = ("--from", source) if source else ()
-        portable = ("uvx", *from_source, *SCRIPT) if not source or "://" in source else SCRIPT
-        return (_uvx(variables), *from_source, *SCRIPT), portable
+        if source:
+            arguments = ("--from", source, *SCRIPT)
+        portable = ("uvx", *arguments)
+        if source and "://" not in source:
+            portable = SCRIPT
+        return (_uvx(variables), *arguments), portable
     script = Path(invoked).absolute()
     if script.stem != SCRIPT[0] or not script.is_file():
         script = Path(shutil.which(SCRIPT[0], path=str(Path(python).parent)) or "")
-    command = (str(script),) if script.name else (python, "-m", "mistral_mcp")
-    return command, SCRIPT
+    if not script.name:
+        return (python, "-m", "mistral_mcp"), SCRIPT
+    return (str(script),), SCRIPT
 
 
 def _uvx(variables: Mapping[str, str]) -> str:
     """By its path, because desktop applications do not know what a shell adds to PATH."""
-    beside = Path(variables["UV"]).parent if variables.get("UV") else None
-    folders = [str(beside)] if beside else []
-    return shutil.which("uvx", path=os.pathsep.join([*folders, variables.get("PATH", "")])) or "uvx"
+    folders = variables.get("PATH", "")
+    if variables.get("UV"):
+        folders = f"{Path(variables['UV']).parent}{os.pathsep}{folders}"
+    return shutil.which("uvx", path=folders) or "uvx"
 
 
 def _source() -> str | None:
@@ -87,4 +99,6 @@ def _source() -> str | None:
     url = str(found["url"])
     if vcs := found.get("vcs_info"):
         return f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-    return url2pathname(unquote(urlsplit(url).path)) if url.startswith("file:") else url
+    if url.startswith("file:"):
+        return url2pathname(unquote(urlsplit(url).path))
+    return url

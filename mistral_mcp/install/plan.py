@@ -1,7 +1,6 @@
 """What is to be installed: into which host, which file, under which name, and with which entry."""
 
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +37,9 @@ class InstallPlan:
     @property
     def reference(self) -> str | None:
         """The host's own words for the key from the environment."""
-        return self.host.stdio_reference if self.url is None else self.host.remote_reference
+        if self.url is None:
+            return self.host.stdio_reference
+        return self.host.remote_reference
 
     @property
     def takes_key(self) -> bool:
@@ -57,9 +58,15 @@ class InstallPlan:
         variables = {PREFIX + name.upper(): value for name, value in self.settings.items()}
         return stdio_entry(self.host.name, command=self.command, key=key, variables=variables)
 
+    def example(self) -> Entry:
+        """The entry with a placeholder where a key would be."""
+        if self.must_ask:
+            return self.entry(PLACEHOLDER)
+        return self.entry()
+
     def preview(self) -> str:
         """A file with this entry alone, and a placeholder where a key would be."""
-        return documents.rendered(self.host, self.name, self.entry(PLACEHOLDER if self.must_ask else None))
+        return documents.render(self.host, self.name, self.example())
 
 
 def plan(
@@ -132,4 +139,4 @@ def _is_present(machine: Machine, host: Host, file: Path) -> bool:
     folder = file.parent
     if file.exists() or (folder.exists() and folder != machine.home):
         return True
-    return shutil.which(host.program, path=machine.variables.get("PATH", "")) is not None
+    return machine.find_program(host.program) is not None

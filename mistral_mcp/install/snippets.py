@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mistral_mcp.install.deeplinks import deeplink
-from mistral_mcp.install.documents import rendered
+from mistral_mcp.install.documents import render
 from mistral_mcp.install.hosts import HOSTS, NAME, Host, remote_entry
 
 Language = Literal["en", "fr"]
@@ -108,5 +108,5 @@ def snippets(url: str, *, name: str = NAME, language: Language = "en") -> list[S
 
 def _file_snippet(host: Host, url: str, name: str) -> Snippet:
     entry = remote_entry(host.name, url)
-    text = rendered(host, name, entry)
+    text = render(host, name, entry)
     return Snippet(host.name, host.title, host.where, host.language, text, deeplink(host.name, entry, name=name))

@@ -5,21 +5,29 @@ from typing import Any, cast
 
 from mistral_mcp.install.entries import Entry
 from mistral_mcp.install.hosts import Host
-from mistral_mcp.install.lines import trim_block
+from mistral_mcp.install.lines import newline_of, trim_block
 
 
 def with_lines(host: Host, text: str, name: str, there: list[str], entry: Entry | None) -> str:
     """With lines alone: a new table goes to the end, and one that goes takes its lines along. What is between is not touched."""
     import tomlkit  # noqa: PLC0415
 
-    newline = "\r\n" if "\r\n" in text else "\n"
-    if entry is not None and name not in there:
-        item = _table({"name": name, **entry} if host.listed else entry, inline=False)
-        opening = f"[[{host.servers}]]" if host.listed else f"[{host.servers}.{name}]"
-        block = f"{opening}\n{tomlkit.dumps(item)}".replace("\n", newline)
-        return f"{text.rstrip()}{newline * 2}{block}" if text.strip() else block
-    if entry is not None:
+    if entry is None:
+        return _without_lines(host, text, name, there)
+    if name in there:
         return text
+    opening = f"[{host.servers}.{name}]"
+    if host.listed:
+        opening = f"[[{host.servers}]]"
+        entry = {"name": name, **entry}
+    newline = newline_of(text)
+    block = f"{opening}\n{tomlkit.dumps(_table(entry, inline=False))}".replace("\n", newline)
+    if not text.strip():
+        return block
+    return f"{text.rstrip()}{newline * 2}{block}"
+
+
+def _without_lines(host: Host, text: str, name: str, there: list[str]) -> str:
     lines = text.splitlines(keepends=True)
     if host.listed:
         heads = [index for index, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{host.servers}\s*\]\]", line)]
@@ -30,7 +38,10 @@ def with_lines(host: Host, text: str, name: str, there: list[str], entry: Entry 
     for head in reversed(heads):
         tables = (index for index in range(head + 1, len(lines)) if lines[index].lstrip().startswith("["))
         end = trim_block(lines, head, next(tables, len(lines)))
-        del lines[head - 1 if head and not lines[head - 1].strip() else head : end]
+        start = head
+        if head and not lines[head - 1].strip():
+            start -= 1
+        del lines[start:end]
     return "".join(lines)
 
 
@@ -63,21 +74,24 @@ def with_tables(host: Host, text: str, name: str, entry: Entry | None) -> str:
             _update(servers[name], entry)
         else:
             servers[name] = _table(entry, inline=isinstance(servers, InlineTable))
-    after = tomlkit.dumps(document)
-    return after.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else after
+    return tomlkit.dumps(document).replace("\r\n", "\n").replace("\n", newline_of(text))
 
 
 def _table(entry: Entry, *, inline: bool) -> Any:
     import tomlkit  # noqa: PLC0415
 
-    table: Any = tomlkit.inline_table() if inline else tomlkit.table()
+    table: Any = tomlkit.table()
+    if inline:
+        table = tomlkit.inline_table()
     for key, value in entry.items():
         table[key] = _value(value)
     return table
 
 
 def _value(value: Any) -> Any:
-    return _table(cast("Entry", value), inline=True) if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return _table(cast("Entry", value), inline=True)
+    return value
 
 
 def _update(table: Any, entry: Entry) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mistral_mcp.install.entries import Entry
 from mistral_mcp.install.hosts import Host
-from mistral_mcp.install.lines import trim_block
+from mistral_mcp.install.lines import newline_of, trim_block
 
 
 def parse(text: str) -> Any:
@@ -29,7 +29,7 @@ def errors() -> tuple[type[Exception], ...]:
 
 def with_lines(host: Host, text: str, name: str, there: list[str], entry: Entry | None) -> str:
     """By lines: what this host keeps beside its servers is the user's own hand."""
-    newline = "\r\n" if "\r\n" in text else "\n"
+    newline = newline_of(text)
     if text and not text.endswith("\n"):
         text += newline
     if name in there:
@@ -39,20 +39,22 @@ def with_lines(host: Host, text: str, name: str, there: list[str], entry: Entry 
     block = newline.join(_block({name: entry})) + newline
     at = _child(_reader().compose(text), host.servers)
     if at is None:
-        return f"{text}{host.servers}:{newline}{_indented(block, 2)}"
+        return f"{text}{host.servers}:{newline}{_indent(block, 2)}"
     key, servers = at
     lines = text.splitlines(keepends=True)
     if not servers.value:  # `extensions:` and `extensions: {}`
-        value_ends = servers.end_mark.index if servers.value == [] else key.end_mark.index + 1
+        value_ends = key.end_mark.index + 1
+        if servers.value == []:
+            value_ends = servers.end_mark.index
         beside, _, below = text[value_ends:].partition("\n")
         head = f"{text[: key.end_mark.index]}:{beside}\n"
-        return head + _indented(block, key.start_mark.column + 2) + below
+        return head + _indent(block, key.start_mark.column + 2) + below
     if servers.flow_style:
         within = json.dumps({name: entry}, ensure_ascii=False)[1:-1]
         end = servers.end_mark.index - 1
         return f"{text[:end].rstrip()}, {within}{text[end:]}"
     end = _block_end(lines, servers.value[-1][0].start_mark.line, servers.end_mark)
-    return "".join([*lines[:end], _indented(block, servers.value[0][0].start_mark.column), *lines[end:]])
+    return "".join([*lines[:end], _indent(block, servers.value[0][0].start_mark.column), *lines[end:]])
 
 
 def _without(host: Host, text: str, name: str) -> str:
@@ -91,12 +93,14 @@ def _within(text: str, servers: Any, name: str) -> str:
 
 def _child(root: Any, name: str) -> Any:
     """The key and the value of that name in a mapping."""
-    return next(((key, value) for key, value in root.value if key.value == name), None) if root else None
+    if not root:
+        return None
+    return next(((key, value) for key, value in root.value if key.value == name), None)
 
 
 def _block_end(lines: list[str], start: int, mark: Any) -> int:
     """The line after the last one of a block that starts on one line and ends before a mark."""
-    return trim_block(lines, start, mark.line + 1 if mark.column else mark.line)
+    return trim_block(lines, start, mark.line + bool(mark.column))
 
 
 def _block(data: Entry) -> list[str]:
@@ -110,5 +114,5 @@ def _block(data: Entry) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def _indented(block: str, width: int) -> str:
+def _indent(block: str, width: int) -> str:
     return "".join(" " * width + line for line in block.splitlines(keepends=True))

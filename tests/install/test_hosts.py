@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mistral_mcp.install import HOSTS, Machine, stdio_entry
-from mistral_mcp.install.documents import rendered
+from mistral_mcp.install.documents import render
 from tests.install.machines import ASKING, a_machine, data
 
 
@@ -87,7 +87,7 @@ def test_opencode_s_file_with_comments_is_the_one_that_is_changed_where_it_is_th
 
 
 def test_entries_refer_to_the_environment_in_each_host_s_own_words():
-    texts = {host: rendered(HOSTS[host], "mistral", stdio_entry(host)) for host in HOSTS if host not in ASKING}
+    texts = {host: render(HOSTS[host], "mistral", stdio_entry(host)) for host in HOSTS if host not in ASKING}
 
     assert '"MISTRAL_API_KEY": "${MISTRAL_API_KEY}"' in texts["claude-code"]
     assert '"MISTRAL_API_KEY": "${env:MISTRAL_API_KEY}"' in texts["cursor"]

@@ -8,7 +8,7 @@ import pytest
 
 from mistral_mcp.errors import CannotInstall
 from mistral_mcp.install import HOSTS, Machine
-from mistral_mcp.install.documents import rendered
+from mistral_mcp.install.documents import render
 from mistral_mcp.install.entries import url_of
 from mistral_mcp.install.hosts import uses_reference
 from mistral_mcp.install.ownership import literal_key
@@ -115,7 +115,7 @@ LITERAL = {
 
 @pytest.mark.parametrize("host", list(LITERAL))
 def test_a_key_that_is_written_in_the_entry_is_not_swapped_for_a_reference(machine: Machine, put, host: str):
-    file = put(host, rendered(HOSTS[host], "mistral", LITERAL[host]).encode())
+    file = put(host, render(HOSTS[host], "mistral", LITERAL[host]).encode())
     url = url_of(LITERAL[host]) or None
 
     outcome = install(machine, host, url=url)
