@@ -59,7 +59,7 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Se
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
         message = problem["msg"].removeprefix("Value error, ")
-        where = _source(str(problem["loc"][0]), options) if problem["loc"] else "The settings"
+        where = _source([*problem["loc"], ""][0], options)
         if not message[:2].isupper():  # the name of a setting stays as it is
             message = message[:1].lower() + message[1:]
         raise BadSetting(f"{where} cannot be used: {message}.") from None
@@ -105,10 +105,13 @@ def warn_about_unknown_names(environ: Mapping[str, str], others: Iterable[str]) 
     known += [f"{PREFIX}{name.upper()}_FILE" for name in SECRETS]
     known += others
     for name, value in environ.items():
-        if not name.startswith(PREFIX) or not value or name in known or _injected_by_kubernetes(name, value):
+        if not name.startswith(PREFIX) or not value or name in known or _is_kubernetes_link(name, value):
             continue
         meant = nearest(name, known)
-        log.warning("Unknown setting %s%s", name, f"; did you mean {meant}?" if meant else ".")
+        if meant:
+            log.warning("Unknown setting %s; did you mean %s?", name, meant)
+        else:
+            log.warning("Unknown setting %s.", name)
 
 
 def has_hosting() -> bool:
@@ -130,15 +133,19 @@ def gc_frozen_during_startup() -> Generator[None]:
 
 
 def _is_set(name: str, value: str) -> bool:
-    return bool(value) and not _injected_by_kubernetes(PREFIX + name.upper(), value)
+    return bool(value) and not _is_kubernetes_link(PREFIX + name.upper(), value)
 
 
-def _source(name: str, options: Mapping[str, object]) -> str:
-    """The option or the variable that a value came from."""
-    return "--" + name.replace("_", "-") if name in options else PREFIX + name.upper()
+def _source(name: int | str, options: Mapping[str, object]) -> str:
+    """The option or the variable that a value came from; of no single one, the settings as a whole."""
+    if not name:
+        return "The settings"
+    if name in options:
+        return "--" + str(name).replace("_", "-")
+    return PREFIX + str(name).upper()
 
 
-def _injected_by_kubernetes(name: str, value: str) -> bool:
+def _is_kubernetes_link(name: str, value: str) -> bool:
     """A service called mistral-mcp makes Kubernetes set MISTRAL_MCP_PORT=tcp://… and the like in every pod beside it."""
     return value.startswith(("tcp://", "udp://", "sctp://")) or "_SERVICE_" in name or "_PORT_" in name
 

@@ -83,8 +83,10 @@ def install(
     unseen = url == "-"
     if unseen:
         url = ask_secret("URL (not shown)")
-    reads_environment = url is None and scope == "user"
-    settings = _settings_for_entry(environment if reads_environment else {}, given, scope)
+    environ: Mapping[str, str] = {}
+    if url is None and scope == "user":
+        environ = environment
+    settings = _settings_for_entry(environ, given, scope)
     plan = make_plan(machine, host, name=name, url=url, scope=scope, settings=settings)
     if ask_key and scope == "project":
         raise BadSetting("A project's file is shared; a key does not belong in it.", "Leave --ask-key out.")
@@ -110,8 +112,9 @@ def _carry_out(machine: "Machine", plan: "InstallPlan", *, ask_key: bool, remove
     if remove:
         return apply.summary(machine, plan, apply.remove(plan), removed=True)
     apply.check(plan)
-    asks = plan.takes_key and (ask_key or plan.must_ask)
-    key = _ask_for_key(plan.url) if asks else None
+    key = None
+    if plan.takes_key and (ask_key or plan.must_ask):
+        key = _ask_for_key(plan.url)
     with waiting(f"Adding the server to {plan.host.title}"):
         outcome = apply.install(machine, plan, key)
     return apply.summary(machine, plan, outcome)
@@ -135,7 +138,9 @@ def _settings_for_entry(environ: Mapping[str, str], given: Mapping[str, object],
     if settings.files_dir is not None:
         if scope == "user" and not settings.files_dir.is_dir():
             raise BadSetting("--files-dir cannot be used: there is no such folder.")
-        folder = settings.files_dir.absolute() if scope == "user" else settings.files_dir
+        folder = settings.files_dir
+        if scope == "user":
+            folder = folder.absolute()
         text["files_dir"] = str(folder)
     return {name: text[name] for name in wanted}
 
@@ -144,7 +149,9 @@ def _ask_for_key(url: str | None) -> str | None:
     """A key, typed without echo. A remote endpoint takes a connection's token as well."""
     from mistral_mcp.credentials import is_token, own_key  # noqa: PLC0415
 
-    what = "Mistral API key, or a connection's token" if url else "Mistral API key"
+    what = "Mistral API key"
+    if url:
+        what += ", or a connection's token"
     key = SecretStr(ask_secret(f"{what} (not shown; empty: leave it as it is)"))
     if not key.get_secret_value():
         return None

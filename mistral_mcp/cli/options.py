@@ -84,6 +84,13 @@ def command_variables(command: click.Command) -> Iterator[str]:
             yield from command_variables(inner)
 
 
+def url_host(host: str) -> str:
+    """An address as it stands in a URL."""
+    if ":" in host:
+        return f"[{host}]"
+    return host
+
+
 def complete_toolsets(_context: object, _parameter: object, begun: str) -> list[str]:
     """For a shell: the names that the last one of a list may become."""
     from mistral_mcp.tools import TOOLSETS  # noqa: PLC0415
@@ -114,11 +121,15 @@ def _setting(name: str) -> Callable[[CommandT], CommandT]:
 def _kind(annotation: Any) -> Any:
     """What an option holds where it is given: the type without None."""
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-    return kinds[0] if len(kinds) == 1 and get_origin(annotation) is not Literal else annotation
+    if len(kinds) == 1 and get_origin(annotation) is not Literal:
+        return kinds[0]
+    return annotation
 
 
 def _default(value: object) -> str:
     """The default for `--help`; nothing where the description says what holds when unset."""
     if value is None or value == ():
         return ""
-    return f" [default: {str(value).lower() if isinstance(value, bool) else value}]"
+    if isinstance(value, bool):
+        value = str(value).lower()
+    return f" [default: {value}]"

@@ -2,7 +2,7 @@
 
 import click
 
-from mistral_mcp.cli.options import option
+from mistral_mcp.cli.options import option, url_host
 from mistral_mcp.errors import MistralMcpError
 
 
@@ -20,7 +20,7 @@ def sandbox(host: str, port: int) -> None:
     """Run a simulated Mistral API, offline."""
     from mistral_mcp.sandbox import Sandbox, run  # noqa: PLC0415
 
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = f"http://{url_host(host)}:{port}"
 
     def greet() -> None:
         click.echo(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mistral_mcp.cli.environment import forbid_core_dumps, gc_frozen_during_startup, has_hosting, start
-from mistral_mcp.cli.options import API_KEY, HOSTING, HTTP, LOGS, PREFIX, TOOLS, UPSTREAM, settings_options
+from mistral_mcp.cli.options import API_KEY, HOSTING, HTTP, LOGS, PREFIX, TOOLS, UPSTREAM, settings_options, url_host
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.settings import Settings
 
@@ -70,7 +70,9 @@ def _app(settings: Settings, *, prepare: bool) -> "Starlette":
 
     from mistral_mcp.hosting import app  # noqa: PLC0415
 
-    return anyio.run(app.prepared, settings) if prepare else app.create_app(settings)
+    if prepare:
+        return anyio.run(app.prepared, settings)
+    return app.create_app(settings)
 
 
 def _log_address(settings: Settings) -> None:
@@ -78,6 +80,8 @@ def _log_address(settings: Settings) -> None:
     if settings.port == 0:  # only uvicorn will know
         logging.getLogger("uvicorn.error").setLevel(logging.INFO)
         return
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    base = settings.public_url or f"http://{host}:{settings.port}"
-    log.info("Serving MCP at %s/mcp%s.", base, f", the connect page at {base}/" if has_hosting() else "")
+    base = settings.public_url or f"http://{url_host(settings.host)}:{settings.port}"
+    if has_hosting():
+        log.info("Serving MCP at %s/mcp, the connect page at %s/.", base, base)
+    else:
+        log.info("Serving MCP at %s/mcp.", base)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import IO, Any, cast
 
 import anyio
@@ -104,11 +104,11 @@ async def _demo(environ: dict[str, str], key: str, console: Console, log: IO[str
 async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str]) -> None:
     tour = Tour(console)
     keyless = {name: value for name, value in environ.items() if _is_for_the_demo(name)}
-    async with _started(console, over_stdio(keyless | {KEY: key}, log)) as tour.client:
+    async with _connect(console, over_stdio(keyless | {KEY: key}, log)) as tour.client:
         await tour.take("stdio")
     with tempfile.TemporaryDirectory(prefix="mistral-mcp-demo-") as folder:  # a vault of its own
         own = keyless | {f"{PREFIX}DATA_DIR": folder}
-        async with _started(console, over_http(own, key, log)) as tour.client:
+        async with _connect(console, over_http(own, key, log)) as tour.client:
             await tour.take("HTTP", brief=True)
     console.print()
     console.rule(style="green")
@@ -128,10 +128,13 @@ def _is_for_the_demo(name: str) -> bool:
 
 
 @asynccontextmanager
-async def _started(console: Console, connecting: AbstractAsyncContextManager[Client]) -> AsyncGenerator[Client]:
+async def _connect(console: Console, connecting: AbstractAsyncContextManager[Client]) -> AsyncGenerator[Client]:
     """The client, and on a terminal a line for as long as the server takes to start."""
     async with AsyncExitStack() as stack:
-        with console.status("The server starts…") if console.is_interactive else nullcontext():
+        if console.is_interactive:
+            with console.status("The server starts…"):
+                client = await stack.enter_async_context(connecting)
+        else:
             client = await stack.enter_async_context(connecting)
         yield client
 

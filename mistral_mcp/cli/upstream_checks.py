@@ -13,10 +13,10 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from mistral_mcp.cli.findings import Finding
+from mistral_mcp.cli.findings import Finding, State
 from mistral_mcp.errors import BadSetting, MistralMcpError, UnsupportedByRoute
 from mistral_mcp.mistral.api.models import ListModelsCall, ModelList
-from mistral_mcp.mistral.api.whoami import WhoAmI, WhoAmICall
+from mistral_mcp.mistral.api.whoami import Organization, WhoAmI, WhoAmICall, Workspace
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports import routes
 from mistral_mcp.mistral.transports.exchange import Caller
@@ -71,8 +71,7 @@ def _dns(host: str, port: int) -> str:
     began = time.perf_counter()
     addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     milliseconds = (time.perf_counter() - began) * 1000
-    plural = "" if len(addresses) == 1 else "es"
-    return f"{host} has {len(addresses)} address{plural} ({milliseconds:.0f} ms)"
+    return f"{host}: {len(addresses)} addresses found in {milliseconds:.0f} ms"
 
 
 def _tls(context: ssl.SSLContext, host: str, port: int) -> str:
@@ -112,7 +111,10 @@ async def check_mistral(settings: Settings, caller: Caller) -> AsyncGenerator[Fi
         await recorder.aclose()
     skew = _skew(recorder.headers)
     if skew is not None:
-        yield Finding("clock", "ok" if skew < _SKEW else "failed", f"{skew:.0f} s apart from Mistral's")
+        state: State = "failed"
+        if skew < _SKEW:
+            state = "ok"
+        yield Finding("clock", state, f"{skew:.0f} s apart from Mistral's")
 
 
 async def _ask_mistral(
@@ -129,8 +131,10 @@ async def _ask_mistral(
         yield Finding("mistral", "failed", str(error))
         return
     seconds = time.perf_counter() - began
-    slow = "; slow, check the network" if seconds > _SLOW else ""
-    yield Finding("mistral", "ok", f"the key is accepted; answered in {seconds * 1000:.0f} ms{slow}")
+    answer = f"the key is accepted; answered in {seconds * 1000:.0f} ms"
+    if seconds > _SLOW:
+        answer += "; slow, check the network"
+    yield Finding("mistral", "ok", answer)
     yield _check_models(settings, reply)
     yield _check_limits(recorder.headers)
     try:
@@ -140,12 +144,8 @@ async def _ask_mistral(
 
 
 def _check_account(reply: WhoAmI) -> Finding:
-    organization, workspace = reply.organization, reply.workspace
-    facts = {
-        "organisation": organization.name if organization else None,
-        "tier": organization.org_tier if organization else None,
-        "workspace": workspace.name if workspace else None,
-    }
+    organization, workspace = reply.organization or Organization(), reply.workspace or Workspace()
+    facts = {"organisation": organization.name, "tier": organization.org_tier, "workspace": workspace.name}
     known = [f"{what} {name}" for what, name in facts.items() if name]
     if not known:
         return Finding("account", "skipped", "Mistral does not say whose key it is")

@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from mistral_mcp.install.lines import newline_of
+
 _DECODER = json.JSONDecoder()
-_BLANK = re.compile(r"[ \t\n\r]*")
 _STRING = r'"(?:\\.|[^"\\])*"'
 _COMMENT = re.compile(rf"{_STRING}|//[^\n\r]*|/\*.*?\*/", re.DOTALL)
 _LAST_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])", re.DOTALL)
@@ -71,7 +72,9 @@ def _without_comments(text: str) -> str:
 
 def _blank_out(found: re.Match[str]) -> str:
     """A string as it is; anything else as blanks, on as many lines."""
-    return found[0] if found[0].startswith('"') else re.sub(r"[^\n\r]", " ", found[0])
+    if found[0].startswith('"'):
+        return found[0]
+    return re.sub(r"[^\n\r]", " ", found[0])
 
 
 def _items(text: str, name: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
@@ -83,7 +86,7 @@ def _items(text: str, name: str) -> tuple[list[tuple[int, int]], tuple[int, int]
         return items, (0, 0)
     place = _past_blank(plain, member.value + 1)
     while plain[place] != "]":
-        start = _past_blank(plain, place + 1) if plain[place] == "," else place
+        start = _past_comma(plain, place)
         _, end = _DECODER.raw_decode(plain, start)
         items.append((start, end))
         place = _past_blank(plain, end)
@@ -107,14 +110,16 @@ def _reach(text: str, path: Sequence[str]) -> tuple[int, list[str]]:
 def _put(text: str, at: int, name: str, value: Any, depth: int) -> str:
     plain = _plain(text)
     members, close = _members(plain, at)
-    newline = _newline(text)
-    unit = found[1] if (found := re.search(r"\n([ \t]+)\S", plain)) else "  "
+    newline = newline_of(text)
+    unit = (re.search(r"\n([ \t]+)\S", plain) or ["", "  "])[1]
     on_one_line = "\n" not in text[at:close] and (bool(members) or "\n" not in text.strip())
-    lead = _lead(text, members[-1].start if members else at)
-    lead = lead if members and lead is not None else unit * depth
+    lead = unit * depth
+    if members:
+        lead = _lead(text, members[-1].start) or lead
 
-    written = json.dumps(value, ensure_ascii=False, indent=None if on_one_line else unit)
-    written = written.replace("\n", newline + lead)
+    written = json.dumps(value, ensure_ascii=False)
+    if not on_one_line:
+        written = json.dumps(value, ensure_ascii=False, indent=unit).replace("\n", newline + lead)
     if found := _member(plain, at, name):
         return text[: found.value] + written + text[found.end :]
     written = f"{json.dumps(name, ensure_ascii=False)}: {written}"
@@ -122,7 +127,9 @@ def _put(text: str, at: int, name: str, value: Any, depth: int) -> str:
         return _after_last(text, members[-1].end, close, written, lead, on_one_line=on_one_line)
     if on_one_line:
         inside = text[at + 1 : close]
-        return text[: at + 1] + written + (inside if inside.strip() else "") + text[close:]
+        if not inside.strip():
+            inside = ""
+        return text[: at + 1] + written + inside + text[close:]
     place = _line_end(text, at + 1)
     rest = text[place:close]
     if "\n" not in rest:
@@ -132,12 +139,15 @@ def _put(text: str, at: int, name: str, value: Any, depth: int) -> str:
 
 def _after_last(text: str, end: int, close: int, written: str, lead: str | None, *, on_one_line: bool) -> str:
     """What is written, behind the last of its kind: past a trailing comma and a comment on that line, which stay."""
-    comma = _comma_after(text, end, close)
     if on_one_line:
         return f"{text[:end]}, {written}{text[end:]}"
-    place = _line_end(text, end if comma is None else comma + 1)
-    head = text[:place] if comma is not None else f"{text[:end]},{text[end:place]}"
-    return f"{head}{_newline(text)}{lead}{written}{',' if comma is not None else ''}{text[place:]}"
+    line = f"{newline_of(text)}{lead}{written}"
+    comma = _comma_after(text, end, close)
+    if comma is None:
+        place = _line_end(text, end)
+        return f"{text[:end]},{text[end:place]}{line}{text[place:]}"
+    place = _line_end(text, comma + 1)
+    return f"{text[:place]}{line},{text[place:]}"
 
 
 def _without_span(text: str, spans: list[tuple[int, int]], index: int, around: tuple[int, int]) -> str:
@@ -150,19 +160,20 @@ def _without_span(text: str, spans: list[tuple[int, int]], index: int, around: t
         return text[: opening + 1] + text[close:]
     if comma is not None and not text[end:comma].strip():
         end = comma + 1
-    elif index > 0 and comma is None:
+    elif index > 0:
         before = _comma_after(text, spans[index - 1][1], start)
         if before is not None:
             text = text[:before] + text[before + 1 :]
             start, end = start - 1, end - 1
+    elif comma is not None:
+        text = text[:comma] + text[comma + 1 :]
     lead = _lead(text, start)
     line_end = _line_end(text, end)
     if lead is not None and not text[end:line_end].strip():
-        start -= len(lead)
-        end = line_end
-        return text[: start - len(_newline(text))] + text[end:] if start else text[end:]
+        before = text[: start - len(lead)].removesuffix(newline_of(text))
+        return before + text[line_end:]
     blanks = len(text[end:]) - len(text[end:].lstrip(" \t"))
-    if index == 0:
+    if index == 0 or lead is not None:
         return text[:start] + text[end + blanks :]
     return text[:start].rstrip(" \t") + text[end:]
 
@@ -170,23 +181,25 @@ def _without_span(text: str, spans: list[tuple[int, int]], index: int, around: t
 def _comma_after(text: str, end: int, close: int) -> int | None:
     """Where the comma stands that follows a value, if one does."""
     found = re.match(r"\s*,", _without_comments(text)[end:close])
-    return end + found.end() - 1 if found else None
+    if found is None:
+        return None
+    return end + found.end() - 1
 
 
 def _line_end(text: str, at: int) -> int:
     """The end of the line, where only blanks and comments stand on the rest of it; else the place itself."""
-    found = re.match(r"[ \t]*((//[^\n\r]*|/\*[^\n]*?\*/)[ \t]*)*(?=\r?\n|$)", text[at:])
-    return at + found.end() if found else at
-
-
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
+    rest = re.match(r"[ \t]*(?=\r?\n|$)", _without_comments(text)[at:])
+    if rest is None or any(found.start() < at + rest.end() < found.end() for found in _COMMENT.finditer(text)):
+        return at
+    return at + rest.end()
 
 
 def _lead(text: str, at: int) -> str | None:
     """The blanks before a place, if there is nothing else before it on its line."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
-    return line if line.isspace() or not line else None
+    if line.strip():
+        return None
+    return line
 
 
 def _member(plain: str, at: int, name: str) -> _Member | None:
@@ -199,7 +212,7 @@ def _members(plain: str, at: int) -> tuple[list[_Member], int]:
     members: list[_Member] = []
     place = _past_blank(plain, at + 1)
     while plain[place] != "}":
-        start = _past_blank(plain, place + 1) if plain[place] == "," else place
+        start = _past_comma(plain, place)
         name, place = _DECODER.raw_decode(plain, start)
         value = _past_blank(plain, _past_blank(plain, place) + 1)
         _, end = _DECODER.raw_decode(plain, value)
@@ -208,6 +221,10 @@ def _members(plain: str, at: int) -> tuple[list[_Member], int]:
     return members, place
 
 
+def _past_comma(text: str, at: int) -> int:
+    """Where the next value begins; the comma before it, if any, is passed over."""
+    return _past_blank(text, at + text.startswith(",", at))
+
+
 def _past_blank(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
+    return len(text) - len(text[at:].lstrip(" \t\n\r"))
