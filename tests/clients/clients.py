@@ -78,7 +78,7 @@ async def mcp_remote(place: Place) -> int:
 
 async def fastmcp(place: Place) -> int:
     python = place.around.python("fastmcp", "python")
-    server = place.server("Authorization", f"Bearer {KEY}")
+    server = place.server("X-Mistral-Api-Key", KEY)
     script = Path(__file__).with_name("with_fastmcp.py")
     arguments = map(json.dumps, (server, TOOL, ARGUMENTS))
     said = await place.run(python, str(script), *arguments)

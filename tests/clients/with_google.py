@@ -7,7 +7,8 @@ from typing import Any
 
 import anyio
 import httpx2
-from google.genai import _mcp_utils, types
+from google.genai import types
+from google.genai._adapters import McpToGenAiToolAdapter
 from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -23,9 +24,8 @@ async def main(server: dict[str, Any], calls: dict[str, dict[str, Any]]) -> None
         session = await stack.enter_async_context(ClientSession(streams[0], streams[1]))
         await session.initialize()
         listed = await session.list_tools()
-        declared = _mcp_utils.mcp_to_gemini_tools(listed.tools)
-        names = [function.name for tool in declared for function in tool.function_declarations or []]
-        adapter = _mcp_utils.McpToGenAiToolAdapter(session, listed)
+        adapter = McpToGenAiToolAdapter(session, listed)
+        names = [function.name for tool in adapter.tools for function in tool.function_declarations or []]
         for name, arguments in calls.items():
             result = await adapter.call_tool(types.FunctionCall(name=name, args=arguments))
             assert not result.is_error, f"{name}: {result}"
