@@ -32,4 +32,6 @@ while read -r door url; do
         printf '%-12s %s: %s, %s\n' "$door" "$version" "$(grep '^Total' "$log")" "$verdict"
     done
 done <"$work/urls"
+echo "authorization server:"
+PATH="$tools/node_modules/.bin:$PATH" PYTHONPATH=. "$python" tests/conformance/authorization.py "$tools/node_modules/.bin/conformance" || failed=1
 exit "$failed"
