@@ -17,11 +17,10 @@ from pydantic import JsonValue
 
 from mistral_mcp.errors import MistralMcpError, UpstreamError
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.tools.framework.arguments import Arguments, strict
+from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
 from mistral_mcp.tools.framework.request import Served, call_context
 from mistral_mcp.tools.framework.results import Result, UnitUsage, Usage
-from mistral_mcp.tools.framework.shapes import Shape
 from mistral_mcp.tools.framework.slim_schema import slim, slim_parameters
 
 _HINTS: dict[Effect, dict[str, bool]] = {

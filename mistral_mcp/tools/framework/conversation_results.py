@@ -9,10 +9,10 @@ from mistral_mcp.errors import one_of
 from mistral_mcp.json_schema import CallerSchema, parse_json
 from mistral_mcp.mistral.api.conversations import ConversationReply, Entry
 from mistral_mcp.suggest import nearest
+from mistral_mcp.tools.framework.arguments import unwrap_function
 from mistral_mcp.tools.framework.functions import Function
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
-from mistral_mcp.tools.framework.wrappers import unwrap_function
 
 _BUILT_IN = ("web_search", "web_search_premium", "code_interpreter", "image_generation")
 _BRIEF = 300  # characters of what a tool at Mistral was given

@@ -10,7 +10,7 @@ from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.tools.framework.arguments import ADDED_BY_HOSTS, exactly_one_of
-from mistral_mcp.tools.framework.shapes import MAX_TEXT
+from mistral_mcp.tools.framework.arguments.shapes import MAX_TEXT
 from tests.conftest import KEY, in_memory, text_of
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -15,9 +15,9 @@ from pydantic_core import CoreSchema
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.masking import Mask
-from mistral_mcp.tools.framework.problems import explain, refusal, unknown_arguments
-from mistral_mcp.tools.framework.shapes import Shape, excess, read_members
-from mistral_mcp.tools.framework.wrappers import unwrap
+from mistral_mcp.tools.framework.arguments.problems import explain, refusal, unknown_arguments
+from mistral_mcp.tools.framework.arguments.shapes import Shape, excess, read_members
+from mistral_mcp.tools.framework.arguments.wrappers import unwrap
 
 ADDED_BY_HOSTS = frozenset({"sessionId", "action", "chatInput", "tool", "toolCallId", "random_string"})
 

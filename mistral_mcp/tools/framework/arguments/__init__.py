@@ -1,0 +1,7 @@
+"""A call's arguments: bounded, read as they were meant, and checked."""
+
+from mistral_mcp.tools.framework.arguments.reading import ADDED_BY_HOSTS, Arguments, exactly_one_of, strict
+from mistral_mcp.tools.framework.arguments.shapes import Shape
+from mistral_mcp.tools.framework.arguments.wrappers import unwrap_function
+
+__all__ = ["ADDED_BY_HOSTS", "Arguments", "Shape", "exactly_one_of", "strict", "unwrap_function"]
