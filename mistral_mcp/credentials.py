@@ -36,6 +36,8 @@ class Credentials:
     toolsets: tuple[str, ...] | None = None
     """What the connection was limited to; None: not at all."""
     read_only: bool = False
+    connection_id: str | None = None
+    """Of the vault's connection; None for a caller's own key."""
     also_secret: tuple[SecretStr, ...] = field(default=())
     """Masked wherever the key is, and never sent: the token that stood for the key."""
 

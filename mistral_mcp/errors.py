@@ -157,6 +157,24 @@ class ExpiredResult(MistralMcpError):
         super().__init__("This result is no longer kept.", "Run the tool again that made it.")
 
 
+class UnknownUpload(MistralMcpError):
+    """Raised by `UploadLinks`: there is no such link, or it is another connection's."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such upload link.", "Ask for a new one with mistral_request_upload.")
+
+
+class ExpiredUpload(MistralMcpError):
+    """Raised by `UploadLinks`: the link is past its time, used up or revoked."""
+
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__("This upload link has ended.", "Ask for a new one with mistral_request_upload.")
+
+
 class ResultTooLarge(MistralMcpError):
     """Raised by a `ResultStore`."""
 

@@ -56,7 +56,9 @@ class Owner:
 
     @property
     def identity(self) -> str:
-        """The same for all calls with one key."""
+        """The same for all calls of one connection, or with one key."""
+        if self.credentials.connection_id is not None:
+            return self.credentials.connection_id
         key = self.credentials.key
         return key.get_secret_value() if key else ""
 

@@ -26,6 +26,7 @@ from mistral_mcp.suggest import nearest
 from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
+from mistral_mcp.upload_links import UploadLinks
 
 PROJECT_URL = "https://github.com/mistral-mcp/mistral-mcp"
 ICON_URL = "https://raw.githubusercontent.com/mistral-mcp/mistral-mcp/main/manifests/mcpb/icon.png"
@@ -40,11 +41,13 @@ def create_server(
     transport: httpx2.AsyncBaseTransport | None = None,
     *,
     result_store: ResultStore | None = None,
+    upload_links: UploadLinks | None = None,
 ) -> MCPServer[Served]:
     """The server of stdio, of HTTP and of tests.
 
     `credentials` is asked for every request. `transport` is the wire itself, innermost; None: real connections.
     `result_store` is the home of long and binary results; None: OUTPUT_DIR where it is set, else this process's memory.
+    `upload_links` is the home of upload links; None: there are none.
     """
     store = result_store or _default_store(settings)
 
@@ -52,7 +55,7 @@ def create_server(
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
         upstream = Upstream(settings, transport)
         try:
-            yield Served(settings, credentials, upstream, store)
+            yield Served(settings, credentials, upstream, store, upload_links)
         finally:
             await upstream.aclose()
 

@@ -22,6 +22,7 @@ OFFERED = {
     "credentials",
     "usage",
     "kept_results",
+    "upload_links",
     "operations",
     "tools",
 }
@@ -42,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "usage": {*GROUND, "mistral", "credentials"},
     "operations": {*GROUND, "json_schema"},
     "kept_results": {*GROUND, "mistral", "credentials"},
+    "upload_links": {*GROUND, "mistral", "credentials", "kept_results"},
     "tools": OFFERED - {"tools"},
     "selection": OFFERED,
     "resources": {*OFFERED, "selection"},

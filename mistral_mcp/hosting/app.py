@@ -21,12 +21,14 @@ from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.api import ConnectionApi
 from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.consent import ConsentPage
+from mistral_mcp.hosting.web.downloads import Downloads
 from mistral_mcp.hosting.web.legal import legal_routes
 from mistral_mcp.hosting.web.metrics import Metrics, RequestObserver
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.hosting.web.resolvers import Resolvers
 from mistral_mcp.hosting.web.running import RunningRequests
 from mistral_mcp.hosting.web.throttle import Throttle
+from mistral_mcp.hosting.web.uploads import UploadPages
 from mistral_mcp.http.app import assemble
 from mistral_mcp.http.responses import error_response
 from mistral_mcp.mistral.client import Upstream
@@ -86,6 +88,8 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
             *pages.routes(),
             *legal_routes(settings, pages),
             *oauth,
+            *Downloads(vault.results).routes(),
+            *UploadPages(vault.uploads, upstream, pages).routes(),
             Route("/readyz", readyz),
             Route("/metrics", metrics.page(settings.metrics_token)),
         ],
@@ -95,6 +99,8 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         way_in="Make a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
         not_found_page=pages.not_found,
         guard=lambda app: running.guard(resolvers.count_refused_keys(app)),
+        result_store=vault.results,
+        upload_links=vault.uploads,
         transport=to_mistral,
     )
 

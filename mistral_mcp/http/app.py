@@ -24,10 +24,12 @@ from mistral_mcp.http.endpoint import BrowserPage, CredentialResolver, McpEndpoi
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
 from mistral_mcp.http.not_found import BYOK_WAY_IN, NotFound, no_connections_page, plain_page
 from mistral_mcp.http.targets import Targets, public_path
+from mistral_mcp.kept_results import ResultStore
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
 from mistral_mcp.settings import Settings
+from mistral_mcp.upload_links import UploadLinks
 
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]
 
@@ -60,16 +62,24 @@ def assemble(
     way_in: str,
     not_found_page: BrowserPage | None = None,
     guard: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    result_store: ResultStore | None = None,
+    upload_links: UploadLinks | None = None,
     transport: httpx2.AsyncBaseTransport,
 ) -> Starlette:
     """The app: MCP at each endpoint, a path and its credential resolver, with whatever is added to it.
 
     `browser_pages` are for people who open an endpoint, `not_found_page` for those who open another path, and `way_in` says
     to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from. `guard`
-    wraps what runs once a request's credentials are known.
+    wraps what runs once a request's credentials are known. `result_store` and `upload_links` are as in `create_server`.
     """
     # Local files are for the one person at a machine.
-    server = create_server(settings.model_copy(update={"files_dir": None, "output_dir": None}), from_scope, transport)
+    server = create_server(
+        settings.model_copy(update={"files_dir": None, "output_dir": None}),
+        from_scope,
+        transport,
+        result_store=result_store,
+        upload_links=upload_links,
+    )
     # Stateless: any replica answers any request, and no caller's session can be reached by another.
     server.streamable_http_app(
         stateless_http=True,

@@ -15,7 +15,7 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
     "models": ("models",),
     "agents": ("agents",),
     "classifiers": ("classifiers",),
-    "files": ("files", "kept_results"),
+    "files": ("files", "upload_requests", "kept_results"),
     "fine_tuning": ("fine_tuning",),
     "documents": ("documents",),
     "audio": ("audio",),

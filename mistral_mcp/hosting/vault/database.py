@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
+import anyio.to_thread
 from pydantic import SecretStr
 from sqlalchemy import Connection, create_engine, event, insert, inspect, make_url, select, text
 from sqlalchemy.engine import URL
@@ -76,7 +77,11 @@ class Database:
                 await asyncio.wrap_future(self._workers.submit(self._upgrade))
             yield
         finally:
-            self._workers.shutdown(wait=False, cancel_futures=True)
+            # What runs still holds a connection, and gives it back in moments; a database that hangs is not waited for.
+            with anyio.move_on_after(PATIENCE, shield=True):
+                await anyio.to_thread.run_sync(
+                    partial(self._workers.shutdown, cancel_futures=True), abandon_on_cancel=True
+                )
             self._engine.dispose()
 
     async def read(self, work: Callable[[Connection], T]) -> T:

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.records import reseal_token
+from mistral_mcp.hosting.vault.results import TOMBSTONE
 from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken
 from mistral_mcp.hosting.vault.statements import ERASED
-from mistral_mcp.hosting.vault.tables import clients, connections, grants, tokens
+from mistral_mcp.hosting.vault.tables import clients, connections, grants, result_pieces, results, tokens, uploads
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +97,27 @@ async def sweep(database: Database, now: datetime, never_used_after: timedelta, 
     if count:
         _log.info("Deleted %d connections that were never used, or ended long ago.", count)
     return count
+
+
+async def sweep_results(database: Database, now: datetime) -> None:
+    """Erase results and upload links that expired, and forget them a day later."""
+    long_ago = now - TOMBSTONE
+    expired = (results.c.expires_at <= now) & results.c.sealed_meta.is_not(None)
+    closed = (uploads.c.closes_at <= now) & uploads.c.sealed_caller.is_not(None)
+    over = (uploads.c.expires_at <= now) & uploads.c.sealed_files.is_not(None)
+
+    def work(connection: Connection) -> None:
+        ids = select(results.c.id).where(expired)
+        connection.execute(delete(result_pieces).where(result_pieces.c.result_id.in_(ids)))
+        connection.execute(update(results).where(expired).values(sealed_meta=None))
+        connection.execute(delete(results).where(results.c.expires_at <= long_ago))
+        connection.execute(update(uploads).where(closed).values(sealed_caller=None))
+        connection.execute(update(uploads).where(over).values(sealed_files=None))
+        connection.execute(delete(uploads).where(uploads.c.expires_at <= long_ago))
+
+    due = select(results.c.id).where(expired).union_all(select(uploads.c.id).where(closed | over)).limit(1)
+    if await database.read(lambda connection: connection.execute(due).first()) is not None:
+        await database.write(work, erases=True)
 
 
 async def reseal(

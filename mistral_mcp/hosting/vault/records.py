@@ -234,6 +234,7 @@ def credentials_of(row: Row[Any], token: Token, secrets: Secrets) -> Credentials
         route_token=secrets.route_token,
         toolsets=_toolsets(row),
         read_only=row.read_only,
+        connection_id=row.id,
         also_secret=(token.text,),
     )
 

@@ -10,8 +10,10 @@ from sqlalchemy.exc import IntegrityError
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.hosting.vault.records import check_live
-from mistral_mcp.hosting.vault.tables import connections, tokens
+from mistral_mcp.hosting.vault.results import erase_results
+from mistral_mcp.hosting.vault.tables import connections, results, tokens, uploads
 from mistral_mcp.hosting.vault.tokens import Token
+from mistral_mcp.hosting.vault.uploads import erase_uploads
 
 ERASED: dict[str, None] = {"sealed_key": None, "sealed_route_token": None}
 """What nobody may open any more; the tokens' `wrapped_key` goes with it."""
@@ -104,6 +106,8 @@ def end_connections(database: Connection, ids: Sequence[str], now: datetime) -> 
     found = [str(row.id) for row in database.execute(live.with_for_update())]
     database.execute(update(connections).where(connections.c.id.in_(found)).values(revoked_at=now, **ERASED))
     database.execute(update(tokens).where(tokens.c.connection_id.in_(ids)).values(wrapped_key=None))
+    erase_results(database, results.c.owner.in_(ids), now)
+    erase_uploads(database, uploads.c.owner.in_(ids), now)
     return found
 
 

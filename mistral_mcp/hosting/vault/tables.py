@@ -1,4 +1,4 @@
-"""The two tables.
+"""The tables.
 
 What is stored, and who could read it out of a stolen copy:
 
@@ -8,6 +8,9 @@ What is stored, and who could read it out of a stolen copy:
 | the Mistral key, the route token | AES-256-GCM under a random data key, bound to the connection, the field and the route | revoked; expired and swept |
 | the data key                    | AES-256-GCM under a key made from the token, and that again under a master key; bound to the token's row | revoked, rotated; expired and swept |
 | the master key                  | never; only its short digest, beside what it wraps            | - |
+| a long result, in pieces          | AES-256-GCM under a key made from its handle, which is stored nowhere | RESULT_TTL; its connection is revoked |
+| whose key an upload link uses; names of what came | the same                                       | 15 minutes, and a day; revoked |
+| a digest of the key               | HMAC under a key derived from a master key: equal keys look equal, and nothing else | the connection's row goes |
 | the key's last four characters, label, toolsets, read_only, route, times (UTC) | in the clear                 | the connection's row goes |
 | an OAuth code, access or refresh token | never; each is one more token of its connection, stored as such | used, replaced, revoked; expired and swept |
 | an OAuth client's secret        | AES-256-GCM under a key derived from the first master key     | its client is swept |
@@ -21,11 +24,13 @@ its connection ended long ago or was never used (`Vault.sweep`); until then its 
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     DateTime,
     Dialect,
     ForeignKey,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -53,7 +58,7 @@ class Utc(TypeDecorator[datetime]):
 # Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
 metadata = MetaData()
 VERSION_TABLE = "mmcp_version"
-VERSION = "0003"
+VERSION = "0004"
 """The newest of `migrations/`."""
 
 version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
@@ -125,3 +130,36 @@ clients = Table(
     Column("last_used_at", Utc),
 )
 """OAuth clients that registered themselves. `described` is what they say of themselves, as JSON."""
+
+results = Table(
+    "mmcp_results",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False, index=True),
+    Column("sealed_meta", LargeBinary),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+    Column("used_at", Utc),
+)
+
+result_pieces = Table(
+    "mmcp_result_pieces",
+    metadata,
+    Column("result_id", String(32), ForeignKey("mmcp_results.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+uploads = Table(
+    "mmcp_uploads",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False, index=True),
+    Column("sealed_caller", LargeBinary),
+    Column("sealed_files", LargeBinary),
+    Column("begun", Integer, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("closes_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+)

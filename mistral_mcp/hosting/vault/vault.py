@@ -30,9 +30,12 @@ from mistral_mcp.hosting.vault.grants import Grants
 from mistral_mcp.hosting.vault.maintenance import Resealed
 from mistral_mcp.hosting.vault.records import Connection, Secrets
 from mistral_mcp.hosting.vault.registered_clients import RegisteredClients
+from mistral_mcp.hosting.vault.results import VaultResults
 from mistral_mcp.hosting.vault.sealing import MasterKeys, is_outdated, new_key
 from mistral_mcp.hosting.vault.statements import AlreadyCreated, TooManyConnections
 from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
+from mistral_mcp.hosting.vault.uploads import VaultUploads
+from mistral_mcp.kept_results import Owner
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 
@@ -81,6 +84,8 @@ class Vault:
         keys = partial(self.derive_keys, "oauth client secrets")
         self.registered_clients = RegisteredClients(self._database, keys, now)
         self._minute = minute
+        self.results = VaultResults(self._database, self._owner_name, now, settings.result_ttl)
+        self.uploads = VaultUploads(self._database, self._owner_name, now)
         self._used: dict[str, datetime] = {}
         self._resealed: dict[str, maintenance.ResealedRow] = {}
 
@@ -290,6 +295,12 @@ class Vault:
         self._database.check_file()
         await self.find_ended([b""])
 
+    def _owner_name(self, owner: Owner) -> str:
+        """A connection's id, or for a caller's own key a digest that only the master keys can make."""
+        if owner.credentials.connection_id is not None:
+            return owner.credentials.connection_id
+        return hmac.digest(self.derive_keys("owners")[0], owner.identity.encode(), "sha256")[:16].hex()
+
     async def _load(self, token: Token) -> Found:
         row = await self._read_live(token)
         with records.damage_reported():
@@ -326,6 +337,7 @@ class Vault:
                 self._lookups.purge()
                 self.grants.purge()
                 await self._database.erase()
+                await maintenance.sweep_results(self._database, self._now())
                 await (self.write_last_used() if run % _HOUR else self.sweep())
             except VaultUnavailable:
                 pass  # it is in the log, and there is a next minute

@@ -41,11 +41,12 @@ class MistralTool(Tool):
     """
 
     keeps_results: bool = False
+    takes_upload_links: bool = False
 
     @classmethod
     def of(cls, declared: Declaration) -> "MistralTool":
         function = declared.function
-        metadata = func_metadata(function, skip_names=["mistral", "kept_results"])
+        metadata = func_metadata(function, skip_names=["mistral", "kept_results", "upload_handles"])
         model = strict(metadata.arg_model)
         schema = model.model_json_schema(by_alias=True)
         return cls(
@@ -62,6 +63,7 @@ class MistralTool(Tool):
                 shape=Shape.of(schema, schema.get("$defs", {})),
             ),
             keeps_results=declared.keeps_results,
+            takes_upload_links=declared.takes_upload_links,
             is_async=True,
             context_kwarg=None,
             annotations=ToolAnnotations(title=declared.title, open_world_hint=True, **_HINTS[declared.effect]),
@@ -101,8 +103,11 @@ class MistralTool(Tool):
             call = await call_context(context.request_context)
             mistral = call.mistral
             validated = self.arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
+            validated = await call.upload_handles.resolve(validated, mistral)
             if self.keeps_results:
                 validated["kept_results"] = call.kept_results
+            if self.takes_upload_links:
+                validated["upload_handles"] = call.upload_handles
             result = await self._call(mistral, validated)
             self._enter(context, mistral, getattr(result, "usage", None))
             return _succeeded(result, mistral)

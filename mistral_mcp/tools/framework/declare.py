@@ -44,6 +44,11 @@ class Declaration:
         """Whether it takes `kept_results`, so may keep what is too long for a context."""
         return "kept_results" in inspect.signature(self.function).parameters
 
+    @property
+    def takes_upload_links(self) -> bool:
+        """Whether it takes `upload_handles`, so makes upload links."""
+        return "upload_handles" in inspect.signature(self.function).parameters
+
 
 class Toolset:
     """The tools of one file. Declaring costs nothing: no schema is built yet."""

@@ -13,6 +13,8 @@ from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.settings import Settings
 from mistral_mcp.tools.framework.kept import KeptResults
+from mistral_mcp.tools.framework.upload_handles import UploadHandles
+from mistral_mcp.upload_links import UploadLinks
 from mistral_mcp.usage import Ledger
 
 Mistral = MistralClient
@@ -30,6 +32,7 @@ class Served:
     credentials: CredentialSource
     upstream: Upstream
     result_store: ResultStore
+    upload_links: UploadLinks | None = None
     ledger: Ledger = field(default_factory=Ledger)
 
 
@@ -39,6 +42,7 @@ class CallContext:
 
     mistral: MistralClient
     kept_results: KeptResults
+    upload_handles: UploadHandles
 
 
 async def call_context(request: ServerRequestContext[Served, Any]) -> CallContext:
@@ -47,7 +51,9 @@ async def call_context(request: ServerRequestContext[Served, Any]) -> CallContex
     found = await served.credentials(request.request)
     mistral = _client(request, served, found)
     owner = Owner.of(found, request.request, served.settings.public_url)
-    return CallContext(mistral, KeptResults(served.result_store, owner, mistral.caller.mask))
+    return CallContext(
+        mistral, KeptResults(served.result_store, owner, mistral.caller.mask), UploadHandles(served.upload_links, owner)
+    )
 
 
 async def client_for(request: ServerRequestContext[Served, Any]) -> MistralClient:

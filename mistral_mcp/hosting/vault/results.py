@@ -1,0 +1,172 @@
+"""Long and binary results as rows, sealed under a key that only their handle holds; any replica answers.
+
+A result is stored in pieces, so that a download holds one at a time. The sweep erases what expired, and revoking a
+connection erases its results; for a day a row then answers "no longer stored" rather than "unknown".
+"""
+
+import json
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+
+from mistral_mcp.errors import ExpiredResult, ResultTooLarge, UnknownResult, VaultUnavailable
+from mistral_mcp.hosting.vault.database import Database
+from mistral_mcp.hosting.vault.handles import row_id, sealing_key
+from mistral_mcp.hosting.vault.sealing import SealBroken, seal, unseal
+from mistral_mcp.hosting.vault.tables import result_pieces, results
+from mistral_mcp.kept_results import HANDLE, MAX_BYTES, Content, Location, Owner, new_handle
+
+PIECE = 1024 * 1024  # bytes
+MOST_OF_ONE_OWNER = 256 * 1024 * 1024
+MOST_IN_ALL = 8 * 1024 * 1024 * 1024
+TOMBSTONE = timedelta(days=1)
+_RESUME = timedelta(minutes=1)  # for a download that broke off near its end
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A result that can be downloaded."""
+
+    handle: str
+    id: str
+    mime_type: str
+    filename: str
+    size: int
+    used_at: datetime | None
+
+    def is_used_up(self, now: datetime, *, resumes: bool) -> bool:
+        """A link is for one download; what is left of it may be fetched again for a minute."""
+        if self.used_at is None:
+            return False
+        return not resumes or self.used_at + _RESUME < now
+
+
+class VaultResults:
+    """The `ResultStore` of `hosting`. `name_of` gives the owner's name in the database."""
+
+    def __init__(
+        self, database: Database, name_of: Callable[[Owner], str], now: Callable[[], datetime], ttl_minutes: float
+    ) -> None:
+        self._database = database
+        self._name_of = name_of
+        self._now = now
+        self._ttl = timedelta(minutes=ttl_minutes)
+
+    async def keep(self, owner: Owner, content: Content) -> Location:
+        size = len(content.data)
+        if size > MAX_BYTES:
+            raise ResultTooLarge(size, MAX_BYTES)
+        handle, name, now = new_handle(), self._name_of(owner), self._now()
+        expires_at = (now + self._ttl).replace(microsecond=0)
+        identity, key = row_id(handle), sealing_key(handle)
+        meta = json.dumps({"mime_type": content.mime_type, "filename": content.filename}).encode()
+        row = {
+            "id": identity,
+            "owner": name,
+            "sealed_meta": seal(key, meta, identity, name, "meta"),
+            "bytes": size,
+            "created_at": now,
+            "expires_at": expires_at,
+        }
+
+        def work(database: Connection) -> None:
+            _make_room(database, name, size, now)
+            database.execute(insert(results), row)
+            for number, start in enumerate(range(0, size, PIECE)):
+                sealed = seal(key, content.data[start : start + PIECE], identity, str(number))
+                database.execute(insert(result_pieces), {"result_id": identity, "number": number, "sealed": sealed})
+
+        await self._database.write(work)
+        url = f"{owner.base_url}/results/{handle}" if owner.base_url else None
+        return Location(handle, expires_at, url=url)
+
+    async def read(self, owner: Owner, handle: str) -> Content:
+        stored = await self.find(handle, self._name_of(owner))
+        data = b"".join([piece async for piece in self.stream(stored, 0, stored.size)])
+        return Content(data, stored.mime_type, stored.filename)
+
+    async def download(self, handle: str) -> Content:
+        stored = await self.find(handle)
+        data = b"".join([piece async for piece in self.stream(stored, 0, stored.size)])
+        return Content(data, stored.mime_type, stored.filename)
+
+    async def find(self, handle: str, owner: str | None = None) -> StoredResult:
+        """Raises `UnknownResult` (also for another owner's) or `ExpiredResult`."""
+        if not HANDLE.fullmatch(handle):
+            raise UnknownResult
+        identity = row_id(handle)
+        statement = select(results).where(results.c.id == identity)
+        row: Row[Any] | None = await self._database.read(lambda database: database.execute(statement).one_or_none())
+        if row is None or (owner is not None and row.owner != owner):
+            raise UnknownResult
+        if row.sealed_meta is None or row.expires_at <= self._now():
+            raise ExpiredResult
+        try:
+            meta = json.loads(unseal(sealing_key(handle), row.sealed_meta, identity, row.owner, "meta"))
+        except SealBroken:
+            raise _damaged() from None
+        return StoredResult(handle, identity, meta["mime_type"], meta["filename"], row.bytes, row.used_at)
+
+    async def stream(self, stored: StoredResult, start: int, end: int) -> AsyncGenerator[bytes]:
+        """Bytes from `start` up to `end`, a piece at a time."""
+        key = sealing_key(stored.handle)
+        for number in range(start // PIECE, -(-end // PIECE)):
+            statement = select(result_pieces.c.sealed).where(
+                result_pieces.c.result_id == stored.id, result_pieces.c.number == number
+            )
+            plain = await self._database.read(
+                lambda database, statement=statement, number=number: _open(
+                    key, database.scalar(statement), stored.id, number
+                )
+            )
+            yield plain[max(start - number * PIECE, 0) : end - number * PIECE]
+
+    async def mark_used(self, stored: StoredResult) -> None:
+        """It was downloaded whole."""
+        mark = update(results).where(results.c.id == stored.id, results.c.used_at.is_(None))
+        await self._database.write(lambda database: database.execute(mark.values(used_at=self._now())))
+
+    def is_used_up(self, stored: StoredResult, *, resumes: bool) -> bool:
+        return stored.is_used_up(self._now(), resumes=resumes)
+
+
+def _open(key: bytes, sealed: bytes | None, identity: str, number: int) -> bytes:
+    if sealed is None:  # it expired, or was revoked, in the middle
+        raise ExpiredResult
+    try:
+        return unseal(key, sealed, identity, str(number))
+    except SealBroken:
+        raise _damaged() from None
+
+
+def _damaged() -> VaultUnavailable:
+    return VaultUnavailable("What is stored of this result is damaged.", "Run the tool again that made it.")
+
+
+def _make_room(database: Connection, owner: str, size: int, now: datetime) -> None:
+    """The owner's oldest results go first. Raises `ResultTooLarge` where all owners together have too much."""
+    if database.dialect.name == "postgresql":  # one after the other; on SQLite there is one writer anyway
+        lock = int.from_bytes(row_id(owner).encode()[:7])
+        database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+    live = results.c.sealed_meta.is_not(None)
+    in_all = database.scalar(select(func.sum(results.c.bytes)).where(live)) or 0
+    if in_all + size > MOST_IN_ALL:
+        raise ResultTooLarge(size, MAX_BYTES)
+    mine = select(results.c.id, results.c.bytes).where(live, results.c.owner == owner).order_by(results.c.created_at)
+    rows = database.execute(mine).all()
+    total = sum(row.bytes for row in rows) + size
+    for row in rows:
+        if total <= MOST_OF_ONE_OWNER:
+            return
+        erase_results(database, results.c.id == row.id, now)
+        total -= row.bytes
+
+
+def erase_results(database: Connection, which: Any, now: datetime) -> None:
+    """Their content; the rows stay for a day, to say that it is gone."""
+    ids = select(results.c.id).where(which)
+    database.execute(delete(result_pieces).where(result_pieces.c.result_id.in_(ids)))
+    database.execute(update(results).where(which).values(sealed_meta=None, expires_at=now))

@@ -1,0 +1,96 @@
+"""Handles of upload links in place of file ids: `up_…` stands wherever a file id does, before anything else is checked."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+import anyio
+
+from mistral_mcp.errors import BadArgument
+from mistral_mcp.kept_results import Owner
+from mistral_mcp.mistral.client import MistralClient
+from mistral_mcp.upload_links import HANDLE, UploadLink, UploadLinks, Uploads
+
+_EVERY = 1.0  # seconds between looks for a file that is to come
+_LONGEST_WAIT = 300.0
+_MOST_ITEMS = 1_000  # of a list in which handles are looked for
+
+
+class UploadHandles:
+    """One caller's upload links."""
+
+    def __init__(self, links: UploadLinks | None, owner: Owner) -> None:
+        self._links = links
+        self._owner = owner
+
+    async def create(self, mistral: MistralClient, purpose: str) -> UploadLink:
+        """Raises `BadArgument` where this server makes no links."""
+        if self._links is None or self._owner.base_url is None:
+            raise BadArgument(
+                "This server makes no upload links.", "Use mistral_upload_file, or give a path or an https URL instead."
+            )
+        return await self._links.create(self._owner, mistral.caller, purpose)
+
+    async def resolve(self, arguments: dict[str, Any], mistral: MistralClient) -> dict[str, Any]:
+        """The arguments with the ids of files in place of their handles; in a list, of all files that came by a link."""
+        if self._links is None or not any(True for _ in _handles(arguments)):
+            return arguments
+        found = {handle: await self._wait_for_files(handle, mistral) for handle in set(_handles(arguments))}
+        return {name: _replace(value, found) for name, value in arguments.items()}
+
+    async def _wait_for_files(self, handle: str, mistral: MistralClient) -> list[str]:
+        assert self._links is not None  # noqa: S101 - looked at by `resolve`
+        ends_at = time.monotonic() + _LONGEST_WAIT
+        while True:
+            uploads = await self._links.find(self._owner, handle)
+            ids = _ids(handle, uploads)
+            if ids:
+                return ids
+            if mistral.progress is None or not uploads.is_open or time.monotonic() > ends_at:
+                raise _nothing_yet(uploads)
+            await mistral.progress.waiting("Waiting for the file to be uploaded")
+            await anyio.sleep(_EVERY)
+
+
+def _ids(handle: str, uploads: Uploads) -> list[str]:
+    ids = [file.id for file in uploads.files]
+    _, slash, number = handle.partition("/")
+    return ids[int(number) - 1 : int(number)] if slash and int(number) > 0 else ids
+
+
+def _nothing_yet(uploads: Uploads) -> BadArgument:
+    if uploads.files:
+        return BadArgument(
+            f"By this link {len(uploads.files)} files have come.", "Name one of them: up_…/1 is the first."
+        )
+    if uploads.is_open:
+        return BadArgument("No file has come by this upload link yet.", "Ask the user to open it, then try again.")
+    return BadArgument("No file came by this upload link, and it has ended.", "Ask for a new one.")
+
+
+def _handles(arguments: dict[str, Any]) -> Iterator[str]:
+    """Those in arguments, and in their lists."""
+    for value in list(arguments.values())[:_MOST_ITEMS]:
+        yield from _in_list(value)
+
+
+def _in_list(value: Any) -> Iterator[str]:
+    items = cast("list[Any]", value[:_MOST_ITEMS] if isinstance(value, list) else [value])
+    for item in items:
+        if isinstance(item, str) and item.startswith("up_") and HANDLE.fullmatch(item):
+            yield item
+
+
+def _replace(value: Any, found: dict[str, list[str]]) -> Any:
+    if isinstance(value, list):
+        replaced: list[Any] = []
+        for item in cast("list[Any]", value):
+            ids = found.get(item) if isinstance(item, str) else None
+            replaced += [item] if ids is None else ids
+        return replaced
+    if not isinstance(value, str) or value not in found:
+        return value
+    ids = found[value]
+    if len(ids) > 1:
+        raise BadArgument(f"By this link {len(ids)} files have come.", "Name one of them: up_…/1 is the first.")
+    return ids[0]
