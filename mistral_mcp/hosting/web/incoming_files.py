@@ -1,40 +1,40 @@
 """A file on its way from a browser, or from curl, to Mistral: never whole in memory, never on disk."""
 
+import mimetypes
 import re
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from email.message import Message
 from urllib.parse import unquote
 
+import httpx2
+from pydantic import Field, InstanceOf
 from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral.api.files import LARGEST
-from mistral_mcp.mistral.multipart import FilePart
+from mistral_mcp.mistral.api.files import LARGEST, FileReply
+from mistral_mcp.mistral.call import Call
 
 _LONGEST_HEAD = 16 * 1024  # bytes before the file in a form
 _BOUNDARY = re.compile(r"[ -~]{1,70}")
 
 
-class IncomingFile(FilePart):
+class IncomingFile:
     """A file whose content is read while it comes; it can be read once."""
 
-    _source: AsyncIterator[bytes] | None
-
-    @classmethod
-    def of_stream(cls, filename: str, size: int, source: AsyncIterator[bytes]) -> "IncomingFile":
+    def __init__(self, filename: str, size: int, source: AsyncIterator[bytes]) -> None:
         if size > LARGEST:
             raise BadArgument(f"The file is larger than {LARGEST // 1024 // 1024} MB, the most that Mistral takes.")
         if size <= 0:
             raise BadArgument("The file is empty.", "Choose another.")
-        file = cls(_clean(filename), b"", size)
-        object.__setattr__(file, "_source", source)
-        return file
+        self.filename = _clean(filename)
+        self.size = size
+        self._source: AsyncIterator[bytes] | None = source
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        source = self._source
+        source, self._source = self._source, None
         if source is None:
             raise BadArgument("Mistral could not take the file at once.", "Send it again.")
-        object.__setattr__(self, "_source", None)
         left = self.size
         async for chunk in source:
             left -= len(chunk)
@@ -43,6 +43,39 @@ class IncomingFile(FilePart):
             yield chunk
         if left:
             raise BadArgument("The file was not as long as its request said.", "Send it again.")
+
+
+class ForwardFileCall(Call[FileReply]):
+    """`UploadFileCall`, for a file that is still on its way here: httpx2's forms read files that are whole."""
+
+    path = "/v1/files"
+
+    purpose: str
+    file: InstanceOf[IncomingFile] = Field(exclude=True)
+
+    def payload(self) -> tuple[httpx2.AsyncByteStream, dict[str, str]]:
+        form = _FileForm(self.purpose, self.file)
+        return form, form.headers
+
+
+class _FileForm(httpx2.AsyncByteStream):
+    def __init__(self, purpose: str, file: IncomingFile) -> None:
+        boundary, self._file = secrets.token_hex(16), file
+        kind = mimetypes.guess_type(file.filename)[0] or "application/octet-stream"
+        begin = f"--{boundary}\r\nContent-Disposition: form-data; name="
+        name = file.filename.replace("\\", "%5C").replace('"', "%22")
+        head = f'{begin}"purpose"\r\n\r\n{purpose}\r\n{begin}"file"; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'
+        self._head, self._tail = head.encode(errors="replace"), f"\r\n--{boundary}--\r\n".encode()
+        self.headers = {
+            "content-type": f"multipart/form-data; boundary={boundary}",
+            "content-length": str(len(self._head) + file.size + len(self._tail)),
+        }
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        yield self._head
+        async for chunk in self._file.chunks():
+            yield chunk
+        yield self._tail
 
 
 def _clean(filename: str) -> str:
@@ -54,7 +87,7 @@ def _clean(filename: str) -> str:
 def read_raw(request: Request) -> IncomingFile:
     """The body is the file, as `curl -T` sends it; its name is the last part of the path."""
     filename = unquote(request.path_params.get("filename", "")) or "file"
-    return IncomingFile.of_stream(filename, _length(request), request.stream())
+    return IncomingFile(filename, _length(request), request.stream())
 
 
 async def read_form(request: Request) -> IncomingFile:
@@ -81,7 +114,7 @@ async def read_form(request: Request) -> IncomingFile:
         raise BadArgument("This is not one of this page's forms.")
     tail = f"\r\n--{boundary}--\r\n".encode()
     size = total - start - 4 - len(tail)
-    return IncomingFile.of_stream(filename, size, _without_tail(rest, stream, size, tail))
+    return IncomingFile(filename, size, _without_tail(rest, stream, size, tail))
 
 
 async def _without_tail(first: bytes, stream: AsyncIterator[bytes], size: int, tail: bytes) -> AsyncGenerator[bytes]:

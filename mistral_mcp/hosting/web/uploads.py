@@ -15,11 +15,10 @@ from starlette.routing import Route
 
 from mistral_mcp.errors import MistralMcpError
 from mistral_mcp.hosting.vault.uploads import VaultUploads
-from mistral_mcp.hosting.web.incoming_files import IncomingFile, read_form, read_raw
+from mistral_mcp.hosting.web.incoming_files import ForwardFileCall, IncomingFile, read_form, read_raw
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.hosting.web.responses import error_status
 from mistral_mcp.hosting.web.upload_texts import TEXTS
-from mistral_mcp.mistral.api.files import UploadFileCall
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.upload_links import MOST_FILES, UploadedFile
@@ -79,7 +78,7 @@ class UploadPages:
         uploaded: UploadedFile | None = None
         try:
             mistral = self.upstream.client(caller, Progress(_ignore))  # with the deadline of a long call
-            reply = await mistral.send(UploadFileCall(purpose=purpose, file=file))
+            reply = await mistral.send(ForwardFileCall(purpose=purpose, file=file))
             uploaded = UploadedFile(reply.id, reply.filename or file.filename, reply.bytes or file.size)
             return uploaded
         finally:
