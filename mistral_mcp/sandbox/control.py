@@ -1,20 +1,32 @@
 """The sandbox's own paths, for tests that run it in another process: `/sandbox/…`. They need no key."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from mistral_mcp.sandbox.faults import Fault
+from mistral_mcp.sandbox.faults import Fault, FaultPlan
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
-
-if TYPE_CHECKING:
-    from mistral_mcp.sandbox.app import Sandbox
-    from mistral_mcp.sandbox.protocol.request import Received
+from mistral_mcp.sandbox.protocol.request import Received
 
 
-def answer_control(sandbox: Sandbox, request: Received) -> Reply:
+class Controlled(Protocol):
+    """What of the app can be seen and changed from here."""
+
+    @property
+    def faults(self) -> FaultPlan: ...
+    @property
+    def requests(self) -> Iterable[Received]: ...
+    @property
+    def active(self) -> int: ...
+    @property
+    def peak(self) -> int: ...
+    def reset(self) -> None:
+        """Start afresh."""
+        ...
+
+
+def answer_control(sandbox: Controlled, request: Received) -> Reply:
     """Plan faults, show what arrived, or start afresh."""
     match (request.method, request.path):
         case ("POST", "/sandbox/faults"):

@@ -34,7 +34,9 @@ def stream_completion(completion: Completion) -> Reply:
 
 
 def stream_conversation(model: str | None, payloads: Iterable[Mapping[str, Any]]) -> Reply:
-    """The events of a conversation, among them some that nobody has heard of."""
+    """The events of a conversation: calls in fragments, or events that nobody has heard of, as the model has it."""
+    if model == "sandbox-fragments":
+        return named_stream_reply(part for payload in payloads for part in _fragment_call(payload))
     if model != "sandbox-odd-stream":
         return named_stream_reply(payloads)
     started, *rest = payloads
@@ -48,6 +50,16 @@ def inner_error() -> dict[str, Any]:
     body = error_body(400, message, "invalid_function_call", "3280")
     del body["raw_status_code"]
     return body
+
+
+def _fragment_call(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A call in pieces: its braces, an object that is valid by itself, and the rest."""
+    if payload["type"] != "function.call.delta":
+        yield payload
+        return
+    arguments = str(payload["arguments"])
+    for piece in ("{", '"nested": ', "{}", ", ", arguments[1:]):
+        yield {**payload, "arguments": piece}
 
 
 def _with_lists(payloads: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from mistral_mcp.sandbox.state.store import Store
 Status = Literal["QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"]
 ENDED = ("SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLED")
 GOOD = 200
+ODD_ROWS = "sandbox-odd-rows"
 
 Ask = Callable[[dict[str, Any]], Reply]
 
@@ -60,7 +61,7 @@ class BatchJob:
             "outputs": outputs,
             "status": self.status,
             "created_at": self.created_at,
-            "total_requests": self.total,
+            "total_requests": 0 if self.model == ODD_ROWS else self.total,
             # Failures are completed too.
             "completed_requests": self.succeeded + self.failed,
             "succeeded_requests": self.succeeded,
@@ -114,22 +115,23 @@ class BatchJob:
 
     def _row(self, custom_id: Any, reply: Reply) -> dict[str, Any]:
         number = len(self._rows)
+        body: Any = reply.body.decode()
+        # The body of a failure is a string of JSON; of odd rows every body is one.
+        if reply.status == GOOD and self.model != ODD_ROWS:
+            body = json.loads(body)
         mark = hashlib.sha256(f"{self.id}/{number}".encode()).hexdigest()
-        text = reply.body.decode()
         return {
             "id": f"batch-{self.id[:8]}-{mark[:8]}-{number}",
             "custom_id": custom_id,
-            # The body of a failure is a string of JSON.
-            "response": {
-                "status_code": reply.status,
-                "body": json.loads(text) if reply.status == GOOD else text,
-            },
+            "response": {"status_code": reply.status, "body": body},
             "error": None,
         }
 
     def _end(self, account: Account, status: Status) -> None:
         good = [row for row in self._rows if row["response"]["status_code"] == GOOD]
         bad = [row for row in self._rows if row["response"]["status_code"] != GOOD]
+        if self.model == ODD_ROWS:
+            good.append({**self._row("lost", Reply()), "response": None, "error": {"message": "The row was lost."}})
         if good:
             self.output_file = add_output(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(good)).id
         if bad:

@@ -204,6 +204,7 @@ SANDBOX_MODELS: dict[str, str] = {
     "blanks after [DONE]",
     "sandbox-error-in-ok": "an error inside a 200; in a stream a line without `data:`",
     "sandbox-image-urls": "conversations whose images and documents are signed URLs without a file id",
+    "sandbox-odd-rows": "batches whose bodies are strings, whose last row has no response, and whose total is 0",
     "sandbox-null-annotation": "OCR whose document_annotation is null though it was asked for",
     "sandbox-long-page": "OCR whose document is one page of 60,000 characters",
 }

@@ -81,3 +81,11 @@ async def test_the_sdk_reads_fragments(sdk: Mistral, weather: dict):
     )
     events = [event.data async for event in stream]
     assert events[-1].choices[0].finish_reason == "tool_calls"
+
+
+async def test_a_conversation_streams_a_call_in_fragments(api: httpx2.AsyncClient, weather: dict):
+    asked = {"model": "sandbox-fragments", "inputs": PROMPT, "stream": True, "tools": [weather]}
+    events = payloads((await api.post("/v1/conversations", json=asked)).text)
+    pieces = [event["arguments"] for event in events if event["type"] == "function.call.delta"]
+    assert "{}" in pieces
+    assert json.loads("".join(pieces)) == {"nested": {}, "city": "Rome", "days": 2}

@@ -181,3 +181,13 @@ async def test_lines_do_not_count_against_the_limits_of_a_minute(sdk: Mistral, c
 @pytest.fixture
 def sandbox() -> Sandbox:
     return Sandbox(requests_per_minute=1)
+
+
+async def test_rows_can_be_odd(api: httpx2.AsyncClient, create):
+    job = await create(body(), body(), model="sandbox-odd-rows")
+    for _ in range(2):
+        seen = (await api.get(f"/v1/batch/jobs/{job['id']}")).json()
+    first, _, lost = seen["outputs"]
+    assert (seen["status"], seen["total_requests"]) == ("SUCCESS", 0)
+    assert json.loads(first["response"]["body"])["object"] == "chat.completion"
+    assert (lost["response"], lost["error"]) == (None, {"message": "The row was lost."})
