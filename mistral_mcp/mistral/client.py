@@ -8,9 +8,10 @@ reply = await mistral.send(EmbeddingCall(model="mistral-embed", input=["hello"])
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import anyio
@@ -28,6 +29,7 @@ from mistral_mcp.mistral.quoting import quote_token
 from mistral_mcp.mistral.transports.bodies import BodyTooLarge
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
+from mistral_mcp.mistral.transports.observing import ExchangeObserver, Observing
 from mistral_mcp.mistral.transports.retries import Retries
 from mistral_mcp.mistral.transports.routes import Routes
 from mistral_mcp.mistral.transports.urls import parse_url
@@ -56,9 +58,14 @@ _ERROR_WITHIN = 1024  # bytes
 class Upstream:
     """One way to Mistral for the whole process."""
 
-    def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        observer: ExchangeObserver | None = None,
+    ) -> None:
         self.settings = settings
-        self.transport = Retries(
+        stack: httpx2.AsyncBaseTransport = Retries(
             Limits(
                 Routes(BorrowedTransport(transport) if transport else Wire(settings.network)),
                 max_concurrency=settings.max_concurrency,
@@ -68,14 +75,22 @@ class Upstream:
             ),
             max_retries=settings.max_retries,
         )
+        if find_spec("opentelemetry"):
+            from mistral_mcp.mistral.transports.spans import Spans  # noqa: PLC0415 - only where it is installed
+
+            stack = Spans(stack)
+        self.transport = Observing(stack, observer) if observer else stack
 
     @cached_property
     def catalog(self) -> Catalog:
         """Prices; read when something is first priced."""
         return Catalog.load(self.settings.catalog)
 
-    def client(self, caller: Caller, progress: Progress | None = None) -> "MistralClient":
-        return MistralClient(self, caller, progress)
+    def client(
+        self, caller: Caller, progress: Progress | None = None, trace: Mapping[str, str] | None = None
+    ) -> "MistralClient":
+        """For one tool call. `trace`: `traceparent` and `tracestate` as the caller sent them."""
+        return MistralClient(self, caller, progress, trace)
 
     async def aclose(self) -> None:
         await self.transport.aclose()
@@ -84,7 +99,10 @@ class Upstream:
 class MistralClient:
     """Mistral as one caller sees it, for the time of one tool call."""
 
-    def __init__(self, upstream: Upstream, caller: Caller, progress: Progress | None) -> None:
+    def __init__(
+        self, upstream: Upstream, caller: Caller, progress: Progress | None, trace: Mapping[str, str] | None = None
+    ) -> None:
+        self._trace = trace or {}
         self.settings = upstream.settings
         self.caller = caller
         self.progress = progress
@@ -212,6 +230,7 @@ class MistralClient:
             model,
             tokens,
             self.progress,
+            self._trace,
         )
         return self._last
 

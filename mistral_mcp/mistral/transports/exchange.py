@@ -6,7 +6,8 @@ It travels as `request.extensions["exchange"]`, so that every transport sees the
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import httpx2
 from pydantic import SecretStr
@@ -66,6 +67,10 @@ class Exchange:
     """Estimated input tokens, for pacing."""
     progress: Progress | None = None
     """Set where the caller listens."""
+    trace: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`traceparent` and `tracestate` of the caller's HTTP request, where it had them."""
+    queued_seconds: float = 0.0
+    """How long it waited for its turn. Counted by `limits`."""
     attempts: int = 0
     """How often it went out on the wire. Counted by `retries`."""
     queued: bool = False

@@ -118,7 +118,7 @@ class Limits(httpx2.AsyncBaseTransport):
             for (dimension, _), window in windows.items()
         ]
         key.waiting += 1
-        exchange.queued = True
+        exchange.queued, since = True, self._now()
         try:
             while (pause := await self._admit(exchange, key, model_queue, reservations)).seconds > 0:
                 model_queue.queue[id(reservations)] = exchange.tokens
@@ -126,6 +126,7 @@ class Limits(httpx2.AsyncBaseTransport):
                 await self._sleep(min(pause.seconds, _LOOK_AGAIN))
         finally:
             key.waiting -= 1
+            exchange.queued_seconds += self._now() - since
             model_queue.queue.pop(id(reservations), None)
         exchange.queued = False  # not where it gave up: what the deadline cut off was the wait
         return reservations

@@ -75,4 +75,11 @@ def _client(request: ServerRequestContext[Served, Any], served: Served, found: C
     caller = Caller.of(found.key, found.source, route, route_token, *found.also_secret)
     listens = bool(request.meta and request.meta.get("progress_token") is not None)
     progress = Progress(request.session.report_progress) if listens else None
-    return served.upstream.client(caller, progress)
+    return served.upstream.client(caller, progress, _trace(request))
+
+
+def _trace(request: ServerRequestContext[Served, Any]) -> dict[str, str]:
+    """The trace that the HTTP request belongs to; one named in `_meta` is current already, by the SDK's span."""
+    if request.request is None:
+        return {}
+    return {name: value for name, value in request.request.headers.items() if name in {"traceparent", "tracestate"}}

@@ -1,0 +1,100 @@
+"""A client span for each exchange, by OpenTelemetry's conventions for generative AI; and the caller's trace goes on.
+
+Only imported where OpenTelemetry's API is installed. Without its SDK nothing is recorded, but `traceparent` and
+`tracestate` of a call still travel to Mistral.
+"""
+
+from urllib.parse import urlsplit
+
+import httpx2
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider, get_current_span, get_tracer, use_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from mistral_mcp.mistral.transports.exchange import Exchange, exchange_of
+from mistral_mcp.mistral.transports.observing import call_at_end
+from mistral_mcp.mistral.transports.routes import route_url
+
+_OPERATIONS = {
+    "POST /v1/chat/completions": "chat",
+    "POST /v1/fim/completions": "text_completion",
+    "POST /v1/embeddings": "embeddings",
+    "POST /v1/agents/completions": "invoke_agent",
+    "POST /v1/conversations": "invoke_agent",
+    "POST /v1/conversations/{conversation_id}": "invoke_agent",
+    "POST /v1/agents": "create_agent",
+}
+"""The conventions' names; any other call is named by its path's template."""
+_MODEL = 100  # characters
+_FAILED = 400
+
+_propagator = TraceContextTextMapPropagator()
+
+
+class Spans(httpx2.AsyncBaseTransport):
+    """Wraps exchanges into spans. No content, no key and no id of a caller's is an attribute."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, tracers: TracerProvider | None = None) -> None:
+        self._inner = inner
+        self._tracer = get_tracer("mistral-mcp", tracer_provider=tracers)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        exchange = exchange_of(request)
+        span = self._tracer.start_span(
+            _name(exchange), _parent(exchange), kind=SpanKind.CLIENT, attributes=_attributes(exchange)
+        )
+        headers: dict[str, str] = {}
+        with use_span(span, record_exception=False, set_status_on_exception=False):
+            _propagator.inject(headers)
+            request.headers.update(headers)
+            try:
+                response = await self._inner.handle_async_request(request)
+            except BaseException as error:
+                _end(span, exchange, error=type(error).__qualname__)
+                raise
+        call_at_end(response, lambda: _end(span, exchange, response.status_code))
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _parent(exchange: Exchange) -> Context | None:
+    """The span that is current, else the trace that the caller's HTTP request named."""
+    if get_current_span().get_span_context().is_valid or not exchange.trace:
+        return None
+    return _propagator.extract(exchange.trace)
+
+
+def _name(exchange: Exchange) -> str:
+    model = exchange.caller.mask.text(exchange.model[:_MODEL])
+    operation = _OPERATIONS.get(exchange.operation)
+    return f"{operation} {model}".strip() if operation else exchange.operation
+
+
+def _attributes(exchange: Exchange) -> dict[str, str]:
+    method, _, path = exchange.operation.partition(" ")
+    attributes = {
+        "gen_ai.provider.name": "mistral_ai",
+        "server.address": urlsplit(route_url(exchange.caller.route)).hostname or "",
+        "http.request.method": method,
+        "url.template": path,
+    }
+    operation = _OPERATIONS.get(exchange.operation)
+    if operation:
+        attributes["gen_ai.operation.name"] = operation
+    if exchange.model:
+        attributes["gen_ai.request.model"] = exchange.caller.mask.text(exchange.model[:_MODEL])
+    return attributes
+
+
+def _end(span: Span, exchange: Exchange, status: int | None = None, error: str = "") -> None:
+    if status is not None:
+        span.set_attribute("http.response.status_code", status)
+        error = str(status) if status >= _FAILED else ""
+    if exchange.attempts > 1:
+        span.set_attribute("http.request.resend_count", exchange.attempts - 1)
+    if error:
+        span.set_attribute("error.type", error)
+        span.set_status(StatusCode.ERROR)
+    span.end()
