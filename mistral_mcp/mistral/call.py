@@ -23,6 +23,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from mistral_mcp.errors import BadArgument
 
+_LONGEST_ID = 200
+
 ReplyT = TypeVar("ReplyT")
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 T = TypeVar("T")
@@ -162,6 +164,8 @@ def _path_names(path: str) -> tuple[str, ...]:
 def path_segment(name: str, value: object) -> str:
     """One path segment. Encoded dots would be resolved by some proxies all the same, so they are refused."""
     text = str(value)
+    if len(text) > _LONGEST_ID:
+        raise BadArgument(f"{name} is longer than {_LONGEST_ID} characters.", "Give it as it was listed.")
     if not text.strip() or text.strip(".") == "" or re.search(r"[/\\?#%\x00-\x20\x7f]", text):
         raise BadArgument(f"{name} is not a valid id.", "Give it as it was listed, without slashes or spaces.")
     return quote(text, safe=":@,+=~!$&'()*;")

@@ -139,8 +139,9 @@ class MistralClient:
         with self.deadline(exchange):
             response = await self._open(_request(call, exchange, _FILE if call.is_binary() else _HEADERS), exchange)
         body = response.content
-        if not call.is_binary() or _is_text(body):
-            body = self.caller.mask.body(body)
+        if call.is_binary():
+            return call.read(self._masked(body))
+        body = self.caller.mask.body(body)
         if _ERROR.search(body, 0, _ERROR_WITHIN):
             self._raise_error_in(body, exchange)
         try:
@@ -196,6 +197,10 @@ class MistralClient:
         """The error for a stream that ended before its answer did."""
         return self._broken("Mistral's answer broke off before its end.")
 
+    def endless_reply(self) -> UpstreamError:
+        """The error for a stream that brings more than anybody asked for."""
+        return failures.too_large(self._last)
+
     def unusable_reply(self, why: str) -> UpstreamError:
         """The error for a reply that can be read, and is not what was asked for."""
         return self._broken(f"Mistral's reply {why}.")
@@ -219,6 +224,14 @@ class MistralClient:
             error = failures.error_of(failure, exchange)
             error.correlation_id = self.correlation_id
             raise error
+
+    def _masked(self, body: bytes) -> bytes:
+        """A file without the caller's secrets."""
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return self.caller.mask.binary(body)
+        return self.caller.mask.body(body)
 
     def _exchange(self, call: Call[Any], model: str, tokens: int) -> Exchange:
         self._last = Exchange(
@@ -269,12 +282,3 @@ def _request(call: Call[Any], exchange: Exchange, headers: dict[str, str]) -> ht
         stream=payload if isinstance(payload, httpx2.AsyncByteStream) else httpx2.ByteStream(payload or b""),
         extensions={"exchange": exchange, "timeout": _TIMEOUTS},
     )
-
-
-def _is_text(body: bytes) -> bool:
-    """Whether secrets can be taken out without breaking it."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

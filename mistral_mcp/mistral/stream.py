@@ -77,15 +77,19 @@ async def assemble(
 async def _listen(
     mistral: MistralClient, progress: Progress, call: Call[Any], assembly: Assembly[Reply], model: str, tokens: int
 ) -> None:
-    mask, held = mistral.caller.mask, ""
+    mask, held, size, text = mistral.caller.mask, "", 0, 0
     async with aclosing(mistral.stream(call, model=model, tokens=tokens)) as events:
         async for data in events:
+            size += len(data)
+            if size > call.max_bytes or text > _LONGEST_TEXT:
+                raise mistral.endless_reply()
             try:
                 piece = assembly.add(data)
             except ValidationError:
                 raise mistral.event_error(data) from None
             if assembly.thinks:
                 await progress.thinking()
+            text += len(piece)
             if piece:
                 # The end of a piece may be the beginning of a secret: it waits for what follows.
                 held += piece
@@ -106,4 +110,5 @@ def _shown(partial: str, mask: Mask) -> str:
     return mask.text(partial[: len(partial) - half]) + MASK
 
 
+_LONGEST_TEXT = 8 * 1024 * 1024  # characters; no model writes as much
 _TELLS = 4  # characters; fewer are of any word

@@ -9,21 +9,25 @@ from email.utils import formatdate
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from pydantic import SecretStr
 from starlette.requests import Request
 
 from mistral_mcp import Settings
 from mistral_mcp.errors import (
+    BadArgument,
     NotAllowed,
     PaymentRequired,
     RateLimited,
+    ReplyTooLarge,
     TimedOut,
     Unavailable,
     UpstreamError,
 )
 from mistral_mcp.mistral.api.chat import ChatCall
 from mistral_mcp.mistral.api.completions import complete
+from mistral_mcp.mistral.api.models import GetModelCall
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
@@ -443,3 +447,51 @@ async def test_a_stream_that_goes_on_after_done_is_not_waited_for() -> None:
     async with listening(endless) as url, way_to(url) as client:
         with anyio.fail_after(2):
             assert (await complete(client(nobody), CALL)).text == "Hi"
+
+
+class Loquacious(httpx2.AsyncBaseTransport):
+    """A model that never stops talking."""
+
+    def __init__(self) -> None:
+        self.talk = Talk()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await request.aread()
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=self.talk)
+
+
+class Talk(httpx2.AsyncByteStream):
+    pieces = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        event = json.dumps({"choices": [{"index": 0, "delta": {"content": "word " * 20_000}}]})
+        while True:
+            self.pieces += 1
+            yield f"data: {event}\n\n".encode()
+
+
+async def test_a_streamed_text_has_an_end() -> None:
+    wire = Loquacious()
+    upstream = Upstream(Settings(), wire)
+    mistral = upstream.client(Caller.of(SecretStr(KEY), "a test", upstream.settings.route, None), Progress(nobody))
+    with pytest.raises(ReplyTooLarge, match="larger than"):
+        await complete(mistral, CALL)
+
+    assert wire.talk.pieces < 100
+    await upstream.aclose()
+
+
+async def test_an_id_beyond_every_bound_is_refused_before_anything_is_sent(client: Client) -> None:
+    with pytest.raises(BadArgument, match="longer than 200 characters"):
+        await client().send(GetModelCall(model_id="x" * 201))
+
+
+async def test_the_debug_log_names_paths_by_their_template(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    with pytest.raises(UpstreamError):
+        await client().send(GetModelCall(model_id="somebody-s-own-model\u009b"))
+
+    assert "GET /v1/models/{model_id}: HTTP 404" in caplog.text
+    assert "somebody" not in "".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("mistral_mcp")
+    )

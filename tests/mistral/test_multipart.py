@@ -240,9 +240,16 @@ async def test_a_download_stops_at_its_limit() -> None:
     assert endless.closed
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\x00\xfe", "Grüße".encode(), b"\xff" + KEY.encode()])
+@pytest.mark.parametrize("content", [b"", b"\xff\x00\xfe", "Grüße".encode()])
 async def test_a_binary_reply_comes_as_it_is(content: bytes) -> None:
     assert await client_of(Answers(httpx2.Response(200, content=content))).send(Download()) == content
+
+
+async def test_in_a_binary_reply_a_key_becomes_stars_and_nothing_moves() -> None:
+    content = b"\xff" + KEY.encode() + b"\x00rest"
+    found = await client_of(Answers(httpx2.Response(200, content=content))).send(Download())
+
+    assert found == b"\xff" + b"*" * len(KEY) + b"\x00rest"
 
 
 async def test_text_that_is_downloaded_is_masked() -> None:
