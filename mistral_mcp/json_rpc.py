@@ -3,6 +3,7 @@
 The SDK leaves several of these unanswered: a client would wait until it gives up.
 """
 
+import asyncio
 import json
 import math
 import re
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn, cast
 
 import anyio.to_thread
-from mcp_types import INVALID_REQUEST, PARSE_ERROR
+from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 
 MAX_DEPTH = 100
 """Objects and lists within each other."""
-MAX_VALUES = 200_000
-"""Values in one message. To parse so many takes some 50 ms; of the smallest, 8 MiB would hold 2.7 million."""
+MAX_VALUES = 150_000
+"""Values in one message. To parse so many takes some 40 ms; of the smallest, 8 MiB would hold 2.7 million."""
+MAX_MEMBERS = 1000
+"""Members of a request's params, and of the arguments of a call."""
 MAX_NAME = 256
 """Characters of an id, and of a method."""
 
@@ -55,13 +58,21 @@ class Message:
     """None: a response."""
 
 
-async def read(body: bytes, largest: int) -> Message:
-    """The one message in a body or a line. Raises `MessageError`."""
-    if len(body) > largest:
-        raise MessageError(INVALID_REQUEST, f"A message has at most {largest:,} bytes.")
-    if len(body) <= _PARSED_AT_ONCE:
-        return _read(body)
-    return await anyio.to_thread.run_sync(_read, body)
+class MessageReader:
+    """Reads the one message in a body or a line; large ones one at a time, beside the event loop."""
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._turn = asyncio.Lock()
+
+    async def read(self, body: bytes) -> Message:
+        """Raises `MessageError`."""
+        if len(body) > self._largest:
+            raise MessageError(INVALID_REQUEST, f"A message has at most {self._largest:,} bytes.")
+        if len(body) <= _PARSED_AT_ONCE:
+            return _read(body)
+        async with self._turn:
+            return await anyio.to_thread.run_sync(_read, body)
 
 
 def _read(body: bytes) -> Message:
@@ -153,9 +164,19 @@ def _check_envelope(message: dict[str, object]) -> str | None:
             INVALID_REQUEST, f"A request names its method, a text of at most {MAX_NAME} characters.", message_id
         )
     params = message.get("params")
-    if params is not None and not isinstance(params, dict):
+    if isinstance(params, dict):
+        _check_members(cast("dict[str, object]", params), message_id)
+    elif params is not None:
         raise MessageError(INVALID_REQUEST, "The params of a request are an object.", message_id)
     return method
+
+
+def _check_members(params: dict[str, object], message_id: MessageId) -> None:
+    """Each costs the SDK several steps before any tool sees it."""
+    arguments = params.get("arguments")
+    for each in (params, arguments):
+        if isinstance(each, dict) and len(cast("dict[str, object]", each)) > MAX_MEMBERS:
+            raise MessageError(INVALID_PARAMS, f"There are more than {MAX_MEMBERS} arguments.", message_id)
 
 
 def _usable_id(value: object) -> str | int:

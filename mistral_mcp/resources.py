@@ -37,6 +37,7 @@ USAGE = "mistral://usage"
 
 _CACHE_SECONDS = 60.0
 _CACHED_NAMES = 100_000  # of all keys together
+_LONGEST_ID = 200
 _MOST_COMPLETIONS = 100  # what the protocol allows in one answer
 
 Request = ServerRequestContext[Served, Any]
@@ -65,6 +66,14 @@ def declare(server: MCPServer[Served]) -> None:
         raise NotImplementedError
 
     del models, one_model, usage, complete
+
+
+def _model_id(uri: str) -> str:
+    """Raises `BadArgument` for what is longer than any model's id."""
+    name = unquote(uri[: len(MODELS) + 1 + 3 * _LONGEST_ID + 1].removeprefix(f"{MODELS}/"))
+    if len(name) > _LONGEST_ID:
+        raise BadArgument(f"A model's id has at most {_LONGEST_ID} characters.", "Read mistral://models for the ids.")
+    return name
 
 
 @contextmanager
@@ -104,7 +113,7 @@ class Resources:
             content = [Model.of(card, mistral.catalog).model_dump(mode="json") for card in folded(reply.data)]
         elif uri.startswith(f"{MODELS}/"):
             mistral = await client_for(request)
-            name = unquote(uri.removeprefix(f"{MODELS}/"))
+            name = _model_id(uri)
             card = await mistral.send(GetModelCall(model_id=name), model=name)
             content = Model.of(card, mistral.catalog).model_dump(mode="json")
         else:

@@ -19,8 +19,7 @@ from mcp.server.stdio import stdio_server
 from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 
-from mistral_mcp import json_rpc
-from mistral_mcp.json_rpc import MessageError
+from mistral_mcp.json_rpc import MessageError, MessageReader
 
 MAX_LINE = 64 * 1024 * 1024  # bytes
 
@@ -83,6 +82,7 @@ class _Input:
     def __init__(self, descriptor: int, output: _Output) -> None:
         self._descriptor = descriptor
         self._output = output
+        self._reader = MessageReader(MAX_LINE)
         self._lines: asyncio.Queue[bytes] = asyncio.Queue(1)
 
     async def __aiter__(self) -> AsyncIterator[str]:
@@ -92,7 +92,7 @@ class _Input:
             if line.isspace():
                 continue
             try:
-                message = await json_rpc.read(line, MAX_LINE)
+                message = await self._reader.read(line)
             except MessageError as error:
                 _log.warning("Refused a message: %s", error.text)
                 await self._output.write(json.dumps(error.answer()) + "\n")

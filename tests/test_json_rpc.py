@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from mistral_mcp.json_rpc import MAX_DEPTH, MAX_VALUES, MessageError, read
+from mistral_mcp.json_rpc import MAX_DEPTH, MAX_MEMBERS, MAX_VALUES, Message, MessageError, MessageReader
 
 PING = b'"jsonrpc":"2.0","method":"ping"'
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"mistral_chat","arguments":{"prompt":%b}}}'
+
+
+async def read(body: bytes, largest: int) -> Message:
+    return await MessageReader(largest).read(body)
 
 
 async def sent(body: bytes) -> Any:
@@ -119,3 +123,10 @@ async def test_separators_within_a_text_do_not_count():
 async def test_a_message_beyond_the_size_is_refused():
     with pytest.raises(MessageError, match="at most 10 bytes"):
         await read(b'{"id":1,' + PING + b"}", 10)
+
+
+async def test_the_number_of_arguments_is_bounded():
+    many = json.dumps({str(number): 1 for number in range(MAX_MEMBERS + 1)}).encode()
+    call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":%b}'
+    assert await refused(call % many) == (-32602, 1)
+    assert await refused(call % b'{"name":"x","arguments":%b}' % many) == (-32602, 1)

@@ -85,3 +85,10 @@ async def test_other_arguments_have_no_completions(client: Client, sandbox: Sand
 
     assert result.completion.values == []
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "x" * 100_000, "%78" * 70_000])
+async def test_an_id_longer_than_any_model_s_is_refused(client: Client, sandbox: Sandbox, name: str):
+    with pytest.raises(MCPError, match="at most 200 characters"):
+        await client.read_resource(f"mistral://models/{name}")
+    assert not sandbox.requests

@@ -24,6 +24,7 @@ from mistral_mcp.http.endpoint import BrowserPage, CredentialResolver, McpEndpoi
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
 from mistral_mcp.http.not_found import BYOK_WAY_IN, NotFound, no_connections_page, plain_page
 from mistral_mcp.http.targets import Targets, public_path
+from mistral_mcp.json_rpc import MessageReader
 from mistral_mcp.kept_results import ResultStore
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.selection import AllowedToolsets
@@ -87,7 +88,8 @@ def assemble(
         # Checked here for every path, before anything else.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    mcp, allowed, bodies = server.session_manager, AllowedToolsets.of(settings), Bodies(settings.max_body)
+    mcp, allowed = server.session_manager, AllowedToolsets.of(settings)
+    bodies, messages = Bodies(settings.max_body), MessageReader(settings.max_body)
 
     @asynccontextmanager
     async def run(_: Starlette) -> AsyncGenerator[None]:
@@ -97,7 +99,7 @@ def assemble(
             yield
 
     mcp_routes = {
-        path: McpEndpoint(guard(mcp.handle_request), resolve, browser_pages[path], allowed, bodies)
+        path: McpEndpoint(guard(mcp.handle_request), resolve, browser_pages[path], allowed, bodies, messages)
         for path, resolve in endpoints.items()
     }
     router = Router(

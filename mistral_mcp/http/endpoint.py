@@ -9,14 +9,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mistral_mcp import json_rpc
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import CredentialError, NothingSelected, VaultUnavailable
 from mistral_mcp.http.bodies import Bodies, BodyError, replay
 from mistral_mcp.http.content import AnswerForm, accepted_forms, refuse_content, sdk_headers
 from mistral_mcp.http.responses import PRIVATE, error_response, json_rpc_error
-from mistral_mcp.json_rpc import MessageError
+from mistral_mcp.json_rpc import MessageError, MessageReader
 from mistral_mcp.selection import SCOPE as SELECTION
 from mistral_mcp.selection import AllowedToolsets
 
@@ -39,12 +38,14 @@ class McpEndpoint:
         browser_page: BrowserPage,
         allowed: AllowedToolsets,
         bodies: Bodies,
+        messages: MessageReader,
     ) -> None:
         self.app = app
         self.resolve = resolve
         self.browser_page = browser_page
         self.allowed = allowed
         self.bodies = bodies
+        self.messages = messages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -64,7 +65,7 @@ class McpEndpoint:
             return
         try:
             async with self.bodies.read(receive, request.headers, _caller(request, credentials)) as body:
-                message = await json_rpc.read(body, len(body))
+                message = await self.messages.read(body)
                 # The path may hold a token.
                 found = {"path": "/mcp", "raw_path": b"/mcp", CREDENTIALS: credentials, SELECTION: selection}
                 headers = sdk_headers(scope["headers"], message.body)
