@@ -207,7 +207,8 @@ def environment_names(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ["manifests/compose.yaml", "manifests/kubernetes.yaml", "Dockerfile"])
 def test_only_settings_that_exist_are_set(name: str):
-    named = {found.removeprefix("MISTRAL_MCP_").lower() for found in environment_names(name)} - {"port"}
+    found = {name.removeprefix("MISTRAL_MCP_").removesuffix("_FILE") for name in environment_names(name)}
+    named = {name.lower() for name in found} - {"port"}
 
     assert named - set(Settings.model_fields) == set()
 
@@ -243,7 +244,13 @@ def test_the_cluster_s_pods_are_two_bare_and_unprivileged():
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert set(container["resources"]) == {"requests", "limits"}
-    assert all("secretKeyRef" in variable["valueFrom"] for variable in container["env"])
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "secrets"}
+    for variable in container["env"]:
+        assert variable["name"].endswith("_FILE")
+        assert variable["value"].rpartition("/")[0] in mounts
+    policy = by_kind["NetworkPolicy"]["spec"]
+    assert policy["podSelector"]["matchLabels"] == deployment["template"]["metadata"]["labels"]
+    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     assert pod["terminationGracePeriodSeconds"] > 30  # a drain takes that long at most
     selectors = [
         by_kind["Service"]["spec"]["selector"],
@@ -258,7 +265,14 @@ def test_the_proxies_mask_what_a_token_may_stand_in():
     masks = re.findall(r'request>uri regexp "(.+?)" "(.+?)"', caddy)
     assert len(masks) == len(re.findall(r"(?m)^\tlog\b", caddy)) == 2  # the access log, and the errors
     for pattern, _ in masks:
-        for path in ("/c/mmcp_abc/mcp", "/.well-known/x/c/mmcp_abc/mcp", "/C/MMCP_ABC", "/x?t=mmcp_abc", "/mmcp_abc"):
+        for path in (
+            "/c/mmcp_abc/mcp",
+            "/.well-known/x/c/mmcp_abc/mcp",
+            "/C/MMCP_ABC",
+            "/x?t=mmcp_abc",
+            "/mmcp_abc",
+            "/uploads/up_abc",
+        ):
             assert "abc" not in re.sub(pattern, "masked", path, flags=re.IGNORECASE).lower()
     assert "$masked_uri" in nginx
     assert not re.search(r"log_format[^;]*\$(request|request_uri|uri|args|http_referer)\b", nginx)
