@@ -17,7 +17,7 @@ from mistral_mcp.suggest import nearest
 
 PROBLEMS = 4  # named at most
 DEPTH = 20  # levels looked through for unknown names
-NAME = 64  # characters of a caller's name that are repeated
+NAME = 64  # characters of a caller's name that is repeated
 
 Given = dict[str, JsonValue]
 
@@ -192,12 +192,13 @@ def _is_kind(schema: Schema, value: JsonValue) -> bool:
 
 
 def _unknown(name: str, kind: str, known: dict[str, Any], *, elsewhere: str) -> str:
-    shown = name[:NAME]
     if elsewhere:
-        return f"{shown!r} belongs in {elsewhere}"
-    meant = nearest(shown, known)
+        return f"{name!r} belongs in {elsewhere}"
+    if len(name) > NAME:  # not cut, because a part of a secret would not be masked
+        return f"unknown {kind}, of {len(name):,} characters"
+    meant = nearest(name, known)
     hint = f", did you mean {meant!r}?" if meant else ""
-    return f"unknown {kind}: {shown!r}{hint}"
+    return f"unknown {kind}: {name!r}{hint}"
 
 
 def _placed(problem: str, where: str) -> str:

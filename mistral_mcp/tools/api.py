@@ -1,6 +1,7 @@
 """Toolset `api`: every operation of Mistral's API, found, described and called, at the cost of four tools."""
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -102,15 +103,7 @@ async def mistral_api_search(
 @toolset.tool("Describe an operation", effect="reads")
 async def mistral_api_describe(mistral: Mistral, operation: OperationName) -> Description:
     """See what an operation takes, with an example, before calling it."""
-    name, _, part = operation.partition("#")
-    found = find(name)
-    if part:
-        schema = outline(part_of(found, part), BODY, operation)
-        return _description(found, {}, schema, None, [f"This is {part} of the body."])
-    notes = _notes(found, mistral)
-    parameters = _parameters(found)
-    body = outline(found.plain_body, BODY, found.id) if found.body is not None else None
-    return _description(found, parameters, body, examples.example(found), notes)
+    return await anyio.to_thread.run_sync(_describe, mistral, operation)
 
 
 @toolset.tool("Read or compute by an operation", effect="reads")
@@ -122,8 +115,8 @@ async def mistral_api_read(
     body: Body = None,
 ) -> OperationResult:
     """Call an operation whose effect is read or compute."""
-    request = await _checked(operation, parameters, body, reads=True)
-    return await call_operation(mistral, kept_results, find(operation), request)
+    check = partial(_check, operation, parameters, body, reads=True)
+    return await call_operation(mistral, kept_results, *await anyio.to_thread.run_sync(check))
 
 
 @toolset.tool("Create, change or delete by an operation", effect="writes")
@@ -135,23 +128,29 @@ async def mistral_api_write(
     body: Body = None,
 ) -> OperationResult:
     """Call an operation whose effect is create, change or delete."""
-    request = await _checked(operation, parameters, body, reads=False)
-    return await call_operation(mistral, kept_results, find(operation), request)
+    check = partial(_check, operation, parameters, body, reads=False)
+    return await call_operation(mistral, kept_results, *await anyio.to_thread.run_sync(check))
 
 
-async def _checked(
+def _describe(mistral: Mistral, operation: str) -> Description:
+    name, _, part = operation.partition("#")
+    found = find(name)
+    if part:
+        schema = outline(part_of(found, part), BODY, f"{found.id}#{part}")
+        return _description(found, {}, schema, None, [f"This is {part} of the body."])
+    body = outline(found.plain_body, BODY, found.id) if found.body is not None else None
+    return _description(found, _parameters(found), body, examples.example(found), _notes(found, mistral))
+
+
+def _check(
     name: str, parameters: Given | str | None, body: Given | str | None, *, reads: bool
-) -> arguments.Request:
+) -> tuple[Operation, arguments.Request]:
     operation = find(name)
     if (operation.effect in READS) is not reads:
         other = "mistral_api_write" if reads else "mistral_api_read"
         raise BadArgument(f"The effect of {operation.id} is {operation.effect}.", f"Call it with {other}.")
-    return await anyio.to_thread.run_sync(_check, operation, parameters, body)
-
-
-def _check(operation: Operation, parameters: Given | str | None, body: Given | str | None) -> arguments.Request:
     given = arguments.as_object(parameters, "parameters")
-    return arguments.check(operation, given, arguments.as_object(body, "body"))
+    return operation, arguments.check(operation, given, arguments.as_object(body, "body"))
 
 
 def _parameters(operation: Operation) -> dict[str, Any]:

@@ -300,6 +300,14 @@ async def test_at_most_four_problems_are_named_and_no_value_is_repeated(client: 
     assert "hunter2" not in text_of(result)
 
 
+async def test_no_secret_comes_back_in_a_problem(client: Client):
+    body = {f"{'x' * 50}{KEY}": 1, KEY: 2, "model": KEY}
+    result = await client.call_tool("mistral_api_write", {"operation": "agents.create", "body": body})
+
+    assert result.is_error
+    assert KEY[:12] not in text_of(result)
+
+
 async def test_read_only_has_no_way_to_write(mistral_url: str):
     async with in_memory(mistral_url, toolsets="api", read_only=True) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}

@@ -18,6 +18,9 @@ from pydantic_core import to_json
 from mistral_mcp.mistral.call import Call, Method, path_segment
 from mistral_mcp.mistral.multipart import FilePart, Form
 
+MAX_JSON = 8 * 1024 * 1024
+"""Bytes of a JSON reply: as objects it takes some twenty times as much memory."""
+
 
 class OperationCall(Call[bytes]):
     """A request by method and path."""
@@ -58,7 +61,10 @@ class OperationCall(Call[bytes]):
 @lru_cache(maxsize=512)
 def operation_call(method: Method, path: str, *, repeatable: bool, binary: bool) -> type[OperationCall]:
     """The class of the calls of one operation."""
-    members = {"__module__": __name__, "method": method, "path": path, "repeatable": repeatable, "binary": binary}
+    members: dict[str, object] = {"__module__": __name__, "method": method, "path": path}
+    members |= {"repeatable": repeatable, "binary": binary}
+    if not binary:
+        members["max_bytes"] = MAX_JSON
     return type("OperationCall", (OperationCall,), members)
 
 

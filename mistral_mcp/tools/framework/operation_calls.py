@@ -6,10 +6,12 @@ import json
 import mimetypes
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import unquote_to_bytes
 
 import anyio
+import anyio.to_thread
 from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json
 
@@ -27,6 +29,7 @@ from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
 EVENTS = 100  # of a stream, in one result
+LARGE = 100_000  # bytes of a reply that is worked on in a thread
 FOLLOWED = 10  # seconds that a stream is followed
 
 
@@ -79,6 +82,28 @@ async def call_operation(
     return await _with_file(kept_results, operation, body, result)
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A JSON reply as it is shown, and all of it where that is not the whole."""
+
+    reply: JsonValue
+    note: str
+    whole: str
+    usage: JsonValue
+
+
+def _read_json(operation: Operation, body: bytes) -> _Shown:
+    """Raises ValueError."""
+    reply: JsonValue = from_json(body, allow_inf_nan=False)
+    usage = reply.get("usage") if isinstance(reply, dict) else None
+    reply = mask_secrets(reply)
+    shown, note = shorten(operation, reply)
+    if shown is None and reply is not None:
+        whole = _compact(reply)
+        return _Shown(whole[:LONG], "The beginning of a long reply.", whole, usage)
+    return _Shown(shown, note, _compact(reply) if note else "", usage)
+
+
 async def _with_json(
     mistral: Mistral,
     kept_results: KeptResults,
@@ -88,19 +113,18 @@ async def _with_json(
     result: OperationResult,
 ) -> OperationResult:
     try:
-        reply: JsonValue = from_json(body, allow_inf_nan=False)
+        # Off the event loop where it is long.
+        if len(body) > LARGE:
+            shown = await anyio.to_thread.run_sync(_read_json, operation, body)
+        else:
+            shown = _read_json(operation, body)
     except ValueError:
         raise mistral.unusable_reply("is no JSON") from None
-    result.usage = _usage(mistral, request, reply)
-    reply = mask_secrets(reply)
-    result.result, note = shorten(operation, reply)
-    if result.result is None and reply is not None:
-        whole = _compact(reply)
-        result.result, note = whole[:LONG], "The beginning of a long reply."
-    if note:
+    result.result, result.usage = shown.reply, _usage(mistral, request, shown.usage)
+    if shown.note:
         filename, kind = f"{operation.id}.json", "application/json"
-        result.kept = await kept_results.keep(_compact(reply), mime_type=kind, filename=filename)
-        result.note = f"{note} All of it: {READ_TOOL} with handle {result.kept.handle}."
+        result.kept = await kept_results.keep(shown.whole, mime_type=kind, filename=filename)
+        result.note = f"{shown.note} All of it: {READ_TOOL} with handle {result.kept.handle}."
     return result
 
 
@@ -217,9 +241,8 @@ def _tokens(operation: Operation, content: JsonValue) -> int:
     return len(_compact(content)) // 4 if operation.effect == "compute" else 0
 
 
-def _usage(mistral: Mistral, request: Request, reply: JsonValue) -> Usage | None:
+def _usage(mistral: Mistral, request: Request, counted: JsonValue) -> Usage | None:
     """What it cost, where the reply counts tokens."""
-    counted = reply.get("usage") if isinstance(reply, dict) else None
     if not isinstance(counted, dict) or "prompt_tokens" not in counted:
         return None
     try:
