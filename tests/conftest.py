@@ -128,6 +128,11 @@ def text_of(result: CallToolResult) -> str:
     return first.text
 
 
+def read_kept(kept: Mapping[str, str]) -> bytes:
+    """The whole of a result that was kept in OUTPUT_DIR."""
+    return Path(kept["path"]).read_bytes()
+
+
 async def refuses_at_once(
     client: Client, sandbox: Sandbox, tool: str, arguments: Mapping[str, object], sentence: str = ""
 ) -> None:

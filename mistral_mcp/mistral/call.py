@@ -66,6 +66,7 @@ class Reply(BaseModel):
         frozen=True,
         allow_inf_nan=False,  # no JSON, and null in a result
         protected_namespaces=(),
+        populate_by_name=True,  # by a result that repeats it
         defer_build=True,  # till it is used
     )
 

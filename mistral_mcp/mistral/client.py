@@ -5,6 +5,7 @@ mistral = upstream.client(caller)              # one for a tool call: its key, i
 reply = await mistral.send(EmbeddingCall(model="mistral-embed", input=["hello"]))
 """
 
+import copy
 import logging
 import re
 import time
@@ -129,6 +130,12 @@ class MistralClient:
     def deadline_error(self) -> UpstreamError:
         """The error for a call whose deadline passed while nothing was asked of Mistral."""
         return failures.timeout_error(self._last, self._seconds)
+
+    def without_progress(self) -> "MistralClient":
+        """The same caller and deadline, for one of several requests at once whose texts would mix."""
+        silent = copy.copy(self)
+        silent.progress = None
+        return silent
 
     async def send(self, call: Call[ReplyT], *, model: str = "", tokens: int = 0) -> ReplyT:
         """Send a call and read its reply. `model` and `tokens` (estimated) are for pacing.

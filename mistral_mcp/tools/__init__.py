@@ -22,6 +22,7 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
     "batch": ("batch",),
     "conversations": ("conversations",),
     "libraries": ("libraries",),
+    "research": ("research",),
     "api": ("api",),
 }
 

@@ -1,6 +1,6 @@
-"""Toolset `agents`: agents that were made at Mistral."""
+"""Toolset `agents`: agents that were created at Mistral."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
@@ -8,7 +8,6 @@ from mistral_mcp.json_schema import CallerSchema
 from mistral_mcp.mistral.api.agents import AgentCall
 from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.api.completions import complete
-from mistral_mcp.tools.chat import Chat
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.functions import (
@@ -17,51 +16,50 @@ from mistral_mcp.tools.framework.functions import (
     Functions,
     ToolChoice,
     assistant_message,
-    call_line,
+    calls_text,
     calls_with_ids,
 )
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Maybe, usage_of
+from mistral_mcp.tools.framework.results import Answer, Maybe, usage_of
 
 toolset = Toolset()
 
 
-class AgentAnswer(Chat):
+class AgentAnswer(Answer):
     """An agent's answer, or the calls it wants made."""
 
     calls: list[FunctionCall]
     assistant_message: Maybe[dict[str, JsonValue]] = Field(
-        default=None, description="With calls: the turn before their results."
+        default=None, description="with calls: the message to put before their results"
     )
 
     def to_text(self) -> str:
-        lines = [call_line(call) for call in self.calls]
-        return "\n".join([*lines, *([self.text] if self.text or not lines else [])])
+        return calls_text(self.calls, super().to_text())
 
 
 @toolset.tool("Ask an agent", effect="reads")
 async def mistral_agent_complete(
     mistral: Mistral,
-    agent_id: Annotated[str, Field(description="ag_….", min_length=1)],
+    agent_id: Annotated[
+        str, Field(description="ag_…, as Mistral's console or GET /v1/agents lists it.", min_length=1, max_length=100)
+    ],
     prompt: parameters.Prompt = None,
     messages: parameters.MessagesWithCalls = None,
     max_tokens: parameters.MaxTokens = None,
     stop: parameters.Stop = None,
     random_seed: parameters.RandomSeed = None,
-    functions: Annotated[
-        list[AnyFunction] | None, Field(description="[{name, description, parameters}].", max_length=128)
-    ] = None,
+    functions: Annotated[list[AnyFunction] | None, Field(description="Functions it may call.", max_length=128)] = None,
     tool_choice: ToolChoice = None,
-    response_format: Annotated[Literal["text", "json_object"] | None, Field(description="json_object: JSON.")] = None,
+    response_format: parameters.ResponseFormat = None,
     json_schema: parameters.JsonSchema = None,
 ) -> AgentAnswer:
-    """Ask an agent made at Mistral, which brings its own model and instructions. Nothing is stored."""
+    """Ask an agent that was created at Mistral, with its own model and instructions. Nothing is stored."""
     schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
     # The agent may have functions of its own.
     known = Functions(functions or [], others=True)
     call = AgentCall(
         agent_id=agent_id,
-        messages=parameters.build_messages(prompt, messages),
+        messages=await parameters.build_messages(mistral, prompt, messages),
         max_tokens=max_tokens,
         stop=stop,
         random_seed=random_seed,
@@ -76,7 +74,7 @@ async def mistral_agent_complete(
         model=reply.model,
         finish_reason=reply.finish_reason,
         usage=usage_of(mistral, reply.model, reply.usage),
-        parsed=parameters.parsed_answer(reply, schema) if schema and not calls else None,
+        parsed=None if calls else parameters.parsed_answer(reply, schema, response_format),
         thinking=reply.thinking or None,
         calls=calls,
         assistant_message=assistant_message(reply) if calls else None,

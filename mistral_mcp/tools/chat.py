@@ -1,32 +1,14 @@
 """Toolset `core`: chat."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
 from mistral_mcp.json_schema import CallerSchema
 from mistral_mcp.mistral.api.chat import ChatCall, response_format_of
 from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
+from mistral_mcp.tools.framework.results import Answer, usage_of
 
 toolset = Toolset()
-
-
-class Chat(Result):
-    """A model's answer."""
-
-    text: str
-    model: str
-    finish_reason: str
-    usage: Usage
-    parsed: MaybeJson = Field(default=None, description="The answer as JSON, with json_schema.")
-    thinking: Maybe[str] = None
-
-    def to_text(self) -> str:
-        return self.text
 
 
 @toolset.tool("Chat with Mistral", effect="reads")
@@ -37,22 +19,21 @@ async def mistral_chat(
     system: parameters.System = None,
     model: parameters.Model = None,
     images: parameters.Images = None,
+    documents: parameters.Documents = None,
     temperature: parameters.Temperature = None,
     top_p: parameters.TopP = None,
     max_tokens: parameters.MaxTokens = None,
     stop: parameters.Stop = None,
     random_seed: parameters.RandomSeed = None,
     json_schema: parameters.JsonSchema = None,
-    response_format: Annotated[
-        Literal["text", "json_object"] | None, Field(description="json_object: any JSON; ask for it too.")
-    ] = None,
-    reasoning_effort: Annotated[str | None, Field(description="none or high; some models know more.")] = None,
-) -> Chat:
-    """Ask a Mistral model: questions, writing, translation, images, data as JSON. Give prompt or messages."""
+    response_format: parameters.ResponseFormat = None,
+    reasoning_effort: parameters.ReasoningEffort = None,
+) -> Answer:
+    """Ask a Mistral model about texts, images and documents; get text or JSON. Give prompt or messages."""
     schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
     call = ChatCall(
         model=model or mistral.settings.chat_model,
-        messages=parameters.build_messages(prompt, messages, system, images),
+        messages=await parameters.build_messages(mistral, prompt, messages, system, images=images, documents=documents),
         temperature=temperature,
         top_p=top_p,
         max_tokens=max_tokens,
@@ -62,11 +43,11 @@ async def mistral_chat(
         reasoning_effort=reasoning_effort,
     )
     reply = await complete(mistral, call)
-    return Chat(
+    return Answer(
         text=reply.text,
         model=reply.model or call.model,
         finish_reason=reply.finish_reason,
         usage=usage_of(mistral, reply.model or call.model, reply.usage),
-        parsed=parameters.parsed_answer(reply, schema) if schema else None,
+        parsed=parameters.parsed_answer(reply, schema, response_format),
         thinking=reply.thinking or None,
     )

@@ -4,11 +4,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral.api.classifications import ChatClassificationCall, ClassificationCall, TargetReply
-from mistral_mcp.mistral.api.messages import conversation, send_conversation
+from mistral_mcp.mistral.api.classifications import (
+    ChatClassificationCall,
+    ClassificationCall,
+    ClassificationReply,
+    TargetReply,
+)
+from mistral_mcp.mistral.api.messages import Message, conversation, send_conversation
 from mistral_mcp.tools.framework import parameters
+from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 
@@ -16,14 +22,17 @@ toolset = Toolset()
 
 
 class Target(BaseModel):
-    """One question the classifier answers."""
+    """One question that the classifier answers."""
 
-    label: str | None = Field(description="The best; null where there is none.")
+    label: str | None = Field(description="the best; null where there is none")
     scores: dict[str, float]
 
     @classmethod
     def of(cls, reply: TargetReply) -> "Target":
         return cls(label=max(reply.scores, key=reply.scores.__getitem__, default=None), scores=reply.scores)
+
+    def text(self) -> str:
+        return "none" if self.label is None else f"{self.label} {self.scores[self.label]:.2f}"
 
 
 class Classification(Result):
@@ -34,40 +43,43 @@ class Classification(Result):
     usage: Maybe[Usage] = None
 
     def to_text(self) -> str:
-        return "\n".join(
-            f"[{index}] " + ", ".join(f"{name}: {_best(target)}" for name, target in targets.items())
-            for index, targets in enumerate(self.results)
-        )
+        return "\n".join(f"[{index}] {_targets_text(targets)}" for index, targets in enumerate(self.results))
 
 
-def _best(target: Target) -> str:
-    return "none" if target.label is None else f"{target.label} {target.scores[target.label]:.2f}"
+def _targets_text(targets: dict[str, Target]) -> str:
+    return ", ".join(f"{name}: {target.text()}" for name, target in targets.items())
 
 
 @toolset.tool("Classify", effect="reads")
 async def mistral_classify(
     mistral: Mistral,
-    model: Annotated[str, Field(description="Id, ft:classifier:….", min_length=1)],
-    inputs: Annotated[list[str] | None, Field(description="Texts.", min_length=1, max_length=512)] = None,
-    messages: Annotated[
-        list[parameters.Turn] | None, Field(description="A conversation, classified as a whole.", min_length=1)
-    ] = None,
+    model: Annotated[str, Field(description="Classifier's id, ft:classifier:….", min_length=1, max_length=256)],
+    inputs: Annotated[list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)] = None,
+    messages: Annotated[parameters.Messages, Field(description="Or a conversation.")] = None,
 ) -> Classification:
-    """Label texts or a conversation with your own fine-tuned classifier. Give one of the two."""
-    if (inputs is None) == (messages is None):
-        both = "both are given" if inputs else "both are missing"
-        raise BadArgument(f"Either inputs or messages is classified, and {both}.", "Give one of the two.")
-    if messages is not None:
-        reply = await send_conversation(
-            conversation(messages),
-            lambda turns: mistral.send(ChatClassificationCall(model=model, input={"messages": turns}), model=model),
-        )
-    else:
-        reply = await mistral.send(ClassificationCall(model=model, input=inputs or []), model=model)
+    """Label texts or a conversation with your own fine-tuned classifier."""
+    exactly_one_of(inputs=inputs, messages=messages)
+    async with needs_capability(mistral, model, "classification"):
+        reply = await _classify(mistral, model, inputs or [], messages)
     if len(reply.results) != len(inputs or [messages]):
         raise mistral.unusable_reply("does not hold one result for each input")
     return Classification(
-        results=[{name: Target.of(target) for name, target in targets.items()} for targets in reply.results],
+        results=[_targets(targets) for targets in reply.results],
         model=reply.model or model,
         usage=usage_of(mistral, reply.model or model, reply.usage) if reply.usage else None,
     )
+
+
+async def _classify(
+    mistral: Mistral, model: str, inputs: list[str], messages: list[Message] | None
+) -> ClassificationReply:
+    if messages is None:
+        return await mistral.send(ClassificationCall(model=model, input=inputs), model=model)
+    return await send_conversation(
+        conversation(messages),
+        lambda turns: mistral.send(ChatClassificationCall(model=model, input={"messages": turns}), model=model),
+    )
+
+
+def _targets(reply: dict[str, TargetReply]) -> dict[str, Target]:
+    return {name: Target.of(target) for name, target in reply.items()}

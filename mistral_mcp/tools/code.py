@@ -8,8 +8,9 @@ from mistral_mcp.mistral.api.chat import FimCall
 from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Result, Usage, usage_of
+from mistral_mcp.tools.framework.results import Result, Usage, cut_note, usage_of
 
 toolset = Toolset()
 
@@ -23,23 +24,23 @@ class CodeCompletion(Result):
     usage: Usage
 
     def to_text(self) -> str:
-        return self.completion
+        return self.completion + cut_note(self.finish_reason)
 
 
 @toolset.tool("Complete code", effect="reads")
 async def mistral_code_complete(
     mistral: Mistral,
-    prompt: Annotated[str, Field(description="Code before the gap.", min_length=1)],
-    suffix: Annotated[str | None, Field(description="Code after the gap.")] = None,
+    prompt: Annotated[str, Field(description="Code before the cursor.", min_length=1)],
+    suffix: Annotated[str | None, Field(description="Code after it.")] = None,
     model: parameters.Model = None,
     max_tokens: parameters.MaxTokens = None,
-    min_tokens: Annotated[int | None, Field(description="Shortest answer.", ge=0)] = None,
+    min_tokens: Annotated[int | None, Field(description="Minimum tokens.", ge=0, le=10_000_000)] = None,
     stop: parameters.Stop = None,
     temperature: parameters.Temperature = None,
     top_p: parameters.TopP = None,
     random_seed: parameters.RandomSeed = None,
 ) -> CodeCompletion:
-    """Complete code with Codestral: what comes after prompt or, with suffix, between the two."""
+    """Complete code with Codestral, after prompt or between prompt and suffix."""
     call = FimCall(
         model=model or mistral.settings.code_model,
         prompt=prompt,
@@ -51,7 +52,8 @@ async def mistral_code_complete(
         top_p=top_p,
         random_seed=random_seed,
     )
-    reply = await complete(mistral, call)
+    async with needs_capability(mistral, call.model, "completion_fim"):
+        reply = await complete(mistral, call)
     name = reply.model or call.model
     return CodeCompletion(
         completion=reply.text,

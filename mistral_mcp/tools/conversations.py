@@ -1,85 +1,166 @@
-"""Toolset `conversations`: conversations that Mistral keeps, with tools that run there."""
+"""Toolset `conversations`: conversations that Mistral stores, with tools that run there."""
 
 import json
 from typing import Annotated
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.mistral.api import conversations as wire
+from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.mistral.api import conversations
+from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.api.conversation_stream import converse
-from mistral_mcp.mistral.api.conversations import ConversationCard, Entry
+from mistral_mcp.mistral.api.conversations import CompletionArgs, ConversationCall, ConversationCard, Entry
 from mistral_mcp.tools.framework import parameters
-from mistral_mcp.tools.framework.conversation_results import Confirmations, Conversation, FunctionResults, Tools
-from mistral_mcp.tools.framework.cut_text import LONG, cut
+from mistral_mcp.tools.framework.conversation_inputs import (
+    Confirmations,
+    FunctionResults,
+    Tools,
+    build_inputs,
+    system_text,
+)
+from mistral_mcp.tools.framework.conversation_results import (
+    Conversation,
+    arguments_text,
+    conversation_of,
+    urls_in,
+)
 from mistral_mcp.tools.framework.declare import Toolset
-from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, next_page
+from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
+from mistral_mcp.tools.framework.paging import Page, PageSize, counted, list_text, next_page
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Maybe, Result
+from mistral_mcp.tools.framework.results import Deleted, Maybe, Result
 
 toolset = Toolset()
 
-ConversationId = Annotated[str, Field(description="conv_….")]
-Temperature = Annotated[float | None, Field(description="0: greedy.", ge=0, le=1)]
+ConversationId = Annotated[str, Field(description="Conversation id.", min_length=1, max_length=100)]
+Temperature = Annotated[float | None, Field(description="Sampling temperature.", ge=0, le=1)]
+AgentVersion = Annotated[str | None, Field(description="Agent's version or its alias.", min_length=1, max_length=64)]
 
 
 @toolset.tool("Start a conversation", effect="creates")
 async def mistral_start_conversation(
     mistral: Mistral,
-    prompt: Annotated[str, Field(description="The first turn.", min_length=1)],
+    kept_results: KeptResults,
+    prompt: parameters.Prompt = None,
+    messages: parameters.Messages = None,
     model: parameters.Model = None,
-    agent_id: Annotated[str | None, Field(description="Instead of model.")] = None,
+    agent_id: Annotated[
+        str | None, Field(description="Agent id, instead of model.", min_length=1, max_length=100)
+    ] = None,
+    agent_version: AgentVersion = None,
     instructions: parameters.System = None,
     tools: Tools = None,
+    images: parameters.Images = None,
+    documents: parameters.Documents = None,
     temperature: Temperature = None,
+    top_p: parameters.TopP = None,
     max_tokens: parameters.MaxTokens = None,
-    store: Annotated[bool | None, Field(description="false: Mistral keeps nothing.")] = None,
-    name: Annotated[str | None, Field(description="To find it again.")] = None,
+    stop: parameters.Stop = None,
+    random_seed: parameters.RandomSeed = None,
+    json_schema: parameters.JsonSchema = None,
+    reasoning_effort: parameters.ReasoningEffort = None,
+    store: Annotated[bool | None, Field(description="false: Mistral stores nothing.")] = None,
+    name: Annotated[str | None, Field(description="Name to find it by.", max_length=255)] = None,
 ) -> Conversation:
-    """Begin a conversation that Mistral keeps, with a model or an agent; it can search the web, run code, make images."""
+    """Start a conversation that Mistral stores, with a model or an agent that can search the web, run code, make images."""
     if agent_id is not None and model is not None:
         raise BadArgument("A conversation is with a model or an agent, and both are given.", "Give one of the two.")
+    if agent_version is not None and agent_id is None:
+        raise BadArgument("agent_version is of an agent, and agent_id is missing.", "Give agent_id too.")
+    inputs = await build_inputs(mistral, prompt, messages, images=images, documents=documents)
+    if inputs is None:
+        raise BadArgument("There is nothing to answer: prompt and messages are both missing.", "Give one of the two.")
+    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
     chosen = None if agent_id is not None else model or mistral.settings.chat_model
-    call = wire.StartConversationCall(
+    call = conversations.StartConversationCall(
         model=chosen,
         agent_id=agent_id,
-        inputs=prompt,
-        instructions=instructions,
+        agent_version=_version(agent_version),
+        inputs=inputs,
+        instructions=system_text(messages, instructions),
         tools=tools,
-        completion_args=wire.CompletionArgs(temperature=temperature, max_tokens=max_tokens).wire(),
+        completion_args=CompletionArgs(
+            temperature=temperature,
+            top_p=top_p,
+            max_tokens=max_tokens,
+            stop=stop,
+            random_seed=random_seed,
+            response_format=response_format_of(json_schema),
+            reasoning_effort=reasoning_effort,
+        ).wire(),
         store=store,
         name=name,
     )
-    return Conversation.of(mistral, await converse(mistral, call, model=chosen or ""), chosen)
+    reply = await converse(mistral, call, model=chosen or "")
+    return await conversation_of(mistral, kept_results, reply, chosen, schema)
 
 
 @toolset.tool("Continue a conversation", effect="creates")
 async def mistral_append_conversation(
     mistral: Mistral,
+    kept_results: KeptResults,
     conversation_id: ConversationId,
     prompt: parameters.Prompt = None,
     function_results: FunctionResults = None,
     tool_confirmations: Confirmations = None,
+    images: parameters.Images = None,
+    documents: parameters.Documents = None,
     temperature: Temperature = None,
     max_tokens: parameters.MaxTokens = None,
+    json_schema: parameters.JsonSchema = None,
+    reasoning_effort: parameters.ReasoningEffort = None,
+    from_entry_id: Annotated[
+        str | None,
+        Field(description="Restart from this entry, as a new conversation.", min_length=1, max_length=100),
+    ] = None,
+    agent_version: AgentVersion = None,
 ) -> Conversation:
-    """Go on with a conversation: with a prompt, or with what its calls wait for."""
-    if not (prompt or function_results or tool_confirmations):
+    """Continue a conversation with a prompt or with the results its calls wait for, or restart it from an entry."""
+    inputs = await build_inputs(mistral, prompt, None, images=images, documents=documents, results=function_results)
+    if inputs is None and not tool_confirmations:
         raise BadArgument("There is nothing to append.", "Give prompt, function_results or tool_confirmations.")
-    results = [result.entry() for result in function_results or ()]
-    turn: list[dict[str, JsonValue]] = [{"type": "message.input", "role": "user", "content": prompt}] if prompt else []
-    call = wire.AppendConversationCall(
-        conversation_id=conversation_id,
-        inputs=results + turn if results else prompt,
-        tool_confirmations=[confirmation.model_dump() for confirmation in tool_confirmations or ()] or None,
-        completion_args=wire.CompletionArgs(temperature=temperature, max_tokens=max_tokens).wire(),
-    )
-    return Conversation.of(mistral, await converse(mistral, call))
+    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    args = CompletionArgs(
+        temperature=temperature,
+        max_tokens=max_tokens,
+        response_format=response_format_of(json_schema),
+        reasoning_effort=reasoning_effort,
+    ).wire()
+    call: ConversationCall
+    if from_entry_id is None:
+        if agent_version is not None:
+            raise BadArgument("agent_version is for a restart, and from_entry_id is missing.", "Leave it out.")
+        call = conversations.AppendConversationCall(
+            conversation_id=conversation_id,
+            inputs=inputs,
+            completion_args=args,
+            tool_confirmations=[confirmation.model_dump() for confirmation in tool_confirmations or ()] or None,
+        )
+    else:
+        if tool_confirmations:
+            raise BadArgument("A restart takes no tool_confirmations.", "Leave out one of the two.")
+        call = conversations.RestartConversationCall(
+            conversation_id=conversation_id,
+            from_entry_id=from_entry_id,
+            inputs=inputs,
+            completion_args=args,
+            agent_version=_version(agent_version),
+        )
+    return await conversation_of(mistral, kept_results, await converse(mistral, call), schema=schema)
+
+
+def _version(version: str | None) -> int | str | None:
+    """Versions are numbers, their aliases words."""
+    if version is None or not version.isdecimal():
+        return version
+    return int(version)
 
 
 class HistoryEntry(BaseModel):
-    """One turn, call, result, execution or handoff."""
+    """One message, call, result, execution or handoff."""
 
+    id: str
     type: str
     text: str
     role: Maybe[str] = None
@@ -87,107 +168,111 @@ class HistoryEntry(BaseModel):
     confirmation_status: Maybe[str] = None
     created_at: Maybe[str] = None
 
-
-class Card(BaseModel):
-    """A conversation without its entries."""
-
-    id: str
-    name: Maybe[str] = None
-    model: Maybe[str] = None
-    agent_id: Maybe[str] = None
-    created_at: Maybe[str] = None
-    updated_at: Maybe[str] = None
-
     @classmethod
-    def of(cls, card: ConversationCard) -> "Card":
-        return cls(**card.model_dump())
+    def of(cls, entry: Entry) -> "HistoryEntry":
+        return cls(
+            id=entry.id,
+            type=entry.type,
+            text=_entry_text(entry),
+            role=entry.role,
+            tool_call_id=entry.tool_call_id or None,
+            confirmation_status=entry.confirmation_status,
+            created_at=entry.created_at,
+        )
 
     def line(self) -> str:
-        facts = [self.id, self.name, self.model or self.agent_id, self.updated_at or self.created_at]
-        return "  ".join(fact for fact in facts if fact)
+        return f"{self.role or self.type}: {self.text}"
+
+    def cut(self, size: int) -> "HistoryEntry":
+        text = self.text if len(self.text) <= size else f"{self.text[:size]}…"
+        return self.model_copy(update={"text": text})
 
 
-class History(Result, Card):
+def _entry_text(entry: Entry) -> str:
+    match entry.type:
+        case "function.call":
+            return f"{entry.name}({arguments_text(entry)})"
+        case "tool.execution":
+            output = entry.info.get("code_output")
+            return f"{entry.name}({arguments_text(entry)})" + (f" -> {output}" if output else "")
+        case "function.result":
+            return entry.result if isinstance(entry.result, str) else json.dumps(entry.result, ensure_ascii=False)
+        case "agent.handoff":
+            return entry.next_agent_name or entry.next_agent_id or ""
+        case _:
+            files = [f"[file {chunk.get('file_id')}]" for chunk in entry.chunks("tool_file")]
+            images = [f"[image {url}]" for url in urls_in(entry.chunks("image_url"), "image_url")]
+            documents = [f"[document {url}]" for url in urls_in(entry.chunks("document_url"), "document_url")]
+            return " ".join(filter(None, [entry.text, *files, *images, *documents]))
+
+
+def card_line(card: ConversationCard) -> str:
+    """A conversation as a reader sees it."""
+    facts = [card.id, card.name, card.model or card.agent_id, card.updated_at or card.created_at]
+    return "  ".join(fact for fact in facts if fact)
+
+
+class History(Result, ConversationCard):
     """A conversation and one page of its entries, the oldest first."""
 
     entries: list[HistoryEntry]
     total: int
     next_page: Maybe[int] = None
+    kept: Maybe[Kept] = Field(default=None, description="this page's entries uncut")
 
     def to_text(self) -> str:
-        entries = [f"{entry.role or entry.type}: {entry.text}" for entry in self.entries]
-        more = [] if self.next_page is None else [f"({self.total} entries in all; more on page {self.next_page})"]
-        return "\n\n".join([self.line(), *entries, *more])
-
-
-def _entry(entry: Entry, size: int) -> HistoryEntry:
-    match entry.type:
-        case "function.call" | "tool.execution":
-            text = (
-                f"{entry.name}({entry.arguments if isinstance(entry.arguments, str) else json.dumps(entry.arguments)})"
-            )
-        case "function.result":
-            text = entry.result if isinstance(entry.result, str) else json.dumps(entry.result)
-        case "agent.handoff":
-            text = entry.next_agent_name or entry.next_agent_id or ""
-        case _:
-            files = (f"[file {chunk.get('file_id')}]" for chunk in entry.chunks("tool_file"))
-            text = " ".join(filter(None, [entry.text, *files]))
-    return HistoryEntry(
-        type=entry.type,
-        text=cut(text, "Ask with page_size 1 for a longer part of this entry.", size),
-        role=entry.role,
-        tool_call_id=entry.tool_call_id or None,
-        confirmation_status=entry.confirmation_status,
-        created_at=entry.created_at,
-    )
+        parts = [card_line(self), *(entry.line() for entry in self.entries)]
+        parts += [f"Some entries are cut. {self.kept.note()}"] if self.kept else []
+        if self.next_page is not None:
+            parts.append(f"({counted(self.total, 'entry', 'entries')}; more on page {self.next_page})")
+        return "\n\n".join(parts)
 
 
 @toolset.tool("Read a conversation", effect="reads")
 async def mistral_get_conversation(
-    mistral: Mistral, conversation_id: ConversationId, page: Page = 0, page_size: PageSize = 50
+    mistral: Mistral,
+    kept_results: KeptResults,
+    conversation_id: ConversationId,
+    page: Page = 0,
+    page_size: PageSize = 50,
 ) -> History:
-    """Read a conversation: who it is with, and its entries, the oldest first."""
-    card = await mistral.send(wire.GetConversationCall(conversation_id=conversation_id))
-    entries = (await mistral.send(wire.GetHistoryCall(conversation_id=conversation_id))).entries
-    shown = entries[page * page_size : (page + 1) * page_size]
-    return History(
-        **card.model_dump(),
-        entries=[_entry(entry, LONG // len(shown)) for entry in shown],
-        total=len(entries),
-        next_page=next_page(page, page_size, len(shown), len(entries)),
+    """Read a conversation and its entries, the oldest first."""
+    card = await mistral.send(conversations.GetConversationCall(conversation_id=conversation_id))
+    history = await mistral.send(conversations.GetHistoryCall(conversation_id=conversation_id))
+    entries = [HistoryEntry.of(entry) for entry in history.entries[page * page_size : (page + 1) * page_size]]
+    shown = [entry.cut(LONG // len(entries)) for entry in entries]
+    kept = None
+    if shown != entries:
+        text = "\n\n".join(entry.line() for entry in entries)
+        kept = await kept_results.keep(text, filename="conversation.md", mime_type="text/markdown")
+    return History.from_reply(
+        card,
+        entries=shown,
+        total=len(history.entries),
+        next_page=next_page(page, page_size, len(shown), len(history.entries)),
+        kept=kept,
     )
 
 
 class Conversations(Result):
     """One page of conversations."""
 
-    conversations: list[Card]
+    conversations: list[ConversationCard]
     next_page: Maybe[int] = None
 
     def to_text(self) -> str:
-        lines = [card.line() for card in self.conversations]
-        return list_text(lines, "No conversations here.", self.next_page, None)
+        return list_text(list(map(card_line, self.conversations)), "No conversations.", self.next_page, None)
 
 
 @toolset.tool("List conversations", effect="reads")
 async def mistral_list_conversations(mistral: Mistral, page: Page = 0, page_size: PageSize = 20) -> Conversations:
-    """See the conversations that Mistral keeps for this key."""
-    cards = await mistral.send(wire.ListConversationsCall(page=page, page_size=page_size))
-    following = next_page(page, page_size, len(cards), None)
-    return Conversations(conversations=[Card.of(card) for card in cards], next_page=following)
-
-
-class DeletedConversation(Result):
-    id: str
-    deleted: bool = True
-
-    def to_text(self) -> str:
-        return f"Deleted {self.id}."
+    """List the conversations that Mistral stores for this key."""
+    cards = await mistral.send(conversations.ListConversationsCall(page=page, page_size=page_size))
+    return Conversations(conversations=cards, next_page=next_page(page, page_size, len(cards), None))
 
 
 @toolset.tool("Delete a conversation", effect="deletes")
-async def mistral_delete_conversation(mistral: Mistral, conversation_id: ConversationId) -> DeletedConversation:
-    """Delete a conversation at Mistral, for good."""
-    await mistral.send(wire.DeleteConversationCall(conversation_id=conversation_id))
-    return DeletedConversation(id=conversation_id)
+async def mistral_delete_conversation(mistral: Mistral, conversation_id: ConversationId) -> Deleted:
+    """Delete a conversation from Mistral permanently."""
+    await mistral.send(conversations.DeleteConversationCall(conversation_id=conversation_id))
+    return Deleted(id=conversation_id)

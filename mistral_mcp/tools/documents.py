@@ -1,51 +1,82 @@
 """Toolset `documents`: text out of scans, PDFs, slides and images."""
 
-import base64
-import binascii
 import json
 import re
 from typing import Annotated, Literal
-from uuid import UUID
 
-import anyio.to_thread
 from mcp_types import ContentBlock, ImageContent
-from pydantic import AfterValidator, BaseModel, Field, JsonValue, PrivateAttr
+from pydantic import BaseModel, Field, JsonValue, PrivateAttr
 
-from mistral_mcp.errors import AnswerMismatch, BadArgument
+from mistral_mcp.errors import BadArgument
 from mistral_mcp.json_schema import CallerSchema, json_in
-from mistral_mcp.local_files import opened
-from mistral_mcp.mistral.api import files, ocr
+from mistral_mcp.mistral.api import ocr
 from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework import parameters
-from mistral_mcp.tools.framework.cut_text import LONG
+from mistral_mcp.tools.framework.attached_files import MAX_SOURCE, document_chunk, is_office_document
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.document_reading import Reading, read_document
+from mistral_mcp.tools.framework.file_content import decode_base64
+from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
+from mistral_mcp.tools.framework.model_capability import needs_capability
+from mistral_mcp.tools.framework.page_ranges import Pages, format_pages
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, UnitUsage, unit_cost_of
 
 toolset = Toolset()
 
-_IMAGE = re.compile(r"(?i)\.(png|jpe?g|gif|webp|avif|bmp|tiff?|heic)$")
-_SPANS = re.compile(r"\d{1,6}(-\d{1,6})?(,\d{1,6}(-\d{1,6})?)*")
-_INLINE = 20 * 1024 * 1024  # bytes of a local file
-_IMAGES = 20  # attached to one result
+MAX_IMAGES = 20
+"""Attached to one result."""
+SHOWN_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
-
-def _wire_pages(pages: str | list[int]) -> str | list[int]:
-    if isinstance(pages, list):
-        return pages
-    text = re.sub(r"[\[\]\s]", "", pages)
-    spans = [part.split("-") for part in text.split(",")]
-    if not _SPANS.fullmatch(text) or any(int(span[0]) > int(span[-1]) for span in spans):
-        raise ValueError("pages are numbers and ranges, such as 0,2-4")
-    return text
+_FIGURE_SCHEMA: dict[str, JsonValue] = {
+    "type": "object",
+    "properties": {
+        "description": {"type": "string", "description": "What the figure shows, with its figures and labels."}
+    },
+    "required": ["description"],
+    "additionalProperties": False,
+}
+_DATA_IMAGE = re.compile(r"(?:data:(image/[\w.+-]+);base64,)?(.+)", re.DOTALL)
 
 
 class OcrPage(BaseModel):
-    """One page; images appear in the markdown by their names."""
+    """One page; figures appear in the markdown by their names."""
 
     index: int
     markdown: str
+    confidence: Maybe[ocr.Confidence] = None
+    header: Maybe[str] = None
+    footer: Maybe[str] = None
+    blocks: Maybe[list[dict[str, JsonValue]]] = None
+
+    @classmethod
+    def of(cls, page: ocr.Page) -> "OcrPage":
+        return cls(
+            index=page.index,
+            markdown=_markdown(page),
+            confidence=page.confidence_scores,
+            header=page.header,
+            footer=page.footer,
+            blocks=page.blocks,
+        )
+
+    @property
+    def size(self) -> int:
+        return len(self.model_dump_json())
+
+    def text(self) -> str:
+        parts = [f"--- page {self.index} ---", self.header, self.markdown, self.footer]
+        return "\n".join(part for part in parts if part)
+
+
+class Figure(BaseModel):
+    """A picture on a page."""
+
+    page: int
+    id: str
+    description: Maybe[str] = None
+    kept: Maybe[Kept] = Field(default=None, description="where it is, if it is not attached")
 
 
 class OcrUsage(UnitUsage):
@@ -57,120 +88,167 @@ class Ocr(Result):
     """The document as Markdown, page by page."""
 
     pages: list[OcrPage]
-    annotation: MaybeJson = Field(default=None, description="What json_schema asked for.")
-    truncated: Maybe[bool] = Field(default=None, description="More was read than is shown.")
-    next_pages: Maybe[str] = Field(default=None, description="`pages` to ask for next.")
+    next_pages: Maybe[str] = Field(default=None, description="`pages` to ask for next")
+    annotation: MaybeJson = Field(default=None, description="what json_schema asked for")
+    annotation_errors: Maybe[list[str]] = Field(default=None, description="how it breaks json_schema")
+    figures: Maybe[list[Figure]] = None
+    kept: Maybe[Kept] = Field(default=None, description="all pages that were read, where they are too long to show")
     model: str
     usage: OcrUsage
 
     _images: list[ImageContent] = PrivateAttr(default_factory=list[ImageContent])
 
     def to_text(self) -> str:
-        parts = [f"--- page {page.index} ---\n{page.markdown}" for page in self.pages]
-        if self.annotation is not None:
-            parts.insert(0, json.dumps(self.annotation, ensure_ascii=False))
-        if self.truncated and self.next_pages is None:
-            parts.append("[Cut: the page is longer than fits here.]")
-        elif self.next_pages is not None:
-            parts.append(f'[Cut: more was read than fits here. Ask again with pages "{self.next_pages}" for the rest.]')
+        parts = [json.dumps(self.annotation, ensure_ascii=False)] if self.annotation is not None else []
+        if self.annotation_errors:
+            parts.append(f"The annotation does not fit json_schema: {'; '.join(self.annotation_errors)}.")
+        parts += [page.text() for page in self.pages]
+        parts += [f"[{figure.id}, page {figure.page}: {figure.description}]" for figure in self._described()]
+        if self.kept is not None:
+            parts.append(self.kept.note(sum(len(page.text()) for page in self.pages)))
+        if self.next_pages is not None:
+            parts.append(f'[There may be more: ask again with pages "{self.next_pages}".]')
         return "\n\n".join(parts) or "The document has no such pages."
 
     def extra_content(self) -> list[ContentBlock]:
         return list(self._images)
 
-    @classmethod
-    def of(cls, mistral: Mistral, reply: ocr.OcrReply, model: str, schema: CallerSchema | None) -> "Ocr":
-        pages: list[OcrPage] = []
-        room = LONG
-        for page in reply.pages:
-            markdown = _markdown(page)
-            if pages and len(markdown) > room:
-                break
-            pages.append(OcrPage(index=page.index, markdown=markdown[:room]))
-            room -= len(markdown)
-        left = [page.index for page in reply.pages[len(pages) :]]
-        result = cls(
-            pages=pages,
-            annotation=_annotation(reply, schema) if schema else None,
-            truncated=room < 0 or bool(left) or None,
-            next_pages=_spans(left) or None,
-            model=model,
-            usage=_usage(mistral, model, reply.usage_info, annotated=schema is not None),
-        )
-        shown = (image for page in reply.pages[: len(pages)] for image in page.images or ())
-        result._images = [block for image in shown if (block := _image(image))][:_IMAGES]
-        return result
+    def attach(self, image: str) -> bool:
+        """Attach an image, where hosts can show it and there are not too many."""
+        found = _DATA_IMAGE.fullmatch(image)
+        if found is None or len(self._images) >= MAX_IMAGES:
+            return False
+        mime_type = found[1] or "image/jpeg"
+        if mime_type not in SHOWN_IMAGES:
+            return False
+        self._images.append(ImageContent(type="image", mime_type=mime_type, data=found[2]))
+        return True
+
+    def _described(self) -> list[Figure]:
+        return [figure for figure in self.figures or () if figure.description]
 
 
 @toolset.tool("Read a document (OCR)", effect="reads")
 async def mistral_ocr(
     mistral: Mistral,
+    kept_results: KeptResults,
     document: Annotated[
-        str, Field(description="https URL, data URL, file id, or path if the server has a folder.", min_length=1)
+        str, Field(description="https URL, data URL, file id, handle or path.", min_length=1, max_length=MAX_SOURCE)
     ],
-    pages: Annotated[
-        Annotated[str, AfterValidator(_wire_pages)] | list[Annotated[int, Field(ge=0)]] | None,
-        Field(description='From 0, such as "0-5,9".'),
+    pages: Annotated[Pages | None, Field(description='Pages from 0, such as "0-5,9".')] = None,
+    json_schema: Annotated[
+        parameters.JsonSchema, Field(description="JSON Schema of data to extract as `annotation`.")
     ] = None,
-    json_schema: Annotated[dict[str, JsonValue] | None, Field(description="JSON Schema of `annotation`.")] = None,
-    table_format: Annotated[Literal["markdown", "html"] | None, Field(description="How tables are written.")] = None,
-    include_images: Annotated[bool, Field(description="Attach the images found.")] = False,
+    instructions: Annotated[
+        str | None, Field(description="What to look for, with json_schema.", max_length=100_000)
+    ] = None,
+    table_format: Annotated[Literal["markdown", "html"] | None, Field(description="Format of tables.")] = None,
+    figures: Annotated[bool, Field(description="Describe each figure.")] = False,
+    header_footer: Annotated[bool, Field(description="Separate headers and footers.")] = False,
+    confidence: Annotated[Literal["page", "block", "word"] | None, Field(description="Add confidence scores.")] = None,
+    blocks: Annotated[bool, Field(description="Add layout blocks with coordinates.")] = False,
+    include_images: Annotated[bool, Field(description="Attach the figures as images.")] = False,
     model: parameters.Model = None,
 ) -> Ocr:
-    """Read PDFs, scans, slides and photos as Markdown, page by page; with json_schema, also as data."""
+    """Read PDFs, scans, slides, office documents and photos as Markdown; with json_schema, also as data.
+
+    Each page is paid for once: go on with next_pages, and with mistral_read_result where text is kept.
+    """
+    if instructions is not None and json_schema is None:
+        raise BadArgument("instructions are for what json_schema asks for, and it is missing.", "Give json_schema too.")
     schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
-    name = model or ocr.MODEL
+    chunk = await document_chunk(mistral, document, "document")
+    without_images = is_office_document(chunk) and not include_images and not figures
     call = ocr.OcrCall(
-        model=name,
-        document=await _chunk(mistral, document),
-        pages=pages,
+        model=model or ocr.MODEL,
+        document=chunk,
         include_image_base64=include_images or None,
-        document_annotation_format=response_format_of(json_schema, None),
+        image_limit=0 if without_images else None,
+        document_annotation_format=response_format_of(json_schema),
+        document_annotation_prompt=instructions,
+        bbox_annotation_format=response_format_of(_FIGURE_SCHEMA, name="figure") if figures else None,
         table_format=table_format,
+        extract_header=header_footer or None,
+        extract_footer=header_footer or None,
+        include_blocks=blocks or confidence == "block",
+        confidence_scores_granularity=confidence,
     )
-    reply = await mistral.send(call, model=name)
-    return Ocr.of(mistral, reply, reply.model or name, schema)
+    async with needs_capability(mistral, call.model, "ocr"):
+        reading = await read_document(mistral, call, pages)
+    read = [OcrPage.of(page) for page in reading.pages]
+    shown = _fitting_pages(read)
+    annotation, errors = _annotation(reading.annotation, schema)
+    result = Ocr(
+        pages=shown,
+        next_pages=format_pages(reading.next_pages) or None,
+        annotation=annotation,
+        annotation_errors=errors or None,
+        kept=None if shown == read else await _keep(kept_results, read),
+        model=reading.model,
+        usage=_usage(mistral, reading, annotated=schema is not None or figures),
+    )
+    if figures or include_images:
+        await _add_figures(result, reading.pages, kept_results)
+    return result
 
 
-async def _chunk(mistral: Mistral, document: str) -> dict[str, JsonValue]:
-    """What the caller named, as Mistral takes it. Raises `BadArgument` where it is nothing of the kind."""
-    if re.match(r"(?i)https://[^\s/]+", document):
-        return _link(document, image=bool(_IMAGE.search(document.partition("?")[0].partition("#")[0])))
-    if found := re.fullmatch(r"(?i)data:([a-z0-9.+-]+)/[a-z0-9.+-]+(?:;[\w=-]+)*;base64,(.+)", document, re.DOTALL):
-        try:
-            base64.b64decode(found[2], validate=True)
-        except binascii.Error:
-            raise BadArgument("The base64 of document cannot be decoded.", "Send it without line breaks.") from None
-        return _link(document, image=found[1].lower() == "image")
+def _fitting_pages(pages: list[OcrPage]) -> list[OcrPage]:
+    """The pages that a result can show; of the first at least the beginning."""
+    shown: list[OcrPage] = []
+    room = LONG
+    for page in pages:
+        room -= page.size
+        if room < 0:
+            break
+        shown.append(page)
+    if pages and not shown:
+        return [OcrPage(index=pages[0].index, markdown=pages[0].markdown[:LONG])]
+    return shown
+
+
+async def _keep(kept_results: KeptResults, pages: list[OcrPage]) -> Kept:
+    """All pages: their text, or where they have more than that, all of it as JSON lines."""
+    if any(page.blocks or page.confidence for page in pages):
+        lines = "\n".join(page.model_dump_json() for page in pages)
+        return await kept_results.keep(lines, filename="pages.jsonl", mime_type="application/jsonl")
+    text = "\n\n".join(page.text() for page in pages)
+    return await kept_results.keep(text, filename="document.md", mime_type="text/markdown")
+
+
+async def _add_figures(result: Ocr, pages: list[ocr.Page], kept_results: KeptResults) -> None:
+    result.figures = []
+    for page in pages:
+        for image in page.images or ():
+            figure = Figure(page=page.index, id=image.id, description=_description(image.image_annotation))
+            if image.image_base64 and not result.attach(image.image_base64):
+                figure.kept = await _keep_image(kept_results, image)
+            result.figures.append(figure)
+
+
+async def _keep_image(kept_results: KeptResults, image: ocr.Image) -> Kept | None:
+    found = _DATA_IMAGE.fullmatch(image.image_base64 or "")
+    if found is None:
+        return None
+    data = await decode_base64(found[2])
+    return await kept_results.keep(data, mime_type=found[1] or "image/jpeg", filename=image.id)
+
+
+def _description(annotation: str | None) -> str | None:
+    if not annotation:
+        return None
     try:
-        return {"type": "file", "file_id": str(UUID(document))}
+        read = json_in(annotation)
     except ValueError:
-        folder = mistral.settings.files_dir
-    if folder is None or re.match(r"(?i)(data|https?|file):", document):
-        raise BadArgument(
-            "document is no https URL, no data URL with base64, and no file id.",
-            "Upload a file with mistral_upload_file and give its id, or give its URL.",
-        )
-    async with opened(folder, document, max_bytes=files.LARGEST) as part:
-        if part.size > _INLINE:
-            raise BadArgument(
-                f"The file is larger than the {_INLINE // 1024 // 1024} MB that can be sent along.",
-                "Upload it with mistral_upload_file for ocr, and give its id as document.",
-            )
-        content = await anyio.to_thread.run_sync(part.open().read)
-    kind = part.content_type
-    url = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-    return _link(url, image=kind.startswith("image/"))
+        return annotation
+    description = read.get("description") if isinstance(read, dict) else None
+    return description if isinstance(description, str) else annotation
 
 
-def _link(url: str, *, image: bool) -> dict[str, JsonValue]:
-    return {"type": "image_url", "image_url": url} if image else {"type": "document_url", "document_url": url}
-
-
-def _usage(mistral: Mistral, model: str, usage: ocr.OcrUsage, *, annotated: bool) -> OcrUsage:
+def _usage(mistral: Mistral, reading: Reading, *, annotated: bool) -> OcrUsage:
     per: Per = "1000 annotated pages" if annotated else "1000 pages"
-    cost = unit_cost_of(mistral, model, usage.pages_processed, per)
-    return OcrUsage(pages_processed=usage.pages_processed, doc_size_bytes=usage.doc_size_bytes, cost_usd=cost)
+    pages = reading.usage.pages_processed
+    cost = unit_cost_of(mistral, reading.model, pages, per)
+    return OcrUsage(pages_processed=pages, doc_size_bytes=reading.usage.doc_size_bytes, cost_usd=cost)
 
 
 def _markdown(page: ocr.Page) -> str:
@@ -181,30 +259,14 @@ def _markdown(page: ocr.Page) -> str:
     return text
 
 
-def _image(image: ocr.Image) -> ImageContent | None:
-    found = re.fullmatch(r"(?:data:(image/[\w.+-]+);base64,)?(.+)", image.image_base64 or "", re.DOTALL)
-    return ImageContent(type="image", mime_type=found[1] or "image/jpeg", data=found[2]) if found else None
-
-
-def _annotation(reply: ocr.OcrReply, schema: CallerSchema) -> JsonValue:
-    text = reply.document_annotation or ""
+def _annotation(text: str | None, schema: CallerSchema | None) -> tuple[JsonValue, list[str]]:
+    """What was extracted, and how it breaks the schema. Mistral may answer null even where one was given."""
+    if schema is None:
+        return None, []
+    if not text:
+        return None, ["Mistral gave none"]
     try:
         annotation = json_in(text)
-        problems = schema.errors(annotation)
     except ValueError:
-        annotation, problems = None, ["it is not JSON"]
-    if problems:
-        what = f"What the model read does not fit json_schema: {'; '.join(problems[:3])}."
-        raise AnswerMismatch(what, "Ask again, with fewer pages or a looser schema.", partial=text)
-    return annotation
-
-
-def _spans(indices: list[int]) -> str:
-    """`2-5,9`."""
-    spans: list[list[int]] = []
-    for index in indices:
-        if spans and spans[-1][-1] == index - 1:
-            spans[-1] = [spans[-1][0], index]
-        else:
-            spans.append([index])
-    return ",".join("-".join(map(str, span)) for span in spans)
+        return text, ["it is not JSON"]
+    return annotation, schema.errors(annotation)[:3]

@@ -1,26 +1,29 @@
 """Toolset `core`: vectors, and what they are mostly wanted for."""
 
-import base64
 import heapq
 import math
 import operator
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import anyio.lowlevel
-from mcp_types import BlobResourceContents, ContentBlock, EmbeddedResource
-from pydantic import BaseModel, Field, PrivateAttr
+import anyio.to_thread
+from pydantic import BaseModel, Field
 
 from mistral_mcp.mistral.api import embeddings
 from mistral_mcp.mistral.api.embeddings import Dtype, Row, Vectors
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.kept import Kept, KeptResults
+from mistral_mcp.tools.framework.model_capability import needs_capability
+from mistral_mcp.tools.framework.paging import counted
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 
 toolset = Toolset()
 
-INLINE_NUMBERS = 1_024  # one mistral-embed vector; a model pays 12,000 tokens for it already
+SMALL = 1_024
+"""Numbers that come inline by themselves: one mistral-embed vector, for which a model pays 6,000 tokens already."""
+MAX_INLINE = 262_144
 MAX_INPUTS = 20_000
 
 # As numpy and most vector stores call them; packed dtypes are bytes.
@@ -32,81 +35,73 @@ _NUMPY_DTYPE: dict[Dtype, str] = {
     "ubinary": "uint8",
 }
 
-Text = Annotated[str, Field(min_length=1)]
-
-
-class Attachment(BaseModel):
-    """Where the vectors are, and how to read them."""
-
-    uri: str
-    mime_type: str = "application/octet-stream"
-    dtype: str
-    shape: tuple[int, int]
-    byte_order: Literal["little"] = "little"
-
 
 class Embeddings(Result):
-    """Vectors in the order of the inputs: inline, or in one binary attachment."""
+    """Vectors in the order of the inputs: here, or kept as little-endian numbers, row after row."""
 
     model: str
     count: int
     dimensions: int
     dtype: str
+    embeddings: Maybe[list[list[float] | list[int]]] = None
+    kept: Maybe[Kept] = None
     usage: Usage
-    embeddings: Maybe[Sequence[list[float] | list[int]]] = None
-    attachment: Maybe[Attachment] = None
-
-    _blob: bytes = PrivateAttr(default=b"")
 
     def to_text(self) -> str:
-        summary = f"{self.count} vectors of {self.dimensions} dimensions ({self.dtype}) from {self.model}"
-        if self.attachment is not None:
-            return f"{summary}, row after row in the attachment {self.attachment.uri}."
-        return f"{summary}:\n{self.embeddings}"
-
-    def extra_content(self) -> list[ContentBlock]:
-        if self.attachment is None:
-            return []
-        blob = base64.b64encode(self._blob).decode()
-        contents = BlobResourceContents(uri=self.attachment.uri, mime_type=self.attachment.mime_type, blob=blob)
-        return [EmbeddedResource(type="resource", resource=contents)]
-
-    @classmethod
-    def of(cls, vectors: Vectors, usage: Usage, *, inline: bool) -> "Embeddings":
-        dtype = _NUMPY_DTYPE[vectors.dtype]
-        count, dimensions = len(vectors.rows), vectors.dimensions
-        result = cls(model=vectors.model, count=count, dimensions=dimensions, dtype=dtype, usage=usage)
-        if inline:
-            result.embeddings = [row.tolist() for row in vectors.rows]
-        else:
-            result._blob = vectors.little_endian()
-            uri = f"mistral-mcp://embeddings/{count}x{dimensions}.{dtype}"
-            result.attachment = Attachment(uri=uri, dtype=dtype, shape=(count, dimensions))
-        return result
+        vectors = f"{counted(self.count, 'vector')} of {self.dimensions} dimensions ({self.dtype}) from {self.model}"
+        if self.kept is None:
+            return f"{vectors}, in the structured result."
+        return f"{vectors}, little-endian, row after row.\n{self.kept.note()}"
 
 
 @toolset.tool("Embed texts", effect="reads")
 async def mistral_embed(
     mistral: Mistral,
-    inputs: Annotated[list[Text], Field(description="Texts.", min_length=1, max_length=MAX_INPUTS)],
+    kept_results: KeptResults,
+    inputs: Annotated[list[parameters.Text], Field(description="Texts.", min_length=1, max_length=MAX_INPUTS)],
     model: parameters.Model = None,
-    output_dimension: Annotated[int | None, Field(description="codestral-embed only.", gt=0)] = None,
-    output_dtype: Annotated[Dtype | None, Field(description="codestral-embed only.")] = None,
+    output_dimension: Annotated[
+        int | None, Field(description="Vector size, codestral-embed only.", ge=1, le=100_000)
+    ] = None,
+    output_dtype: Annotated[Dtype | None, Field(description="Number type, codestral-embed only.")] = None,
     output: Annotated[
-        Literal["auto", "inline", "attachment"], Field(description="auto: inline up to 1,024 numbers.")
+        Literal["auto", "inline", "link"], Field(description="auto: inline up to 1,024 numbers.")
     ] = "auto",
 ) -> Embeddings:
-    """Turn texts into vectors, for search, clustering or classification in code; to compare texts use mistral_rank."""
-    vectors = await embeddings.embed(
-        mistral,
-        model=model or mistral.settings.embed_model,
-        inputs=inputs,
-        output_dimension=output_dimension,
-        output_dtype=output_dtype,
+    """Turn texts into vectors for use in code; to compare texts use mistral_rank."""
+    name = model or mistral.settings.embed_model
+    async with needs_capability(mistral, name, "embeddings"):
+        vectors = await embeddings.embed(
+            mistral, model=name, inputs=inputs, output_dimension=output_dimension, output_dtype=output_dtype
+        )
+    count, dimensions, dtype = len(vectors.rows), vectors.dimensions, _NUMPY_DTYPE[vectors.dtype]
+    result = Embeddings(
+        model=vectors.model,
+        count=count,
+        dimensions=dimensions,
+        dtype=dtype,
+        usage=usage_of(mistral, vectors.model, vectors.usage),
     )
-    fits = len(vectors.rows) * vectors.dimensions <= INLINE_NUMBERS
-    inline = output == "inline" or (output == "auto" and fits)
-    return Embeddings.of(vectors, usage_of(mistral, vectors.model, vectors.usage), inline=inline)
+    most = {"auto": SMALL, "inline": MAX_INLINE, "link": 0}[output]
+    if count * dimensions <= most:
+        result.embeddings = await anyio.to_thread.run_sync(_numbers, vectors)
+    else:
+        result.kept = await kept_results.keep(
+            vectors.little_endian(),
+            mime_type="application/octet-stream",
+            filename=f"vectors-{count}x{dimensions}.{dtype}",
+            dtype=dtype,
+            shape=[count, dimensions],
+            byte_order="little",
+        )
+    return result
+
+
+def _numbers(vectors: Vectors) -> list[list[float] | list[int]]:
+    """Rows as JSON: of a float32 six digits are significant."""
+    if vectors.dtype != "float":
+        return [[int(number) for number in row] for row in vectors.rows]
+    return [[float(f"{number:.6g}") for number in row] for row in vectors.rows]
 
 
 class Ranked(BaseModel):
@@ -131,13 +126,17 @@ class Ranking(Result):
 @toolset.tool("Rank documents", effect="reads")
 async def mistral_rank(
     mistral: Mistral,
-    query: Annotated[Text, Field(description="What to look for.")],
-    documents: Annotated[list[Text], Field(description="Texts to look in.", min_length=1, max_length=MAX_INPUTS)],
-    top_k: Annotated[int, Field(description="How many to return.", ge=1)] = 5,
+    query: Annotated[parameters.Text, Field(description="What to look for.")],
+    documents: Annotated[
+        list[parameters.Text], Field(description="Texts to rank.", min_length=1, max_length=MAX_INPUTS)
+    ],
+    top_k: Annotated[int, Field(description="Number of results.", ge=1, le=MAX_INPUTS)] = 5,
     model: parameters.Model = None,
 ) -> Ranking:
-    """Find the documents nearest in meaning to a query: semantic search over texts you have."""
-    vectors = await embeddings.embed(mistral, model=model or mistral.settings.embed_model, inputs=[*documents, query])
+    """Rank documents by similarity of meaning to a query: semantic search over texts you have."""
+    name = model or mistral.settings.embed_model
+    async with needs_capability(mistral, name, "embeddings"):
+        vectors = await embeddings.embed(mistral, model=name, inputs=[*documents, query])
     scores = await _cosines(vectors.rows[-1], vectors.rows[:-1])
     best = heapq.nlargest(top_k, enumerate(scores), key=operator.itemgetter(1))
     results = [Ranked(index=index, score=round(score, 6), document=documents[index]) for index, score in best]

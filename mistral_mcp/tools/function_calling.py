@@ -16,11 +16,11 @@ from mistral_mcp.tools.framework.functions import (
     Functions,
     ToolChoice,
     assistant_message,
-    call_line,
+    calls_text,
     calls_with_ids,
 )
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Result, Usage, usage_of
+from mistral_mcp.tools.framework.results import Result, Usage, cut_note, usage_of
 
 toolset = Toolset()
 
@@ -36,34 +36,31 @@ class FunctionCalls(Result):
     usage: Usage
 
     def to_text(self) -> str:
-        lines = [call_line(call) for call in self.calls]
-        return "\n".join([*lines, *([self.text] if self.text or not lines else [])])
+        return calls_text(self.calls, self.text + cut_note(self.finish_reason))
 
 
 @toolset.tool("Call functions", effect="reads")
 async def mistral_function_call(
     mistral: Mistral,
-    functions: Annotated[list[AnyFunction], Field(description="What may be called.", min_length=1, max_length=128)],
+    functions: Annotated[list[AnyFunction], Field(description="Functions.", min_length=1, max_length=128)],
     prompt: parameters.Prompt = None,
     messages: parameters.MessagesWithCalls = None,
     system: parameters.System = None,
     tool_choice: ToolChoice = None,
-    parallel_tool_calls: Annotated[bool | None, Field(description="Several calls at once.")] = None,
+    parallel_tool_calls: Annotated[bool | None, Field(description="Allow several calls.")] = None,
     model: parameters.Model = None,
     temperature: parameters.Temperature = None,
     top_p: parameters.TopP = None,
     max_tokens: parameters.MaxTokens = None,
     stop: parameters.Stop = None,
     random_seed: parameters.RandomSeed = None,
-    max_repairs: Annotated[
-        int, Field(description="How often to ask again when arguments are invalid.", ge=0, le=5)
-    ] = 0,
+    max_repairs: Annotated[int, Field(description="Retries when arguments are invalid.", ge=0, le=5)] = 0,
 ) -> FunctionCalls:
-    """Let a Mistral model choose functions and fill in their arguments. You run them; nothing is run here."""
+    """Let a Mistral model choose functions and fill in their arguments. You run them; nothing runs here."""
     known = Functions(functions)
     call = ChatCall(
         model=model or mistral.settings.chat_model,
-        messages=parameters.build_messages(prompt, messages, system),
+        messages=await parameters.build_messages(mistral, prompt, messages, system),
         tools=known.to_api(),
         tool_choice=known.tool_choice(tool_choice),
         parallel_tool_calls=parallel_tool_calls,
@@ -100,5 +97,5 @@ async def mistral_function_call(
 def _complaint(call: FunctionCall) -> dict[str, JsonValue]:
     """The answer to a call in a turn that is asked again: every call needs one."""
     problem = "; ".join(call.errors) or "this call is fine, but another of the same turn is not: repeat it unchanged"
-    content = json.dumps({"error": f"Not run: {problem}. Make all calls again, with corrected arguments."})
+    content = json.dumps({"error": f"Not run: {problem}. Make all calls again, with correct arguments."})
     return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}

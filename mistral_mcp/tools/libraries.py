@@ -2,112 +2,86 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from mistral_mcp.mistral.api import files
-from mistral_mcp.mistral.api import libraries as wire
+from mistral_mcp.mistral.api import files, libraries
+from mistral_mcp.mistral.api.libraries import DocumentReply, LibraryReply
 from mistral_mcp.tools.framework import file_content
-from mistral_mcp.tools.framework.cut_text import LONG
 from mistral_mcp.tools.framework.declare import Toolset
-from mistral_mcp.tools.framework.paging import Page, PageSize, list_text, next_page
+from mistral_mcp.tools.framework.kept import Kept, KeptResults
+from mistral_mcp.tools.framework.paging import Page, PageSize, counted, list_text, next_page
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Maybe, Result
+from mistral_mcp.tools.framework.results import Deleted, Maybe, Result
 
 toolset = Toolset()
 
-LibraryId = Annotated[str, Field(description="As listed.")]
-DocumentId = Annotated[str, Field(description="As listed.")]
-Search = Annotated[str | None, Field(description="Part of a name.")]
+LibraryId = Annotated[str, Field(description="Library id.", min_length=1, max_length=100)]
+DocumentId = Annotated[str, Field(description="Document id.", min_length=1, max_length=100)]
+Search = Annotated[str | None, Field(description="Part of a name.", max_length=255)]
 
 
-class Library(BaseModel):
-    """A library without its documents."""
-
-    id: str
-    name: str
-    description: Maybe[str] = None
-    documents: Maybe[int] = None
-    bytes: Maybe[int] = None
-    owner_type: Maybe[str] = None
-    created_at: Maybe[str] = None
-
-    def line(self) -> str:
-        about = f": {self.description}" if self.description else ""
-        return f"{self.id}  {self.name} ({self.documents or 0} documents){about}"
+def library_line(library: LibraryReply) -> str:
+    """A library as a reader sees it."""
+    about = f": {library.description}" if library.description else ""
+    return f"{library.id}  {library.name} ({counted(library.documents or 0, 'document')}){about}"
 
 
-class OneLibrary(Result, Library):
+def document_line(document: DocumentReply) -> str:
+    """A document as a reader sees it."""
+    facts = [document.status] if document.status else []
+    facts += [counted(document.bytes, "byte")] if document.bytes is not None else []
+    facts += [counted(document.pages, "page")] if document.pages is not None else []
+    return f"{document.id}  {document.name} ({', '.join(facts)})"
+
+
+class Library(Result, LibraryReply):
+    """A library, without its documents."""
+
     def to_text(self) -> str:
-        return self.line()
+        return library_line(self)
 
 
 class Libraries(Result):
     """One page of libraries."""
 
-    libraries: list[Library]
+    libraries: list[LibraryReply]
     next_page_token: Maybe[str] = None
 
     def to_text(self) -> str:
-        lines = [library.line() for library in self.libraries] or ["There is no such library."]
+        lines = [library_line(library) for library in self.libraries] or ["No libraries."]
         rest = [f"(more with page_token {self.next_page_token})"] if self.next_page_token else []
         return "\n".join([*lines, *rest])
 
 
-class Document(BaseModel):
+class Document(Result, DocumentReply):
     """A document; it can be searched once its status is done."""
 
-    id: str
-    name: str
-    status: Maybe[str] = None
-    mime_type: Maybe[str] = None
-    bytes: Maybe[int] = None
-    pages: Maybe[int] = None
-    summary: Maybe[str] = None
-    created_at: Maybe[str] = None
-
-    def line(self) -> str:
-        facts = [self.status, f"{self.bytes:,} bytes" if self.bytes is not None else None]
-        facts.append(f"{self.pages} pages" if self.pages is not None else None)
-        return f"{self.id}  {self.name} ({', '.join(fact for fact in facts if fact)})"
-
-
-class OneDocument(Result, Document):
     def to_text(self) -> str:
-        return self.line()
+        return document_line(self)
 
 
 class Documents(Result):
     """One page of documents, newest first."""
 
-    documents: list[Document]
+    documents: list[DocumentReply]
     total: int
     next_page: Maybe[int] = None
 
     def to_text(self) -> str:
-        lines = [document.line() for document in self.documents]
-        return list_text(lines, "There is no such document.", self.next_page, self.total)
+        lines = [document_line(document) for document in self.documents]
+        return list_text(lines, "No documents.", self.next_page, self.total)
 
 
 class DocumentText(Result):
-    """The text that was found in a document, or a part of it."""
+    """The text that was found in a document: all of it, or its beginning and where the rest is kept."""
 
     text: str
-    characters: int = Field(description="Of these pages.")
-    next_offset: Maybe[int] = Field(default=None, description="`offset` of the rest.")
+    kept: Maybe[Kept] = None
 
     def to_text(self) -> str:
-        if self.next_offset is None:
-            return self.text or "There is no text here, or none yet: mistral_list_documents tells the status."
-        left = self.characters - self.next_offset
-        return f"{self.text}\n\n[Cut: {left:,} more characters. Ask with offset {self.next_offset} for the rest.]"
-
-
-class Deleted(Result):
-    id: str
-    deleted: bool = True
-
-    def to_text(self) -> str:
-        return f"{self.id} is deleted."
+        if self.kept is not None:
+            return f"{self.text}\n\n{self.kept.note(len(self.text))}"
+        return self.text or "There is no text here, or none yet: mistral_list_documents shows the status."
 
 
 @toolset.tool("List libraries", effect="reads")
@@ -115,39 +89,33 @@ async def mistral_list_libraries(
     mistral: Mistral,
     search: Search = None,
     page_size: PageSize = 20,
-    page_token: Annotated[str | None, Field(description="Of the page before.")] = None,
+    page_token: Annotated[str | None, Field(description="next_page_token of the last page.", max_length=1000)] = None,
 ) -> Libraries:
-    """See the document libraries at Mistral that conversations can search."""
-    reply = await mistral.send(wire.ListLibrariesCall(page_size=page_size, page_token=page_token, search=search))
-    return Libraries(
-        libraries=[Library(**library.model_dump()) for library in reply.data], next_page_token=reply.next_page_token
-    )
+    """List the document libraries at Mistral that conversations can search."""
+    reply = await mistral.send(libraries.ListLibrariesCall(page_size=page_size, page_token=page_token, search=search))
+    return Libraries(libraries=reply.data, next_page_token=reply.next_page_token)
 
 
 @toolset.tool("Create a library", effect="creates")
 async def mistral_create_library(
     mistral: Mistral,
-    name: Annotated[str, Field(description="For people.", min_length=1)],
-    description: Annotated[str | None, Field(description="What is in it.")] = None,
-) -> OneLibrary:
-    """Make a library, to add documents to."""
-    reply = await mistral.send(wire.CreateLibraryCall(name=name, description=description))
-    return OneLibrary(**reply.model_dump())
+    name: Annotated[str, Field(description="Name.", min_length=1, max_length=255)],
+    description: Annotated[str | None, Field(description="What it holds.", max_length=10_000)] = None,
+) -> Library:
+    """Create a library, to add documents to."""
+    return Library.from_reply(await mistral.send(libraries.CreateLibraryCall(name=name, description=description)))
 
 
 @toolset.tool("List a library's documents", effect="reads")
 async def mistral_list_documents(
     mistral: Mistral, library_id: LibraryId, search: Search = None, page: Page = 0, page_size: PageSize = 20
 ) -> Documents:
-    """See what is in a library, and what of it is processed."""
-    call = wire.ListDocumentsCall(library_id=library_id, page=page, page_size=page_size, search=search)
+    """List a library's documents and whether each is processed."""
+    call = libraries.ListDocumentsCall(library_id=library_id, page=page, page_size=page_size, search=search)
     reply = await mistral.send(call)
     total = reply.pagination.total_items
-    return Documents(
-        documents=[Document(**document.model_dump()) for document in reply.data],
-        total=total,
-        next_page=next_page(page, page_size, len(reply.data), total),
-    )
+    following = next_page(page, page_size, len(reply.data), total)
+    return Documents(documents=reply.data, total=total, next_page=following)
 
 
 @toolset.tool("Add a document", effect="creates")
@@ -155,47 +123,44 @@ async def mistral_add_document(
     mistral: Mistral,
     library_id: LibraryId,
     filename: file_content.Filename,
-    content: Annotated[str | None, Field(description="Text.")] = None,
+    content: file_content.Text = None,
     content_base64: file_content.Base64 = None,
     path: file_content.LocalPath = None,
-) -> OneDocument:
-    """Add a file to a library. Give content, content_base64 or path; processing takes a while."""
-    file_content.content_argument(mistral, {"content": content, "content_base64": content_base64, "path": path})
-    file = file_content.open_file_part(
+) -> Document:
+    """Add a file to a library, its content given in one of the ways. Processing takes a while."""
+    async with file_content.open_file_part(
         mistral, filename, content=content, content_base64=content_base64, path=path, max_bytes=files.LARGEST
-    )
-    async with file as part:
-        reply = await mistral.send(wire.AddDocumentCall(library_id=library_id, file=part))
-    return OneDocument(**reply.model_dump())
+    ) as part:
+        return Document.from_reply(await mistral.send(libraries.AddDocumentCall(library_id=library_id, file=part)))
 
 
 @toolset.tool("Read a document's text", effect="reads")
 async def mistral_get_document_text(
     mistral: Mistral,
+    kept_results: KeptResults,
     library_id: LibraryId,
     document_id: DocumentId,
     page_start: Annotated[int | None, Field(description="First page.", ge=0)] = None,
     page_end: Annotated[int | None, Field(description="Last page.", ge=0)] = None,
-    offset: Annotated[int, Field(description="Characters to pass over.", ge=0)] = 0,
 ) -> DocumentText:
     """Read the text of a document in a library."""
-    call = wire.GetDocumentTextCall(
+    call = libraries.GetDocumentTextCall(
         library_id=library_id, document_id=document_id, page_start=page_start, page_end=page_end
     )
-    text = (await mistral.send(call)).text
-    end = offset + LONG
-    return DocumentText(text=text[offset:end], characters=len(text), next_offset=end if end < len(text) else None)
+    reply = await mistral.send(call)
+    text, kept = await kept_results.keep_if_long(reply.text, filename=f"{document_id}.md", mime_type="text/markdown")
+    return DocumentText(text=text, kept=kept)
 
 
 @toolset.tool("Delete a document", effect="deletes")
 async def mistral_delete_document(mistral: Mistral, library_id: LibraryId, document_id: DocumentId) -> Deleted:
-    """Delete a document from a library, for good."""
-    await mistral.send(wire.DeleteDocumentCall(library_id=library_id, document_id=document_id))
+    """Delete a document from a library permanently."""
+    await mistral.send(libraries.DeleteDocumentCall(library_id=library_id, document_id=document_id))
     return Deleted(id=document_id)
 
 
 @toolset.tool("Delete a library", effect="deletes")
 async def mistral_delete_library(mistral: Mistral, library_id: LibraryId) -> Deleted:
-    """Delete a library with all its documents, for good."""
-    await mistral.send(wire.DeleteLibraryCall(library_id=library_id))
+    """Delete a library and all its documents permanently."""
+    await mistral.send(libraries.DeleteLibraryCall(library_id=library_id))
     return Deleted(id=library_id)

@@ -1,6 +1,6 @@
 """Toolset `models`: what a key may name, with context windows and prices."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
@@ -14,8 +14,6 @@ toolset = Toolset()
 
 
 class UnitPrice(BaseModel):
-    """What is not counted in tokens."""
-
     usd: float
     per: str
 
@@ -25,26 +23,27 @@ class Price(BaseModel):
 
     input_usd_per_mtok: Maybe[float] = None
     output_usd_per_mtok: Maybe[float] = None
-    units: Maybe[list[UnitPrice]] = None
+    units: Maybe[list[UnitPrice]] = Field(default=None, description="what is not counted in tokens")
     date: str
 
     @classmethod
     def of(cls, price: catalog.Price) -> "Price":
-        units = [UnitPrice(usd=unit.usd, per=unit.per) for unit in price.units]
         return cls(
             input_usd_per_mtok=price.input_usd_per_mtok,
             output_usd_per_mtok=price.output_usd_per_mtok,
-            units=units or None,
+            units=[UnitPrice(usd=unit.usd, per=unit.per) for unit in price.units] or None,
             date=price.date,
         )
 
-    def to_text(self) -> str:
-        """Such as "$0.15 in, $0.6 out per Mtok", "$4 per 1000 pages"."""
-        parts = [f"${unit.usd:g} per {unit.per}" for unit in self.units or ()]
+    def text(self) -> str:
+        facts: list[str] = []
         if self.input_usd_per_mtok is not None:
-            output = f", ${self.output_usd_per_mtok:g} out" if self.output_usd_per_mtok is not None else ""
-            parts.insert(0, f"${self.input_usd_per_mtok:g} in{output} per Mtok")
-        return ", ".join(parts)
+            facts.append(f"${self.input_usd_per_mtok:g} in")
+        if self.output_usd_per_mtok is not None:
+            facts.append(f"${self.output_usd_per_mtok:g} out")
+        tokens = f"{', '.join(facts)} per million tokens" if facts else ""
+        units = [f"${unit.usd:g} per {unit.per}" for unit in self.units or ()]
+        return ", ".join(filter(None, [tokens, *units]))
 
 
 class Model(BaseModel):
@@ -56,20 +55,19 @@ class Model(BaseModel):
     context_length: int | None
     capabilities: list[str]
     price: Maybe[Price] = None
-    deprecation: Maybe[str] = Field(default=None, description="When it goes.")
+    deprecation: Maybe[str] = Field(default=None, description="when it is retired")
     replacement: Maybe[str] = None
 
     @classmethod
-    def of(cls, card: ModelCard, prices: catalog.Catalog) -> "Model":
-        price = next(filter(None, (prices.price_of(name) for name in (card.id, *card.aliases))), None)
-        # Mistral has no flag for embeddings.
-        embeds = ["embeddings"] if "embed" in card.id else []
+    def of(cls, card: ModelCard, prices: catalog.Catalog) -> Self:
+        """A card with its price: the first that is known of its names."""
+        price = next(filter(None, map(prices.price_of, [card.id, *card.aliases])), None)
         return cls(
             id=card.id,
             aliases=card.aliases,
             description=card.description,
             context_length=card.max_context_length or prices.context_window(card.id),
-            capabilities=embeds + [name for name, able in card.capabilities.items() if able],
+            capabilities=_capabilities(card),
             price=Price.of(price) if price else None,
             deprecation=card.deprecation,
             replacement=card.deprecation_replacement_model,
@@ -77,14 +75,12 @@ class Model(BaseModel):
 
     def line(self) -> str:
         facts = [", ".join(self.capabilities)]
-        if self.context_length:
-            facts.append(f"{self.context_length:,} tokens")
-        if self.price:
-            facts.append(self.price.to_text())
-        if self.deprecation:
-            facts.append(f"goes {self.deprecation}" + (f", use {self.replacement}" if self.replacement else ""))
-        names = self.id + (f" (= {', '.join(self.aliases)})" if self.aliases else "")
-        return f"{names}: {'; '.join(fact for fact in facts if fact)}"
+        facts += [f"{self.context_length:,} tokens"] if self.context_length else []
+        facts += [self.price.text()] if self.price else []
+        facts += [f"retired on {self.deprecation}"] if self.deprecation else []
+        facts += [f"use {self.replacement}"] if self.replacement else []
+        aliases = f" (= {', '.join(self.aliases)})" if self.aliases else ""
+        return f"{self.id}{aliases}: {'; '.join(fact for fact in facts if fact)}"
 
 
 class Models(Result):
@@ -100,33 +96,48 @@ class OneModel(Result, Model):
     """One model, full."""
 
     def to_text(self) -> str:
-        return self.line() + (f"\n{self.description}" if self.description else "")
+        return "\n".join(filter(None, [self.line(), self.description]))
+
+
+def _capabilities(card: ModelCard) -> list[str]:
+    """Mistral has no flag for embeddings."""
+    embeds = ["embeddings"] if "embed" in card.id else []
+    return embeds + [name for name, able in card.capabilities.items() if able]
 
 
 @toolset.tool("List models", effect="reads")
 async def mistral_list_models(
     mistral: Mistral,
     capability: Annotated[
-        str | None, Field(description="Such as completion_chat, vision, reasoning, ocr, embeddings.")
+        str | None,
+        Field(description="Such as completion_chat, vision, reasoning, ocr, embeddings.", max_length=64),
     ] = None,
-    search: Annotated[str | None, Field(description="Part of a name.")] = None,
+    search: Annotated[str | None, Field(description="Part of a name.", max_length=256)] = None,
 ) -> Models:
-    """See which models this key may use, with capabilities, context windows and prices."""
+    """List the models this key may use, with capabilities, context windows and prices."""
     cards = folded((await mistral.send(ListModelsCall())).data)
     mistral.catalog.learn_aliases([card.id, *card.aliases] for card in cards)
     models = [Model.of(card, mistral.catalog) for card in cards]
     if capability is not None:
-        models = [model for model in models if capability in model.capabilities]
+        models = [model for model in models if _has(model, capability)]
     if search is not None:
-        wanted = search.lower()
-        models = [model for model in models if any(wanted in name.lower() for name in (model.id, *model.aliases))]
+        models = [model for model in models if _is_named(model, search.lower())]
     return Models(models=models)
+
+
+def _has(model: Model, capability: str) -> bool:
+    """`audio` means everything that hears or speaks."""
+    return any(name == capability or name.startswith(f"{capability}_") for name in model.capabilities)
+
+
+def _is_named(model: Model, part: str) -> bool:
+    return any(part in name.lower() for name in [model.id, *model.aliases])
 
 
 @toolset.tool("Get a model", effect="reads")
 async def mistral_get_model(
-    mistral: Mistral, model: Annotated[str, Field(description="Id or alias.", min_length=1)]
+    mistral: Mistral, model: Annotated[str, Field(description="Model id or alias.", min_length=1, max_length=256)]
 ) -> OneModel:
-    """Look one model up: what it can do, its context window, price and whether it is going away."""
+    """Look up one model: capabilities, context window, price, and whether it is being retired."""
     card = await mistral.send(GetModelCall(model_id=model), model=model)
-    return OneModel(**Model.of(card, mistral.catalog).model_dump())
+    return OneModel.of(card, mistral.catalog)

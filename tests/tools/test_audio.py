@@ -2,19 +2,18 @@
 
 import base64
 import io
-import json
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from mcp.client import Client
-from mcp_types import AudioContent, BlobResourceContents, CallToolResult, EmbeddedResource
+from mcp_types import AudioContent, CallToolResult
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.tools.framework import transcripts as _transcripts
-from tests.conftest import in_memory, over_http, refuses_at_once, text_of
+from mistral_mcp.tools.framework import transcripts
+from tests.conftest import in_memory, over_http, read_kept, refuses_at_once, text_of
 
 URL = "https://example.com/talk.mp3"
 
@@ -33,7 +32,9 @@ def recording() -> bytes:
 @pytest.fixture
 async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     (tmp_path / "talk.wav").write_bytes(recording())
-    async with in_memory(mistral_url, toolsets="audio,files", files_dir=tmp_path) as client:
+    async with in_memory(
+        mistral_url, toolsets="audio,files", files_dir=tmp_path, output_dir=tmp_path / "results"
+    ) as client:
         yield client
 
 
@@ -61,7 +62,7 @@ async def test_speech_becomes_text_priced_by_the_minute(client: Client) -> None:
     assert structured["text"] == text_of(result)
     assert "talk.mp3" in structured["text"]
     assert structured["usage"]["audio_seconds"] == 3
-    assert structured["usage"]["cost_usd"] == 0.00015
+    assert structured["model"] == "voxtral-mini-transcribe-latest"
     assert set(structured) == {"text", "model", "usage"}
 
 
@@ -71,7 +72,7 @@ async def test_the_form_holds_only_what_was_asked_for(client: Client, sandbox: S
     request = sandbox.requests[-1]
     assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
     names = [line for line in request.body.decode().splitlines() if line.startswith("Content-Disposition")]
-    fields = ["model", "file_url", "diarize", "context_bias", "context_bias"]
+    fields = ["model", "file_url", "diarize", "context_bias", "context_bias", "timestamp_granularities"]
     assert names == [f'Content-Disposition: form-data; name="{field}"' for field in fields]
 
 
@@ -133,42 +134,66 @@ async def test_a_transcription_is_tried_again(client: Client, sandbox: Sandbox) 
     assert sandbox.requests[0].body == sandbox.requests[1].body
 
 
-async def test_a_long_transcript_is_cut_and_attached_as_a_whole(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_transcripts, "LONG", 200)
+async def test_a_long_transcript_is_cut_and_kept_as_a_whole(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcripts, "LONG", 200)
     asked = {"url": URL, "timestamps": "word"}
     result = await client.call_tool("mistral_transcribe", asked)
 
+    kept = result.structured_content["kept"]
     assert len(result.structured_content["segments"]) < 4
-    assert "[Cut: all of it is attached.]" in text_of(result)
-    attached = result.content[1]
-    assert isinstance(attached, EmbeddedResource)
-    assert isinstance(attached.resource, BlobResourceContents)
-    assert str(attached.resource.uri) == result.structured_content["attachment"]
-    whole = json.loads(base64.b64decode(attached.resource.blob))
-    assert len(whole["segments"]) == 17
-    assert whole["text"].endswith("same.")
+    assert f"handle {kept['handle']}, offset {text_of(result).index('[Shown') - 2}" in text_of(result)
+    whole = read_kept(kept).decode()
+    assert len(whole.splitlines()) == 17
+    assert whole.endswith("same.")
+    assert len(result.content) == 1
 
 
-async def test_a_text_becomes_audio_content(client: Client, sandbox: Sandbox) -> None:
-    voices = await client.call_tool("mistral_list_voices", {"limit": 1})
-    voice = voices.structured_content["voices"][0]["slug"]
+VOXTRAL_2 = {"model": "voxtral-mini-latest"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "granularity"),
+    [
+        ({"diarize": True}, "segment"),
+        ({"diarize": True, "timestamps": "segment", "language": "fr"}, "segment"),
+        ({"diarize": True, **VOXTRAL_2}, None),
+        ({"timestamps": "word"}, "word"),
+    ],
+)
+async def test_each_generation_gets_the_timestamps_that_it_takes(
+    client: Client, sandbox: Sandbox, asked: dict[str, object], granularity: str | None
+) -> None:
+    result = await client.call_tool("mistral_transcribe", {"url": URL, **asked})
+
+    assert not result.is_error, text_of(result)
+    body = sandbox.requests[-1].body.decode()
+    assert (f'name="timestamp_granularities"\r\n\r\n{granularity}\r\n' in body) == (granularity is not None)
+
+
+async def test_words_get_their_times_from_the_model_that_has_them(client: Client) -> None:
+    result = await client.call_tool("mistral_transcribe", {"url": URL, "timestamps": "word"})
+    assert result.structured_content["model"] == "voxtral-mini-latest"
+
+
+async def test_phrases_may_be_expected(client: Client, sandbox: Sandbox) -> None:
+    result = await client.call_tool("mistral_transcribe", {"url": URL, "context_bias": ["Le Mans, 24 hours"]})
+
+    assert not result.is_error, text_of(result)
+    assert b'name="context_bias"\r\n\r\nLe Mans, 24 hours\r\n' in sandbox.requests[-1].body
+
+
+async def test_a_text_becomes_audio_that_is_kept(client: Client, sandbox: Sandbox) -> None:
+    voices = await client.call_tool("mistral_list_voices", {"page_size": 1})
+    voice = voices.structured_content["voices"][0]["id"]
     result = await client.call_tool("mistral_speak", {"text": "Hello world", "voice_id": voice, "format": "wav"})
 
-    audio = result.content[1]
-    assert isinstance(audio, AudioContent)
-    assert audio.mime_type == "audio/wav"
-    sound = base64.b64decode(audio.data)
+    structured = result.structured_content
+    sound = read_kept(structured["kept"])
     assert sound.startswith(b"RIFF")
-    assert result.structured_content == {
-        "model": "voxtral-mini-tts-latest",
-        "format": "wav",
-        "bytes": len(sound),
-        "voice_id": voice,
-        "usage": {"characters": 11, "cost_usd": 0.000176},
-    }
-    assert audio.data not in text_of(result)
+    assert (structured["bytes"], structured["kept"]["mime_type"]) == (len(sound), "audio/wav")
+    assert structured["usage"]["characters"] == 11
+    assert structured["kept"]["path"] in text_of(result)
+    assert len(result.content) == 1
     assert sandbox.requests[-1].json == {
         "model": "voxtral-mini-tts-latest",
         "input": "Hello world",
@@ -178,13 +203,33 @@ async def test_a_text_becomes_audio_content(client: Client, sandbox: Sandbox) ->
 
 
 @pytest.mark.parametrize("form", ["mp3", "wav", "flac", "opus", "pcm"])
-async def test_every_format_has_its_mime_type(client: Client, form: str) -> None:
-    result = await client.call_tool("mistral_speak", {"text": "Hello", "format": form})
+async def test_audio_is_attached_where_it_is_asked_for(client: Client, form: str) -> None:
+    result = await client.call_tool("mistral_speak", {"text": "Hello", "format": form, "inline": True})
 
     audio = result.content[1]
     assert isinstance(audio, AudioContent)
     assert audio.mime_type == {"mp3": "audio/mpeg"}.get(form, f"audio/{form}")
-    assert len(base64.b64decode(audio.data)) == result.structured_content["bytes"]
+    assert base64.b64decode(audio.data) == read_kept(result.structured_content["kept"])
+
+
+@pytest.mark.parametrize("way", ["path", "data", "file"])
+async def test_a_voice_is_imitated_from_a_recording(client: Client, sandbox: Sandbox, way: str) -> None:
+    encoded = base64.b64encode(recording()).decode()
+    given = {"filename": "talk.wav", "purpose": "audio", "content_base64": encoded}
+    file = await client.call_tool("mistral_upload_file", given)
+    sources = {"path": "talk.wav", "data": f"data:audio/wav;base64,{encoded}", "file": file.structured_content["id"]}
+    asked = {
+        "text": "Hello",
+        "ref_audio": sources[way],
+        "expressiveness": 2,
+        "phoneme_hints": [{"word": "Hello", "phonemes": ["h", "ə"]}],
+    }
+    result = await client.call_tool("mistral_speak", asked)
+
+    assert not result.is_error, text_of(result)
+    sent = sandbox.requests[-1].json
+    assert sent["ref_audio"] == encoded
+    assert (sent["expressiveness"], sent["phoneme_hints"]) == (2, {"Hello": ["h", "ə"]})
 
 
 async def test_a_text_that_moderation_refuses_is_told_so(client: Client) -> None:
@@ -195,27 +240,42 @@ async def test_a_text_that_moderation_refuses_is_told_so(client: Client) -> None
 
 
 async def test_voices_come_in_pages(client: Client) -> None:
-    first = await client.call_tool("mistral_list_voices", {"limit": 10})
+    first = await client.call_tool("mistral_list_voices", {"page_size": 10})
     assert len(first.structured_content["voices"]) == 10
-    offset = first.structured_content["next_offset"]
-    assert f"more from offset {offset}" in text_of(first)
+    token = first.structured_content["next_page_token"]
+    assert f"more with page_token {token}" in text_of(first)
 
-    rest = await client.call_tool("mistral_list_voices", {"limit": 10, "offset": offset})
-    assert len(rest.structured_content["voices"]) == rest.structured_content["total"] - 10
-    assert "next_offset" not in rest.structured_content
+    rest = await client.call_tool("mistral_list_voices", {"page_size": 100, "page_token": token})
+    assert rest.structured_content["voices"]
+    assert "next_page_token" not in rest.structured_content
     nobody = await client.call_tool("mistral_list_voices", {"type": "custom"})
-    assert text_of(nobody) == "There is no such voice."
+    assert text_of(nobody) == "No voices."
+
+
+async def test_voices_are_found_by_language_and_gender(client: Client, sandbox: Sandbox) -> None:
+    asked = {"language": ["en", "fr"], "gender": ["female"], "search": "a"}
+    result = await client.call_tool("mistral_list_voices", asked)
+
+    assert not result.is_error, text_of(result)
+    query = sandbox.requests[-1].query
+    assert query.getlist("language") == ["en", "fr"]
+    assert (query["gender"], query["query"]) == ("female", "a")
 
 
 @pytest.mark.parametrize(
     ("tool", "arguments", "sentence"),
     [
-        ("transcribe", {}, "Give exactly one of url, file_id, content_base64, path"),
-        ("transcribe", {"url": URL, "file_id": "x"}, "none or several are given"),
+        ("transcribe", {}, "Exactly one of url, file_id, content_base64, path is needed"),
+        ("transcribe", {"url": URL, "file_id": "x"}, "url and file_id are given together"),
         ("transcribe", {"url": "http://example.com/a.mp3"}, "url"),
-        ("transcribe", {"url": URL, "language": "fr", "timestamps": "word"}, "takes either language or timestamps"),
+        (
+            "transcribe",
+            {"url": URL, "language": "fr", "timestamps": "segment", **VOXTRAL_2},
+            "takes either language or timestamps",
+        ),
+        ("transcribe", {"url": URL, "language": "fr", "return_language": True}, "exclude each other"),
         ("transcribe", {"url": URL, "language": "french"}, "language"),
-        ("transcribe", {"url": URL, "context_bias": ["two words"]}, "a word to expect has no commas or blanks"),
+        ("transcribe", {"url": URL, "context_bias": ["two words"], **VOXTRAL_2}, "words without blanks"),
         ("transcribe", {"url": URL, "context_bias": ["w"] * 101}, "context_bias has more than 100 items"),
         ("transcribe", {"url": URL, "timestamps": "page"}, "must be none, segment or word"),
         ("transcribe", {"content_base64": "AAAA"}, "filename is missing"),
@@ -224,7 +284,9 @@ async def test_voices_come_in_pages(client: Client) -> None:
         ("speak", {}, "text is missing"),
         ("speak", {"text": ""}, "text is empty"),
         ("speak", {"text": "x", "format": "ogg"}, "format must be mp3"),
-        ("list_voices", {"limit": 0}, "limit must be at least 1"),
+        ("list_voices", {"page_size": 0}, "page_size must be at least 1"),
+        ("speak", {"text": "x", "ref_audio": "https://example.com/a.mp3"}, "ref_audio is a web address"),
+        ("speak", {"text": "x", "expressiveness": 0.5}, "expressiveness"),
         ("list_voices", {"type": "mine"}, "type must be all"),
     ],
 )

@@ -1,7 +1,9 @@
 """The toolset `batch`, against the sandbox, whose jobs take a step whenever they are looked at."""
 
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +11,15 @@ from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from tests.conftest import in_memory, refuses_at_once, text_of
+from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
 
 CHAT = "/v1/chat/completions"
 MODEL = "mistral-small-latest"
 
 
 @pytest.fixture
-async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="batch,files") as client:
+async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
+    async with in_memory(mistral_url, toolsets="batch,files", output_dir=tmp_path) as client:
         yield client
 
 
@@ -76,7 +78,7 @@ async def test_answers_are_not_waited_for(client: Client, sandbox: Sandbox) -> N
     before = len(sandbox.requests)
     result = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
 
-    assert text_of(result) == "The job is RUNNING, 1 of 2 done: its answers come when it has ended."
+    assert text_of(result) == "The job is RUNNING (1 of 2 done): its answers come when it has ended."
     assert result.structured_content["note"] == text_of(result)
     assert result.structured_content["results"] == []
     assert len(sandbox.requests) == before + 1
@@ -127,16 +129,19 @@ async def test_usage_is_summed_and_costs_half(client: Client) -> None:
     assert usage["cost_usd"] == pytest.approx(full / 2)
 
 
-async def test_long_answers_are_cut_and_longer_alone(client: Client) -> None:
+async def test_long_answers_are_cut_and_kept_as_a_whole(client: Client) -> None:
     rows = [{"custom_id": str(number), "body": asking("word " * 2_000)} for number in range(20)]
     job_id = await ended(client, requests=rows)
     many = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
     alone = await client.call_tool("mistral_get_batch_results", {"job_id": job_id, "page_size": 1})
 
-    cut = many.structured_content["results"][0]["text"]
+    kept = many.structured_content["kept"]
     assert len(text_of(many)) < 50_000
-    assert "page_size=1 shows more, mistral_download_file all of " in cut
-    assert "[Cut:" not in alone.structured_content["results"][0]["text"]
+    assert f"Some answers are cut. [Shown are 0 of {kept['characters']:,} characters" in text_of(many)
+    whole = [json.loads(line) for line in read_kept(kept).decode().splitlines()]
+    assert [row["custom_id"] for row in whole] == [row["custom_id"] for row in many.structured_content["results"]]
+    assert whole[0]["text"] == alone.structured_content["results"][0]["text"]
+    assert "kept" not in alone.structured_content
 
 
 async def test_vectors_do_not_flood_a_context(client: Client) -> None:
@@ -169,9 +174,26 @@ async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, s
     assert sandbox.requests[-1].json == {"endpoint": CHAT, "model": MODEL, "requests": requests("one")}
 
 
+async def test_a_model_that_every_request_names_is_enough(client: Client, sandbox: Sandbox) -> None:
+    rows = [{"body": asking("x", model=MODEL)}, {"body": asking("y", model=MODEL)}]
+    result = await client.call_tool("mistral_create_batch_job", {"endpoint": CHAT, "requests": rows})
+
+    assert "model" not in sandbox.requests[-1].json
+    assert "model is missing" not in text_of(result)
+
+
+async def test_times_are_iso_8601_in_utc(client: Client) -> None:
+    job = await client.call_tool("mistral_get_batch_job", {"job_id": await ended(client, requests=requests("one"))})
+
+    for member in ("created_at", "started_at", "completed_at"):
+        assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", job.structured_content[member])
+
+
 async def test_a_creation_that_failed_is_not_repeated(client: Client, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(drop="before_headers"))
-    result = await client.call_tool("mistral_create_batch_job", {"endpoint": CHAT, "requests": requests("one")})
+    result = await client.call_tool(
+        "mistral_create_batch_job", {"endpoint": CHAT, "model": MODEL, "requests": requests("one")}
+    )
 
     assert "check before retrying" in text_of(result)
     assert len(sandbox.requests) == 1
@@ -190,7 +212,7 @@ async def test_jobs_are_listed_by_status_and_model(client: Client) -> None:
     assert first.structured_content["next_page"] == 1
     assert "(2 in all; more on page 1)" in text_of(first)
     assert [job["id"] for job in some.structured_content["jobs"]] == [done]
-    assert text_of(none) == "No job."
+    assert text_of(none) == "No batch jobs."
 
 
 async def test_a_cancelled_job_keeps_what_was_answered(client: Client, sandbox: Sandbox) -> None:
@@ -245,7 +267,7 @@ async def test_a_job_that_left_nothing_says_why(client: Client, sandbox: Sandbox
     sandbox.faults.append(Fault(status=200, body=job))
     result = await client.call_tool("mistral_get_batch_results", {"job_id": "j"})
 
-    assert text_of(result) == "The job ended as FAILED and left no answers: Out of luck."
+    assert text_of(result) == "The job ended as FAILED and left no answers: Out of luck (3 times)."
 
 
 async def test_members_of_a_job_may_be_null(client: Client, sandbox: Sandbox) -> None:
@@ -264,14 +286,18 @@ async def test_members_of_a_job_may_be_null(client: Client, sandbox: Sandbox) ->
         (
             "mistral_create_batch_job",
             {"endpoint": "/v1/responses", "requests": requests("x")},
-            "endpoint must be",
+            "endpoint must be /v1/chat/completions",
         ),
-        ("mistral_create_batch_job", {"endpoint": CHAT}, "both are missing"),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": requests("x"), "input_files": ["y"]}, "both are"),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": []}, "both are missing"),
+        ("mistral_create_batch_job", {"endpoint": CHAT}, "none of them is given"),
         (
             "mistral_create_batch_job",
-            {"endpoint": CHAT, "requests": requests("x", "y", "x")},
+            {"endpoint": CHAT, "requests": requests("x"), "input_files": ["y"]},
+            "are given together",
+        ),
+        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": []}, "none of them is given"),
+        (
+            "mistral_create_batch_job",
+            {"endpoint": CHAT, "model": MODEL, "requests": requests("x", "y", "x")},
             "requests[0] and requests[2] have the same custom_id",
         ),
         (
@@ -279,12 +305,22 @@ async def test_members_of_a_job_may_be_null(client: Client, sandbox: Sandbox) ->
             {"endpoint": CHAT, "requests": [{"custom_id": "x"}]},
             "requests[0].body is missing",
         ),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": [{"body": "x"}]}, "requests[0].body must be"),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": [{"bdy": {}, "body": {}}]}, "requests[0].bdy"),
+        (
+            "mistral_create_batch_job",
+            {"endpoint": CHAT, "requests": [{"body": "x"}]},
+            "requests[0].body must be an object",
+        ),
+        (
+            "mistral_create_batch_job",
+            {"endpoint": CHAT, "requests": [{"bdy": {}, "body": {}}]},
+            "requests[0].bdy is not known",
+        ),
         ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"], "timeout_hours": 0}, "timeout_hours"),
         ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"], "metadata": {"a": ""}}, "metadata.a"),
+        ("mistral_create_batch_job", {"endpoint": CHAT, "requests": requests("x")}, "model is missing"),
+        ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"]}, "model is missing"),
         ("mistral_list_batch_jobs", {"status": "DONE"}, "status must be QUEUED, RUNNING"),
-        ("mistral_get_batch_results", {"job_id": "x", "page_size": 0}, "page_size must be at least"),
+        ("mistral_get_batch_results", {"job_id": "x", "page_size": 0}, "page_size must be at least 1"),
     ],
 )
 async def test_bad_input_gets_one_sentence_before_any_request(

@@ -55,10 +55,10 @@ async def test_a_model_that_is_no_classifier_is_refused_by_name(client: Client) 
     ("arguments", "sentence"),
     [
         ({"inputs": ["x"]}, "model is missing"),
-        ({"model": MODEL}, "both are missing"),
-        ({"model": MODEL, "inputs": ["x"], "messages": [{"role": "user", "content": "x"}]}, "both are given"),
-        ({"model": MODEL, "inputs": []}, "both are missing"),
-        ({"model": MODEL, "messages": []}, "both are missing"),
+        ({"model": MODEL}, "none of them is given"),
+        ({"model": MODEL, "inputs": ["x"], "messages": [{"role": "user", "content": "x"}]}, "given together"),
+        ({"model": MODEL, "inputs": []}, "none of them is given"),
+        ({"model": MODEL, "messages": []}, "messages"),
     ],
 )
 async def test_bad_input_gets_one_sentence_before_any_request(

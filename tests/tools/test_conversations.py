@@ -11,7 +11,7 @@ from mcp_types import CallToolResult
 from mistral_mcp.mistral.api.conversation_stream import ConversationAssembly
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.tools.framework.cut_text import LONG
+from mistral_mcp.tools.framework.kept import LONG
 from tests.conftest import in_memory, over_http, refuses_at_once, text_of
 
 WEATHER = {
@@ -251,7 +251,7 @@ async def test_a_conversation_is_read_page_by_page(client: Client) -> None:
     assert (structured["name"], structured["model"]) == ("Mine", "mistral-small-latest")
     assert [entry["role"] for entry in structured["entries"]] == ["user", "assistant", "user"]
     assert "user: Hello there" in text_of(result)
-    assert "(4 entries in all; more on page 1)" in text_of(result)
+    assert "(4 entries; more on page 1)" in text_of(result)
     rest = await client.call_tool("mistral_get_conversation", {**told, "page": 1, "page_size": 3})
     assert len(rest.structured_content["entries"]) == 1
     assert "next_page" not in rest.structured_content
@@ -276,8 +276,10 @@ async def test_a_long_entry_is_cut_and_longer_alone(client: Client) -> None:
     page = (await client.call_tool("mistral_get_conversation", told)).structured_content["entries"][0]["text"]
     alone = await client.call_tool("mistral_get_conversation", {**told, "page_size": 1})
 
-    assert len(page) < len(alone.structured_content["entries"][0]["text"]) < LONG + 200
-    assert "more characters. Ask with page_size 1" in page
+    assert len(page) < len(alone.structured_content["entries"][0]["text"]) <= LONG + 1
+    kept = alone.structured_content["kept"]
+    last = await client.call_tool("mistral_read_result", {"handle": kept["handle"], "offset": 3 * LONG})
+    assert last.structured_content["text"] == "x" * len("user: ")
 
 
 async def test_conversations_are_listed_newest_first_and_deleted(client: Client) -> None:
@@ -296,18 +298,17 @@ async def test_conversations_are_listed_newest_first_and_deleted(client: Client)
 async def test_an_empty_list_says_so(client: Client) -> None:
     result = await client.call_tool("mistral_list_conversations", {})
 
-    assert text_of(result) == "No conversations here."
+    assert text_of(result) == "No conversations."
 
 
 @pytest.mark.parametrize(
     ("tool", "arguments", "sentence"),
     [
-        ("start", {}, "prompt is missing"),
-        ("start", {"prompt": ""}, "prompt is empty"),
+        ("start", {}, "prompt and messages are both missing"),
         ("start", {"prompt": "x", "model": "m", "agent_id": "a"}, "both are given"),
         ("start", {"prompt": "x", "temperature": 1.2}, "temperature must be at most 1"),
-        ("start", {"prompt": "x", "tools": ["websearch"]}, "no built-in tool of this name; web_search is near"),
-        ("start", {"prompt": "x", "tools": ["zzz"]}, "known are web_search, web_search_premium, code_interpreter or"),
+        ("start", {"prompt": "x", "tools": ["websearch"]}, "no built-in tool of this name; did you mean web_search?"),
+        ("start", {"prompt": "x", "tools": ["zzz"]}, "there are web_search, web_search_premium, code_interpreter or"),
         ("start", {"prompt": "x", "tools": [{"nme": "f"}]}, "a function is {name, description, parameters}"),
         ("start", {"prompt": "x", "tools": [7]}, "a function is {name, description, parameters}"),
         ("start", {"prompt": "x", "tools": [{"name": "f", "parameters": {"type": "objekt"}}]}, "A function's param"),

@@ -1,21 +1,29 @@
 """mistral_embed and mistral_rank, against the sandbox."""
 
-import base64
 from array import array
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import anyio
 import pytest
 from mcp.client import Client
-from mcp_types import CallToolResult, EmbeddedResource
+from mcp_types import CallToolResult
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import refuses_at_once, text_of
+from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
+
+
+@pytest.fixture
+async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
+    async with in_memory(mistral_url, output_dir=tmp_path) as client:
+        yield client
 
 
 def rows_of(result: CallToolResult) -> list[list[float]]:
-    [resource] = [block for block in result.content if isinstance(block, EmbeddedResource)]
-    count, dimensions = result.structured_content["attachment"]["shape"]
-    numbers = array("f", base64.b64decode(resource.resource.blob)).tolist()  # pyright: ignore[reportAttributeAccessIssue]
+    kept = result.structured_content["kept"]
+    count, dimensions = kept["shape"]
+    assert (kept["dtype"], kept["byte_order"]) == ("float32", "little")
+    numbers = array("f", read_kept(kept)).tolist()
     assert len(numbers) == count * dimensions
     return [numbers[row * dimensions : (row + 1) * dimensions] for row in range(count)]
 
@@ -28,22 +36,25 @@ async def test_one_vector_comes_inline(client: Client) -> None:
     assert structured["dimensions"] == 1024
     assert structured["dtype"] == "float32"
     assert len(structured["embeddings"][0]) == 1024
-    assert "attachment" not in structured
+    assert "kept" not in structured
+    assert all(float(f"{number:.6g}") == number for number in structured["embeddings"][0])
+    assert text_of(result).startswith("1 vector of 1024 dimensions")
+    assert len(text_of(result)) < 200
     assert structured["usage"]["prompt_tokens"] > 0
 
 
-async def test_more_numbers_than_a_context_takes_come_as_one_attachment(client: Client) -> None:
+async def test_more_numbers_than_a_context_takes_are_kept(client: Client) -> None:
     result = await client.call_tool("mistral_embed", {"inputs": ["one", "two"]})
     inline = await client.call_tool("mistral_embed", {"inputs": ["one", "two"], "output": "inline"})
 
     assert "embeddings" not in result.structured_content
-    assert result.structured_content["attachment"]["byte_order"] == "little"
-    assert rows_of(result) == inline.structured_content["embeddings"]
-    assert len(text_of(result)) < 200
+    for row, shown in zip(rows_of(result), inline.structured_content["embeddings"], strict=True):
+        assert row == pytest.approx(shown, rel=1e-5)
+    assert len(text_of(result)) < 400
 
 
-async def test_a_single_vector_can_be_attached(client: Client) -> None:
-    result = await client.call_tool("mistral_embed", {"inputs": ["one"], "output": "attachment"})
+async def test_a_single_vector_can_be_kept(client: Client) -> None:
+    result = await client.call_tool("mistral_embed", {"inputs": ["one"], "output": "link"})
 
     assert len(rows_of(result)[0]) == 1024
 
@@ -70,7 +81,7 @@ async def test_many_inputs_come_back_in_order_from_several_requests(client: Clie
     result = await client.call_tool("mistral_embed", {"inputs": inputs})
     alone = await client.call_tool("mistral_embed", {"inputs": [inputs[299]]})
 
-    assert rows_of(result)[299] == alone.structured_content["embeddings"][0]
+    assert rows_of(result)[299] == pytest.approx(alone.structured_content["embeddings"][0], rel=1e-5)
     assert len(sandbox.requests) == 4
 
 
@@ -89,6 +100,25 @@ async def test_a_failed_part_fails_the_call_and_names_its_inputs(client: Client,
 
     assert result.is_error
     assert "Inputs 0 to 127 failed" in text_of(result)
+
+
+async def test_more_numbers_than_a_result_takes_are_kept_even_when_asked_for(client: Client) -> None:
+    result = await client.call_tool("mistral_embed", {"inputs": ["x"] * 257, "output": "inline"})
+
+    assert "embeddings" not in result.structured_content
+    assert len(rows_of(result)) == 257
+
+
+@pytest.mark.parametrize("tool", ["mistral_embed", "mistral_rank"])
+async def test_a_chat_model_is_told_to_be_no_embeddings_model(client: Client, tool: str) -> None:
+    given = {"inputs": ["a"]} if tool == "mistral_embed" else {"query": "a", "documents": ["b"]}
+    result = await client.call_tool(tool, {**given, "model": "mistral-small-latest"})
+    unknown = await client.call_tool(tool, {**given, "model": "no-such-model"})
+
+    assert "exists, but not for embeddings" in text_of(result)
+    assert "capability embeddings" in text_of(result)
+    assert "no-such-model" in text_of(unknown)
+    assert "exists" not in text_of(unknown)
 
 
 async def test_ranking_finds_the_nearest_first(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,22 +10,22 @@ from pathlib import Path
 import anyio
 import pytest
 from mcp.client import Client
-from mcp_types import BlobResourceContents, EmbeddedResource
 
 from mistral_mcp import tools
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.kept_results import MAX_BYTES
 from mistral_mcp.local_files import opened
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.tools import files
-from tests.conftest import KEY, in_memory, refuses_at_once, text_of
+from mistral_mcp.tools.framework.kept import LONG
+from tests.conftest import KEY, in_memory, read_kept, refuses_at_once, text_of
 
 BATCH = '{"custom_id": "a", "body": {"messages": []}}\n{"custom_id": "b", "body": {"messages": []}}\n'
 
 
 @pytest.fixture
-async def client(mistral_url: str, folder: Path) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="files", files_dir=folder) as client:
+async def client(mistral_url: str, folder: Path, tmp_path: Path) -> AsyncIterator[Client]:
+    async with in_memory(mistral_url, toolsets="files", files_dir=folder, output_dir=tmp_path / "results") as client:
         yield client
 
 
@@ -67,8 +68,8 @@ async def test_what_is_uploaded_can_be_looked_up_read_linked_and_deleted(client:
 
     assert facts.structured_content["filename"] == "notes.txt"
     assert facts.structured_content["bytes"] == len("Grüße".encode())
-    assert isinstance(facts.structured_content["created_at"], int)
-    assert f"{file_id}  notes.txt: ocr, 7 bytes, 20" in text_of(facts)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", facts.structured_content["created_at"])
+    assert f"{file_id}  notes.txt: ocr, 7 bytes, uploaded 20" in text_of(facts)
     assert read.structured_content == {"filename": "notes.txt", "text": "Grüße"}
     assert link.structured_content["url"].startswith("https://")
     assert link.structured_content["expires_in_hours"] == 2
@@ -117,41 +118,37 @@ async def test_a_list_is_paged_and_filtered(client: Client) -> None:
 async def test_nothing_found_is_said_in_words(client: Client) -> None:
     result = await client.call_tool("mistral_list_files", {"search": "nothing"})
 
-    assert text_of(result) == "No file."
+    assert text_of(result) == "No files."
     assert result.structured_content == {"files": [], "total": 0}
 
 
-async def test_bytes_come_attached(client: Client) -> None:
+async def test_bytes_are_kept(client: Client) -> None:
     file_id = await uploaded(client, filename="a b.bin", purpose="audio", content_base64="AAH//w==")
     result = await client.call_tool("mistral_download_file", {"file_id": file_id})
 
-    attachment = result.structured_content["attachment"]
-    block = result.content[1]
+    kept = result.structured_content["kept"]
     assert "text" not in result.structured_content
-    assert attachment["bytes"] == 4
-    assert isinstance(block, EmbeddedResource)
-    assert isinstance(block.resource, BlobResourceContents)
-    assert block.resource.uri == attachment["uri"] == f"mistral-mcp://files/{file_id}/a%20b.bin"
-    assert base64.b64decode(block.resource.blob) == b"\x00\x01\xff\xff"
+    assert kept["bytes"] == 4
+    assert read_kept(kept) == b"\x00\x01\xff\xff"
+    assert kept["path"] in text_of(result)
+    assert len(result.content) == 1
 
 
-async def test_long_text_is_cut_with_the_whole_beside_it(client: Client) -> None:
+async def test_long_text_is_cut_and_read_on(client: Client) -> None:
     text = "word " * 10_000
     file_id = await uploaded(client, content=text)
     result = await client.call_tool("mistral_download_file", {"file_id": file_id})
+    handle = result.structured_content["kept"]["handle"]
+    rest = await client.call_tool("mistral_read_result", {"handle": handle, "offset": LONG, "limit": LONG})
 
-    block = result.content[1]
-    assert len(text_of(result)) < files.TEXT + 200
-    assert "30,000 more characters" in text_of(result)
-    assert "attachment" in text_of(result)
-    assert isinstance(block, EmbeddedResource)
-    assert base64.b64decode(block.resource.blob).decode() == text
+    assert len(text_of(result)) < LONG + 500
+    assert f"handle {handle}, offset {LONG}" in text_of(result)
+    assert result.structured_content["text"] + rest.structured_content["text"] == text
 
 
-async def test_what_is_too_large_for_a_result_is_not_downloaded(client: Client, sandbox: Sandbox) -> None:
-    content = base64.b64encode(bytes(files.ATTACHED + 1)).decode()
-    file_id = await uploaded(client, filename="a.bin", purpose="audio", content_base64=content)
-    result = await client.call_tool("mistral_download_file", {"file_id": file_id})
+async def test_what_is_too_large_to_be_kept_is_not_downloaded(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.append(Fault(status=200, body={"id": "x", "bytes": MAX_BYTES + 1}))
+    result = await client.call_tool("mistral_download_file", {"file_id": "x"})
 
     assert result.is_error
     assert "mistral_get_file_url" in text_of(result)
@@ -261,7 +258,7 @@ def test_only_what_is_marked_as_local_is_hidden() -> None:
         (['{"custom_id": "a", "body": {}}', "nonsense"], "Line 2 is not JSON"),
         (['{"custom_id": "a", "body": {}}', "", "[]"], "Line 3 has no body that is an object"),
         (['{"custom_id": "a"}'], "Line 1 has no body that is an object"),
-        (['{"custom_id": 7, "body": {}}'], "Line 1 has a custom_id that is no string"),
+        (['{"custom_id": 7, "body": {}}'], "Line 1 has a custom_id that is not a string"),
         (['{"custom_id": "a", "body": {}}', '{"custom_id": "a", "body": {}}'], "Line 2 has the custom_id of line 1"),
         (["[" * 100_000], "Line 1 is not JSON"),
         (["", ""], "The file is empty"),
@@ -300,17 +297,17 @@ async def test_a_good_batch_is_sent_as_it_is(client: Client, sandbox: Sandbox, f
         (
             "mistral_upload_file",
             {"filename": "a", "purpose": "ocr"},
-            "Give exactly one of content, content_base64, path",
+            "Exactly one of content, content_base64, path is needed",
         ),
-        ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content": "x", "path": "y"}, "none or several"),
+        ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content": "x", "path": "y"}, "given together"),
         ("mistral_upload_file", {"filename": "a", "purpose": "x", "content": "x"}, "purpose must be batch"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "???"}, "is not base64"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "YQ=\n="}, "is not base64"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "é"}, "is not base64"),
         ("mistral_get_file", {}, "file_id is missing"),
-        ("mistral_get_file_url", {"file_id": "x", "expiry_hours": 169}, "expiry_hours must be at most"),
-        ("mistral_list_files", {"page": -1}, "page must be at least"),
-        ("mistral_list_files", {"page_size": 101}, "page_size must be at most"),
+        ("mistral_get_file_url", {"file_id": "x", "expiry_hours": 169}, "expiry_hours must be at most 168"),
+        ("mistral_list_files", {"page": -1}, "page must be at least 0"),
+        ("mistral_list_files", {"page_size": 101}, "page_size must be at most 100"),
     ],
 )
 async def test_bad_input_gets_one_sentence_before_any_request(

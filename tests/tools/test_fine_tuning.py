@@ -147,15 +147,15 @@ async def test_a_model_is_renamed_archived_taken_out_again_and_deleted(
 @pytest.mark.parametrize(
     ("tool", "arguments", "sentence"),
     [
-        ("list_fine_tuning_jobs", {}, "Fine-tuning is not offered to this account any more."),
+        ("list_fine_tuning_jobs", {}, "Mistral does not offer fine-tuning jobs to this account."),
         (
             "create_fine_tuning_job",
             {"model": "open-mistral-nemo", "training_files": [ID]},
-            "Fine-tuning is not offered to this account any more.",
+            "Mistral does not offer fine-tuning jobs to this account.",
         ),
-        ("get_fine_tuning_job", {"job_id": ID}, "There is no such job, or fine-tuning is not offered"),
-        ("start_fine_tuning_job", {"job_id": ID}, "There is no such job, or fine-tuning is not offered"),
-        ("cancel_fine_tuning_job", {"job_id": ID}, "There is no such job, or fine-tuning is not offered"),
+        ("get_fine_tuning_job", {"job_id": ID}, "There is no such job, or Mistral does not offer"),
+        ("start_fine_tuning_job", {"job_id": ID}, "There is no such job, or Mistral does not offer"),
+        ("cancel_fine_tuning_job", {"job_id": ID}, "There is no such job, or Mistral does not offer"),
     ],
 )
 async def test_an_account_without_fine_tuning_is_told_so(
@@ -172,7 +172,7 @@ async def test_an_account_without_fine_tuning_is_told_so(
 async def test_a_refusal_without_a_reason_of_its_own_means_the_same(client: Client, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(status=403, body={"detail": "Forbidden"}))
     forbidden = await client.call_tool("mistral_get_fine_tuning_job", {"job_id": ID})
-    assert text_of(forbidden).startswith("Fine-tuning is not offered to this account any more.")
+    assert text_of(forbidden).startswith("Mistral does not offer fine-tuning jobs to this account.")
 
     plan = {"message": "No", "type": "tier_not_allowed", "code": "1910", "object": "error"}
     sandbox.faults.append(Fault(status=403, body=plan))

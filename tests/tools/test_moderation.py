@@ -32,11 +32,11 @@ async def test_a_conversation_is_judged_as_one(client: Client, sandbox: Sandbox)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({}, "both are missing"),
-        ({"inputs": ["x"], "messages": [{"role": "user", "content": "x"}]}, "both are given"),
-        ({"inputs": []}, "both are missing"),
+        ({}, "none of them is given"),
+        ({"inputs": ["x"], "messages": [{"role": "user", "content": "x"}]}, "given together"),
+        ({"inputs": []}, "none of them is given"),
         ({"inputs": ["x"] * 513}, "inputs has more than 512 items"),
-        ({"messages": []}, "both are missing"),
+        ({"messages": []}, "messages"),
     ],
 )
 async def test_bad_input_gets_one_sentence_before_any_request(

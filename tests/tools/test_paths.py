@@ -34,6 +34,7 @@ IN_BODY = {
     ("mistral_start_conversation", "agent_id"),
     ("mistral_speak", "voice_id"),
     ("mistral_transcribe", "file_id"),
+    ("mistral_append_conversation", "from_entry_id"),
 }
 
 

@@ -3,31 +3,33 @@
 Source: `/v1/audio/…`.
 """
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
 from mistral_mcp.mistral.api.usage import UsageReply
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.call import Call, Maybe, Reply, null_is
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.mistral.multipart import Upload
-from mistral_mcp.mistral.stream import assemble
+from mistral_mcp.mistral.stream import StreamEvent, assemble
 
-TRANSCRIBE = "voxtral-mini-latest"
+TRANSCRIBE = "voxtral-mini-transcribe-latest"
+TRANSCRIBE_WORDS = "voxtral-mini-latest"
+"""Voxtral 2, which alone gives a time for each word."""
 SPEAK = "voxtral-mini-tts-latest"
 
+_VOXTRAL_2 = re.compile(r"^voxtral-(mini|small)-(2507|2602|latest)$")
+
 Format = Literal["mp3", "wav", "flac", "opus", "pcm"]
+Gender = Literal["female", "male", "neutral"]
 
 
 class Segment(Reply):
     text: str
     start: float | None = None
     end: float | None = None
-    speaker_id: str | None = None
-
-
-class AudioUsage(UsageReply):
-    prompt_audio_seconds: float | None = None
+    speaker_id: Maybe[str] = None
 
 
 class TranscriptionReply(Reply):
@@ -35,7 +37,7 @@ class TranscriptionReply(Reply):
     model: str = ""
     language: str | None = None
     segments: list[Segment] | None = None
-    usage: AudioUsage | None = None
+    usage: UsageReply | None = None
 
 
 class TranscriptionCall(Upload[TranscriptionReply]):
@@ -52,6 +54,8 @@ class TranscriptionCall(Upload[TranscriptionReply]):
     diarize: Literal[True] | None = None
     context_bias: list[str] | None = None
     timestamp_granularities: list[Literal["segment", "word"]] | None = None
+    return_language: Literal[True] | None = None
+    """Voxtral 3 then tells which language it heard."""
     stream: Literal[True] | None = None
 
 
@@ -67,40 +71,52 @@ class SpeechCall(Call[SpeechReply]):
     model: str
     input: str
     voice_id: str | None = None
+    ref_audio: str | None = None
+    """Base64."""
+    expressiveness: float | None = None
+    phoneme_hints: dict[str, list[str]] | None = None
     response_format: Format
 
 
 class Voice(Reply):
     id: str
     name: str = ""
-    slug: str | None = None
-    languages: list[str] = []
-    gender: str | None = None
-    description: str | None = None
+    slug: Maybe[str] = Field(default=None, description="works as voice_id too")
+    languages: Annotated[list[str], null_is([])] = []
+    gender: Maybe[str] = None
+    description: Maybe[str] = None
 
 
 class VoiceList(Reply):
-    items: list[Voice] = []
-    total: int = 0
+    data: list[Voice] = []
+    next_page_token: str | None = None
 
 
 class ListVoicesCall(Call[VoiceList]):
-    path = "/v1/audio/voices"
+    path = "/v2/audio/voices"
     method = "GET"
     repeatable = True
 
-    limit: int
-    offset: int
+    page_size: int
+    page_token: str | None = None
     type: Literal["all", "custom", "preset"] | None = None
+    language: list[str] | None = None
+    gender: list[Gender] | None = None
+    query: str | None = None
 
 
-class _Event(Reply):
-    type: str = Field(pattern=r"^transcription\.(language|segment|text\.delta|done)$")
-    text: str = ""
-    model: str = ""
+def is_voxtral_2(model: str) -> bool:
+    """Whether a model is of the second generation, which takes no language beside timestamps, and words without blanks."""
+    return bool(_VOXTRAL_2.match(model))
+
+
+class _Event(StreamEvent):
+    text: Annotated[str, null_is("")] = ""
+    model: Annotated[str, null_is("")] = ""
     language: str | None = None
+    audio_language: str | None = None
     segments: list[Segment] | None = None
-    usage: AudioUsage | None = None
+    usage: UsageReply | None = None
     start: float | None = None
     end: float | None = None
     speaker_id: str | None = None
@@ -114,15 +130,17 @@ async def transcribe(mistral: MistralClient, call: TranscriptionCall) -> Transcr
     if mistral.progress is None:
         return await mistral.send(call, model=call.model)
     streamed = call.model_copy(update={"stream": True})
-    return await assemble(mistral, mistral.progress, streamed, _Assembly(), model=call.model)
+    return await assemble(mistral, mistral.progress, streamed, _Assembly(call), model=call.model)
 
 
 class _Assembly:
     """A streamed transcription, whose last event holds it as a whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: TranscriptionCall) -> None:
         self.text = ""
         self.thinks = False
+        self._tells_language = call.return_language
+        self._language: str | None = None
         self._segments: list[Segment] = []
         self._done: _Event | None = None
 
@@ -131,16 +149,24 @@ class _Assembly:
         return self._done is not None
 
     def add(self, data: str) -> str:
-        """Add an event's data; gives the text it brought. The language that was heard is told in a stream only, so it is left out."""
+        """Add an event's data; gives the text it brought. Events of other types are passed over.
+
+        The language that was heard is told in a stream only, so it is left out where nobody asked for it.
+        """
         event = _event.validate_json(data)
         self.thinks = event.type != "transcription.text.delta"
-        if event.type == "transcription.done":
-            self._done = event
-        elif event.type == "transcription.segment":
-            self._segments.append(Segment.model_validate(event.model_dump()))
-        else:
-            self.text += event.text
-            return event.text
+        match event.type:
+            case "transcription.done":
+                self._done = event
+            case "transcription.language" if self._tells_language:
+                self._language = event.audio_language
+            case "transcription.segment":
+                self._segments.append(Segment.model_validate(event.model_dump()))
+            case "transcription.text.delta":
+                self.text += event.text
+                return event.text
+            case _:
+                pass
         return ""
 
     def reply(self) -> TranscriptionReply:
@@ -148,7 +174,7 @@ class _Assembly:
         return TranscriptionReply(
             text=done.text or self.text,
             model=done.model,
-            language=done.language,
+            language=done.language or self._language,
             segments=done.segments or self._segments,
             usage=done.usage,
         )

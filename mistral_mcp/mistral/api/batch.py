@@ -4,11 +4,11 @@ Source: `/v1/batch/jobs`. A job that ended with SUCCESS may still have failed ro
 in a file of their own, where `response.body` is a string of JSON.
 """
 
-from typing import Any, cast
+from typing import cast
 
-from pydantic import BaseModel, JsonValue, model_validator
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.call import Call, Maybe, Moment, Reply
 
 MOST_REQUESTS = 10_000
 """Inline in one job."""
@@ -26,32 +26,29 @@ class BatchJobReply(Reply):
     status: str
     endpoint: str = ""
     model: str | None = None
-    agent_id: str | None = None
-    input_files: list[str] = []
-    output_file: str | None = None
-    error_file: str | None = None
-    outputs: list[dict[str, Any]] | None = None
-    """The rows themselves, where the requests came inline."""
-    errors: list[BatchErrorReply] = []
-    metadata: dict[str, JsonValue] | None = None
-    created_at: int | None = None
-    """Seconds since 1970, as the two below."""
-    started_at: int | None = None
-    completed_at: int | None = None
-    total_requests: int = 0
-    """0 until the job has been looked at by its runner."""
-    completed_requests: int = 0
-    """Failed ones included."""
+    total_requests: int = Field(default=0, description="0 while the job is in the queue")
+    completed_requests: int = Field(default=0, description="failed ones included")
     succeeded_requests: int = 0
     failed_requests: int = 0
+    created_at: Moment | None = None
+    started_at: Maybe[Moment] = None
+    completed_at: Maybe[Moment] = None
+    agent_id: Maybe[str] = None
+    input_files: list[str] = []
+    output_file: Maybe[str] = None
+    error_file: Maybe[str] = None
+    errors: Maybe[list[BatchErrorReply]] = None
+    metadata: Maybe[dict[str, JsonValue]] = None
+    outputs: list[dict[str, JsonValue]] = Field(default=[], exclude=True)
+    """The rows themselves, where the requests came inline."""
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_nothing(cls, value: object) -> object:
-        """Which members may be null differs from status to status."""
+        """Which members may be null or empty differs from status to status."""
         if not isinstance(value, dict):
             return value
-        return {name: member for name, member in cast("dict[str, object]", value).items() if member is not None}
+        return {name: member for name, member in cast("dict[str, object]", value).items() if member not in (None, [])}
 
     @property
     def ended(self) -> bool:

@@ -11,9 +11,13 @@ from pydantic import BeforeValidator, Field, JsonValue
 
 from mistral_mcp.mistral.api.content import ContentBuilder, text_of, thinking_of
 from mistral_mcp.mistral.api.messages import Turn
+from mistral_mcp.mistral.api.schemas import without_annotations
 from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.mistral.call import Call, Reply, null_is
 from mistral_mcp.mistral.transports.exchange import Caller
+
+CUT_SHORT = frozenset({"length", "model_length"})
+"""Reasons to finish that mean: the answer was not over."""
 
 Text = Annotated[str, null_is("")]
 
@@ -98,7 +102,7 @@ class ChatReply(Reply):
     @property
     def is_cut(self) -> bool:
         """Whether the answer ends where its length had to."""
-        return self.finish_reason in {"length", "model_length"}
+        return self.finish_reason in CUT_SHORT
 
 
 class Completion(Call[ChatReply]):
@@ -184,8 +188,13 @@ def prompt_cache_key(caller: Caller, turns: list[Turn]) -> str:
     return hashlib.blake2b("\0".join([own, *instructions]).encode(errors="replace"), digest_size=16).hexdigest()
 
 
-def response_format_of(schema: dict[str, JsonValue] | None, kind: str | None = None) -> dict[str, JsonValue] | None:
+def response_format_of(
+    schema: dict[str, JsonValue] | None, kind: str | None = None, *, name: str = "response"
+) -> dict[str, JsonValue] | None:
     """Mistral's member for a JSON schema, or for a bare kind such as `json_object`."""
     if schema is not None:
-        return {"type": "json_schema", "json_schema": {"name": "response", "schema": schema, "strict": True}}
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": name, "schema": without_annotations(schema), "strict": True},
+        }
     return {"type": kind} if kind else None

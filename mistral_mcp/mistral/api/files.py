@@ -4,7 +4,7 @@ Source: `/v1/files`. The wire name of a size is `bytes`. Replies that list or cr
 leniently as all others: a purpose or kind that is new is a string like any other.
 """
 
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.call import Call, Maybe, Moment, Reply
 from mistral_mcp.mistral.multipart import Upload
 
 LARGEST = 512 * 1024 * 1024
@@ -16,12 +16,11 @@ class FileReply(Reply):
     filename: str = ""
     bytes: int | None = None
     purpose: str | None = None
-    created_at: int | None = None
-    """Seconds since 1970, as `expires_at`."""
-    expires_at: int | None = None
-    mimetype: str | None = None
-    num_lines: int | None = None
-    source: str | None = None
+    created_at: Moment | None = None
+    expires_at: Maybe[Moment] = None
+    mimetype: Maybe[str] = None
+    num_lines: Maybe[int] = None
+    source: Maybe[str] = None
 
 
 class FileList(Reply):

@@ -1,26 +1,26 @@
-"""Fine-tuning jobs, which Mistral has deprecated and offers to few, and the models they made.
+"""Fine-tuning jobs, which Mistral has retired (410 since August 2026), and the models they made.
 
-Source: `/v1/fine_tuning/…`, in an older OpenAPI file only.
+Source: `/v1/fine_tuning/…`; the jobs in an older OpenAPI file only.
 """
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from mistral_mcp.errors import NotAllowed, NotFound
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.call import Call, Maybe, Moment, Reply
 
 
 class Event(Reply):
     name: str
-    data: dict[str, JsonValue] | None = None
-    created_at: int | None = None
+    data: Maybe[dict[str, JsonValue]] = None
+    created_at: Maybe[Moment] = None
 
 
 class Checkpoint(Reply):
-    step_number: int | None = None
+    step_number: Maybe[int] = None
     metrics: dict[str, JsonValue] = {}
 
 
@@ -28,15 +28,18 @@ class JobReply(Reply):
     id: str
     status: str
     model: str = ""
-    fine_tuned_model: str | None = None
-    job_type: str | None = None
-    suffix: str | None = None
-    auto_start: bool | None = None
-    created_at: int | None = None
-    modified_at: int | None = None
+    fine_tuned_model: Maybe[str] = Field(default=None, description="once it is ready")
+    job_type: Maybe[str] = None
+    suffix: Maybe[str] = None
+    auto_start: Maybe[bool] = None
+    created_at: Maybe[Moment] = None
+    modified_at: Maybe[Moment] = None
+    trained_tokens: Maybe[int] = None
+
+
+class FullJobReply(JobReply):
     training_files: list[str] = []
-    validation_files: list[str] | None = None
-    trained_tokens: int | None = None
+    validation_files: Maybe[list[str]] = None
     hyperparameters: dict[str, JsonValue] = {}
     events: list[Event] = []
     checkpoints: list[Checkpoint] = []
@@ -48,14 +51,14 @@ class JobList(Reply):
 
 
 class Estimate(Reply):
-    expected_duration_seconds: int | None = None
-    cost: float | None = None
-    cost_currency: str | None = None
-    train_tokens: int | None = None
-    data_tokens: int | None = None
-    training_steps: int | None = None
-    epochs: float | None = None
-    details: str | None = None
+    expected_duration_seconds: Maybe[int] = None
+    cost: Maybe[float] = None
+    cost_currency: Maybe[str] = None
+    train_tokens: Maybe[int] = None
+    data_tokens: Maybe[int] = None
+    training_steps: Maybe[int] = None
+    epochs: Maybe[float] = None
+    details: Maybe[str] = None
 
 
 class EstimateReply(Estimate):
@@ -64,10 +67,9 @@ class EstimateReply(Estimate):
 
 class TunedModelReply(Reply):
     id: str
-    name: str | None = None
-    description: str | None = None
-    root: str | None = None
-    archived: bool | None = None
+    name: Maybe[str] = None
+    description: Maybe[str] = None
+    archived: Maybe[bool] = None
 
 
 class DeletedReply(Reply):
@@ -94,7 +96,7 @@ class ListJobsCall(Call[JobList]):
     status: str | None = None
 
 
-class GetJobCall(Call[JobReply]):
+class GetJobCall(Call[FullJobReply]):
     path = "/v1/fine_tuning/jobs/{job_id}"
     method = "GET"
     repeatable = True
@@ -102,7 +104,7 @@ class GetJobCall(Call[JobReply]):
     job_id: str
 
 
-class CreateJobCall(Call[EstimateReply | JobReply]):
+class CreateJobCall(Call[EstimateReply | FullJobReply]):
     path = "/v1/fine_tuning/jobs"
     in_query = frozenset({"dry_run"})
 
@@ -117,7 +119,7 @@ class CreateJobCall(Call[EstimateReply | JobReply]):
     dry_run: bool | None = None
 
 
-class _Act(Call[JobReply]):
+class _Act(Call[FullJobReply]):
     job_id: str
 
     def body(self) -> None:
@@ -165,18 +167,18 @@ class DeleteModelCall(Call[DeletedReply]):
 
 
 @contextmanager
-def offered(*, job: bool = False) -> Generator[None]:
-    """Say it plainly where Mistral does not offer jobs. `job`: an id was named, which may also be unknown."""
+def explain_refusal(*, named_job: bool = False) -> Generator[None]:
+    """Say it plainly where Mistral refuses jobs. `named_job`: an id was given, which may also be unknown."""
     try:
         yield
     except (NotFound, NotAllowed) as error:
         if error.code is not None:
             raise
-        what = "Fine-tuning is not offered to this account any more."
-        advice = "Mistral has deprecated it: use a base model, or an agent with instructions and examples."
-        if job and isinstance(error, NotFound):
-            what = "There is no such job, or fine-tuning is not offered to this account any more."
-            advice = "mistral_list_fine_tuning_jobs tells which."
+        what = "Mistral does not offer fine-tuning jobs to this account."
+        advice = "They are retired: use a base model, or an agent with instructions and examples."
+        if named_job and isinstance(error, NotFound):
+            what = "There is no such job, or Mistral does not offer fine-tuning jobs to this account."
+            advice = "mistral_list_fine_tuning_jobs shows which there are."
         raise NotAllowed(
             what,
             advice,

@@ -5,18 +5,18 @@ Source: `/v1/libraries`.
 
 from pydantic import Field
 
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.call import Call, Maybe, Moment, Reply
 from mistral_mcp.mistral.multipart import Upload
 
 
 class LibraryReply(Reply):
     id: str
     name: str = ""
-    description: str | None = None
-    created_at: str | None = None
-    owner_type: str | None = None
-    documents: int | None = Field(default=None, alias="nb_documents")
-    bytes: int | None = Field(default=None, alias="total_size")
+    description: Maybe[str] = None
+    documents: Maybe[int] = Field(default=None, validation_alias="nb_documents")
+    bytes: Maybe[int] = Field(default=None, validation_alias="total_size")
+    owner_type: Maybe[str] = None
+    created_at: Maybe[Moment] = None
 
 
 class LibraryList(Reply):
@@ -27,12 +27,12 @@ class LibraryList(Reply):
 class DocumentReply(Reply):
     id: str
     name: str = ""
-    mime_type: str | None = None
-    bytes: int | None = Field(default=None, alias="size")
-    pages: int | None = Field(default=None, alias="number_of_pages")
-    summary: str | None = None
-    status: str | None = Field(default=None, alias="process_status")
-    created_at: str | None = None
+    status: Maybe[str] = Field(default=None, validation_alias="process_status", description="done: it can be searched")
+    mime_type: Maybe[str] = None
+    bytes: Maybe[int] = Field(default=None, validation_alias="size")
+    pages: Maybe[int] = Field(default=None, validation_alias="number_of_pages")
+    summary: Maybe[str] = None
+    created_at: Maybe[Moment] = None
 
 
 class Pagination(Reply):

@@ -3,7 +3,7 @@
 Source: `GET /v1/models`, `GET /v1/models/{id}`.
 """
 
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.call import Call, Moment, Reply
 
 
 class ModelCard(Reply):
@@ -13,8 +13,8 @@ class ModelCard(Reply):
     aliases: list[str] = []
     capabilities: dict[str, bool | None] = {}
     max_context_length: int | None = None
-    deprecation: str | None = None
-    """ISO 8601, when it is or was announced to go."""
+    deprecation: Moment | None = None
+    """When it is or was announced to be retired."""
     deprecation_replacement_model: str | None = None
 
 

@@ -5,9 +5,9 @@ Source: `POST /v1/ocr`.
 
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.call import Call, Maybe, Reply
 
 MODEL = "mistral-ocr-latest"
 
@@ -15,6 +15,8 @@ MODEL = "mistral-ocr-latest"
 class Image(Reply):
     id: str
     image_base64: str | None = None
+    image_annotation: str | None = None
+    """JSON, as `bbox_annotation_format` asked for."""
 
 
 class Table(Reply):
@@ -22,11 +24,23 @@ class Table(Reply):
     content: str = ""
 
 
+class Confidence(Reply):
+    """How sure the model is of a page, from 0 to 1."""
+
+    average: float | None = Field(default=None, validation_alias="average_page_confidence_score")
+    minimum: float | None = Field(default=None, validation_alias="minimum_page_confidence_score")
+    words: Maybe[list[dict[str, JsonValue]]] = Field(default=None, validation_alias="word_confidence_scores")
+
+
 class Page(Reply):
     index: int
     markdown: str = ""
     images: list[Image] | None = None
     tables: list[Table] | None = None
+    header: str | None = None
+    footer: str | None = None
+    confidence_scores: Confidence | None = None
+    blocks: list[dict[str, JsonValue]] | None = None
 
 
 class OcrUsage(Reply):
@@ -47,9 +61,15 @@ class OcrCall(Call[OcrReply]):
 
     model: str
     document: dict[str, JsonValue]
-    pages: str | list[int] | None = None
+    pages: str | None = None
     include_image_base64: bool | None = None
+    image_limit: int | None = None
     document_annotation_format: dict[str, JsonValue] | None = None
+    document_annotation_prompt: str | None = None
+    bbox_annotation_format: dict[str, JsonValue] | None = None
     table_format: Literal["markdown", "html"] | None = None
-    include_blocks: Literal[False] = False
+    extract_header: Literal[True] | None = None
+    extract_footer: Literal[True] | None = None
+    include_blocks: bool = False
     """Mistral's default is true, and repeats all of the text with its coordinates."""
+    confidence_scores_granularity: Literal["page", "block", "word"] | None = None

@@ -1,97 +1,42 @@
-"""What a conversation at Mistral takes and gives: tools in, an answer with its calls, files and sources out."""
+"""What a conversation at Mistral gives: an answer with its calls, what ran there, files, images and sources."""
 
 import json
-from typing import Annotated, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, WithJsonSchema
+from pydantic import BaseModel, Field, JsonValue
 
-from mistral_mcp.errors import one_of
-from mistral_mcp.json_schema import CallerSchema, parse_json
+from mistral_mcp.json_schema import CallerSchema, json_in, parse_json
+from mistral_mcp.mistral.api.content import Chunk
 from mistral_mcp.mistral.api.conversations import ConversationReply, Entry
-from mistral_mcp.suggest import nearest
-from mistral_mcp.tools.framework.arguments import unwrap_function
-from mistral_mcp.tools.framework.functions import Function
+from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
+from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
-_BUILT_IN = ("web_search", "web_search_premium", "code_interpreter", "image_generation")
-_BRIEF = 300  # characters of what a tool at Mistral was given
-
-
-def _tool(value: object) -> dict[str, JsonValue]:
-    """A tool as Mistral takes it: its own object, the name of a built-in one, or a function in any usual shape."""
-    if isinstance(value, str):
-        if value in _BUILT_IN:
-            return {"type": value}
-        meant = nearest(value, _BUILT_IN)
-        known = f"{meant} is near" if meant else f"known are {one_of(_BUILT_IN)}"
-        raise ValueError(f"there is no built-in tool of this name; {known}")
-    if isinstance(value, dict):
-        tool = cast("dict[str, JsonValue]", value)
-        if tool.get("type", "function") != "function":
-            return tool
-    try:
-        function = Function.model_validate(unwrap_function(value))
-    except ValidationError:
-        raise ValueError("a function is {name, description, parameters}") from None
-    CallerSchema(function.parameters or {"type": "object"}, where="A function's parameters")
-    nothing: JsonValue = {"type": "object", "properties": {}}
-    return {"type": "function", "function": {"parameters": nothing, **function.model_dump(exclude_none=True)}}
-
-
-class FunctionResult(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    tool_call_id: Annotated[str, Field(max_length=200)]
-    result: JsonValue
-
-    def entry(self) -> dict[str, JsonValue]:
-        text = self.result if isinstance(self.result, str) else json.dumps(self.result, ensure_ascii=False)
-        return {"type": "function.result", "tool_call_id": self.tool_call_id, "result": text}
-
-
-class Confirmation(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    tool_call_id: Annotated[str, Field(max_length=200)]
-    confirmation: Literal["allow", "deny"]
-
-
-_TEXT = {"type": "string"}
-_TOOL = WithJsonSchema(
-    {
-        "type": "object",
-        "properties": {
-            "type": {"type": "string", "enum": [*_BUILT_IN, "function", "document_library"]},
-            "name": _TEXT,
-            "description": _TEXT,
-            "parameters": {"type": "object"},
-            "library_ids": {"type": "array", "items": _TEXT},
-        },
-    }
-)
-_RESULT = WithJsonSchema({"type": "object", "properties": {"tool_call_id": _TEXT, "result": _TEXT}})
-
-Tools = Annotated[
-    list[Annotated[dict[str, JsonValue], BeforeValidator(_tool), _TOOL]] | None,
-    Field(description="Built-in tools, your functions, document libraries.", max_length=128),
-]
-FunctionResults = Annotated[
-    list[Annotated[FunctionResult, _RESULT]] | None,
-    Field(description="What your functions returned.", max_length=128),
-]
-Confirmations = Annotated[
-    list[Confirmation] | None, Field(description="Whether waiting tools may run.", max_length=128)
-]
+BRIEF = 300
+"""Characters of what a tool at Mistral was given."""
+OUTPUT = 10_000
+"""Characters of what a tool at Mistral gave; mistral_get_conversation has the whole."""
 
 
 class Call(BaseModel):
-    """A function that the caller is to run, or a tool at Mistral that waits for a yes."""
+    """A function that the caller is to run, or a tool at Mistral that waits for a confirmation."""
 
     id: str
     name: str
     arguments: dict[str, JsonValue] | None = Field(description="null where it was no JSON object")
     confirmation_status: Maybe[str] = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Call":
+        return cls(
+            id=entry.tool_call_id,
+            name=entry.name,
+            arguments=_object_in(entry.arguments),
+            confirmation_status=entry.confirmation_status,
+        )
+
+    def line(self) -> str:
+        asks = "wants a confirmation for" if self.confirmation_status == "pending" else "calls"
+        return f"{asks} {self.name}({json.dumps(self.arguments, ensure_ascii=False)}), id {self.id}"
 
 
 class Execution(BaseModel):
@@ -99,23 +44,54 @@ class Execution(BaseModel):
 
     name: str
     arguments: str
+    code: Maybe[str] = None
+    output: Maybe[str] = None
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Execution":
+        return cls(
+            name=entry.name,
+            arguments=_cut(arguments_text(entry), BRIEF),
+            code=_cut_text(entry.info.get("code")),
+            output=_cut_text(entry.info.get("code_output")),
+        )
+
+    def line(self) -> str:
+        output = f" -> {self.output.strip()}" if self.output else ""
+        return f"ran {self.name}({self.code or self.arguments}){output}"
 
 
-class MadeFile(BaseModel):
-    """What a tool at Mistral made; mistral_download_file gets it."""
+class ProducedFile(BaseModel):
+    """What a tool at Mistral produced; mistral_download_file gets it."""
 
     file_id: str
     name: Maybe[str] = None
+    type: Maybe[str] = None
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> "ProducedFile":
+        name, kind = _text(chunk, "file_name"), _text(chunk, "file_type")
+        return cls(file_id=_text(chunk, "file_id") or "", name=name, type=kind)
+
+    def line(self) -> str:
+        return f"file {self.file_id} {self.name or ''}".rstrip()
 
 
 class Source(BaseModel):
     title: str
     url: Maybe[str] = None
 
+    @classmethod
+    def of(cls, chunk: Chunk) -> "Source":
+        return cls(title=_text(chunk, "title") or "", url=_text(chunk, "url"))
+
+    def line(self) -> str:
+        return f"source: {self.title} {self.url or ''}".rstrip()
+
 
 class ConversationUsage(Usage):
     connector_tokens: Maybe[int] = None
-    connectors: Maybe[dict[str, int]] = Field(default=None, description="Calls of each.")
+    connectors: Maybe[dict[str, int]] = Field(default=None, description="calls of each")
 
 
 class Conversation(Result):
@@ -126,68 +102,112 @@ class Conversation(Result):
     calls: list[Call]
     model: Maybe[str] = None
     executions: Maybe[list[Execution]] = None
-    handoffs: Maybe[list[str]] = Field(default=None, description="Agents it went to.")
-    files: Maybe[list[MadeFile]] = None
+    handoffs: Maybe[list[str]] = Field(default=None, description="agents it went to")
+    files: Maybe[list[ProducedFile]] = None
+    images: Maybe[list[str]] = Field(default=None, description="URLs, which expire")
+    documents: Maybe[list[str]] = Field(default=None, description="URLs, which expire")
     sources: Maybe[list[Source]] = None
+    parsed: MaybeJson = Field(default=None, description="the answer as JSON, with json_schema")
+    parse_errors: Maybe[list[str]] = Field(default=None, description="how the answer breaks json_schema")
     thinking: Maybe[str] = None
+    kept: Maybe[Kept] = None
     usage: ConversationUsage
 
     def to_text(self) -> str:
         parts = [self.text] if self.text else []
-        for call in self.calls:
-            wants = "wants a confirmation for" if call.confirmation_status == "pending" else "calls"
-            parts.append(f"{wants} {call.name}({json.dumps(call.arguments, ensure_ascii=False)}), id {call.id}")
-        parts += [f"ran {ran.name}({ran.arguments})" for ran in self.executions or ()]
-        parts += [f"file {made.file_id} {made.name or ''}".rstrip() for made in self.files or ()]
-        parts += [f"source: {source.title} {source.url or ''}".rstrip() for source in self.sources or ()]
+        parts += [self.kept.note(len(self.text))] if self.kept else []
+        parts += [f"This does not fit json_schema: {'; '.join(self.parse_errors)}."] if self.parse_errors else []
+        for made in (self.calls, self.executions, self.files, self.sources):
+            parts += [each.line() for each in made or ()]
+        parts += [f"image: {url}" for url in self.images or ()]
+        parts += [f"document: {url}" for url in self.documents or ()]
         return "\n\n".join([*parts, f"(conversation_id {self.conversation_id})"])
 
-    @classmethod
-    def of(cls, mistral: Mistral, reply: ConversationReply, model: str | None = None) -> "Conversation":
-        outputs = reply.outputs
-        model = next((entry.model for entry in reversed(outputs) if entry.model), model)
-        usage = usage_of(mistral, model or "", reply.usage).model_dump()
-        if reply.usage and (connectors := reply.usage.connectors):
-            # What a connector's call costs is not in the catalogue.
-            usage |= {"connectors": connectors, "connector_tokens": reply.usage.connector_tokens, "cost_usd": None}
-        files, sources = reply.chunks("tool_file"), reply.chunks("tool_reference")
-        return cls(
-            conversation_id=reply.conversation_id,
-            text=reply.text,
-            calls=[call_of(entry) for entry in outputs if entry.type == "function.call"],
-            model=model,
-            executions=[
-                Execution(name=entry.name, arguments=brief(entry))
-                for entry in outputs
-                if entry.type == "tool.execution"
-            ]
-            or None,
-            handoffs=[entry.next_agent_name or "" for entry in outputs if entry.type == "agent.handoff"] or None,
-            files=[MadeFile(file_id=str(file.get("file_id")), name=_text(file, "file_name")) for file in files] or None,
-            sources=[Source(title=_text(made, "title") or "", url=_text(made, "url")) for made in sources] or None,
-            thinking=reply.thinking or None,
-            usage=ConversationUsage.model_validate(usage),
-        )
 
-
-def call_of(entry: Entry) -> Call:
-    try:
-        arguments = parse_json(entry.arguments or "{}") if isinstance(entry.arguments, str) else entry.arguments
-    except ValueError:
-        arguments = None
-    return Call(
-        id=entry.tool_call_id,
-        name=entry.name,
-        arguments=arguments if isinstance(arguments, dict) else None,
-        confirmation_status=entry.confirmation_status,
+async def conversation_of(
+    mistral: Mistral,
+    kept_results: KeptResults,
+    reply: ConversationReply,
+    model: str | None = None,
+    schema: CallerSchema | None = None,
+) -> Conversation:
+    """The result for a reply; its text is kept where it is long."""
+    model = next((entry.model for entry in reversed(reply.outputs) if entry.model), model)
+    calls = [Call.of(entry) for entry in reply.outputs if entry.type == "function.call"]
+    parsed, errors = (None, []) if schema is None or calls else _parse(reply.text, schema)
+    text, kept = await kept_results.keep_if_long(reply.text, filename="answer.md", mime_type="text/markdown")
+    return Conversation(
+        conversation_id=reply.conversation_id,
+        text=text,
+        calls=calls,
+        model=model,
+        executions=[Execution.of(entry) for entry in reply.outputs if entry.type == "tool.execution"] or None,
+        handoffs=[entry.next_agent_name or "" for entry in reply.outputs if entry.type == "agent.handoff"] or None,
+        files=[ProducedFile.of(chunk) for chunk in reply.chunks("tool_file")] or None,
+        images=urls_in(reply.chunks("image_url"), "image_url") or None,
+        documents=urls_in(reply.chunks("document_url"), "document_url") or None,
+        sources=sources_of(reply) or None,
+        parsed=parsed,
+        parse_errors=errors or None,
+        thinking=reply.thinking or None,
+        kept=kept,
+        usage=conversation_usage(mistral, model or "", reply),
     )
 
 
-def brief(entry: Entry) -> str:
-    arguments = entry.arguments if isinstance(entry.arguments, str) else json.dumps(entry.arguments)
-    return arguments if len(arguments) <= _BRIEF else f"{arguments[: _BRIEF - 1]}…"
+def conversation_usage(mistral: Mistral, model: str, reply: ConversationReply) -> ConversationUsage:
+    usage = usage_of(mistral, model, reply.usage).model_dump()
+    if reply.usage and reply.usage.connectors:
+        # What a connector's call costs is not in the catalogue.
+        usage |= {"connector_tokens": reply.usage.connector_tokens, "cost_usd": None}
+        usage |= {"connectors": reply.usage.connectors}
+    return ConversationUsage.model_validate(usage)
 
 
-def _text(chunk: dict[str, JsonValue], name: str) -> str | None:
+def sources_of(reply: ConversationReply) -> list[Source]:
+    """The sources that the answer names, each once."""
+    sources = [Source.of(chunk) for chunk in reply.chunks("tool_reference")]
+    return list({(source.title, source.url): source for source in sources}.values())
+
+
+def urls_in(chunks: list[Chunk], member: str) -> list[str]:
+    """The URLs of chunks, which are text, or objects that hold it."""
+    found = [chunk.get(member) for chunk in chunks]
+    urls = [url.get("url") if isinstance(url, dict) else url for url in found]
+    return [url for url in urls if isinstance(url, str)]
+
+
+def arguments_text(entry: Entry) -> str:
+    return entry.arguments if isinstance(entry.arguments, str) else json.dumps(entry.arguments, ensure_ascii=False)
+
+
+def _parse(text: str, schema: CallerSchema) -> tuple[JsonValue, list[str]]:
+    try:
+        answer = json_in(text)
+    except ValueError:
+        return None, ["it is not JSON"]
+    errors = schema.errors(answer)[:3]
+    return (None, errors) if errors else (answer, [])
+
+
+def _object_in(arguments: str | dict[str, JsonValue]) -> dict[str, JsonValue] | None:
+    if isinstance(arguments, dict):
+        return arguments
+    try:
+        read = parse_json(arguments or "{}")
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
+def _cut_text(value: JsonValue) -> str | None:
+    return _cut(value, OUTPUT) if isinstance(value, str) else None
+
+
+def _text(chunk: Chunk, name: str) -> str | None:
     value = chunk.get(name)
     return value if isinstance(value, str) else None

@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
+import anyio.to_thread
 from pydantic import AfterValidator, Field
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.local_files import opened
 from mistral_mcp.mistral.multipart import FilePart
+from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import LocalOnly
 from mistral_mcp.tools.framework.request import Mistral
 
@@ -22,20 +24,19 @@ def _filename(name: str) -> str:
     raise ValueError("a file name has no slashes and no line breaks")
 
 
-Filename = Annotated[str, AfterValidator(_filename), Field(description="With its extension.")]
-Base64 = Annotated[str | None, Field(description="The bytes, in base64.", max_length=96 * 1024 * 1024)]
-LocalPath = Annotated[str | None, LocalOnly(), Field(description="A file in the server's folder.", min_length=1)]
+Filename = Annotated[str, AfterValidator(_filename), Field(description="File name with its extension.")]
+Text = Annotated[str | None, Field(description="Content as text.", max_length=64 * 1024 * 1024)]
+Base64 = Annotated[str | None, Field(description="Content as base64.", max_length=96 * 1024 * 1024)]
+LocalPath = Annotated[
+    str | None, LocalOnly(), Field(description="Path in the server's folder.", min_length=1, max_length=4096)
+]
 
 
-def content_argument(mistral: Mistral, ways: dict[str, str | None]) -> str:
-    """The one way that the content comes in. Raises `BadArgument` where none or several are given."""
-    given = [name for name, value in ways.items() if value is not None]
-    if len(given) == 1:
-        return given[0]
-    names = [name for name in ways if name != "path" or mistral.settings.files_dir is not None]
-    raise BadArgument(
-        "The content comes in one way, and none or several are given.", f"Give exactly one of {', '.join(names)}."
-    )
+def exactly_one_source(mistral: Mistral, **sources: str | None) -> str:
+    """The name of the one argument that brings the content. Raises `BadArgument` where none or several do."""
+    if mistral.settings.files_dir is None:
+        sources.pop("path", None)
+    return exactly_one_of(**sources)
 
 
 @asynccontextmanager
@@ -48,18 +49,19 @@ async def open_file_part(
     path: str | None,
     max_bytes: int,
 ) -> AsyncGenerator[FilePart]:
-    """The file, ready to be sent; under the name it has itself where none is given."""
+    """The file, ready to be sent; under the name it has itself where none is given. Raises `BadArgument`."""
+    exactly_one_source(mistral, content=content, content_base64=content_base64, path=path)
     if path is not None:
         async with opened(mistral.settings.files_dir, path, max_bytes=max_bytes, name=filename) as part:
             yield part
         return
-    data = decode_base64(content_base64) if content_base64 is not None else (content or "").encode()
+    data = (content or "").encode() if content_base64 is None else await decode_base64(content_base64)
     yield FilePart.of(filename or "file", data)
 
 
-def decode_base64(text: str) -> bytes:
+async def decode_base64(text: str, argument: str = "content_base64") -> bytes:
     """What base64 stands for. Raises `BadArgument`."""
     try:
-        return base64.b64decode(text, validate=True)
+        return await anyio.to_thread.run_sync(lambda: base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
-        raise BadArgument("content_base64 is not base64.", "Encode the bytes anew, without line breaks.") from None
+        raise BadArgument(f"{argument} is not base64.", "Encode the bytes again, without line breaks.") from None

@@ -10,6 +10,7 @@ from mistral_mcp.errors import BadArgument
 from mistral_mcp.json_schema import CallerSchema, parse_json
 from mistral_mcp.mistral.api.chat import ChatReply, ToolCallReply
 from mistral_mcp.mistral.api.messages import wire_call_id
+from mistral_mcp.mistral.api.schemas import without_annotations
 from mistral_mcp.suggest import nearest
 
 
@@ -37,6 +38,13 @@ AnyFunction = Annotated[Function, WithJsonSchema(_PUBLISHED)]
 ToolChoice = Annotated[
     str | None, Field(description="auto, any, required, none, or a function's name.", max_length=128)
 ]
+
+
+def function_to_api(function: Function) -> dict[str, JsonValue]:
+    """Mistral wants `parameters` even where a function takes none."""
+    schema = function.parameters or {"type": "object", "properties": {}}
+    members = function.model_dump(exclude_none=True)
+    return {"type": "function", "function": {**members, "parameters": without_annotations(schema)}}
 
 
 class FunctionCall(BaseModel):
@@ -71,15 +79,7 @@ class Functions:
             self._known[function.name] = _Known(function, schema)
 
     def to_api(self) -> list[dict[str, JsonValue]]:
-        """Mistral wants `parameters` even where a function takes none."""
-        nothing: JsonValue = {"type": "object", "properties": {}}
-        return [
-            {
-                "type": "function",
-                "function": {"parameters": nothing, **known.function.model_dump(exclude_none=True)},
-            }
-            for known in self._known.values()
-        ]
+        return [function_to_api(known.function) for known in self._known.values()]
 
     def tool_choice(self, choice: str | None) -> str | dict[str, JsonValue] | None:
         if choice in self._known:
@@ -143,7 +143,13 @@ def calls_with_ids(reply: ChatReply) -> list[ToolCallReply]:
     return calls
 
 
-def call_line(call: FunctionCall) -> str:
-    """A call as a reader sees it."""
+def calls_text(calls: list[FunctionCall], text: str) -> str:
+    """Calls, and the text beside them, as a reader sees them."""
+    lines = [_call_line(call) for call in calls]
+    return "\n".join([*lines, text] if text or not lines else lines)
+
+
+def _call_line(call: FunctionCall) -> str:
     arguments = json.dumps(call.arguments, ensure_ascii=False)
-    return f"{call.name}({arguments})" + ("" if call.valid else f"  INVALID: {'; '.join(call.errors)}")
+    problems = "" if call.valid else f"  INVALID: {'; '.join(call.errors)}"
+    return f"{call.name}({arguments}){problems}"

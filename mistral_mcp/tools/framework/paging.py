@@ -1,12 +1,13 @@
 """Lists come a page at a time, as Mistral counts pages: from 0."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field
 
-Page = Annotated[int, Field(description="From 0.", ge=0)]
-PageSize = Annotated[int, Field(description="At most.", ge=1, le=100)]
+MAX_PAGE = 1_000_000
+
+Page = Annotated[int, Field(description="Page number, from 0.", ge=0, le=MAX_PAGE)]
+PageSize = Annotated[int, Field(description="Page size.", ge=1, le=100)]
 
 
 def next_page(page: int, page_size: int, shown: int, total: int | None) -> int | None:
@@ -22,11 +23,8 @@ def list_text(lines: list[str], nothing: str, following: int | None, total: int 
     return "\n".join([*(lines or [nothing]), *rest])
 
 
-def format_time(seconds: int | None) -> str:
-    """A time of Mistral's, in seconds since 1970, as a reader sees it."""
-    if seconds is None:
-        return "unknown"
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (OverflowError, ValueError, OSError):
-        return "unknown"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 vector`, `2 vectors`, `1,000 entries`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {plural or noun + 's'}"

@@ -1,41 +1,21 @@
-"""What tools that talk to a chat model share: turns in, an answer out."""
+"""What tools that talk to a chat model share: messages in, an answer out."""
 
-import base64
-import binascii
-import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
+from pydantic import Field, JsonValue, StringConstraints, WithJsonSchema
 
 from mistral_mcp.errors import AnswerMismatch, BadArgument
 from mistral_mcp.json_schema import CallerSchema, json_in
 from mistral_mcp.mistral.api.chat import ChatReply
-from mistral_mcp.mistral.api.messages import Message, conversation
+from mistral_mcp.mistral.api.content import Chunk, chunks_of
+from mistral_mcp.mistral.api.messages import Message, Turn, conversation
+from mistral_mcp.tools.framework.attached_files import MAX_SOURCE, document_chunk, image_chunk
+from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
 
-
-def _image(url: str) -> str:
-    if found := re.fullmatch(r"data:image/[a-z0-9.+-]+;base64,(.*)", url, re.DOTALL):
-        try:
-            base64.b64decode(found[1], validate=True)
-        except binascii.Error:
-            raise ValueError("the data URL's base64 cannot be decoded") from None
-        if found[1]:
-            return url
-    if re.match(r"https://[^\s/]+", url):
-        return url
-    raise ValueError("an image is an https URL or data:image/…;base64,…")
-
-
-def _without_maximum(schema: dict[str, Any]) -> None:
-    """The description says it in fewer tokens."""
-    schema.pop("maximum", None)
-
-
-def _turn(*members: str) -> WithJsonSchema:
-    """A turn as it is published: every member would be paid for by every caller, and more are taken."""
-    return WithJsonSchema({"type": "object", "properties": {name: _MEMBERS[name] for name in members}})
-
+MAX_MESSAGES = 10_000
+MAX_IMAGES = 100
+MAX_DOCUMENTS = 50
 
 _MEMBERS: dict[str, dict[str, JsonValue]] = {
     "role": {"type": "string"},
@@ -56,20 +36,32 @@ _MEMBERS: dict[str, dict[str, JsonValue]] = {
     "tool_call_id": {"type": "string"},
 }
 
-MAX_TURNS = 4_096
-_TURNS = Field(description="Earlier turns.", max_length=MAX_TURNS)
 
-Prompt = Annotated[str | None, Field(description="The new user turn.")]
-System = Annotated[str | None, Field(description="Instructions.")]
-Turn = Annotated[Message, _turn("role", "content")]
-TurnWithCalls = Annotated[Message, _turn("role", "content", "tool_calls", "tool_call_id")]
-Messages = Annotated[list[Turn] | None, _TURNS]
-MessagesWithCalls = Annotated[list[TurnWithCalls] | None, _TURNS]
-Images = Annotated[
-    list[Annotated[str, AfterValidator(_image)]] | None,
-    Field(description="https or data URLs, shown with the prompt.", max_length=8),
+def _message(*members: str) -> WithJsonSchema:
+    """A message as it is published: every member would be paid for by every caller, and more are taken."""
+    return WithJsonSchema({"type": "object", "properties": {name: _MEMBERS[name] for name in members}})
+
+
+def _without_maximum(schema: dict[str, Any]) -> None:
+    """The description says it in fewer tokens."""
+    schema.pop("maximum", None)
+
+
+_MESSAGES = Field(description="Earlier messages, before prompt.", min_length=1, max_length=MAX_MESSAGES)
+
+Source = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SOURCE)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+StopSequence = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+
+Prompt = Annotated[str | None, Field(description="New user message.")]
+System = Annotated[str | None, Field(description="System prompt.")]
+Messages = Annotated[list[Annotated[Message, _message("role", "content")]] | None, _MESSAGES]
+MessagesWithCalls = Annotated[
+    list[Annotated[Message, _message("role", "content", "tool_calls", "tool_call_id")]] | None, _MESSAGES
 ]
-Id = Annotated[str, Field(min_length=1, max_length=200)]
+Images = Annotated[list[Source] | None, Field(description="URLs, data URLs, file ids or paths.", max_length=MAX_IMAGES)]
+Documents = Annotated[list[Source] | None, Field(description="PDFs and such, as images.", max_length=MAX_DOCUMENTS)]
+Id = Annotated[str, Field(min_length=1, max_length=256)]
 """An id, a model's name: whatever goes into a path, a label or a cache."""
 Model = Annotated[Id | None, Field(description="Model id or alias.")]
 Temperature = Annotated[
@@ -79,56 +71,89 @@ TopP = Annotated[
     float | None, Field(description="Up to 1.", json_schema_extra=_without_maximum, gt=0, le=1, allow_inf_nan=False)
 ]
 MaxTokens = Annotated[int | None, Field(description="Maximum tokens.", ge=0, le=MAX_INTEGER)]
-Stop = Annotated[
-    list[Annotated[str, Field(max_length=1_000)]] | None, Field(description="Stop sequences.", max_length=64)
-]
+Stop = Annotated[list[StopSequence] | None, Field(description="Stop sequences.", max_length=100)]
 RandomSeed = Annotated[int | None, Field(description="Seed.", ge=0, le=MAX_INTEGER)]
-JsonSchema = Annotated[
-    dict[str, JsonValue] | None, Field(description="JSON Schema of the answer, which comes as `parsed`.")
+JsonSchema = Annotated[dict[str, JsonValue] | None, Field(description="JSON Schema of the answer.")]
+ResponseFormat = Annotated[
+    Literal["text", "json_object"] | None, Field(description="json_object: ask for JSON in the prompt too.")
+]
+ReasoningEffort = Annotated[
+    str | None, Field(description="none, low, medium, high or max, by model.", pattern="^[a-z]{1,16}$")
 ]
 
 
-def build_messages(
+async def build_messages(
+    mistral: Mistral,
     prompt: str | None,
     messages: list[Message] | None,
     system: str | None = None,
+    *,
     images: list[str] | None = None,
-) -> list[dict[str, JsonValue]]:
+    documents: list[str] | None = None,
+) -> list[Turn]:
     """The conversation to send. Raises `BadArgument` where it would hold nothing to answer."""
-    all_turns = list(messages or [])
+    turns = list(messages or [])
     if prompt is not None:
-        all_turns.append(Message(role="user", content=prompt))
-    if not all_turns:
-        raise BadArgument("There is nothing to answer: prompt and messages are both missing.", "Give one of the two.")
-    last = all_turns[-1]
-    if last.role == "system" or (last.role == "assistant" and not last.prefix):
-        raise BadArgument(
-            f"The conversation ends with a turn of the {last.role}.", "Give the next user turn as prompt."
-        )
-    if images:
-        if last.role != "user":
-            raise BadArgument("There is no user turn for the images.", "Give a prompt to go with them.")
-        all_turns[-1] = _with_images(last, images)
+        turns.append(Message(role="user", content=prompt))
+    attached = await attached_chunks(mistral, images, documents)
+    if attached:
+        turns.append(_with_attached(turns, attached))
+    _check_turns(turns)
     if system is not None:
-        all_turns.insert(0, Message(role="system", content=system))
-    return conversation(all_turns)
+        turns.insert(0, Message(role="system", content=system))
+    return conversation(turns)
 
 
-def _with_images(turn: Message, images: list[str]) -> Message:
-    content = turn.content if isinstance(turn.content, list) else [{"type": "text", "text": turn.content or ""}]
-    shown: list[dict[str, JsonValue]] = [{"type": "image_url", "image_url": url} for url in images]
-    return turn.model_copy(update={"content": [*content, *shown]})
+async def attached_chunks(
+    mistral: Mistral, images: list[str] | None, documents: list[str] | None, *, by_id: bool = True
+) -> list[Chunk]:
+    """Images and documents as chunks of a message."""
+    shown = [await image_chunk(mistral, source, f"images[{index}]") for index, source in enumerate(images or ())]
+    read = [
+        await document_chunk(mistral, source, f"documents[{index}]", by_id=by_id)
+        for index, source in enumerate(documents or ())
+    ]
+    return [*shown, *read]
 
 
-def parsed_answer(reply: ChatReply, schema: CallerSchema) -> JsonValue:
-    """The answer as JSON, checked against the caller's schema. Raises `AnswerMismatch` with the answer in it."""
+def _with_attached(turns: list[Message], attached: list[Chunk]) -> Message:
+    """The last turn, which is taken from the list, with the files."""
+    if not turns or turns[-1].role != "user":
+        raise BadArgument("There is no user message for the images or documents.", "Give a prompt to go with them.")
+    last = turns.pop()
+    chunks = chunks_of(cast("JsonValue", last.content))
+    return last.model_copy(update={"content": [*chunks, *attached]})
+
+
+def _check_turns(turns: list[Message]) -> None:
+    if not turns:
+        raise BadArgument("There is nothing to answer: prompt and messages are both missing.", "Give one of the two.")
+    last = turns[-1]
+    if last.role == "system" or (last.role == "assistant" and not last.prefix):
+        raise BadArgument(f"The last message is of the {last.role}.", "Give the next user message as prompt.")
+    if last.role == "user" and not last.content:
+        raise BadArgument("The last user message is empty.", "Say what to answer.")
+
+
+def parsed_answer(reply: ChatReply, schema: CallerSchema | None, response_format: str | None = None) -> JsonValue:
+    """The answer as JSON, where it was asked for. Raises `AnswerMismatch`, with the answer in it, where a schema is broken."""
+    if schema is not None:
+        return _matching_answer(reply, schema)
+    if response_format != "json_object":
+        return None
+    try:
+        return json_in(reply.text)
+    except ValueError:
+        return None
+
+
+def _matching_answer(reply: ChatReply, schema: CallerSchema) -> JsonValue:
+    answer: JsonValue = None
     try:
         answer = json_in(reply.text)
         problems = schema.errors(answer)
     except ValueError:
-        cut = reply.finish_reason in {"length", "model_length"}
-        problems = ["it is cut short" if cut else "it is not JSON"]
-        answer = None
+        problems = ["it is cut at the maximum number of tokens" if reply.is_cut else "it is not JSON"]
     if problems:
         raise AnswerMismatch(
             f"The model's answer does not fit json_schema: {'; '.join(problems[:3])}.",

@@ -1,12 +1,13 @@
 """What a tool gives back: a result model, its usage, and the small parts that results share."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from mcp_types import ContentBlock
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from mistral_mcp.mistral.api.chat import CUT_SHORT
 from mistral_mcp.mistral.api.usage import UsageReply
-from mistral_mcp.mistral.call import Maybe, is_none
+from mistral_mcp.mistral.call import Maybe, Reply, is_none
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.mistral.client import MistralClient
 
@@ -18,6 +19,11 @@ class Result(BaseModel):
     """What a tool gives back. Its fields are the structured result, which must make sense alone; so must its text."""
 
     model_config = ConfigDict(protected_namespaces=())
+
+    @classmethod
+    def from_reply(cls, reply: Reply, **members: object) -> Self:
+        """A result that repeats a reply's members; `members` are those that it has beside them, or others."""
+        return cls.model_validate({**dict(reply), **members})
 
     def to_text(self) -> str:
         """The text content, written for a reader."""
@@ -46,6 +52,27 @@ class Usage(BaseModel):
     total_tokens: int
     cached_tokens: Maybe[int] = None
     cost_usd: float | None = Field(description="null where the price is unknown")
+
+
+class Answer(Result):
+    """A model's answer."""
+
+    text: str
+    model: str
+    finish_reason: str
+    usage: Usage
+    parsed: MaybeJson = Field(default=None, description="the answer as JSON, where that was asked for")
+    thinking: Maybe[str] = None
+
+    def to_text(self) -> str:
+        return self.text + cut_note(self.finish_reason)
+
+
+def cut_note(finish_reason: str) -> str:
+    """A sentence for a reader, where an answer ends because it reached its maximum length."""
+    if finish_reason in CUT_SHORT:
+        return "\n\n[The answer is cut: it reached the maximum number of tokens.]"
+    return ""
 
 
 class UnitUsage(BaseModel):

@@ -146,7 +146,7 @@ async def test_a_name_of_an_argument_is_masked_and_cut(mistral_url: str) -> None
 
 async def test_without_a_key_tools_are_listed_and_calls_say_how_to_set_it(mistral_url: str, sandbox: Sandbox) -> None:
     async with in_memory(mistral_url, key=None) as client:
-        assert len((await client.list_tools()).tools) == 8
+        assert len((await client.list_tools()).tools) == 9
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
 
     assert result.is_error

@@ -229,9 +229,8 @@ async def test_at_most_four_problems_are_named(client: Client) -> None:
     wrong = {"temperature": 9, "top_p": 9, "max_tokens": -1, "random_seed": -1, "response_format": "x", "images": ["x"]}
     text = text_of(await client.call_tool("mistral_chat", {"prompt": "x", **wrong}))
 
-    assert "images[0]" in text
-    assert "max_tokens" in text
-    assert "random_seed" not in text
+    assert "random_seed" in text
+    assert "response_format" not in text
 
 
 @pytest.mark.parametrize(
@@ -241,7 +240,7 @@ async def test_at_most_four_problems_are_named(client: Client) -> None:
         ({"inputs": ["a", ""]}, "inputs[1] is empty."),
         ({"inputs": [["a"]]}, "inputs[0] must be text."),
         ({"inputs": ["a"], "output_dimension": "abc"}, "output_dimension must be a whole number."),
-        ({"inputs": ["a"], "output_dimension": 0}, "output_dimension must be more than 0."),
+        ({"inputs": ["a"], "output_dimension": 0}, "output_dimension must be at least 1."),
         ({"inputs": ["a"], "output": "file"}, "output must be auto, inline or"),
         ({}, "inputs is missing."),
     ],
