@@ -315,7 +315,7 @@ async def test_a_file_too_large_to_go_along_is_to_be_uploaded_first(
     monkeypatch.setattr(attached_files, "INLINE", 5)
     result = await at_home.call_tool("mistral_ocr", {"document": "notes.txt"})
 
-    assert "Upload it with mistral_upload_file" in text_of(result)
+    assert "larger than" in text_of(result)
     assert not sandbox.requests
 
 
