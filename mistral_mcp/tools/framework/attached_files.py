@@ -26,7 +26,7 @@ _IMAGE_NAME = re.compile(r"(?i)\.(png|jpe?g|gif|webp|avif|bmp|tiff?|heic)$")
 
 async def image_chunk(mistral: Mistral, source: str, argument: str) -> Chunk:
     """An image as a chunk of a message. Raises `BadArgument`."""
-    url = await _url(mistral, source, argument) or await _signed_url(mistral, _file_id(source, argument))
+    url = await _url(mistral, source, argument) or await _signed_url(mistral, str(UUID(source)))
     return {"type": "image_url", "image_url": url}
 
 
@@ -37,9 +37,9 @@ async def document_chunk(mistral: Mistral, source: str, argument: str, *, by_id:
     """
     url = await _url(mistral, source, argument)
     if url is None and by_id:
-        return {"type": "file", "file_id": _file_id(source, argument)}
+        return {"type": "file", "file_id": str(UUID(source))}
     if url is None:
-        url = await _signed_url(mistral, _file_id(source, argument))
+        url = await _signed_url(mistral, str(UUID(source)))
     if _kind(url) == "image":
         return {"type": "image_url", "image_url": url}
     return {"type": "document_url", "document_url": url}
@@ -48,7 +48,7 @@ async def document_chunk(mistral: Mistral, source: str, argument: str, *, by_id:
 async def read_audio(mistral: Mistral, source: str, argument: str) -> str:
     """The base64 of a recording, by data URL, file id or path. Raises `BadArgument`."""
     if _is_file_id(source):
-        content = await mistral.send(files.DownloadFileCall(file_id=_file_id(source, argument)))
+        content = await mistral.send(files.DownloadFileCall(file_id=str(UUID(source))))
         return (await anyio.to_thread.run_sync(base64.b64encode, content)).decode()
     url = await _url(mistral, source, argument)
     data = _DATA.match(url or "")
@@ -124,10 +124,6 @@ def _is_file_id(source: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _file_id(source: str, argument: str) -> str:  # noqa: ARG001 - a handle of an upload is named in its refusal
-    return str(UUID(source))
 
 
 def _refusal(mistral: Mistral, argument: str) -> BadArgument:
