@@ -20,12 +20,13 @@ from starlette.types import ASGIApp
 from mistral_mcp.credentials import from_scope
 from mistral_mcp.http.bodies import Bodies
 from mistral_mcp.http.byok import key_resolver, refuse_secret_url
+from mistral_mcp.http.downloads import download_from
 from mistral_mcp.http.endpoint import BrowserPage, CredentialResolver, McpEndpoint
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
 from mistral_mcp.http.not_found import BYOK_WAY_IN, NotFound, no_connections_page, plain_page
 from mistral_mcp.http.targets import Targets, public_path
 from mistral_mcp.json_rpc import MessageReader
-from mistral_mcp.kept_results import ResultStore
+from mistral_mcp.kept_results import MemoryStore, ResultStore
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
@@ -40,11 +41,13 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     endpoints = {"/mcp": key_resolver(settings), "/c/{token}/mcp": refuse_secret_url}
     pages = {"/mcp": plain_page, "/c/{token}/mcp": no_connections_page}
     used = transport or serving_wire(settings.network)
+    store = MemoryStore(settings.result_ttl * 60, downloads=True)
     return assemble(
         settings,
         endpoints,
         pages,
-        routes=[Route("/readyz", healthz)],
+        routes=[Route("/readyz", healthz), Route("/results/{handle}", download_from(store))],
+        result_store=store,
         lifespan=nullcontext if transport else lambda: aclosing(used),
         way_in=BYOK_WAY_IN,
         transport=used,
