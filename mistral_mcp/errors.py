@@ -90,7 +90,7 @@ class InsufficientScope(CredentialError):
 
 
 class RevokedOrExpired(CredentialError):
-    """Raised by `hosting.vault`: a token of ours that was good once. Telling so tells nothing to whoever never had it."""
+    """Raised by `hosting.vault`: a token of ours that was good once. Saying so reveals nothing to whoever never had it."""
 
     status = 410
 

@@ -154,12 +154,12 @@ def _kind(status: int | None, headers: httpx2.Headers, body: ErrorBody, exchange
     elif status == HTTPStatus.TOO_MANY_REQUESTS and _limit_is_zero(headers):
         found = kinds.LIMIT_ZERO
     else:
-        found = kinds.BY_CODE.get(body.code) or _worded(status, body.reason)
+        found = kinds.BY_CODE.get(body.code) or _kind_by_words(status, body.reason)
         found = found or kinds.BY_CODE.get(body.type) or kinds.BY_STATUS.get(status)
     return _of_this_call(found or _by_class(status, body), body, exchange)
 
 
-def _worded(status: int | None, reason: str) -> FailureKind | None:
+def _kind_by_words(status: int | None, reason: str) -> FailureKind | None:
     """The kind that a reason tells by its words, where a code is missing."""
     for statuses, words, kind in kinds.BY_WORDS:
         if (status is None or status in statuses) and words.search(reason):

@@ -33,13 +33,13 @@ class Progress:
         self._done = 0
         self._total: int | None = None
         self._pending = ""
-        self._told = deque[float](maxlen=_MOST)
+        self._reported = deque[float](maxlen=_MOST)
 
     async def waiting(self, message: str | None) -> None:
         """Nothing is wrong, the call waits: for its turn, for another attempt, for a model that thinks."""
         if self._full(_FOR_WAITS) <= 0:
             self._waits += 1
-            await self._tell(message)
+            await self._send(message)
 
     async def thinking(self) -> None:
         """The model thinks: a sign of life, and nothing to show."""
@@ -58,28 +58,28 @@ class Progress:
             message, self._pending = self._pending, ""
             self._done += len(message)
             await self._sleep_while_full()
-            await self._tell(message)
+            await self._send(message)
 
     async def parts(self, done: int, total: int) -> None:
         """Parts of a large input that are done."""
         self._done, self._total = done, total
         if done == total:
             await self._sleep_while_full()
-            await self._tell(None)
+            await self._send(None)
         elif self._since_last() >= _INTERVAL and self._full() <= 0:
-            await self._tell(None)
+            await self._send(None)
 
-    async def _tell(self, message: str | None) -> None:
-        self._told.append(self._now())
+    async def _send(self, message: str | None) -> None:
+        self._reported.append(self._now())
         total = None if self._total is None else self._waits + self._total
         await self._report(self._waits + self._done, total, message)
 
     def _since_last(self) -> float:
-        return self._now() - self._told[-1] if self._told else _SECOND
+        return self._now() - self._reported[-1] if self._reported else _SECOND
 
     def _full(self, most: int = _MOST) -> float:
         """Seconds until there have been fewer than so many reports in a second."""
-        return self._told[-most] + _SECOND - self._now() if len(self._told) >= most else 0.0
+        return self._reported[-most] + _SECOND - self._now() if len(self._reported) >= most else 0.0
 
     async def _sleep_while_full(self) -> None:
         while (seconds := self._full()) > 0:

@@ -65,7 +65,7 @@ async def assemble(
         with mistral.deadline():
             await _listen(mistral, progress, call, assembly, model, tokens)
     except UpstreamError as error:
-        error.partial = _shown(assembly.text, mistral.caller.mask)
+        error.partial = _visible_part(assembly.text, mistral.caller.mask)
         error.correlation_id = error.correlation_id or mistral.correlation_id
         error.attempts = max(error.attempts, mistral.attempts)
         raise
@@ -102,7 +102,7 @@ async def _listen(
     await progress.flush()
 
 
-def _shown(partial: str, mask: Mask) -> str:
+def _visible_part(partial: str, mask: Mask) -> str:
     """Text that broke off, and perhaps within a secret."""
     half = mask.held_back(partial)
     if half < _TELLS:

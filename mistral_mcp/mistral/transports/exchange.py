@@ -39,7 +39,7 @@ class Caller:
 
     @property
     def digest(self) -> str:
-        """Tells callers apart where something is kept for each, and tells nothing else."""
+        """Distinguishes callers where something is kept for each, and reveals nothing else."""
         secret = self.key or self.route_token
         text = secret.get_secret_value() if secret else ""
         return hashlib.blake2b(f"{self.route}\0{text}".encode(), key=_SALT, digest_size=16).hexdigest()

@@ -101,9 +101,9 @@ class Routes(httpx2.AsyncBaseTransport):
         path = target.partition("?")[0]
         body = await request.aread() if isinstance(request.stream, httpx2.ByteStream) else b""
         if not carries(route, request.method, path):
-            raise _unsupported(route, "does not carry this call.")
+            raise _refusal(route, "does not carry this call.")
         if endpoint.knows_no_files and _names_file(request.stream, body):
-            raise _unsupported(route, "knows no files, so it cannot take a file id.")
+            raise _refusal(route, "knows no files, so it cannot take a file id.")
         encoded = quote(_MISTRAL + target, safe="") if endpoint.url == _LAVA else ""
         url = parse_url(endpoint.url.format(route=route, target=target, encoded=encoded))
         headers, stream = [(b"Host", url.netloc), *_credentials(exchange.caller)], request.stream
@@ -123,7 +123,7 @@ class Routes(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _unsupported(route: Route, why: str) -> errors.UnsupportedByRoute:
+def _refusal(route: Route, why: str) -> errors.UnsupportedByRoute:
     return errors.UnsupportedByRoute(
         f"{route.name[0].upper()}{route.name[1:]} (route {route}) {why}",
         f"It carries {_ENDPOINTS[route.kind].carries}; use one of these, or a connection with another route.",

@@ -124,8 +124,8 @@ class SharedWindows:
         if probe and self._down:
             self._down, self._skip_until = False, -math.inf
             _log.warning("Redis answers again: all processes share one pace.")
-        for each, limit, told in zip(reservations, limits, arguments[2::5], strict=True):
-            each.window.owed -= told
+        for each, limit, owed in zip(reservations, limits, arguments[2::5], strict=True):
+            each.window.owed -= owed
             if float(limit) >= 0:
                 each.window.limit = float(limit)
         return wait / 1000

@@ -17,6 +17,7 @@ BUCKETS = 60
 in it is past the window, and one part later: what travels may be counted a moment later at the other end than here."""
 
 # Of windows that a call can wait for; those of an hour, a day, a month are left to Mistral.
+_PARTS = 3  # what, dimension, unit
 _UNITS = {"second": 1.0, "minute": 60.0}
 
 
@@ -46,7 +47,7 @@ class Window:
         """What one request is likely to use, where nothing better is known."""
         self.used = 0.0
         self.owed = 0.0
-        """What requests cost beyond their estimate, and Redis has not been told of."""
+        """What requests cost beyond their estimate, and Redis does not know of."""
         self._width = seconds / BUCKETS
         self._life = seconds + 2 * self._width
         self._buckets: deque[list[float]] = deque()  # [when it is forgotten, what it holds]
@@ -113,7 +114,7 @@ class Reservation:
     window: Window
     amount: float
     ahead: float = 0.0
-    """What those use who go first."""
+    """Amount needed by requests queued ahead."""
     bucket: list[float] | None = None
     used: float = 0.0
     """Of the window, this request included."""
@@ -127,38 +128,71 @@ class RateLimitHeaders(NamedTuple):
     costs: dict[str, float]
     """Of this one request."""
 
+    def note(self, meaning: "_Meaning", value: float) -> None:
+        window = meaning.dimension, meaning.seconds
+        match meaning.what:
+            case "limit":
+                self.limits[window] = value
+            case "remaining":
+                self.remaining[window] = value
+            case _:
+                self.costs[meaning.dimension] = value
+
 
 def parse_rate_limit_headers(response: httpx2.Response) -> RateLimitHeaders:
-    told = RateLimitHeaders({}, {}, {})
+    headers = RateLimitHeaders({}, {}, {})
     for name, value in response.headers.raw:
         meaning = _meaning(name)
         if meaning is None:
             continue
-        what, dimension, seconds = meaning
-        if what == "cached" and value == b"HIT":
+        if meaning.what == "cached" and value == b"HIT":
             return RateLimitHeaders({}, {}, {})  # Mistral said it of another request, some time ago
-        if not value.replace(b".", b"", 1).isdigit():
-            continue
-        if what == "cost":
-            told.costs[dimension] = float(value)
-        else:
-            (told.limits if what == "limit" else told.remaining)[dimension, seconds] = float(value)
-    return told
+        if value.replace(b".", b"", 1).isdigit():
+            headers.note(meaning, float(value))
+    return headers
+
+
+class _Meaning(NamedTuple):
+    """What a header says: "limit", "remaining", "cost" or "cached", of which dimension and window."""
+
+    what: str
+    dimension: str = ""
+    seconds: float = 0.0
 
 
 @lru_cache(maxsize=256)
-def _meaning(header: bytes) -> tuple[str, str, float] | None:
-    """`x-ratelimit-remaining-req-10-second` → ("remaining", "req", 10). The old `bysize` headers are about tokens."""
-    first, *rest = header.decode("latin-1").lower().removeprefix("x-").split("-")
-    old = first == "ratelimitbysize"
-    if first != "ratelimit" and not old:
-        return ("cached", "", 0.0) if header.lower() == b"cf-aig-cache-status" else None
-    if rest[-2:] == ["query", "cost"]:
-        return "cost", "-".join(rest[:-2]) or "tokens", 0.0
-    what, *rest = rest or [""]
-    unit = rest.pop() if rest and rest[-1] in _UNITS else "minute" if old and not rest else ""
-    count = int(rest.pop()) if rest and rest[-1].isdecimal() else 1
-    dimension = "-".join(rest) or ("tokens" if old else "")
-    if what not in {"limit", "remaining"} or not unit or not dimension or not count:
+def _meaning(header: bytes) -> _Meaning | None:
+    """`x-ratelimit-remaining-req-10-second` → ("remaining", "req", 10)."""
+    name = header.decode("latin-1").lower()
+    if name == "cf-aig-cache-status":
+        return _Meaning("cached")
+    first, *rest = name.removeprefix("x-").split("-")
+    if first == "ratelimitbysize":
+        return _parse_by_size(rest)
+    return _parse(rest) if first == "ratelimit" else None
+
+
+def _parse(parts: list[str]) -> _Meaning | None:
+    if parts[-2:] == ["query", "cost"]:
+        return _Meaning("cost", "-".join(parts[:-2]) or "tokens")
+    if len(parts) < _PARTS or parts[0] not in {"limit", "remaining"}:
         return None
-    return what, dimension, count * _UNITS[unit]
+    what, *dimension = parts
+    unit = _UNITS.get(dimension.pop())
+    count = int(dimension.pop()) if dimension[-1].isdecimal() else 1
+    if not unit or not dimension or not count:
+        return None
+    return _Meaning(what, "-".join(dimension), count * unit)
+
+
+def _parse_by_size(parts: list[str]) -> _Meaning | None:
+    """The old headers, about tokens, of a minute where they name no window."""
+    if parts[-2:] == ["query", "cost"]:
+        return _Meaning("cost", "-".join(parts[:-2]) or "tokens")
+    match parts:
+        case [what]:
+            return _parse([what, "tokens", "minute"])
+        case [what, unit] if unit in _UNITS:
+            return _parse([what, "tokens", unit])
+        case _:
+            return None

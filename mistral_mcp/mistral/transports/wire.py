@@ -112,10 +112,10 @@ def map_proxy_failures() -> Generator[None]:
 
 def is_untrusted_certificate(error: BaseException) -> bool:
     """Whether a certificate that was not trusted is behind an error."""
-    return caused_by(error, ssl.SSLCertVerificationError)
+    return has_cause(error, ssl.SSLCertVerificationError)
 
 
-def caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+def has_cause(error: BaseException, kind: type[BaseException]) -> bool:
     """Whether an exception of this kind is an error, or behind it."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, kind):
