@@ -2,7 +2,9 @@
 
 import json
 import logging
+import re
 import sys
+from datetime import UTC, datetime
 from typing import Literal
 
 from mistral_mcp.masking import mask_shapes
@@ -21,25 +23,42 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record, credentials masked by their shape; tracebacks too."""
+    """One line a record, credentials masked by their shape; tracebacks too. Line breaks and control characters are escaped."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
+        return _CONTROL.sub(_escape, super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         return mask_shapes(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """The same as one JSON object a line."""
+    """One JSON object a line. What a record was given as `extra` is a member of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": self.formatTime(record),
+        entry: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
+        entry |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps({name: mask_shapes(value) for name, value in entry.items()})
+        return json.dumps({name: _masked(value) for name, value in entry.items()})
+
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+"""What every record has, and what formatters leave in one."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _escape(character: re.Match[str]) -> str:
+    return character[0].encode("unicode_escape").decode()
+
+
+def _masked(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else mask_shapes(str(value))

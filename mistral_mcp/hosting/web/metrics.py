@@ -103,7 +103,9 @@ class RequestObserver:
         self.metrics.requests.labels(route, method, status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
         if _log.isEnabledFor(logging.INFO) and route not in _QUIET:
-            _log.info("%s %s %d %.0f ms", method, route, status, seconds * 1000)
+            milliseconds = round(seconds * 1000)
+            members = {"event": "http_request", "method": method, "route": route, "status": status, "ms": milliseconds}
+            _log.info("%s %s %d %d ms", method, route, status, milliseconds, extra=members)
 
 
 def _path_template(scope: Scope) -> str:
