@@ -27,10 +27,12 @@ from mistral_mcp.errors import (
     MistralMcpError,
     RefusedCredential,
     SignupRefused,
+    UpstreamError,
 )
 from mistral_mcp.hosting.vault.records import WrongField
 from mistral_mcp.hosting.vault.vault import ENDED_AFTER, NEVER_USED_AFTER, AlreadyCreated, Connection
-from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
+from mistral_mcp.hosting.web.connect import Tenancy
+from mistral_mcp.hosting.web.form_fields import NO_KEY, WRONG, connection_changes, connection_request, wrong_fields
 from mistral_mcp.hosting.web.forms import Form, FormTokens, read_form
 from mistral_mcp.hosting.web.responses import client_address, error_status, secret_url
 from mistral_mcp.hosting.web.test_calls import TestCall, can_test, run_test_call
@@ -52,17 +54,6 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
-# What a person reads beside a field whose value cannot be used; in the order of the form.
-_WRONG = {
-    "api_key": "This does not look like a Mistral API key, and was not sent on. Keys come from console.mistral.ai.",
-    "label": "A label is one line of at most 100 characters.",
-    "expires_in_days": "Choose one of these.",
-    "toolsets": "Choose at least one.",
-    "route": "A Cloudflare route needs the account id and the gateway's name: letters, digits, - and _.",
-    "route_token": "Lava needs its secret key here. A token without a route of your own has no use: leave it out.",
-}
-_NO_KEY = "Paste your Mistral API key here. Keys come from console.mistral.ai."
-
 
 @dataclass(frozen=True)
 class _View:
@@ -72,6 +63,7 @@ class _View:
     token: SecretStr
     action: str
     test_call: TestCall | None = None
+    problem: str = ""
 
 
 class Pages:
@@ -99,11 +91,11 @@ class Pages:
         try:
             form = await read_form(request)
             form_id = self.form_tokens.verify(form.one("stamp"))
-            issued = await self.tenancy.create(_connection_request(form), client_address(request), form_id)
+            issued = await self.tenancy.create(connection_request(form), client_address(request), form_id)
         except AlreadyCreated:
             return self.render("already.html", HTTPStatus.CONFLICT)
         except ValidationError as error:
-            return self._connect_page(form, _wrong_fields(error), HTTPStatus.UNPROCESSABLE_ENTITY)
+            return self._connect_page(form, wrong_fields(error), HTTPStatus.UNPROCESSABLE_ENTITY)
         except MistralMcpError as error:
             return self._connect_page(form, self._problem(form, error), *error_status(error))
         return self._connection_page(request, _View(issued.connection, issued.token, "created"))
@@ -115,7 +107,7 @@ class Pages:
         try:
             form = await read_form(request)
             self.form_tokens.verify(form.one("stamp"))
-            view = await self._act(request, find_token(form.one("token")), form.one("do"))
+            view = await self._act(request, find_token(form.one("token")), form)
         except MistralMcpError as error:
             status, headers = error_status(error)
             if isinstance(error, RefusedCredential):
@@ -154,9 +146,9 @@ class Pages:
             result_minutes=f"{self._settings.result_ttl:g}",
         )
 
-    async def _act(self, request: Request, token: SecretStr, action: str) -> _View:
+    async def _act(self, request: Request, token: SecretStr, form: Form) -> _View:
         tenancy, address = self.tenancy, client_address(request)
-        match action:
+        match form.one("do"):
             case "rotate":
                 issued = await tenancy.rotate(token, address)
                 return _View(issued.connection, issued.token, "rotated")
@@ -168,8 +160,23 @@ class Pages:
                 test_call = await run_test_call(request.app, await tenancy.describe(token, address), token)
                 await tenancy.vault.write_last_used()
                 return _View(await tenancy.describe(token, address), token, "shown", test_call)
+            case "change":
+                return await self._change(token, form, address)
             case _:
                 return _View(await tenancy.describe(token, address), token, "shown")
+
+    async def _change(self, token: SecretStr, form: Form, address: str) -> _View:
+        """What cannot be changed is said above the connection as it is."""
+        problem = ""
+        try:
+            changes = connection_changes(form, AllowedToolsets.of(self._settings).allowed)
+            await self.tenancy.update(token, changes, address)
+        except ValidationError as error:
+            problem = " ".join(wrong_fields(error).values())
+        except (BadArgument, UpstreamError) as error:
+            problem = str(error)
+        connection = await self.tenancy.describe(token, address)
+        return _View(connection, token, "shown" if problem else "changed", problem=problem)
 
     @cached_property
     def _templates(self) -> "Environment":
@@ -223,8 +230,14 @@ class Pages:
 
     def _connection_page(self, request: Request, view: _View) -> Response:
         url = secret_url(self._settings, request, view.token)
+        bound = AllowedToolsets.of(self._settings)
         return self.render(
             "connection.html",
+            HTTPStatus.UNPROCESSABLE_ENTITY if view.problem else HTTPStatus.OK,
+            problem=view.problem,
+            toolsets=bound.allowed,
+            chosen=view.connection.toolsets or bound.allowed,
+            always_read_only=bound.read_only,
             action=view.action,
             connection=view.connection,
             url=url,
@@ -239,30 +252,15 @@ class Pages:
         """A sentence, beside the field that is to blame."""
         match error:
             case WrongField(field="api_key") if not form.one("api_key"):
-                return {"api_key": _NO_KEY}
+                return {"api_key": NO_KEY}
             case WrongField():
-                return {error.field: _WRONG[error.field]}
+                return {error.field: WRONG[error.field]}
             case InvalidApiKey() if not form.one("route"):
                 return {"api_key": str(error)}
             case SignupRefused() if self._settings.signup == "code":
                 return {"signup_code": str(error)}
             case _:
                 return {"": str(error)}
-
-
-def _wrong_fields(error: ValidationError) -> dict[str, str]:
-    fields = {str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)}
-    return {name: sentence for name, sentence in _WRONG.items() if name in fields}
-
-
-def _connection_request(form: Form) -> ConnectionRequest:
-    """Raises `ValidationError`. What was left empty was not given."""
-    route = form.one("route")
-    if route.startswith("cloudflare"):
-        route = f"{route}://{form.one('route_account')}/{form.one('route_gateway')}"
-    texts = {name: form.one(name) for name in ("api_key", "label", "expires_in_days", "route_token", "signup_code")}
-    given: dict[str, Any] = {name: text for name, text in (texts | {"route": route}).items() if text}
-    return ConnectionRequest(toolsets=tuple(form.all("toolsets")), read_only=bool(form.one("read_only")), **given)
 
 
 def find_token(text: str) -> SecretStr:

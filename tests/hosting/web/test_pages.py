@@ -441,6 +441,45 @@ async def test_replacing_an_address_ends_the_old_one(http: httpx2.AsyncClient) -
     assert "replaced by a newer one" in reloaded.text
 
 
+async def test_a_connection_is_changed_and_the_address_stays(http: httpx2.AsyncClient, sandbox: Sandbox) -> None:
+    url = await connected(http, label="old")
+    other = "oThErKeY0123456789abcdefghijklmn"
+    fields = {"label": "new", "toolsets": ["core"], "read_only": "yes", "expires_in_days": "30", "api_key": other}
+    page = await send(http, "/manage", token=url, do="change", **fields)
+
+    assert page.status_code == 200
+    assert "was changed" in page.text
+    assert url_in(page.text) == url
+    assert "<dt>Label</dt><dd>new</dd>" in page.text
+    assert "core, read only" in page.text
+    assert other not in page.text
+    async with at(url, {}) as client:
+        assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
+    assert sandbox.requests[-1].key == other
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"api_key": "invalid-0123456789abcdef"}, "refused the key"),
+        ({"api_key": "two words"}, "Mistral API key"),
+        ({"toolsets": []}, "Choose at least one"),
+        ({"expires_in_days": "soon"}, "Choose one of these"),
+    ],
+)
+async def test_a_change_that_cannot_be_made_is_said_and_changes_nothing(
+    http: httpx2.AsyncClient, fields: dict[str, Any], words: str
+) -> None:
+    url = await connected(http, label="old")
+    asked = {"label": "new", "toolsets": ["core"], "expires_in_days": "keep"} | fields
+    page = await send(http, "/manage", token=url, do="change", **asked)
+
+    assert page.status_code == 422
+    assert "Nothing was changed." in page.text
+    assert words in unescape(page.text)
+    assert "<dt>Label</dt><dd>old</dd>" in page.text
+
+
 async def test_ending_a_connection_ends_it(http: httpx2.AsyncClient) -> None:
     url = await connected(http)
     response = await send(http, "/manage", token=url, do="revoke")
