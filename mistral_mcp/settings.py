@@ -33,39 +33,41 @@ def _names(value: object) -> object:
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
-def _without_tilde(folder: Path) -> Path:
+def _without_tilde(path: Path) -> Path:
     """No shell expands ~ in a client's file or a compose file."""
     try:
-        return folder.expanduser()
+        return path.expanduser()
     except RuntimeError:
         raise ValueError("there is no home folder for ~ to stand for") from None
 
 
-Folder = Annotated[Path, AfterValidator(_without_tilde)]
+UserPath = Annotated[Path, AfterValidator(_without_tilde)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_names)]
 
 
 class Settings(BaseModel):
-    """What the server is told at its start. Names as in the environment, in lower case and without `MISTRAL_MCP_`."""
+    """Settings of the server. Names as in the environment, in lower case and without `MISTRAL_MCP_`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     # Upstream
     route: Annotated[Route, BeforeValidator(_route)] = Field(
         default=Route(kind="direct"),
-        description="Which way calls go out: direct, eu, us, https://host/base, or a gateway.",
+        description="Route of calls to Mistral: direct, eu, us, https://host/base, or a gateway.",
     )
     route_token: SecretStr | None = Field(default=None, description="The gateway's own token.")
     timeout: float = Field(default=55, gt=0, description="Seconds for one tool call, waits and attempts included.")
-    stream_timeout: float = Field(default=600, gt=0, description="The same for a caller that listens to progress.")
-    max_retries: int = Field(default=2, ge=0, le=10, description="How often a failed request is tried again.")
-    max_concurrency: int = Field(default=8, ge=1, description="Requests under way at once, per key.")
+    stream_timeout: float = Field(
+        default=600, gt=0, description="Seconds for one tool call whose caller receives progress."
+    )
+    max_retries: int = Field(default=2, ge=0, le=10, description="Retries of a failed request.")
+    max_concurrency: int = Field(default=8, ge=1, description="Concurrent requests, per key.")
     requests_per_second: float | None = Field(
-        default=None, gt=0, description="Pace per key; unset: learn it from responses."
+        default=None, gt=0, description="Requests per second, per key; unset: learned from responses."
     )
     tokens_per_minute: int | None = Field(
-        default=None, gt=0, description="Tokens a minute per key; unset: learn it from responses."
+        default=None, gt=0, description="Tokens per minute, per key; unset: learned from responses."
     )
 
     network: Network = Field(
@@ -75,7 +77,7 @@ class Settings(BaseModel):
         description="This machine's proxies and certificates, from the environment's own names.",
     )
 
-    catalog: Path | None = Field(default=None, description="A file of prices that overrides the built-in ones.")
+    catalog: UserPath | None = Field(default=None, description="A file of prices that overrides the built-in ones.")
 
     # Tools
     toolsets: Names | None = Field(default=None, description="Toolsets offered, comma-separated, or all.")
@@ -87,10 +89,10 @@ class Settings(BaseModel):
         default="mistral-moderation-latest", min_length=1, description="Model for moderation."
     )
 
-    files_dir: Folder | None = Field(
-        default=None, description="The one folder local files may be read from; stdio only."
+    files_dir: UserPath | None = Field(
+        default=None, description="The only folder that tools may read local files from; stdio only."
     )
-    output_dir: Path | None = Field(
+    output_dir: UserPath | None = Field(
         default=None,
         description="Folder where results too long or too binary for a context are written; stdio only. "
         "Default: a folder in the user's cache.",
@@ -99,7 +101,7 @@ class Settings(BaseModel):
     # HTTP
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that `serve` binds.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `serve` binds; 0: any free one.")
-    workers: int = Field(default=1, ge=1, description="Processes that serve.")
+    workers: int = Field(default=1, ge=1, description="Worker processes.")
     public_url: str | None = Field(default=None, description="The URL that users see, if there is a proxy in front.")
     allowed_hosts: Names = Field(default=(), description="Host headers accepted beside PUBLIC_URL's, comma-separated.")
     allowed_origins: Names = Field(default=(), description="Origin headers accepted, comma-separated.")
@@ -114,13 +116,15 @@ class Settings(BaseModel):
     database_url: SecretStr | None = Field(
         default=None, description="sqlite:///path or postgresql://…; default: a file in DATA_DIR."
     )
-    data_dir: Folder | None = Field(
+    data_dir: UserPath | None = Field(
         default=None, description="Folder of the vault; default: the user's data directory."
     )
     master_keys: Keys = Field(
         default=(), description="Keys that seal the vault, comma-separated, 64 hex digits each; the first seals."
     )
-    signup: Literal["open", "code", "off"] = Field(default="open", description="Who may make a connection.")
+    signup: Literal["open", "code", "off"] = Field(
+        default="open", description="Who may create a connection: anyone, who has SIGNUP_CODE, or nobody."
+    )
     signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code asks for.")
     oauth: bool = Field(default=True, description="Sign-in by OAuth; Mistral keys then go in X-Mistral-Api-Key only.")
     result_ttl: float = Field(default=60, gt=0, description="Minutes that a long or binary result is kept.")
@@ -131,7 +135,9 @@ class Settings(BaseModel):
     privacy_url: str | None = Field(default=None, description="Your privacy policy, for /privacy.")
     terms_url: str | None = Field(default=None, description="Your terms of service, for /terms.")
     support_url: str | None = Field(default=None, description="Where users find help, for /support.")
-    redis_url: SecretStr | None = Field(default=None, description="Redis that keeps one pace per key for all replicas.")
+    redis_url: SecretStr | None = Field(
+        default=None, description="Redis that shares rate limits per key among replicas."
+    )
     metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics from beyond loopback.")
 
     # Logs
@@ -148,8 +154,10 @@ class Settings(BaseModel):
     @field_validator("log_level", mode="before")
     @classmethod
     def _level(cls, value: object) -> object:
-        level = value.strip().upper() if isinstance(value, str) else value
-        return "WARNING" if level == "WARN" else level
+        if not isinstance(value, str):
+            return value
+        level = value.strip().upper()
+        return {"WARN": "WARNING"}.get(level, level)
 
     @field_validator("public_url")
     @classmethod

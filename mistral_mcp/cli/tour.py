@@ -196,19 +196,19 @@ class Tour:
         await self.call("mistral_chat", {"system": system, "prompt": "What is the mistral, in Provence?"})
         schema = {"type": "object", "properties": PERSON, "required": list(PERSON), "additionalProperties": False}
         who = 'Who is this? "Ada Lovelace" was born in London on 1815-12-10.'
-        told = {"json_schema": "an object of name, born (a date) and city"}
-        await self.call("mistral_chat", {"prompt": who, "json_schema": schema}, told)
-        told = {"images": "a PNG of 64 x 64 pixels, as a data URL"}
-        await self.call("mistral_chat", {"prompt": "Which two colours does it have?", "images": [PICTURE]}, told)
+        labels = {"json_schema": "an object of name, born (a date) and city"}
+        await self.call("mistral_chat", {"prompt": who, "json_schema": schema}, labels)
+        labels = {"images": "a PNG of 64 x 64 pixels, as a data URL"}
+        await self.call("mistral_chat", {"prompt": "Which two colours does it have?", "images": [PICTURE]}, labels)
         await self.call("mistral_chat", {"prompt": "Write a poem of four lines about the wind."}, streams=True)
 
         question, weather = "What is the weather in Marseille?", "17 degrees, wind 80 km/h"
-        told = {"functions": "get_weather(city)"}
-        chosen = await self.call("mistral_function_call", {"prompt": question, "functions": [WEATHER]}, told)
+        labels = {"functions": "get_weather(city)"}
+        chosen = await self.call("mistral_function_call", {"prompt": question, "functions": [WEATHER]}, labels)
         turns = [{"role": "user", "content": question}, chosen["assistant_message"]]
         turns += [{"role": "tool", "tool_call_id": call["id"], "content": weather} for call in chosen["calls"]]
-        told |= {"messages": f"the question, the call, and its result: {weather}"}
-        await self.call("mistral_function_call", {"messages": turns, "functions": [WEATHER]}, told)
+        labels |= {"messages": f"the question, the call, and its result: {weather}"}
+        await self.call("mistral_function_call", {"messages": turns, "functions": [WEATHER]}, labels)
 
         await self.call("mistral_embed", {"inputs": ["a cold north wind", "a warm bath"]})
         await self.call("mistral_rank", {"query": "Which wind is cold?", "documents": WINDS, "top_k": 3})
@@ -219,12 +219,12 @@ class Tour:
         await self.call("mistral_get_model", {"model": "codestral-latest"})
 
     async def call(
-        self, tool: str, arguments: dict[str, Any], told: dict[str, str] | None = None, *, streams: bool = False
+        self, tool: str, arguments: dict[str, Any], labels: dict[str, str] | None = None, *, streams: bool = False
     ) -> dict[str, Any]:
-        """Call a tool and show what goes in (as it is `told`, if it is) and what comes out: the structured result."""
+        """Call a tool and show what goes in (as `labels` has it) and what comes out: the structured result."""
         if not self.brief:
             self.console.print(f"\n[bold cyan]{tool}[/]")
-            for name, value in (arguments | (told or {})).items():
+            for name, value in (arguments | (labels or {})).items():
                 self._row(name, "\n".join(cast("list[str]", value)) if isinstance(value, list) else str(value))
         reports = _Reports(None if self.brief else self.console)
         began = time.monotonic()

@@ -102,6 +102,8 @@ def _next_steps(machine: Machine, plan: InstallPlan, outcome: Outcome) -> list[s
         lines.append(f"It starts: {' '.join(command_of(plan.example()))}")
     if not plan.host_found:
         lines.append(f"{title} was not found on this machine: the entry waits for it.")
+    if plan.scope == "project" and plan.url is None:
+        lines.append(f"Everyone who uses the project needs {plan.command[0]} on PATH.")
     lines.append(plan.host.after)
     if outcome.kept_key:
         lines.append("The key that was in the file stayed there.")

@@ -195,6 +195,7 @@ def test_a_project_s_file_names_nothing_of_this_machine(machine: Machine, monkey
     assert "mistral-mcp" in text
     assert not re.search(r"/bin/|/home/|/tmp/|127\.0\.0\.1", text)
     assert '"docs"' in text
+    assert "needs mistral-mcp on PATH" in result.stdout
 
 
 def test_a_key_from_a_pipe_is_read_without_a_warning_of_python_s(machine: Machine):
