@@ -8,11 +8,17 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
-from mistral_mcp.errors import BadSetting
+from mistral_mcp import Settings
+from mistral_mcp.errors import BadSetting, LocalNetworkError
+from mistral_mcp.mistral.api.models import ListModelsCall
+from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
+from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.mistral.transports.wire import Wire, is_untrusted_certificate
 from mistral_mcp.network import Network
+from tests.conftest import KEY
 from tests.mistral.transports.test_aiohttp_wire import OK, self_signed
 
 pytestmark = pytest.mark.timeout(20)
@@ -139,3 +145,27 @@ async def test_a_proxy_that_cannot_be_used_fails_the_call_in_one_sentence(build:
     for url in ("socks4://p:1", "http://user:pass word@p:1:2", "http://\x00:1"):
         with pytest.raises(BadSetting, match="_PROXY"):
             await ask(build(Network(all_proxy=url)), "https://gateway.invalid/")
+
+
+@every_wire
+@pytest.mark.parametrize("fault", ["certificate", "name", "proxy"])
+async def test_what_is_wrong_with_this_machine_s_network_is_said_after_one_attempt(
+    build: type[Wire], fault: str, tmp_path: Path
+):
+    certificate = self_signed(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    async with listening(Proxy(), tls) as address, listening(Proxy(b"HTTP/1.1 403 No\r\n\r\n")) as refusing:
+        route = f"https://{address}" if fault == "certificate" else "https://gateway.invalid"
+        network = Network(https_proxy=refusing if fault == "proxy" else "")
+        settings = Settings.model_validate({"route": route})
+        wire = build(network)
+        upstream = Upstream(settings, wire)
+        mistral = upstream.client(Caller.of(SecretStr(KEY), "a test", settings.route, None))
+        with pytest.raises(LocalNetworkError) as failed:
+            await mistral.send(ListModelsCall())
+        await wire.aclose()
+
+    setting = {"certificate": "SSL_CERT_FILE", "name": "DNS", "proxy": "HTTPS_PROXY"}[fault]
+    assert setting in failed.value.advice
+    assert failed.value.attempts == 1
