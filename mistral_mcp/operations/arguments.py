@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.json_schema import CallerSchema, parse_json
+from mistral_mcp.json_schema import CallerSchema
 from mistral_mcp.operations.operation import Operation, Schema, resolve, with_definitions
 from mistral_mcp.operations.outline import alternatives, tag_of
 from mistral_mcp.suggest import nearest
@@ -30,19 +30,6 @@ class Request:
     query: Given
     body: JsonValue
     """None where there is none."""
-
-
-def as_object(given: Given | str | None, where: str) -> Given | None:
-    """An argument that is an object, or JSON text of one; None where nothing was given. Raises `BadArgument`."""
-    if isinstance(given, str):
-        try:
-            parsed = parse_json(given) if given.strip() else None
-        except ValueError:
-            raise BadArgument(f"{where} is not JSON.", "Give it as an object.") from None
-        if parsed is not None and not isinstance(parsed, dict):
-            raise BadArgument(f"{where} is not an object.", "Give it as an object of names and values.")
-        return parsed
-    return given
 
 
 def check(operation: Operation, parameters: Given | None, body: Given | None) -> Request:

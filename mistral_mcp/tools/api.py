@@ -83,8 +83,8 @@ class Description(Result):
 
 
 OperationName = Annotated[str, Field(description="As found: agents.create.", min_length=1, max_length=200)]
-Parameters = Annotated[Given | str | None, Field(description="Of path and query, by name.")]
-Body = Annotated[Given | str | None, Field(description="JSON body. A file is a path, data URL or upload handle.")]
+Parameters = Annotated[Given | None, Field(description="Of path and query, by name.")]
+Body = Annotated[Given | None, Field(description="JSON body. A file is a path, data URL or upload handle.")]
 
 
 @toolset.tool("Find an operation", effect="reads")
@@ -143,14 +143,13 @@ def _describe(mistral: Mistral, operation: str) -> Description:
 
 
 def _check(
-    name: str, parameters: Given | str | None, body: Given | str | None, *, reads: bool
+    name: str, parameters: Given | None, body: Given | None, *, reads: bool
 ) -> tuple[Operation, arguments.Request]:
     operation = find(name)
     if (operation.effect in READS) is not reads:
         other = "mistral_api_write" if reads else "mistral_api_read"
         raise BadArgument(f"The effect of {operation.id} is {operation.effect}.", f"Call it with {other}.")
-    given = arguments.as_object(parameters, "parameters")
-    return operation, arguments.check(operation, given, arguments.as_object(body, "body"))
+    return operation, arguments.check(operation, parameters, body)
 
 
 def _parameters(operation: Operation) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import mimetypes
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pydantic_core import from_json
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.local_files import opened
-from mistral_mcp.mistral.api.files import LARGEST
+from mistral_mcp.mistral.api.files import LARGEST, DownloadFileCall, GetFileCall
 from mistral_mcp.mistral.api.operations import operation_call
 from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.mistral.multipart import FilePart
@@ -31,6 +32,9 @@ from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage,
 EVENTS = 100  # of a stream, in one result
 LARGE = 100_000  # bytes of a reply that is worked on in a thread
 FOLLOWED = 10  # seconds that a stream is followed
+
+
+_FILE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class OperationResult(Result):
@@ -208,11 +212,20 @@ async def _opened(mistral: Mistral, given: JsonValue) -> AsyncGenerator[FilePart
         yield FilePart.of(name or "file.txt", texts["content"].encode())
     elif "content_base64" in texts:
         yield FilePart.of(name or "file", _from_base64(texts["content_base64"]))
+    elif _FILE_ID.fullmatch(place):
+        yield await _from_mistral(mistral, place, name)
     elif place:
         async with opened(mistral.settings.files_dir, place, max_bytes=LARGEST, name=name) as file:
             yield file
     else:
         raise BadArgument("The file is missing.", "Give a path, a data URL, or {filename, content}.")
+
+
+async def _from_mistral(mistral: Mistral, file_id: str, name: str | None) -> FilePart:
+    """A file that is at Mistral already, under an upload handle perhaps."""
+    file = await mistral.send(GetFileCall(file_id=file_id))
+    content = await mistral.send(DownloadFileCall(file_id=file_id))
+    return FilePart.of(name or file.filename, content)
 
 
 def _from_data_url(url: str, name: str | None) -> FilePart:

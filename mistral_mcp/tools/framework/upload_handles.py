@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, cast
 
 import anyio
@@ -13,6 +14,7 @@ from mistral_mcp.upload_links import HANDLE, UploadLink, UploadLinks, Uploads
 
 _EVERY = 1.0  # seconds between looks for a file that is to come
 _LONGEST_WAIT = 300.0
+_DEPTH = 6  # levels of what arguments hold
 _MOST_ITEMS = 1_000  # of a list in which handles are looked for
 
 
@@ -36,7 +38,7 @@ class UploadHandles:
         if self._links is None or not any(True for _ in _handles(arguments)):
             return arguments
         found = {handle: await self._wait_for_files(handle, mistral) for handle in set(_handles(arguments))}
-        return {name: _replace(value, found) for name, value in arguments.items()}
+        return {name: _replace(value, found, 1) for name, value in arguments.items()}
 
     async def _wait_for_files(self, handle: str, mistral: MistralClient) -> list[str]:
         assert self._links is not None  # noqa: S101 - looked at by `resolve`
@@ -68,25 +70,27 @@ def _nothing_yet(uploads: Uploads) -> BadArgument:
     return BadArgument("No file came by this upload link, and it has ended.", "Ask for a new one.")
 
 
-def _handles(arguments: dict[str, Any]) -> Iterator[str]:
-    """Those in arguments, and in their lists."""
-    for value in list(arguments.values())[:_MOST_ITEMS]:
-        yield from _in_list(value)
+def _handles(value: Any, depth: int = 0) -> Iterator[str]:
+    """Those in arguments, and in what arguments hold."""
+    if isinstance(value, str):
+        if value.startswith("up_") and HANDLE.fullmatch(value):
+            yield value
+    elif isinstance(value, dict | list) and depth <= _DEPTH:
+        members = cast("dict[str, Any] | list[Any]", value)
+        for item in islice(members.values() if isinstance(members, dict) else members, _MOST_ITEMS):
+            yield from _handles(item, depth + 1)
 
 
-def _in_list(value: Any) -> Iterator[str]:
-    items = cast("list[Any]", value[:_MOST_ITEMS] if isinstance(value, list) else [value])
-    for item in items:
-        if isinstance(item, str) and item.startswith("up_") and HANDLE.fullmatch(item):
-            yield item
-
-
-def _replace(value: Any, found: dict[str, list[str]]) -> Any:
+def _replace(value: Any, found: dict[str, list[str]], depth: int = 0) -> Any:
+    if depth > _DEPTH:
+        return value
+    if isinstance(value, dict):
+        return {name: _replace(item, found, depth + 1) for name, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
         replaced: list[Any] = []
         for item in cast("list[Any]", value):
             ids = found.get(item) if isinstance(item, str) else None
-            replaced += [item] if ids is None else ids
+            replaced += [_replace(item, found, depth + 1)] if ids is None else ids
         return replaced
     if not isinstance(value, str) or value not in found:
         return value

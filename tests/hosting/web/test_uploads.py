@@ -236,3 +236,18 @@ async def test_what_is_no_file_is_refused(
 )
 def test_the_page_speaks_english_or_french(accepted: str, asked: str, language: str) -> None:
     assert choose_language(accepted, asked) == language
+
+
+async def test_a_handle_stands_for_a_file_within_the_body_of_any_operation(
+    replicas: list[httpx2.AsyncClient], sandbox: Sandbox
+) -> None:
+    made = (await replicas[0].post("/connections", json={"api_key": KEY, "toolsets": ["files", "api"]})).json()
+    link = await request_upload(made["url"], purpose="ocr")
+    await replicas[0].put(path_of(link) + "/a.pdf", content=PDF)
+    document = {"type": "file", "file_id": link["handle"]}
+    body = {"model": "mistral-ocr-latest", "document": document}
+
+    result = await call(made["url"], "mistral_api_read", operation="ocr.process", body=body)
+
+    assert not result.is_error, text_of(result)
+    assert sandbox.requests[-1].json["document"]["file_id"] != link["handle"]
