@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.json_schema import compile_schema
 from mistral_mcp.mistral.api.agents import AgentCall
 from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.api.completions import complete
@@ -17,7 +17,6 @@ from mistral_mcp.tools.framework.functions import (
     ToolChoice,
     assistant_message,
     calls_text,
-    calls_with_ids,
 )
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Answer, Maybe, usage_of
@@ -54,9 +53,9 @@ async def mistral_agent_complete(
     json_schema: parameters.JsonSchema = None,
 ) -> AgentAnswer:
     """Ask an agent that was created at Mistral, with its own model and instructions. Nothing is stored."""
-    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
     # The agent may have functions of its own.
-    known = Functions(functions or [], others=True)
+    known = await Functions.compile(functions or [], others=True)
     call = AgentCall(
         agent_id=agent_id,
         messages=await parameters.build_messages(mistral, prompt, messages),
@@ -68,13 +67,13 @@ async def mistral_agent_complete(
         response_format=response_format_of(json_schema, response_format),
     )
     reply = await complete(mistral, call)
-    calls = [known.check(made) for made in calls_with_ids(reply)]
+    calls = await known.check_reply(reply)
     return AgentAnswer(
         text=reply.text,
         model=reply.model,
         finish_reason=reply.finish_reason,
         usage=usage_of(mistral, reply.model, reply.usage),
-        parsed=None if calls else parameters.parsed_answer(reply, schema, response_format),
+        parsed=None if calls else await parameters.parsed_answer(reply, schema, response_format),
         thinking=reply.thinking or None,
         calls=calls,
         assistant_message=assistant_message(reply) if calls else None,

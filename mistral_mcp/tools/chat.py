@@ -1,6 +1,6 @@
 """Toolset `core`: chat."""
 
-from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.json_schema import compile_schema
 from mistral_mcp.mistral.api.chat import ChatCall, response_format_of
 from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
@@ -30,7 +30,7 @@ async def mistral_chat(
     reasoning_effort: parameters.ReasoningEffort = None,
 ) -> Answer:
     """Ask a Mistral model about texts, images and documents; get text or JSON. Give prompt or messages."""
-    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
     call = ChatCall(
         model=model or mistral.settings.chat_model,
         messages=await parameters.build_messages(mistral, prompt, messages, system, images=images, documents=documents),
@@ -48,6 +48,6 @@ async def mistral_chat(
         model=reply.model or call.model,
         finish_reason=reply.finish_reason,
         usage=usage_of(mistral, reply.model or call.model, reply.usage),
-        parsed=parameters.parsed_answer(reply, schema, response_format),
+        parsed=await parameters.parsed_answer(reply, schema, response_format),
         thinking=reply.thinking or None,
     )

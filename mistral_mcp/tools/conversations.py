@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.json_schema import compile_schema
 from mistral_mcp.mistral.api import conversations
 from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.api.conversation_stream import converse
@@ -17,6 +17,7 @@ from mistral_mcp.tools.framework.conversation_inputs import (
     FunctionResults,
     Tools,
     build_inputs,
+    check_tools,
     system_text,
 )
 from mistral_mcp.tools.framework.conversation_results import (
@@ -71,7 +72,8 @@ async def mistral_start_conversation(
     inputs = await build_inputs(mistral, prompt, messages, images=images, documents=documents)
     if inputs is None:
         raise BadArgument("There is nothing to answer: prompt and messages are both missing.", "Give one of the two.")
-    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    await check_tools(tools)
+    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
     chosen = None if agent_id is not None else model or mistral.settings.chat_model
     call = conversations.StartConversationCall(
         model=chosen,
@@ -120,7 +122,7 @@ async def mistral_append_conversation(
     inputs = await build_inputs(mistral, prompt, None, images=images, documents=documents, results=function_results)
     if inputs is None and not tool_confirmations:
         raise BadArgument("There is nothing to append.", "Give prompt, function_results or tool_confirmations.")
-    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
     args = CompletionArgs(
         temperature=temperature,
         max_tokens=max_tokens,

@@ -8,7 +8,7 @@ from mcp_types import ContentBlock, ImageContent
 from pydantic import BaseModel, Field, JsonValue, PrivateAttr
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.json_schema import CallerSchema, json_in
+from mistral_mcp.json_schema import CallerSchema, compile_schema, json_in
 from mistral_mcp.mistral.api import ocr
 from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.catalog import Per
@@ -156,7 +156,7 @@ async def mistral_ocr(
     """
     if instructions is not None and json_schema is None:
         raise BadArgument("instructions are for what json_schema asks for, and it is missing.", "Give json_schema too.")
-    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
     chunk = await document_chunk(mistral, document, "document")
     without_images = is_office_document(chunk) and not include_images and not figures
     call = ocr.OcrCall(

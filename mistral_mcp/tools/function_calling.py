@@ -17,7 +17,6 @@ from mistral_mcp.tools.framework.functions import (
     ToolChoice,
     assistant_message,
     calls_text,
-    calls_with_ids,
 )
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Result, Usage, cut_note, usage_of
@@ -57,7 +56,7 @@ async def mistral_function_call(
     max_repairs: Annotated[int, Field(description="Retries when arguments are invalid.", ge=0, le=5)] = 0,
 ) -> FunctionCalls:
     """Let a Mistral model choose functions and fill in their arguments. You run them; nothing runs here."""
-    known = Functions(functions)
+    known = await Functions.compile(functions)
     call = ChatCall(
         model=model or mistral.settings.chat_model,
         messages=await parameters.build_messages(mistral, prompt, messages, system),
@@ -71,7 +70,7 @@ async def mistral_function_call(
         random_seed=random_seed,
     )
     reply = await complete(mistral, call)
-    calls = [known.check(tool_call) for tool_call in calls_with_ids(reply)]
+    calls = await known.check_reply(reply)
     usage = reply.usage or UsageReply()
     for _ in range(max_repairs):
         if all(made.valid for made in calls):
@@ -81,7 +80,7 @@ async def mistral_function_call(
         choice = "any" if call.tool_choice in {None, "auto"} else call.tool_choice
         call = call.model_copy(update={"messages": turns, "tool_choice": choice})
         reply = await complete(mistral, call)
-        calls = [known.check(tool_call) for tool_call in calls_with_ids(reply)]
+        calls = await known.check_reply(reply)
         usage = usage + (reply.usage or UsageReply())
     name = reply.model or call.model
     return FunctionCalls(

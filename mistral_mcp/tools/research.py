@@ -7,7 +7,7 @@ import anyio
 from pydantic import BaseModel, Field
 
 from mistral_mcp.errors import AnswerMismatch, MistralMcpError
-from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.json_schema import CallerSchema, compile_schema
 from mistral_mcp.mistral.api.chat import ChatCall, response_format_of
 from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.mistral.api.conversation_stream import converse
@@ -71,7 +71,7 @@ async def mistral_compare(
     json_schema: parameters.JsonSchema = None,
 ) -> Comparison:
     """Ask several models the same question at once, to compare answers, speed and cost."""
-    schema = CallerSchema(json_schema, where="json_schema") if json_schema is not None else None
+    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
     turns = await parameters.build_messages(mistral, prompt, messages, system)
     calls = [
         ChatCall(
@@ -126,7 +126,7 @@ async def _ask(mistral: Mistral, call: ChatCall, schema: CallerSchema | None) ->
         usage=usage_of(mistral, reply.model or call.model, reply.usage),
     )
     try:
-        answer.parsed = parameters.parsed_answer(reply, schema)
+        answer.parsed = await parameters.parsed_answer(reply, schema)
     except AnswerMismatch as error:
         answer.error = error.what
     return answer

@@ -311,7 +311,11 @@ async def test_an_empty_list_says_so(client: Client) -> None:
         ("start", {"prompt": "x", "tools": ["zzz"]}, "there are web_search, web_search_premium, code_interpreter or"),
         ("start", {"prompt": "x", "tools": [{"nme": "f"}]}, "a function is {name, description, parameters}"),
         ("start", {"prompt": "x", "tools": [7]}, "a function is {name, description, parameters}"),
-        ("start", {"prompt": "x", "tools": [{"name": "f", "parameters": {"type": "objekt"}}]}, "A function's param"),
+        (
+            "start",
+            {"prompt": "x", "tools": [{"name": "f", "parameters": {"type": "objekt"}}]},
+            "tools[0].parameters is not a valid",
+        ),
         ("append", {"prompt": "x"}, "conversation_id is missing"),
         ("append", {"conversation_id": "c"}, "There is nothing to append"),
         ("append", {"conversation_id": "../models", "prompt": "x"}, "conversation_id is not a valid id"),

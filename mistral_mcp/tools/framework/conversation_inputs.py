@@ -6,7 +6,7 @@ from typing import Annotated, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, WithJsonSchema
 
 from mistral_mcp.errors import BadArgument, one_of
-from mistral_mcp.json_schema import CallerSchema
+from mistral_mcp.json_schema import compile_schemas
 from mistral_mcp.mistral.api.content import chunks_of, text_of
 from mistral_mcp.mistral.api.messages import Message, conversation
 from mistral_mcp.suggest import nearest
@@ -33,8 +33,14 @@ def _tool(value: object) -> dict[str, JsonValue]:
         function = Function.model_validate(unwrap_function(value))
     except ValidationError:
         raise ValueError("a function is {name, description, parameters}") from None
-    CallerSchema(function.parameters or {"type": "object"}, where="A function's parameters")
     return function_to_api(function)
+
+
+async def check_tools(tools: list[dict[str, JsonValue]] | None) -> None:
+    """Raises `BadArgument` where a function's parameters are no schema, or all of them together are too large."""
+    functions = [cast("dict[str, JsonValue]", tool.get("function") or {}) for tool in tools or ()]
+    schemas = {f"tools[{index}].parameters": function.get("parameters") for index, function in enumerate(functions)}
+    await compile_schemas({where: schema for where, schema in schemas.items() if isinstance(schema, dict)})
 
 
 def _built_in_tool(name: str) -> dict[str, JsonValue]:

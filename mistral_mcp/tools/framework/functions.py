@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import Annotated
 
+import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.json_schema import CallerSchema, parse_json
+from mistral_mcp.json_schema import CallerSchema, compile_schemas, parse_json
 from mistral_mcp.mistral.api.chat import ChatReply, ToolCallReply
 from mistral_mcp.mistral.api.messages import wire_call_id
 from mistral_mcp.mistral.api.schemas import without_annotations
@@ -69,14 +70,33 @@ class Functions:
     `others`: an agent may have functions of its own, which only their arguments' being JSON can be checked of.
     """
 
-    def __init__(self, functions: list[Function], *, others: bool = False) -> None:
-        self._known: dict[str, _Known] = {}
+    def __init__(self, known: list[_Known], *, others: bool = False) -> None:
+        self._known = {each.function.name: each for each in known}
         self._others = others
-        for index, function in enumerate(functions):
-            if function.name in self._known:
+
+    @classmethod
+    async def compile(cls, functions: list[Function], *, others: bool = False) -> "Functions":
+        """The functions with their schemas. Raises `BadArgument`."""
+        names = [function.name for function in functions]
+        for index, name in enumerate(names):
+            if name in names[:index]:
                 raise BadArgument(f"functions[{index}] has the name of an earlier one.", "Give each its own name.")
-            schema = CallerSchema(function.parameters or {"type": "object"}, where=f"functions[{index}].parameters")
-            self._known[function.name] = _Known(function, schema)
+        by_place = {
+            f"functions[{index}].parameters": function.parameters or {"type": "object"}
+            for index, function in enumerate(functions)
+        }
+        schemas = await compile_schemas(by_place)
+        return cls(
+            [_Known(function, schema) for function, schema in zip(functions, schemas, strict=True)], others=others
+        )
+
+    async def check_reply(self, reply: ChatReply) -> list[FunctionCall]:
+        """The reply's calls, checked without keeping the event loop."""
+        calls = calls_with_ids(reply)
+        return await anyio.to_thread.run_sync(self._check_all, calls) if calls else []
+
+    def _check_all(self, calls: list[ToolCallReply]) -> list[FunctionCall]:
+        return [self.check(call) for call in calls]
 
     def to_api(self) -> list[dict[str, JsonValue]]:
         return [function_to_api(known.function) for known in self._known.values()]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, JsonValue, StringConstraints, WithJsonSchema
 
 from mistral_mcp.errors import AnswerMismatch, BadArgument
-from mistral_mcp.json_schema import CallerSchema, json_in
+from mistral_mcp.json_schema import CallerSchema, find_errors, json_in
 from mistral_mcp.mistral.api.chat import ChatReply
 from mistral_mcp.mistral.api.content import Chunk, chunks_of
 from mistral_mcp.mistral.api.messages import Message, Turn, conversation
@@ -135,10 +135,10 @@ def _check_turns(turns: list[Message]) -> None:
         raise BadArgument("The last user message is empty.", "Say what to answer.")
 
 
-def parsed_answer(reply: ChatReply, schema: CallerSchema | None, response_format: str | None = None) -> JsonValue:
+async def parsed_answer(reply: ChatReply, schema: CallerSchema | None, response_format: str | None = None) -> JsonValue:
     """The answer as JSON, where it was asked for. Raises `AnswerMismatch`, with the answer in it, where a schema is broken."""
     if schema is not None:
-        return _matching_answer(reply, schema)
+        return await _matching_answer(reply, schema)
     if response_format != "json_object":
         return None
     try:
@@ -147,11 +147,11 @@ def parsed_answer(reply: ChatReply, schema: CallerSchema | None, response_format
         return None
 
 
-def _matching_answer(reply: ChatReply, schema: CallerSchema) -> JsonValue:
+async def _matching_answer(reply: ChatReply, schema: CallerSchema) -> JsonValue:
     answer: JsonValue = None
     try:
         answer = json_in(reply.text)
-        problems = schema.errors(answer)
+        problems = await find_errors(schema, answer)
     except ValueError:
         problems = ["it is cut at the maximum number of tokens" if reply.is_cut else "it is not JSON"]
     if problems:
