@@ -159,7 +159,7 @@ class Catalog:
     def context_window(self, model: str) -> int | None:
         """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
         base = model.split(":")[1] if model.startswith("ft:") else model
-        entry = self._prices.models.get(self._known_as(base))
+        entry = self._prices.models.get(self._id_of(base))
         return entry.context if entry else None
 
     def cost_usd(
@@ -213,7 +213,7 @@ class Catalog:
         cost *= self.factors.regional if regional else 1
         return round(cost * (self.factors.batch if batch else 1), 10)
 
-    def _known_as(self, model: str) -> str:
+    def _id_of(self, model: str) -> str:
         return self._learnt.get(model, model)
 
     def _is_model(self, name: str) -> bool:
@@ -222,7 +222,7 @@ class Catalog:
 
     def _prices_of(self, model: str) -> Prices | None:
         """A model's prices as of today."""
-        name, today = self._known_as(model), self._today()
+        name, today = self._id_of(model), self._today()
         entry = self._prices.models.get(name)
         if entry is None or not entry.prices:
             return None

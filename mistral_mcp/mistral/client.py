@@ -147,7 +147,7 @@ class MistralClient:
             response = await self._open(_request(call, exchange, _FILE if call.is_binary() else _HEADERS), exchange)
         body = response.content
         if call.is_binary():
-            return call.read(self._masked(body))
+            return call.read(self._mask(body))
         body = self.caller.mask.body(body)
         if _ERROR.search(body, 0, _ERROR_WITHIN):
             self._raise_error_in(body, exchange)
@@ -195,14 +195,14 @@ class MistralClient:
         """The error for an event that is no piece of an answer: Mistral's own, where it is one."""
         failure = failures.failure_in(data.encode(errors="replace"), self._last)
         if failure is None:
-            return self._broken("Mistral's answer broke off with something that cannot be read.")
+            return self._answer_error("Mistral's answer broke off with something that cannot be read.")
         error = failures.error_of(failure, self._last)
         error.correlation_id = self.correlation_id
         return error
 
     def cut_reply(self) -> UpstreamError:
         """The error for a stream that ended before its answer did."""
-        return self._broken("Mistral's answer broke off before its end.")
+        return self._answer_error("Mistral's answer broke off before its end.")
 
     def endless_reply(self) -> UpstreamError:
         """The error for a stream that brings more than anybody asked for."""
@@ -210,15 +210,15 @@ class MistralClient:
 
     def unusable_reply(self, why: str) -> UpstreamError:
         """The error for a reply that can be read, and is not what was asked for."""
-        return self._broken(f"Mistral's reply {why}.")
+        return self._answer_error(f"Mistral's reply {why}.")
 
     def interrupted_reply(self, partial: str) -> UpstreamError:
         """The error for an answer that Mistral itself broke off."""
-        error = self._broken("Mistral broke its answer off with an error.")
+        error = self._answer_error("Mistral broke its answer off with an error.")
         error.partial = partial
         return error
 
-    def _broken(self, what: str) -> UpstreamError:
+    def _answer_error(self, what: str) -> UpstreamError:
         error = failures.broken_answer(self._last, what)
         error.correlation_id = self.correlation_id
         error.attempts = self.attempts
@@ -232,7 +232,7 @@ class MistralClient:
             error.correlation_id = self.correlation_id
             raise error
 
-    def _masked(self, body: bytes) -> bytes:
+    def _mask(self, body: bytes) -> bytes:
         """A file without the caller's secrets."""
         try:
             body.decode()

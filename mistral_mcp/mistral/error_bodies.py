@@ -32,7 +32,7 @@ def read_error_body(response: httpx2.Response) -> ErrorBody:
     """The body of a reply that is no success. The response must have been read."""
     content = json_object(response.content)
     if not content:
-        return _unstructured(response)
+        return _read_text(response)
     if content.get("name") == "AiGatewayError" or (content.get("success") is False and "errors" in content):
         return _cloudflare(content)
     mistral = not content.keys().isdisjoint(("detail", "message", "object", "guardrails"))
@@ -68,7 +68,7 @@ def json_object(content: bytes) -> dict[str, object]:
         return {}
 
 
-def _unstructured(response: httpx2.Response) -> ErrorBody:
+def _read_text(response: httpx2.Response) -> ErrorBody:
     """A web page, a line of plain text, or nothing."""
     text = response.content[: _LINE * 4].decode(errors="replace").strip()
     if is_page(text) or response.headers.get("content-type", "").startswith("text/html"):
@@ -117,10 +117,10 @@ def _reason(content: dict[str, object]) -> str:
             return _complaints(cast("list[object]", details))
     texts = (_violations(content), message, nested, detail, _dict(error).get("message"), error)
     found = next((text for text in map(_text, texts) if text), "")
-    return _unwrapped(found) if found[:1] in ("{", "[") else found
+    return _reason_in(found) if found[:1] in ("{", "[") else found
 
 
-def _unwrapped(text: str) -> str:
+def _reason_in(text: str) -> str:
     """The reason of a report that stands as JSON in a string; never the report itself, which holds the caller's input."""
     try:
         report = from_json(text)
