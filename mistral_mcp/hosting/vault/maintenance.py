@@ -15,6 +15,9 @@ from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, Seal
 from mistral_mcp.hosting.vault.statements import ERASED
 from mistral_mcp.hosting.vault.tables import clients, connections, grants, result_pieces, results, tokens, uploads
 
+NEVER_USED_AFTER = timedelta(days=30)
+ENDED_AFTER = timedelta(days=90)
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,11 +75,11 @@ async def write_resealed(database: Database, rows: Sequence[ResealedRow]) -> Non
     await database.write(work, erases=True)
 
 
-async def sweep(database: Database, now: datetime, never_used_after: timedelta, ended_after: timedelta) -> int:
+async def sweep(database: Database, now: datetime) -> int:
     """Erase what expired; delete rows later, so that until then their tokens are told why. Returns how many went."""
     expired = connections.c.expires_at <= now
-    long_ago = now - ended_after
-    never_used = connections.c.last_used_at.is_(None) & (connections.c.created_at <= now - never_used_after)
+    long_ago = now - ENDED_AFTER
+    never_used = connections.c.last_used_at.is_(None) & (connections.c.created_at <= now - NEVER_USED_AFTER)
     ended = or_(connections.c.revoked_at <= long_ago, connections.c.expires_at <= long_ago)
     of_tokens = select(tokens.c.grant_id).where(tokens.c.grant_id.is_not(None))
     unused = clients.c.client_id.not_in(select(grants.c.client_id))

@@ -2,8 +2,8 @@
 
 import logging
 import secrets as random
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -46,6 +46,14 @@ class Connection:
     revoked_at: datetime | None
     master_keys: tuple[str, ...] = ()
     """Ids of the master keys its live tokens are on; only `Vault.connections` fills it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedToken:
+    """A new token. It is stored nowhere: show it once."""
+
+    token: SecretStr
+    connection: Connection
 
 
 class WrongField(BadArgument):
@@ -187,6 +195,15 @@ def connection_of(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connectio
         revoked_at=row.revoked_at,
         master_keys=master_keys,
     )
+
+
+def readable_connections(rows: Iterable[tuple[Row[Any], tuple[str, ...]]]) -> list[Connection]:
+    """Without those that are damaged."""
+    found: list[Connection] = []
+    for row, keys in rows:
+        with suppress(VaultUnavailable), damage_reported():
+            found.append(connection_of(row, keys))
+    return found
 
 
 def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys, bound: Sequence[str] = ()) -> bytes:

@@ -2,17 +2,15 @@
 
 async with Vault.open(settings) as vault:
     issued = await vault.create(SecretStr(key), label="laptop")
-    credentials = await vault.credentials(issued.token, "the X-API-Key header")
 """
 
 import asyncio
-import hmac
 import itertools
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self
@@ -26,34 +24,25 @@ from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.hosting.vault import maintenance, master_keys, records, statements
 from mistral_mcp.hosting.vault.cache import Found, LookupCache
 from mistral_mcp.hosting.vault.database import Database, default_data_dir, parse_url
+from mistral_mcp.hosting.vault.digests import key_digests, owner_name
 from mistral_mcp.hosting.vault.grants import Grants
-from mistral_mcp.hosting.vault.maintenance import Resealed
-from mistral_mcp.hosting.vault.records import Connection, Secrets
+from mistral_mcp.hosting.vault.maintenance import Resealed, ResealedRow
+from mistral_mcp.hosting.vault.pending import PendingWrites
+from mistral_mcp.hosting.vault.records import Connection, IssuedToken, Secrets
 from mistral_mcp.hosting.vault.registered_clients import RegisteredClients
 from mistral_mcp.hosting.vault.results import VaultResults
 from mistral_mcp.hosting.vault.sealing import MasterKeys, is_outdated, new_key
 from mistral_mcp.hosting.vault.statements import AlreadyCreated, TooManyConnections
 from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
 from mistral_mcp.hosting.vault.uploads import VaultUploads
-from mistral_mcp.kept_results import Owner
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 
 __all__ = ["AlreadyCreated", "Connection", "IssuedToken", "Resealed", "TooManyConnections", "Vault"]
 
-NEVER_USED_AFTER = timedelta(days=30)
-ENDED_AFTER = timedelta(days=90)
 _HOUR = 60  # minutes
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedToken:
-    """A new token. It is stored nowhere: show it once."""
-
-    token: SecretStr
-    connection: Connection
 
 
 def _utc_now() -> datetime:
@@ -84,10 +73,10 @@ class Vault:
         keys = partial(self.derive_keys, "oauth client secrets")
         self.registered_clients = RegisteredClients(self._database, keys, now)
         self._minute = minute
-        self.results = VaultResults(self._database, self._owner_name, now, settings.result_ttl)
-        self.uploads = VaultUploads(self._database, self._owner_name, now)
-        self._used: dict[str, datetime] = {}
-        self._resealed: dict[str, maintenance.ResealedRow] = {}
+        name_of = partial(owner_name, derive_keys=self.derive_keys)
+        self.results = VaultResults(self._database, name_of, now, settings.result_ttl)
+        self.uploads = VaultUploads(self._database, name_of, now)
+        self._pending = PendingWrites(self._database)
 
     @classmethod
     @asynccontextmanager
@@ -155,7 +144,7 @@ class Vault:
             revoked_at=None,
         )
         secrets = Secrets(api_key, route_token)
-        digests = self._key_digests(secrets)
+        digests = key_digests(secrets, self.derive_keys)
         row = records.connection_row(connection, secrets, data_key, digests[0])
         token_row = records.new_token_row(token, connection.id, data_key, self._ring, now)
 
@@ -170,13 +159,13 @@ class Vault:
     async def credentials(self, token: SecretStr, source: str) -> Credentials:
         """For every call. Raises `RefusedCredential` (mistyped, unknown), `RevokedOrExpired`, `VaultUnavailable`."""
         found = await self._lookups.find(parse_token(token))
-        self._used[found.connection_id] = self._now()
+        self._pending.note_use(found.connection_id, self._now())
         return replace(found.credentials, source=source)
 
     async def granted_credentials(self, token: SecretStr, resource: str, source: str) -> Credentials:
         """The same for an OAuth access token, for the server it was issued for."""
         found = await self.grants.credentials(token, resource)
-        self._used[found.connection_id] = self._now()
+        self._pending.note_use(found.connection_id, self._now())
         return replace(found.credentials, source=source)
 
     async def find_ended(self, digests: Sequence[bytes]) -> set[bytes]:
@@ -208,7 +197,7 @@ class Vault:
                 secrets = replace(secrets, api_key=api_key)
                 changed = replace(changed, key_hint=records.key_hint(api_key))
             records.check_terms(changed.label, None)
-            digest = self._key_digests(secrets)[0]
+            digest = key_digests(secrets, self.derive_keys)[0]
             statements.update_connection(database, records.connection_row(changed, secrets, data_key, digest))
             return changed
 
@@ -254,34 +243,20 @@ class Vault:
 
     async def connections(self) -> list[Connection]:
         """All that can be read, oldest first, for the operator."""
-        found: list[Connection] = []
-        for row, keys in await self._database.read(statements.list_connections):
-            with suppress(VaultUnavailable), records.damage_reported():
-                found.append(records.connection_of(row, keys))
-        return found
+        return records.readable_connections(await self._database.read(statements.list_connections))
 
     async def reseal(self, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Resealed:
         """Re-encrypt all tokens under the first master key; needs no token, and the vault may be in use."""
         return await maintenance.reseal(self._database, self._ring, progress)
 
-    async def sweep(
-        self, *, never_used_after: timedelta = NEVER_USED_AFTER, ended_after: timedelta = ENDED_AFTER
-    ) -> int:
+    async def sweep(self) -> int:
         """Delete what nobody ever used, and what ended long ago; erase what expired. Returns how many were deleted."""
         await self.write_last_used()
-        return await maintenance.sweep(self._database, self._now(), never_used_after, ended_after)
+        return await maintenance.sweep(self._database, self._now())
 
     async def write_last_used(self) -> None:
-        """What was used since the last time, and what was resealed; what cannot be written now is kept for the next."""
-        used, self._used = self._used, {}
-        resealed, self._resealed = self._resealed, {}
-        try:
-            await maintenance.write_last_used(self._database, used)
-            await maintenance.write_resealed(self._database, list(resealed.values()))
-        except VaultUnavailable:
-            self._used = used | self._used
-            self._resealed = resealed | self._resealed
-            raise
+        """And what was resealed; what cannot be written now is kept for the next time."""
+        await self._pending.write()
 
     def expiry(self, days: int | None) -> datetime | None:
         return None if days is None else self._now() + timedelta(days=days)
@@ -295,33 +270,21 @@ class Vault:
         self._database.check_file()
         await self.find_ended([b""])
 
-    def _owner_name(self, owner: Owner) -> str:
-        """A connection's id, or for a caller's own key a digest that only the master keys can make."""
-        if owner.credentials.connection_id is not None:
-            return owner.credentials.connection_id
-        return hmac.digest(self.derive_keys("owners")[0], owner.identity.encode(), "sha256")[:16].hex()
-
     async def _load(self, token: Token) -> Found:
         row = await self._read_live(token)
         with records.damage_reported():
             data_key = records.unseal_data_key(row, token, self._ring)
             secrets = records.unseal_secrets(row, data_key)
             if is_outdated(row.sealed_key) or is_outdated(row.sealed_route_token):
-                digest = self._key_digests(secrets)[0]
+                digest = key_digests(secrets, self.derive_keys)[0]
                 new = records.connection_row(records.connection_of(row), secrets, data_key, digest)
-                self._resealed[row.id] = maintenance.ResealedRow(row.id, row.sealed_key, row.sealed_route_token, new)
+                self._pending.note_resealed(ResealedRow(row.id, row.sealed_key, row.sealed_route_token, new))
             return Found(row.id, records.credentials_of(row, token, secrets))
 
     async def _read_live(self, token: Token) -> Row[Any]:
         now = self._now()
         with records.damage_reported():
             return await self._database.read(lambda database: statements.find_live(database, token, now))
-
-    def _key_digests(self, secrets: Secrets) -> list[bytes]:
-        """Find the connections of one key; one digest by each master key, the first for new rows."""
-        secret = secrets.api_key or secrets.route_token
-        text = secret.get_secret_value().encode() if secret else b""
-        return [hmac.digest(key, text, "sha256")[:16] for key in self.derive_keys("key digests")]
 
     @property
     def _ring(self) -> MasterKeys:

@@ -29,8 +29,9 @@ from mistral_mcp.errors import (
     SignupRefused,
     UpstreamError,
 )
+from mistral_mcp.hosting.vault.maintenance import ENDED_AFTER, NEVER_USED_AFTER
 from mistral_mcp.hosting.vault.records import WrongField
-from mistral_mcp.hosting.vault.vault import ENDED_AFTER, NEVER_USED_AFTER, AlreadyCreated, Connection
+from mistral_mcp.hosting.vault.vault import AlreadyCreated, Connection
 from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.form_fields import NO_KEY, WRONG, connection_changes, connection_request, wrong_fields
 from mistral_mcp.hosting.web.forms import Form, FormTokens, read_form

@@ -50,6 +50,7 @@ async def test_a_token_stands_for_the_key_and_for_what_the_connection_may_do(vau
         route_token=SecretStr("gateway-secret"),
         toolsets=("core", "files"),
         read_only=True,
+        connection_id=created.connection.id,
         also_secret=(created.token,),
     )
 
@@ -58,7 +59,7 @@ async def test_a_connection_is_limited_in_nothing_unless_it_asks(vault: Vault):
     created = await vault.create(KEY)
 
     assert await vault.credentials(created.token, "a header") == Credentials(
-        key=KEY, source="a header", also_secret=(created.token,)
+        key=KEY, source="a header", connection_id=created.connection.id, also_secret=(created.token,)
     )
 
 

@@ -1,0 +1,23 @@
+"""Digests that only the master keys can make: they find what belongs together, and open nothing."""
+
+import hmac
+from collections.abc import Callable
+
+from mistral_mcp.hosting.vault.records import Secrets
+from mistral_mcp.kept_results import Owner
+
+DeriveKeys = Callable[[str], list[bytes]]
+
+
+def key_digests(secrets: Secrets, derive_keys: DeriveKeys) -> list[bytes]:
+    """Find the connections of one key; one digest by each master key, the first for new rows."""
+    secret = secrets.api_key or secrets.route_token
+    text = secret.get_secret_value().encode() if secret else b""
+    return [hmac.digest(key, text, "sha256")[:16] for key in derive_keys("key digests")]
+
+
+def owner_name(owner: Owner, derive_keys: DeriveKeys) -> str:
+    """A connection's id, or a digest of a caller's own key."""
+    if owner.credentials.connection_id is not None:
+        return owner.credentials.connection_id
+    return hmac.digest(derive_keys("owners")[0], owner.identity.encode(), "sha256")[:16].hex()
