@@ -1,6 +1,6 @@
 """What tools that talk to a chat model share: messages in, an answer out."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, JsonValue, StringConstraints, WithJsonSchema
 
@@ -42,11 +42,6 @@ def _message(*members: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "object", "properties": {name: _MEMBERS[name] for name in members}})
 
 
-def _without_maximum(schema: dict[str, Any]) -> None:
-    """The description says it in fewer tokens."""
-    schema.pop("maximum", None)
-
-
 _MESSAGES = Field(description="Earlier messages, before prompt.", min_length=1, max_length=MAX_MESSAGES)
 
 Source = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SOURCE)]
@@ -64,12 +59,8 @@ Documents = Annotated[list[Source] | None, Field(description="PDFs and such, as 
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 """An id, a model's name: whatever goes into a path, a label or a cache."""
 Model = Annotated[Id | None, Field(description="Model id or alias.")]
-Temperature = Annotated[
-    float | None, Field(description="0 to 1.5.", json_schema_extra=_without_maximum, ge=0, le=1.5, allow_inf_nan=False)
-]
-TopP = Annotated[
-    float | None, Field(description="Up to 1.", json_schema_extra=_without_maximum, gt=0, le=1, allow_inf_nan=False)
-]
+Temperature = Annotated[float | None, Field(description="0 to 1.5.", ge=0, le=1.5, allow_inf_nan=False)]
+TopP = Annotated[float | None, Field(description="Up to 1.", gt=0, le=1, allow_inf_nan=False)]
 MaxTokens = Annotated[int | None, Field(description="Maximum tokens.", ge=0, le=MAX_INTEGER)]
 Stop = Annotated[list[StopSequence] | None, Field(description="Stop sequences.", max_length=100)]
 RandomSeed = Annotated[int | None, Field(description="Seed.", ge=0, le=MAX_INTEGER)]

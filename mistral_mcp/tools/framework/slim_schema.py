@@ -32,6 +32,8 @@ def _parameters(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     for ours, theirs in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if theirs in node:
             node.setdefault(ours, node[theirs])
+    if "maximum" in node and f"{node['maximum']:g}" in node.get("description", ""):
+        del node["maximum"]  # said in fewer tokens
     if "const" in node:
         node["enum"] = [node["const"]]
     if "properties" in node:
@@ -42,8 +44,8 @@ def _parameters(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
 
 
 def _goes_without_saying(key: str, value: object) -> bool:
-    """What no model needs to be told: that nothing is null by default, or below zero, or beyond JSON's integers."""
-    return (key, value) in [("default", None), ("minimum", 0), ("maximum", MAX_INTEGER)]
+    """What no model needs to be told: that nothing is null by default, or below one, or beyond JSON's integers."""
+    return (key, value) in [("default", None), ("minimum", 0), ("minimum", 1), ("maximum", MAX_INTEGER)]
 
 
 def _resolve(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
