@@ -28,6 +28,7 @@ from mistral_mcp.http.targets import Targets, public_path
 from mistral_mcp.json_rpc import MessageReader
 from mistral_mcp.kept_results import MemoryStore, ResultStore
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
+from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
 from mistral_mcp.settings import Settings
@@ -40,7 +41,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     """The core's app: bring your own key, no vault."""
     endpoints = {"/mcp": key_resolver(settings), "/c/{token}/mcp": refuse_secret_url}
     pages = {"/mcp": plain_page, "/c/{token}/mcp": no_connections_page}
-    used = transport or serving_wire(settings.network)
+    used = RefusedKeys(transport or serving_wire(settings.network))
     store = MemoryStore(settings.result_ttl * 60, downloads=True)
     return assemble(
         settings,

@@ -25,7 +25,7 @@ async def test_a_key_comes_in_any_of_three_headers(http: httpx2.AsyncClient, hea
     response = await ask(http, headers)
 
     assert response.status_code == 200
-    assert len(response.json()["result"]["tools"]) == 8
+    assert len(response.json()["result"]["tools"]) == 9
 
 
 @pytest.mark.parametrize(
