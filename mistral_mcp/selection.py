@@ -20,7 +20,7 @@ from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import BadSetting, NothingSelected
 from mistral_mcp.settings import Settings
 from mistral_mcp.suggest import nearest
-from mistral_mcp.tools import DEFAULT, TOOLSETS
+from mistral_mcp.tools import DEFAULT, RETIRED, TOOLSETS
 
 SCOPE = "mistral_mcp.selection"
 """Where the HTTP front leaves a request's selection in the ASGI scope."""
@@ -95,4 +95,6 @@ class AllowedToolsets:
 def _within(allowed: tuple[str, ...], names: Iterable[str]) -> tuple[str, ...]:
     """Those of the allowed that are named, in the order of `TOOLSETS`."""
     wanted = set(names)
-    return tuple(name for name in allowed if name in wanted or "all" in wanted)
+    if "all" in wanted:
+        wanted |= set(TOOLSETS) - RETIRED
+    return tuple(name for name in allowed if name in wanted)

@@ -325,7 +325,7 @@ def meant(values: list[str], schema: dict[str, Any], operation: Operation) -> ob
 @pytest.mark.parametrize("row", ROWS, ids=[f"{number}-{row.tool}" for number, row in enumerate(ROWS)])
 async def test_what_is_sent_is_what_mistral_takes(mistral_url: str, sandbox: Sandbox, row: Row) -> None:
     sandbox.faults.extend(Fault(status=200, body=body) for body in row.replies)
-    async with in_memory(mistral_url, toolsets="all") as client:
+    async with in_memory(mistral_url, toolsets="all,fine_tuning") as client:
         await client.call_tool(row.tool, row.arguments)
 
     assert len(sandbox.requests) > len(row.replies)

@@ -15,20 +15,25 @@ from tests.conftest import KEY, at, in_memory, serving, text_of
 CONNECTION = Credentials(None, "a connection", toolsets=("core", "files"))
 
 
+NOT_RETIRED = tuple(name for name in tools.TOOLSETS if name != "fine_tuning")
+
+
 @pytest.mark.parametrize(
     ("operator", "connection", "header", "query", "expected"),
     [
         (None, None, None, None, ("core", "models")),
         (None, None, "files,core", None, ("core", "files")),
         (None, None, None, "batch", ("batch",)),
-        (None, None, "all", None, tuple(tools.TOOLSETS)),
+        (None, None, "all", None, NOT_RETIRED),
+        (None, None, "all,fine_tuning", None, tuple(tools.TOOLSETS)),
         (None, None, "core,files", "files,batch", ("files",)),
         (None, None, "core,unheard-of", None, ("core",)),
         (None, None, " CORE , Models ", None, ("core", "models")),
         (None, None, "", "", ("core", "models")),
         ("core", None, None, None, ("core",)),
         ("core", None, "core,files", None, ("core",)),
-        ("all", None, None, None, tuple(tools.TOOLSETS)),
+        ("all", None, None, None, NOT_RETIRED),
+        ("all,fine_tuning", None, "all", None, NOT_RETIRED),
         (None, CONNECTION, None, None, ("core", "files")),
         (None, CONNECTION, "files,batch", None, ("files",)),
         ("core,models", CONNECTION, None, None, ("core",)),

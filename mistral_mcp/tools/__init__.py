@@ -26,6 +26,9 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
     "api": ("api",),
 }
 
+RETIRED = frozenset({"fine_tuning"})
+"""What `all` leaves out: Mistral answers its jobs with 410. It is offered by name, as in `all,fine_tuning`."""
+
 DEFAULT = ("core", "models")
 """What a caller gets who chooses nothing, where the operator did not choose either."""
 

@@ -29,7 +29,7 @@ async def mistral_chat(
     response_format: parameters.ResponseFormat = None,
     reasoning_effort: parameters.ReasoningEffort = None,
 ) -> Answer:
-    """Ask a Mistral model about texts, images and documents; get text or JSON. Give prompt or messages."""
+    """Ask a Mistral model, with images and documents. Give prompt or messages."""
     schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
     call = ChatCall(
         model=model or mistral.settings.chat_model,

@@ -11,6 +11,7 @@ from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Result, Usage, cut_note, usage_of
+from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
 
 toolset = Toolset()
 
@@ -34,7 +35,7 @@ async def mistral_code_complete(
     suffix: Annotated[str | None, Field(description="Code after it.")] = None,
     model: parameters.Model = None,
     max_tokens: parameters.MaxTokens = None,
-    min_tokens: Annotated[int | None, Field(description="Minimum tokens.", ge=0, le=10_000_000)] = None,
+    min_tokens: Annotated[int | None, Field(description="Minimum tokens.", ge=0, le=MAX_INTEGER)] = None,
     stop: parameters.Stop = None,
     temperature: parameters.Temperature = None,
     top_p: parameters.TopP = None,

@@ -18,6 +18,7 @@ from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.paging import counted
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
+from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
 
 toolset = Toolset()
 
@@ -61,9 +62,9 @@ async def mistral_embed(
     inputs: Annotated[list[parameters.Text], Field(description="Texts.", min_length=1, max_length=MAX_INPUTS)],
     model: parameters.Model = None,
     output_dimension: Annotated[
-        int | None, Field(description="Vector size, codestral-embed only.", ge=1, le=100_000)
+        int | None, Field(description="Vector size (codestral-embed).", ge=1, le=MAX_INTEGER)
     ] = None,
-    output_dtype: Annotated[Dtype | None, Field(description="Number type, codestral-embed only.")] = None,
+    output_dtype: Annotated[Dtype | None, Field(description="Number type (codestral-embed).")] = None,
     output: Annotated[
         Literal["auto", "inline", "link"], Field(description="auto: inline up to 1,024 numbers.")
     ] = "auto",
@@ -130,10 +131,10 @@ async def mistral_rank(
     documents: Annotated[
         list[parameters.Text], Field(description="Texts to rank.", min_length=1, max_length=MAX_INPUTS)
     ],
-    top_k: Annotated[int, Field(description="Number of results.", ge=1, le=MAX_INPUTS)] = 5,
+    top_k: Annotated[int, Field(description="Number of results.", ge=1, le=MAX_INTEGER)] = 5,
     model: parameters.Model = None,
 ) -> Ranking:
-    """Rank documents by similarity of meaning to a query: semantic search over texts you have."""
+    """Rank texts by similarity of meaning to a query (semantic search)."""
     name = model or mistral.settings.embed_model
     async with needs_capability(mistral, name, "embeddings"):
         vectors = await embeddings.embed(mistral, model=name, inputs=[*documents, query])

@@ -53,9 +53,9 @@ async def mistral_function_call(
     max_tokens: parameters.MaxTokens = None,
     stop: parameters.Stop = None,
     random_seed: parameters.RandomSeed = None,
-    max_repairs: Annotated[int, Field(description="Retries when arguments are invalid.", ge=0, le=5)] = 0,
+    max_repairs: Annotated[int, Field(description="Retries for invalid arguments.", ge=0, le=5)] = 0,
 ) -> FunctionCalls:
-    """Let a Mistral model choose functions and fill in their arguments. You run them; nothing runs here."""
+    """Let a Mistral model choose functions and their arguments; you run them."""
     known = await Functions.compile(functions)
     call = ChatCall(
         model=model or mistral.settings.chat_model,

@@ -110,11 +110,11 @@ async def mistral_list_models(
     mistral: Mistral,
     capability: Annotated[
         str | None,
-        Field(description="Such as completion_chat, vision, reasoning, ocr, embeddings.", max_length=64),
+        Field(description="Such as vision, reasoning, ocr, embeddings.", max_length=64),
     ] = None,
     search: Annotated[str | None, Field(description="Part of a name.", max_length=256)] = None,
 ) -> Models:
-    """List the models this key may use, with capabilities, context windows and prices."""
+    """List the models of this key, with capabilities and prices."""
     cards = folded((await mistral.send(ListModelsCall())).data)
     mistral.catalog.learn_aliases([card.id, *card.aliases] for card in cards)
     models = [Model.of(card, mistral.catalog) for card in cards]
@@ -138,6 +138,6 @@ def _is_named(model: Model, part: str) -> bool:
 async def mistral_get_model(
     mistral: Mistral, model: Annotated[str, Field(description="Model id or alias.", min_length=1, max_length=256)]
 ) -> OneModel:
-    """Look up one model: capabilities, context window, price, and whether it is being retired."""
+    """Look up a model's capabilities, context window, price and retirement."""
     card = await mistral.send(GetModelCall(model_id=model), model=model)
     return OneModel.of(card, mistral.catalog)

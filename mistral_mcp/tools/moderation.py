@@ -57,10 +57,10 @@ class Moderation(Result):
 async def mistral_moderate(
     mistral: Mistral,
     inputs: Annotated[list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)] = None,
-    messages: Annotated[parameters.Messages, Field(description="Or a conversation: its last message.")] = None,
+    messages: Annotated[parameters.Messages, Field(description="Or a conversation.")] = None,
     model: parameters.Model = None,
 ) -> Moderation:
-    """Check texts or a conversation for harmful content, such as hate, violence or personal data."""
+    """Check texts or a conversation for harmful content."""
     exactly_one_of(inputs=inputs, messages=messages)
     name = model or mistral.settings.moderation_model
     async with needs_capability(mistral, name, "moderation"):

@@ -282,6 +282,85 @@ async def test_a_long_entry_is_cut_and_longer_alone(client: Client) -> None:
     assert last.structured_content["text"] == "x" * len("user: ")
 
 
+async def test_earlier_messages_become_entries_and_instructions(client: Client, sandbox: Sandbox) -> None:
+    call = {"id": "call_1", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "20"},
+        {"role": "assistant", "content": "20 degrees."},
+    ]
+    await client.call_tool(
+        "mistral_start_conversation", {"messages": messages, "prompt": "And now?", "instructions": "Be brief."}
+    )
+
+    sent = sandbox.requests[-1].json
+    assert sent["instructions"] == "Be brief.\n\nBe kind."
+    assert [(entry["type"], entry.get("role")) for entry in sent["inputs"]] == [
+        ("message.input", "user"),
+        ("function.call", None),
+        ("function.result", None),
+        ("message.input", "assistant"),
+        ("message.input", "user"),
+    ]
+    assert sent["inputs"][1]["tool_call_id"] == sent["inputs"][2]["tool_call_id"]
+
+
+async def test_images_and_documents_go_by_url(client: Client, sandbox: Sandbox) -> None:
+    image, document = "https://example.com/a.png", "https://example.com/a.pdf"
+    await started(client, images=[image], documents=[document])
+
+    assert sandbox.requests[-1].json["inputs"][0]["content"] == [
+        {"type": "text", "text": "Hello there"},
+        {"type": "image_url", "image_url": image},
+        {"type": "document_url", "document_url": document},
+    ]
+
+
+async def test_json_schema_gives_parsed(client: Client, sandbox: Sandbox) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    conversation = await started(client, json_schema=schema)
+
+    assert isinstance(conversation["parsed"]["n"], int)
+    assert sandbox.requests[-1].json["completion_args"]["response_format"]["type"] == "json_schema"
+
+
+async def test_what_code_printed_is_given_back(client: Client) -> None:
+    conversation = await started(client, tools=["code_interpreter"])
+
+    assert conversation["executions"][0]["code"] == "print(6 * 7)"
+    assert conversation["executions"][0]["output"] == "42\n"
+
+
+async def test_urls_of_images_and_documents_are_given_back(client: Client, sandbox: Sandbox) -> None:
+    content = [
+        {"type": "text", "text": "Here."},
+        {"type": "image_url", "image_url": {"url": "https://example.com/signed.png"}},
+        {"type": "document_url", "document_url": "https://example.com/a.pdf"},
+    ]
+    outputs = [{"type": "message.output", "content": content}]
+    sandbox.faults.append(Fault(status=200, body={"conversation_id": "conv_1", "outputs": outputs}))
+    result = await client.call_tool("mistral_start_conversation", {"prompt": "Draw"})
+
+    assert result.structured_content["images"] == ["https://example.com/signed.png"]
+    assert result.structured_content["documents"] == ["https://example.com/a.pdf"]
+    assert "image: https://example.com/signed.png" in text_of(result)
+
+
+async def test_a_conversation_is_restarted_from_an_entry(client: Client, sandbox: Sandbox) -> None:
+    conversation = await started(client)
+    identity = conversation["conversation_id"]
+    history = await client.call_tool("mistral_get_conversation", {"conversation_id": identity})
+    entry = history.structured_content["entries"][0]["id"]
+    asked = {"conversation_id": identity, "from_entry_id": entry, "prompt": "Once more"}
+    again = await client.call_tool("mistral_append_conversation", asked)
+
+    assert not again.is_error, text_of(again)
+    assert sandbox.requests[-1].path == f"/v1/conversations/{identity}/restart"
+    assert again.structured_content["conversation_id"] != identity
+
+
 async def test_conversations_are_listed_newest_first_and_deleted(client: Client) -> None:
     ids = [(await started(client))["conversation_id"] for _ in range(3)]
     listed = await client.call_tool("mistral_list_conversations", {"page_size": 2})

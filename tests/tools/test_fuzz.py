@@ -80,7 +80,7 @@ def test_any_arguments_get_an_answer_or_a_refusal(tool: MistralTool, data: st.Da
         with anyio.fail_after(20):
             async with (
                 listening(Sandbox()) as url,
-                in_memory(url, toolsets="all", max_retries=0, timeout=10) as client,
+                in_memory(url, toolsets="all,fine_tuning", max_retries=0, timeout=10) as client,
             ):
                 for call in calls:
                     result = await client.call_tool(tool.name, call)

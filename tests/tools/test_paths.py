@@ -51,7 +51,7 @@ def ids() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="all") as client:
+    async with in_memory(mistral_url, toolsets="all,fine_tuning") as client:
         yield client
 
 

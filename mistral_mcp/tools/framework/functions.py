@@ -31,14 +31,12 @@ _PUBLISHED = {
     "properties": {
         "name": {"type": "string"},
         "description": {"type": "string"},
-        "parameters": {"type": "object", "description": "JSON Schema."},
+        "parameters": {"type": "object"},
     },
 }
 MAX_FUNCTIONS = 128
 AnyFunction = Annotated[Function, WithJsonSchema(_PUBLISHED)]
-ToolChoice = Annotated[
-    str | None, Field(description="auto, any, required, none, or a function's name.", max_length=128)
-]
+ToolChoice = Annotated[str | None, Field(description="auto, any, required, none or a function's name.", max_length=128)]
 
 
 def function_to_api(function: Function) -> dict[str, JsonValue]:

@@ -42,7 +42,7 @@ def _message(*members: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "object", "properties": {name: _MEMBERS[name] for name in members}})
 
 
-_MESSAGES = Field(description="Earlier messages, before prompt.", min_length=1, max_length=MAX_MESSAGES)
+_MESSAGES = Field(description="Earlier messages.", min_length=1, max_length=MAX_MESSAGES)
 
 Source = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SOURCE)]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -55,7 +55,7 @@ MessagesWithCalls = Annotated[
     list[Annotated[Message, _message("role", "content", "tool_calls", "tool_call_id")]] | None, _MESSAGES
 ]
 Images = Annotated[list[Source] | None, Field(description="URLs, data URLs, file ids or paths.", max_length=MAX_IMAGES)]
-Documents = Annotated[list[Source] | None, Field(description="PDFs and such, as images.", max_length=MAX_DOCUMENTS)]
+Documents = Annotated[list[Source] | None, Field(description="PDFs and such, likewise.", max_length=MAX_DOCUMENTS)]
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 """An id, a model's name: whatever goes into a path, a label or a cache."""
 Model = Annotated[Id | None, Field(description="Model id or alias.")]
@@ -65,12 +65,8 @@ MaxTokens = Annotated[int | None, Field(description="Maximum tokens.", ge=0, le=
 Stop = Annotated[list[StopSequence] | None, Field(description="Stop sequences.", max_length=100)]
 RandomSeed = Annotated[int | None, Field(description="Seed.", ge=0, le=MAX_INTEGER)]
 JsonSchema = Annotated[dict[str, JsonValue] | None, Field(description="JSON Schema of the answer.")]
-ResponseFormat = Annotated[
-    Literal["text", "json_object"] | None, Field(description="json_object: ask for JSON in the prompt too.")
-]
-ReasoningEffort = Annotated[
-    str | None, Field(description="none, low, medium, high or max, by model.", pattern="^[a-z]{1,16}$")
-]
+ResponseFormat = Annotated[Literal["text", "json_object"] | None, Field(description="json_object: any JSON.")]
+ReasoningEffort = Annotated[str | None, Field(description="none to max, by model.", pattern="^[a-z]{1,16}$")]
 
 
 async def build_messages(
