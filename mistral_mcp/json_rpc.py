@@ -31,6 +31,8 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_DIGITS = 100
 
+_VERSION_KEY = b"io.modelcontextprotocol/protocolVersion"
+
 MessageId = str | int | None
 
 
@@ -56,6 +58,10 @@ class Message:
     """What the SDK parses: what came, or its repaired form."""
     method: str | None
     """None: a response."""
+    id: MessageId
+    """None: a notification."""
+    is_self_contained: bool
+    """It names its protocol version, as requests do since 2026: no `initialize` comes before it."""
 
 
 class MessageReader:
@@ -86,7 +92,7 @@ def _read(body: bytes) -> Message:
     method = _check_envelope(message)
     if _drop_unusable_progress_token(message) or _SURROGATE.search(body):
         body = _serialize(message)
-    return Message(body, method)
+    return Message(body, method, cast("MessageId", message.get("id")), _VERSION_KEY in body)
 
 
 def _as_utf8(body: bytes) -> bytes:
@@ -166,6 +172,7 @@ def _check_envelope(message: dict[str, object]) -> str | None:
     params = message.get("params")
     if isinstance(params, dict):
         _check_members(cast("dict[str, object]", params), message_id)
+        _check_params(method, cast("dict[str, object]", params), message_id)
     elif params is not None:
         raise MessageError(INVALID_REQUEST, "The params of a request are an object.", message_id)
     return method
@@ -177,6 +184,19 @@ def _check_members(params: dict[str, object], message_id: MessageId) -> None:
     for each in (params, arguments):
         if isinstance(each, dict) and len(cast("dict[str, object]", each)) > MAX_MEMBERS:
             raise MessageError(INVALID_PARAMS, f"There are more than {MAX_MEMBERS} arguments.", message_id)
+
+
+def _check_params(method: str, params: dict[str, object], message_id: MessageId) -> None:
+    """What the SDK would refuse without a word on what is wrong."""
+    problem = ""
+    if method.endswith("/list") and params.get("cursor") is not None:
+        problem = "The cursor is unknown: every list here is one page."
+    elif method == "tools/call" and not (isinstance(params.get("name"), str) and params["name"]):
+        problem = "The name of the tool is missing: a call has params.name and params.arguments."
+    elif method == "tools/call" and not isinstance(params.get("arguments"), dict | None):
+        problem = "The arguments of a call are an object, by name."
+    if problem:
+        raise MessageError(INVALID_PARAMS, problem, message_id)
 
 
 def _usable_id(value: object) -> str | int:

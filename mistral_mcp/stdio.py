@@ -18,8 +18,9 @@ import anyio.to_thread
 from mcp.server.stdio import stdio_server
 from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
+from mcp_types import INVALID_REQUEST
 
-from mistral_mcp.json_rpc import MessageError, MessageReader
+from mistral_mcp.json_rpc import Message, MessageError, MessageReader
 
 MAX_LINE = 64 * 1024 * 1024  # bytes
 
@@ -83,6 +84,7 @@ class _Input:
         self._descriptor = descriptor
         self._output = output
         self._reader = MessageReader(MAX_LINE)
+        self._initialized = False
         self._lines: asyncio.Queue[bytes] = asyncio.Queue(1)
 
     async def __aiter__(self) -> AsyncIterator[str]:
@@ -93,11 +95,18 @@ class _Input:
                 continue
             try:
                 message = await self._reader.read(line)
+                self._check_order(message)
             except MessageError as error:
                 _log.warning("Refused a message: %s", error.text)
                 await self._output.write(json.dumps(error.answer()) + "\n")
             else:
                 yield message.body.decode()
+
+    def _check_order(self, message: Message) -> None:
+        """The SDK refuses what comes before `initialize`, without a word on that."""
+        self._initialized = self._initialized or message.method == "initialize" or message.is_self_contained
+        if not self._initialized and message.method not in {None, "ping", "server/discover"} and message.id is not None:
+            raise MessageError(INVALID_REQUEST, "The first request of a connection is initialize.", message.id)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         with os.fdopen(self._descriptor, "rb") as stream:

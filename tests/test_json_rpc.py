@@ -130,3 +130,26 @@ async def test_the_number_of_arguments_is_bounded():
     call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":%b}'
     assert await refused(call % many) == (-32602, 1)
     assert await refused(call % b'{"name":"x","arguments":%b}' % many) == (-32602, 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "word"),
+    [
+        ("tools/call", {"name": "mistral_list_models", "arguments": "{}"}, "arguments"),
+        ("tools/call", {"name": "mistral_list_models", "arguments": [1]}, "arguments"),
+        ("tools/call", {"arguments": {}}, "name"),
+        ("tools/call", {"name": None}, "name"),
+        ("tools/list", {"cursor": "abc"}, "cursor"),
+        ("prompts/list", {"cursor": 5}, "cursor"),
+    ],
+)
+async def test_what_is_wrong_with_a_request_is_named(method: str, params: dict[str, object], word: str):
+    body = json.dumps({"jsonrpc": "2.0", "id": 8, "method": method, "params": params}).encode()
+    with pytest.raises(MessageError, match=word) as error:
+        await read(body, len(body))
+    assert (error.value.code, error.value.id) == (-32602, 8)
+
+
+async def test_a_cursor_of_null_is_none():
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":null}}'
+    assert (await read(body, len(body))).body == body

@@ -138,3 +138,12 @@ def test_what_else_is_printed_or_read_does_not_touch_the_client():
     result = subprocess.run([sys.executable, "-c", STRAY], input=b"{}", capture_output=True, timeout=20, check=False)  # noqa: S603
     assert (result.returncode, result.stdout) == (0, b"")
     assert b"stray" in result.stderr
+
+
+def test_a_request_before_initialize_is_told_so():
+    line = b'{"jsonrpc":"2.0","id":3,"method":"tools/list"}\n'
+    command = [sys.executable, "-m", "mistral_mcp"]
+    result = subprocess.run(command, input=line, capture_output=True, timeout=20, check=False)  # noqa: S603
+    answer = json.loads(result.stdout)
+    assert answer["id"] == 3
+    assert "initialize" in answer["error"]["message"]
