@@ -42,7 +42,7 @@ class Bodies:
 
         Raises `BodyError`, or `ClientDisconnect` where the client hangs up. `caller` is whose share of the memory it takes.
         """
-        size = self._announced(headers)
+        size = self._size_to_reserve(headers)
         try:
             async with asyncio.timeout(self._deadline):
                 await self._reserve(caller, size)
@@ -55,7 +55,7 @@ class Bodies:
         finally:
             self._release(caller, size)
 
-    def _announced(self, headers: Headers) -> int:
+    def _size_to_reserve(self, headers: Headers) -> int:
         """The bytes to reserve: as many as may come, where their number is not said."""
         length = headers.get("content-length")
         if length is None:

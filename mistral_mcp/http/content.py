@@ -17,7 +17,7 @@ _REPLACED = frozenset({b"accept", b"content-type", b"content-length", b"transfer
 
 def refuse_content(headers: Headers) -> Response | None:
     """The answer to a body that is no JSON, or is compressed."""
-    encodings = {encoding for encoding in _listed(headers, "content-encoding") if encoding != "identity"}
+    encodings = {encoding for encoding in _list_members(headers, "content-encoding") if encoding != "identity"}
     if encodings:
         return json_rpc_error(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -43,7 +43,7 @@ def accepted_forms(headers: Headers) -> frozenset[str]:
 
 
 def _media_ranges(headers: Headers) -> Iterator[tuple[str, float]]:
-    for media_range in _listed(headers, "accept"):
+    for media_range in _list_members(headers, "accept"):
         media_type, *parameters = [part.strip() for part in media_range.split(";")]
         weights = [value for name, _, value in (each.partition("=") for each in parameters) if name.strip() == "q"]
         yield media_type, _weight(weights[0]) if weights else 1.0
@@ -65,7 +65,7 @@ def _quality(media_type: str, ranges: dict[str, float]) -> float:
     return 0.0
 
 
-def _listed(headers: Headers, name: str) -> list[str]:
+def _list_members(headers: Headers, name: str) -> list[str]:
     """The members of a list that may stand in several lines."""
     members = ",".join(headers.getlist(name)).lower().split(",")
     return [member.strip() for member in members if member.strip()]

@@ -113,7 +113,7 @@ def _with_json_rpc_errors(send: Send) -> Send:
     start: Message | None = None
     body = b""
 
-    async def shaped(message: Message) -> None:
+    async def send_shaped(message: Message) -> None:
         nonlocal start, body
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message["headers"], *_private(message)]}
@@ -131,7 +131,7 @@ def _with_json_rpc_errors(send: Send) -> Send:
             message = {"type": "http.response.body", "body": body}
         await send(message)
 
-    return shaped
+    return send_shaped
 
 
 def _private(start: Message) -> list[tuple[bytes, bytes]]:

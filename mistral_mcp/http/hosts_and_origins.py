@@ -163,18 +163,18 @@ def allowed_hosts(settings: Settings) -> AllowedOrigins:
             f"HOST is {settings.host}, beyond loopback, and neither PUBLIC_URL nor ALLOWED_HOSTS is set.",
             "Set one, so that the server knows the names it answers to.",
         )
-    listed = [_parse_listed(host, "ALLOWED_HOSTS") for host in settings.allowed_hosts if host != "*"]
+    listed = [_parse_setting(host, "ALLOWED_HOSTS") for host in settings.allowed_hosts if host != "*"]
     any_port = [Origin(each.scheme, each.host, each.port or _ANY_PORT) for each in listed]
     return AllowedOrigins((*any_port, *_public(settings), *_local("")), everything="*" in settings.allowed_hosts)
 
 
 def allowed_origins(settings: Settings) -> AllowedOrigins:
     """Origins whose pages may call: the server's own, this machine's, and those listed."""
-    listed = [_parse_listed(origin, "ALLOWED_ORIGINS") for origin in settings.allowed_origins if origin != "*"]
+    listed = [_parse_setting(origin, "ALLOWED_ORIGINS") for origin in settings.allowed_origins if origin != "*"]
     return AllowedOrigins((*listed, *_public(settings), *_local("http")), everything="*" in settings.allowed_origins)
 
 
-def _parse_listed(text: str, setting: str) -> Origin:
+def _parse_setting(text: str, setting: str) -> Origin:
     if origin := Origin.parse(text.rstrip("/")):
         return origin
     raise BadSetting(f"MISTRAL_MCP_{setting} names {text[:64]!r}, which is no host.", "List hosts, with a port if any.")
