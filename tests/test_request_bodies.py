@@ -232,6 +232,7 @@ ELSEWHERE = {
 """Members that the files do not know, or not as they are now."""
 
 NOT_SENT = {
+    "mistral_request_upload",
     "mistral_read_result",
     "mistral_api_search",
     "mistral_api_describe",

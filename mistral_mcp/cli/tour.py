@@ -107,7 +107,7 @@ async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str
     async with _connect(console, over_stdio(keyless | {KEY: key}, log)) as tour.client:
         await tour.take("stdio")
     with tempfile.TemporaryDirectory(prefix="mistral-mcp-demo-") as folder:  # a vault of its own
-        own = keyless | {f"{PREFIX}DATA_DIR": folder}
+        own = keyless | {f"{PREFIX}DATA_DIR": folder, f"{PREFIX}OUTPUT_DIR": folder}
         async with _connect(console, over_http(own, key, log)) as tour.client:
             await tour.take("HTTP", brief=True)
     console.print()
