@@ -158,18 +158,18 @@ def attacks() -> dict[str, Attack]:
         "messages, 60 kB of {}": sends(
             call("mistral_chat", '{"messages": [' + ",".join(["{}"] * 20_000) + "]}"), times=8
         ),
-        "messages, 190,000 values": sends(
-            call("mistral_chat", '{"messages": [' + ",".join(["{}"] * 190_000) + "]}"), times=4
+        "messages, 140,000 values": sends(
+            call("mistral_chat", '{"messages": [' + ",".join(["{}"] * 140_000) + "]}"), times=4
         ),
-        "stop": sends(call("mistral_chat", '{"prompt": "x", "stop": [' + ",".join(["1"] * 190_000) + "]}"), times=4),
+        "stop": sends(call("mistral_chat", '{"prompt": "x", "stop": [' + ",".join(["1"] * 140_000) + "]}"), times=4),
         "floats": sends(call("mistral_chat", filled('{"stop": [', "1.5", "]}"))),
         "many members": sends(
-            call("mistral_chat", "{" + ",".join(f'"{number}":1' for number in range(190_000)) + "}"), times=4
+            call("mistral_chat", "{" + ",".join(f'"{number}":1' for number in range(140_000)) + "}"), times=4
         ),
         "name of a tool": sends(call("x" * (BODY - 1000), "{}")),
         "name of a method": sends(f'{{"jsonrpc":"2.0","id":1,"method":"{"x" * (BODY - 1000)}"}}'),
         "id": sends(f'{{"jsonrpc":"2.0","id":"{"x" * (BODY - 1000)}","method":"ping"}}'),
-        "unknown argument": sends(call("mistral_chat", '{"zz": [' + ",".join(["[]"] * 190_000) + "]}"), times=4),
+        "unknown argument": sends(call("mistral_chat", '{"zz": [' + ",".join(["[]"] * 140_000) + "]}"), times=4),
         "nested": sends(call("mistral_chat", f'{{"json_schema": {deep}}}')),
         "not closed": sends(b"[" * BODY),
         "prompt": sends(call("mistral_chat", f'{{"prompt": {text}}}')),
