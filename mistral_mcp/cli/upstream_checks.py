@@ -15,8 +15,7 @@ import httpx2
 
 from mistral_mcp.cli.findings import Finding, State
 from mistral_mcp.errors import BadSetting, MistralMcpError, UnsupportedByRoute
-from mistral_mcp.mistral.api.models import ListModelsCall, ModelList
-from mistral_mcp.mistral.api.whoami import Organization, WhoAmI, WhoAmICall, Workspace
+from mistral_mcp.mistral.api.models import ListModelsCall, ModelList, Organization, WhoAmI, WhoAmICall, Workspace
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports import routes
 from mistral_mcp.mistral.transports.exchange import Caller

@@ -5,8 +5,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from mistral_mcp.json_schema import compile_schema
-from mistral_mcp.mistral.api.agents import AgentCall
-from mistral_mcp.mistral.api.chat import response_format_of
+from mistral_mcp.mistral.api.chat import AgentCall, response_format_of
 from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset

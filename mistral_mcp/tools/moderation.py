@@ -4,8 +4,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from mistral_mcp.mistral.api.classifications import (
+    ChatModerationCall,
+    ModerationCall,
+    ModerationReply,
+    ModerationResult,
+)
 from mistral_mcp.mistral.api.messages import Message, conversation, send_conversation
-from mistral_mcp.mistral.api.moderations import ChatModerationCall, ModerationCall, ModerationReply, ModerationResult
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import Toolset

@@ -1,6 +1,6 @@
 """Chat and fill-in-the-middle completions, whole or streamed.
 
-Source: `POST /v1/chat/completions`, `POST /v1/fim/completions`.
+Source: `POST /v1/chat/completions`, `POST /v1/fim/completions`, `POST /v1/agents/completions`.
 """
 
 import hashlib
@@ -155,6 +155,17 @@ class ChatCall(Conversational, Sampled):
 
     reasoning_effort: str | None = None
     parallel_tool_calls: bool | None = None
+
+
+class AgentCall(Conversational):
+    """A chat whose model, instructions and sampling are those of an agent that was created at Mistral.
+
+    Mistral calls this API deprecated, in favour of conversations with an `agent_id`.
+    """
+
+    path = "/v1/agents/completions"
+
+    agent_id: str
 
 
 class FimCall(Sampled):

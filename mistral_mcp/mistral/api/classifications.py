@@ -1,6 +1,6 @@
-"""Classification of texts and of conversations by a fine-tuned classifier.
+"""Classification of texts and of conversations, by a fine-tuned classifier or for moderation.
 
-Source: `POST /v1/classifications`, `POST /v1/chat/classifications`. The wire name is `input`.
+Source: `POST /v1/classifications`, `POST /v1/moderations`, and both below `/v1/chat`. The wire name is `input`.
 """
 
 from pydantic import JsonValue
@@ -38,3 +38,35 @@ class ChatClassificationCall(Call[ClassificationReply]):
 
     model: str
     input: dict[str, list[dict[str, JsonValue]]]
+
+
+class ModerationResult(Reply):
+    categories: dict[str, bool] = {}
+    """An open map: the names differ from model to model."""
+    category_scores: dict[str, float] = {}
+
+
+class ModerationReply(Reply):
+    model: str = ""
+    results: list[ModerationResult]
+    usage: UsageReply | None = None
+
+
+class ModerationCall(Call[ModerationReply]):
+    """Texts, each by itself."""
+
+    path = "/v1/moderations"
+    repeatable = True
+
+    model: str
+    input: list[str]
+
+
+class ChatModerationCall(Call[ModerationReply]):
+    """The last message of a conversation, in its context."""
+
+    path = "/v1/chat/moderations"
+    repeatable = True
+
+    model: str
+    input: list[dict[str, JsonValue]]

@@ -1,9 +1,31 @@
-"""The models a key may name.
+"""Whose a key is, and the models it may name.
 
-Source: `GET /v1/models`, `GET /v1/models/{id}`.
+Source: `GET /v1/whoami`, `GET /v1/models`, `GET /v1/models/{id}`.
 """
 
 from mistral_mcp.mistral.call import Call, Moment, Reply
+
+
+class Organization(Reply):
+    name: str | None = None
+    org_tier: str | None = None
+
+
+class Workspace(Reply):
+    name: str | None = None
+
+
+class WhoAmI(Reply):
+    """Of the principal only what is no person's is read."""
+
+    organization: Organization | None = None
+    workspace: Workspace | None = None
+
+
+class WhoAmICall(Call[WhoAmI]):
+    path = "/v1/whoami"
+    method = "GET"
+    repeatable = True
 
 
 class ModelCard(Reply):
