@@ -52,10 +52,14 @@ def options(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Figures beside a baseline's.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(ALL)}; default: all")
     parser.add_argument("--quick", action="store_true", help="less of everything, and every row")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too; -: print them instead")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the rows there too; -: print them instead"
+    )
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show what changed since that --json")
     parser.add_argument("--peers", action="store_true", help="install the peers apart, and measure beside them")
-    parser.add_argument("--openapi", type=Path, metavar="FILE", help="Mistral's OpenAPI file, for FastMCP.from_openapi")
+    parser.add_argument(
+        "--openapi", type=Path, metavar="FILE", help="Mistral's OpenAPI file, for FastMCP.from_openapi"
+    )
     found = Options(**vars(parser.parse_args(arguments)))
     if unknown := set(found.names) - set(ALL):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
@@ -68,7 +72,9 @@ async def measured(asked: Options) -> tuple[list[Row], list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         others = os.getloadavg()[0]
         async with opened(QUICK if asked.quick else Scale(), Path(folder)) as bench:
-            found, missing = await peers.installed(bench, asked.openapi) if asked.peers else ([], peers.not_asked_for())
+            found, missing = (
+                await peers.installed(bench, asked.openapi) if asked.peers else ([], peers.not_asked_for())
+            )
             bench = replace(bench, peers=found)  # noqa: PLW2901 - the same one, complete
             if others > 0.5:  # noqa: PLR2004 - processes; a quiet machine has none
                 bench.troubles.append(f"{others:.1f} other processes wanted a processor when this began")
@@ -95,7 +101,11 @@ def main() -> None:
     if asked.json == Path("-"):
         print(text)
         return
-    print("\n".join([table(rows), "", _LEGEND, ", ".join(f"{name} {version}" for name, version in machine().items())]))
+    print(
+        "\n".join(
+            [table(rows), "", _LEGEND, ", ".join(f"{name} {version}" for name, version in machine().items())]
+        )
+    )
     for trouble in troubles:
         print(f"! {trouble}")
     if then is not None:

@@ -167,13 +167,17 @@ class Bench:
         for error, count in outcome.errors.items():
             self.troubles.append(f"{count} of {outcome.calls} calls failed: {error}")
         if outcome.busy > 0.9:  # noqa: PLR2004 - of one processor
-            self.troubles.append(f"the generator was busy for {outcome.busy:.0%} of a plan of {outcome.calls} calls")
+            self.troubles.append(
+                f"the generator was busy for {outcome.busy:.0%} of a plan of {outcome.calls} calls"
+            )
 
     def plan(self, contender: Contender, port: int, callers: int, calls: int, *, era: Era = "2026-07-28") -> Plan:
         """The chat tool, each caller with a key of its own where the server lets it."""
         calls = max(callers, calls // contender.slow)
         doors = [contender.door(port, era=era, key=key) for key in keys(callers)]
-        return Plan(doors=doors, callers=callers, calls=calls, handshake=handshake(port) if era == "2025-11-25" else [])
+        return Plan(
+            doors=doors, callers=callers, calls=calls, handshake=handshake(port) if era == "2025-11-25" else []
+        )
 
 
 def handshake(port: int) -> list[str]:

@@ -41,12 +41,22 @@ def _rows(runs: dict[int, dict[str, list[Load]]]) -> list[Row]:
     return [
         *(
             median_row(
-                _named(_CPU, count), "ms", by["ours"], beside="minimal", baseline=by["minimal"], goal=goals.get(count)
+                _named(_CPU, count),
+                "ms",
+                by["ours"],
+                beside="minimal",
+                baseline=by["minimal"],
+                goal=goals.get(count),
             )
             for count, by in cpu.items()
         ),
         median_row(
-            _named(_CPU, 128), "ms", cpu[128]["ours"], beside="32 callers", baseline=cpu[_MANY]["ours"], goal=Goal(1.2)
+            _named(_CPU, 128),
+            "ms",
+            cpu[128]["ours"],
+            beside="32 callers",
+            baseline=cpu[_MANY]["ours"],
+            goal=Goal(1.2),
         ),
         median_row(
             "CPU per call, 32 callers, all toolsets",

@@ -20,7 +20,12 @@ async def measure(bench: Bench) -> list[Row]:
         talking(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client,
     ):
         door = mcp(
-            server.port, "mistral_embed", {"inputs": texts}, era="2026-07-28", key=KEY, expect=f"{task.inputs}x1024"
+            server.port,
+            "mistral_embed",
+            {"inputs": texts},
+            era="2026-07-28",
+            key=KEY,
+            expect=f"{task.inputs}x1024",
         )
         plan = Plan(doors=[door], callers=1, calls=1)
 

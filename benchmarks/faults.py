@@ -40,7 +40,9 @@ async def measure(bench: Bench) -> list[Row]:
             last = _rss_mb()
     if answered < 0.8 * 10 * tenth:
         raise CannotMeasure(f"only {answered} of {10 * tenth} calls were answered")
-    return [Row("memory after the calls, with faults", "MB", last, "after a tenth of them", first, goal=Goal(1.05))]
+    return [
+        Row("memory after the calls, with faults", "MB", last, "after a tenth of them", first, goal=Goal(1.05))
+    ]
 
 
 async def _calls(client: Client, sandbox: Sandbox, calls: int) -> int:

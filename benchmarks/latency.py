@@ -25,13 +25,16 @@ async def _over_stdio(bench: Bench) -> list[Row]:
     contenders = [bench.ours(), bench.minimal(), *bench.peers]
     async with AsyncExitStack() as stack:
         talks = {
-            each.name: await stack.enter_async_context(talking(each.stdio, each.environment)) for each in contenders
+            each.name: await stack.enter_async_context(talking(each.stdio, each.environment))
+            for each in contenders
         }
         for talk in talks.values():
             await talk.greet()
         calls = {each.name: tool_call(each.tool, each.arguments, "2025-11-25") for each in contenders}
         ways = {
-            each.name: lambda each=each: _stdio(talks[each.name], calls[each.name], bench.scale.sequential // each.slow)
+            each.name: lambda each=each: _stdio(
+                talks[each.name], calls[each.name], bench.scale.sequential // each.slow
+            )
             for each in contenders
         }
         await interleaved(ways, 1)

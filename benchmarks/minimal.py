@@ -24,6 +24,8 @@ async def mistral_chat(prompt: str) -> dict[str, object]:
 if __name__ == "__main__":
     if len(sys.argv) > 2:  # noqa: PLR2004 - the port is there: HTTP
         # What `server.run("streamable-http")` does where nothing but `mcp` is installed, whatever else is here.
-        uvicorn.run(server.streamable_http_app(), port=int(sys.argv[2]), log_level="error", loop="asyncio", http="h11")
+        uvicorn.run(
+            server.streamable_http_app(), port=int(sys.argv[2]), log_level="error", loop="asyncio", http="h11"
+        )
     else:
         server.run()

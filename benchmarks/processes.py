@@ -40,7 +40,9 @@ class Costs:
 
     def rss_mb(self) -> float:
         """Resident memory."""
-        pages = sum(int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) for pid in self._family())
+        pages = sum(
+            int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) for pid in self._family()
+        )
         return pages * _PAGE / 1e6
 
     def _family(self) -> list[int]:

@@ -25,7 +25,9 @@ async def started(contender: Contender) -> Started:
 async def measure(bench: Bench) -> list[Row]:
     contenders = [bench.ours(), bench.minimal(), bench.ours("ours, all toolsets", toolsets="all"), *bench.peers]
     await interleaved({each.name: lambda each=each: started(each) for each in contenders}, 1)  # warms the disk
-    runs = await interleaved({each.name: lambda each=each: started(each) for each in contenders}, bench.scale.starts)
+    runs = await interleaved(
+        {each.name: lambda each=each: started(each) for each in contenders}, bench.scale.starts
+    )
 
     def row(what: str, unit: str, which: int, beside: str, goal: Goal | None = None, ours: str = "ours") -> Row:
         mine, others = ([run[which] for run in runs[name]] for name in (ours, beside))

@@ -24,7 +24,9 @@ async def measure(bench: Bench) -> list[Row]:
     async with bench.serving(ours, minimal) as (our_server, minimal_server):
         first = await _first_progress(bench, our_server, minimal_server)
         chunks = [
-            *await _cost_of_chunks(bench, our_server, minimal_server, gap=_APART, how="one at a time", goal=Goal(1.5)),
+            *await _cost_of_chunks(
+                bench, our_server, minimal_server, gap=_APART, how="one at a time", goal=Goal(1.5)
+            ),
             *await _cost_of_chunks(bench, our_server, minimal_server, gap=0, how="all at once", goal=Goal(1.5)),
         ]
     return [*first, *chunks, *await _open_at_once(bench)]
@@ -42,7 +44,15 @@ def _minimal(bench: Bench) -> Contender:
 def _plan(port: int, callers: int, calls: int, prompt: str) -> Plan:
     """Callers that listen, each with its own key. The answer is the word so many times."""
     doors = [
-        mcp(port, "mistral_chat", {"prompt": prompt}, era="2026-07-28", key=key, listening=True, expect=" word word")
+        mcp(
+            port,
+            "mistral_chat",
+            {"prompt": prompt},
+            era="2026-07-28",
+            key=key,
+            listening=True,
+            expect=" word word",
+        )
         for key in keys(callers)
     ]
     return Plan(doors=doors, callers=callers, calls=calls, first=_PROGRESS)
@@ -69,7 +79,9 @@ async def _first_progress(bench: Bench, ours: Server, minimal: Server) -> list[R
     ]
 
 
-async def _cost_of_chunks(bench: Bench, ours: Server, minimal: Server, *, gap: int, how: str, goal: Goal) -> list[Row]:
+async def _cost_of_chunks(
+    bench: Bench, ours: Server, minimal: Server, *, gap: int, how: str, goal: Goal
+) -> list[Row]:
     task = Task(streams=_AT_ONCE, chunks=bench.scale.chunks, gap=gap)
     chunks = task.streams * task.chunks
     prompt = f"stream {task.chunks} {gap}"
@@ -135,7 +147,10 @@ async def _open_at_once(bench: Bench) -> list[Row]:
             async with most_memory(server) as most:
                 load = await bench.load(_plan(server.port, streams, streams, prompt), server)
             found[contender.name] = load, idle, most.mb
-    (ours, ours_idle, ours_most), (minimal, minimal_idle, minimal_most) = found["ours"], found["minimal, streaming"]
+    (ours, ours_idle, ours_most), (minimal, minimal_idle, minimal_most) = (
+        found["ours"],
+        found["minimal, streaming"],
+    )
     beside = "minimal, streaming"
     middle, late = (percentile(ours.outcome.firsts, percent) * 1000 for percent in (50, 99))
     minimal_late = percentile(minimal.outcome.firsts, 99) * 1000

@@ -62,7 +62,9 @@ def _embeddings(count: int) -> bytes:
 
 async def _stream(prompt: str, send: Send) -> None:
     _, count, gap = prompt.split()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+    )
     for number in range(int(count)):
         if number:
             await asyncio.sleep(int(gap) / 1000)

@@ -15,10 +15,16 @@ async def measure(bench: Bench) -> list[Row]:
         many, alone = await _runs(bench, pairs, 32), await _runs(bench, pairs, 1)
     rates = {name: [load.outcome.per_second for load in loads] for name, loads in many.items()}
     # The ninth of ten calls: a reply held back for an acknowledgement shows there first.
-    waits = {name: [percentile(load.outcome.latencies, 90) * 1000 for load in loads] for name, loads in alone.items()}
+    waits = {
+        name: [percentile(load.outcome.latencies, 90) * 1000 for load in loads] for name, loads in alone.items()
+    }
     return [
-        median_row("two workers, 32 callers", "calls/s", rates["two workers"], beside=_BESIDE, baseline=rates[_BESIDE]),
-        median_row("two workers, 1 caller, p90", "ms", waits["two workers"], beside=_BESIDE, baseline=waits[_BESIDE]),
+        median_row(
+            "two workers, 32 callers", "calls/s", rates["two workers"], beside=_BESIDE, baseline=rates[_BESIDE]
+        ),
+        median_row(
+            "two workers, 1 caller, p90", "ms", waits["two workers"], beside=_BESIDE, baseline=waits[_BESIDE]
+        ),
     ]
 
 
@@ -26,7 +32,9 @@ async def _runs(bench: Bench, pairs: list[tuple[Contender, Server]], callers: in
     calls = bench.scale.calls if callers > 1 else bench.scale.sequential
 
     ways = {
-        each.name: lambda each=each, server=server: bench.load(bench.plan(each, server.port, callers, calls), server)
+        each.name: lambda each=each, server=server: bench.load(
+            bench.plan(each, server.port, callers, calls), server
+        )
         for each, server in pairs
     }
     await interleaved(ways, 1)

@@ -48,10 +48,12 @@ CredentialSource = Callable[[HTTPConnection | None], Awaitable[Credentials]]
 
 def from_key(key: str | SecretStr | None) -> CredentialSource:
     """One key for the process: stdio."""
-    text = unquoted(key.get_secret_value() if isinstance(key, SecretStr) else key or "")
+    text = strip_quotes(key.get_secret_value() if isinstance(key, SecretStr) else key or "")
 
     async def source(_: HTTPConnection | None) -> Credentials:
-        return own_key(SecretStr(text), "MISTRAL_API_KEY") if text else Credentials(None, "MISTRAL_API_KEY")
+        if text:
+            return own_key(SecretStr(text), "MISTRAL_API_KEY")
+        return Credentials(None, "MISTRAL_API_KEY")
 
     return source
 
@@ -78,7 +80,10 @@ def find_in_headers(headers: Headers) -> HeaderCredential | None:
     found: dict[str, str] = {}
     for name in HEADERS:
         for value in headers.getlist(name):
-            text = _bearer_token(value) if name == "Authorization" else unquoted(value)
+            if name == "Authorization":
+                text = _bearer_token(value)
+            else:
+                text = strip_quotes(value)
             if text:
                 found.setdefault(text, name)
     if len(found) > 1:
@@ -101,14 +106,18 @@ def from_headers(headers: Headers) -> HeaderCredential:
 
 def _bearer_token(authorization: str) -> str:
     scheme, _, text = authorization.strip().partition(" ")
-    return unquoted(text) if scheme.lower() == "bearer" else ""
+    if scheme.lower() == "bearer":
+        return strip_quotes(text)
+    return ""
 
 
-def unquoted(text: str) -> str:
+def strip_quotes(text: str) -> str:
     """A value without the quotes that some configuration left around it."""
     text = text.strip()
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`"
-    return text[1:-1].strip() if quoted else text
+    if quoted:
+        return text[1:-1].strip()
+    return text
 
 
 _NONE = (
@@ -155,7 +164,8 @@ def own_key(secret: SecretStr, source: str) -> Credentials:
         )
     if _FOREIGN.match(text):
         raise RefusedCredential(
-            f"What {source} carries has the shape of another service's credential and was not sent on.", _SEND_A_KEY
+            f"What {source} carries has the shape of another service's credential and was not sent on.",
+            _SEND_A_KEY,
         )
     if not _KEY.fullmatch(text):
         raise RefusedCredential(f"What {source} carries is not a key.", _how_to_send(text))

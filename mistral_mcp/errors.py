@@ -216,12 +216,17 @@ class UpstreamError(MistralMcpError):
         self.partial = partial
 
     def __str__(self) -> str:
-        facts = [f"HTTP {self.status}"] if self.status else []
+        if self.status:
+            facts = [f"HTTP {self.status}"]
+        else:
+            facts = []
         facts += [f"code {self.code}"] if self.code else []
         facts += [f"{self.attempts} attempts"] if self.attempts > 1 else []
         facts += [f"correlation id {self.correlation_id}"] if self.correlation_id else []
         text = super().__str__() + (f" ({', '.join(facts)})" if facts else "")
-        return f"{text}\n\nWhat had come before it broke:\n{self.partial}" if self.partial else text
+        if self.partial:
+            return f"{text}\n\nWhat had come before it broke:\n{self.partial}"
+        return text
 
 
 class InvalidApiKey(UpstreamError):

@@ -39,17 +39,19 @@ _SENTENCE_ENDS = re.compile(r"(?<=[.;?!])\s+")
 _TOOL = re.compile(r"\bmistral_[a-z_]+\b")
 
 
-def only_offered(text: str, offered: frozenset[str], toolset_of: Callable[[str], str | None]) -> str:
+def omit_unoffered_tools(text: str, offered: frozenset[str], toolset_of: Callable[[str], str | None]) -> str:
     """An error's text, in which what names a tool that is not offered names its toolset instead."""
     first, gap, rest = text.partition("\n\n")
-    sentences = [_only_offered(sentence, offered, toolset_of) for sentence in _SENTENCE_ENDS.split(first)]
+    sentences = [_omit_from_sentence(sentence, offered, toolset_of) for sentence in _SENTENCE_ENDS.split(first)]
     return " ".join(sentences) + gap + rest
 
 
-def _only_offered(sentence: str, offered: frozenset[str], toolset_of: Callable[[str], str | None]) -> str:
+def _omit_from_sentence(sentence: str, offered: frozenset[str], toolset_of: Callable[[str], str | None]) -> str:
     toolsets = [toolset_of(name) for name in _TOOL.findall(sentence) if name not in offered]
     missing = next(filter(None, toolsets), None)
-    return sentence if missing is None else f"A tool for this is in the toolset {missing}, which is not selected here."
+    if missing is None:
+        return sentence
+    return f"A tool for this is in the toolset {missing}, which is not selected here."
 
 
 def names_others(text: str, offered: frozenset[str]) -> bool:

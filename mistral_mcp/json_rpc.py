@@ -86,7 +86,10 @@ def _read(body: bytes) -> Message:
     _check_bounds(body)
     value = _parse(body)
     if not isinstance(value, dict):
-        what = "A batch" if isinstance(value, list) else "A message that is no object"
+        if isinstance(value, list):
+            what = "A batch"
+        else:
+            what = "A message that is no object"
         raise MessageError(INVALID_REQUEST, f"{what} is not accepted: send one JSON-RPC message at a time.")
     message = cast("dict[str, object]", value)
     method = _check_envelope(message)

@@ -60,7 +60,9 @@ class Owner:
         if self.credentials.connection_id is not None:
             return self.credentials.connection_id
         key = self.credentials.key
-        return key.get_secret_value() if key else ""
+        if key:
+            return key.get_secret_value()
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,10 @@ class MemoryStore:
             self._kept[handle] = owner.identity, content
         except ValueError:  # larger than all of it
             raise ResultTooLarge(len(content.data), MAX_BYTES) from None
-        url = f"{owner.base_url}/results/{handle}" if self._downloads and owner.base_url else None
+        if self._downloads and owner.base_url:
+            url = f"{owner.base_url}/results/{handle}"
+        else:
+            url = None
         return Location(handle, expiry(self._ttl), url=url)
 
     async def read(self, owner: Owner, handle: str) -> Content:
@@ -179,7 +184,9 @@ class FolderStore:
         if self._ttl is not None and path.stat().st_mtime + self._ttl < self._clock():
             raise ExpiredResult
         filename = path.name.removeprefix(f"{handle}-")
-        return Content(path.read_bytes(), mimetypes.guess_type(filename)[0] or "application/octet-stream", filename)
+        return Content(
+            path.read_bytes(), mimetypes.guess_type(filename)[0] or "application/octet-stream", filename
+        )
 
     def _remove_expired(self) -> None:
         if self._ttl is None:

@@ -22,7 +22,7 @@ _AT_ONCE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
 
 @asynccontextmanager
-async def opened(
+async def open_local_file(
     folder: Path | None, path: str, *, max_bytes: int, name: str | None = None
 ) -> AsyncGenerator[FilePart]:
     """A file of the folder, ready to be sent under its own name or another. Raises `BadArgument`."""
@@ -30,7 +30,8 @@ async def opened(
     try:
         if size > max_bytes:
             raise BadArgument(
-                f"The file is larger than the {max_bytes // 1024 // 1024} MB that Mistral takes.", "Send a part of it."
+                f"The file is larger than the {max_bytes // 1024 // 1024} MB that Mistral takes.",
+                "Send a part of it.",
             )
         yield FilePart(name or PurePath(path).name, handle, size)
     finally:
@@ -42,7 +43,10 @@ def _open(folder: Path | None, path: str) -> tuple[BinaryIO, int]:
         raise BadArgument("This server reads no local files.", "Give the content itself.")
     parts = _parts(folder, path)
     try:
-        descriptor = _walk(folder, parts) if _AT_ONCE else _resolve(folder, parts)
+        if _AT_ONCE:
+            descriptor = _walk(folder, parts)
+        else:
+            descriptor = _resolve(folder, parts)
     except OSError as error:
         raise _refusal(error) from None
     status = os.fstat(descriptor)
@@ -95,8 +99,12 @@ def _outside() -> BadArgument:
 
 def _refusal(error: OSError) -> BadArgument:
     if error.errno == errno.ENOENT:
-        return BadArgument("There is no such file in the server's folder.", "Check path; it is relative to the folder.")
+        return BadArgument(
+            "There is no such file in the server's folder.", "Check path; it is relative to the folder."
+        )
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return BadArgument("The server may not read this file.", "Have its permissions changed, or send the content.")
+        return BadArgument(
+            "The server may not read this file.", "Have its permissions changed, or send the content."
+        )
     # A link, or a file in place of a folder.
     return BadArgument("path is no regular file, or leads through a link.", "Name a file in the server's folder.")

@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
         entry |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps({name: _masked(value) for name, value in entry.items()})
+        return json.dumps({name: _mask(value) for name, value in entry.items()})
 
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
@@ -60,5 +60,7 @@ def _escape(character: re.Match[str]) -> str:
     return character[0].encode("unicode_escape").decode()
 
 
-def _masked(value: object) -> object:
-    return value if value is None or isinstance(value, int | float) else mask_shapes(str(value))
+def _mask(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    return mask_shapes(str(value))

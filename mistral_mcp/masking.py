@@ -61,11 +61,15 @@ class Mask:
                 body = body.replace(form, MASK.encode())
             return body
         masked = self._strings(reply)
-        return body if masked == reply else to_json(masked)
+        if masked == reply:
+            return body
+        return to_json(masked)
 
     def value(self, value: Any) -> Any:
         """The same for what JSON holds: only texts are looked at, and lists of numbers are passed over whole."""
-        return self._strings(value) if self._forms else value
+        if self._forms:
+            return self._strings(value)
+        return value
 
     def binary(self, data: bytes) -> bytes:
         """The same for what is no text, in UTF-8 and UTF-16: as many bytes as before, so that offsets in it stay true."""
@@ -87,7 +91,8 @@ class Mask:
             at = text.find(form[0], max(len(text) - len(form) + 1, 0), start)
             while at >= 0 and not form.startswith(text[at:]):
                 at = text.find(form[0], at + 1, start)
-            start = at if at >= 0 else start
+            if at >= 0:
+                start = at
         if start == len(text):
             return 0
         # What waits may begin within a secret that is whole, which would be cut in two.
@@ -112,7 +117,9 @@ class Mask:
 def _across(form: str, text: str, cut: int) -> int:
     """Where in the text the form is that a cut there would go through; -1 if nowhere."""
     at = text.rfind(form, 0, cut + len(form) - 1)
-    return at if at + len(form) > cut else -1
+    if at + len(form) > cut:
+        return at
+    return -1
 
 
 _ESCAPES = (b"\\u", b"\\/")

@@ -52,8 +52,13 @@ class Network:
         return _usable(proxy, variable)
 
     def _proxy(self, scheme: str) -> tuple[str, str]:
-        own = self.https_proxy if scheme == "https" else self.http_proxy
-        return (f"{scheme.upper()}_PROXY", own) if own else ("ALL_PROXY", self.all_proxy)
+        if scheme == "https":
+            own = self.https_proxy
+        else:
+            own = self.http_proxy
+        if own:
+            return (f"{scheme.upper()}_PROXY", own)
+        return ("ALL_PROXY", self.all_proxy)
 
     def _is_excepted(self, host: str, port: int) -> bool:
         if any(_matches(entry, host, port) for entry in self.no_proxy):
@@ -96,11 +101,15 @@ def _split_port(entry: str) -> tuple[str, int | None]:
         name, _, port = entry[1:].partition("]")
         return name, _number(port.removeprefix(":"))
     name, _, port = entry.rpartition(":")
-    return (entry, None) if not name or ":" in name else (name, _number(port))
+    if not name or ":" in name:
+        return (entry, None)
+    return (name, _number(port))
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
+    if text.isdecimal():
+        return int(text)
+    return None
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -111,12 +120,17 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _default_port(scheme: str) -> int:
-    return 443 if scheme == "https" else 80
+    if scheme == "https":
+        return 443
+    return 80
 
 
 def _usable(proxy: str, variable: str) -> str:
     """The proxy with a scheme that is known. A sentence about it never holds it: it may carry a password."""
-    url = proxy if "://" in proxy else f"http://{proxy}"
+    if "://" in proxy:
+        url = proxy
+    else:
+        url = f"http://{proxy}"
     if url.startswith("socks://"):  # as some desktops write it
         url = url.replace("socks", "socks5", 1)
     try:

@@ -41,7 +41,8 @@ def translate(
 
 
 def summarise(
-    text: Text, length: Annotated[str, Field(description="How long, for example: three sentences.")] = "five points"
+    text: Text,
+    length: Annotated[str, Field(description="How long, for example: three sentences.")] = "five points",
 ) -> str:
     """Summarise a text to the length you name."""
     return (
@@ -51,7 +52,8 @@ def summarise(
 
 
 def extract_as_json(
-    text: Text, fields: Annotated[str, Field(description="What to extract, for example: name, date of birth, city.")]
+    text: Text,
+    fields: Annotated[str, Field(description="What to extract, for example: name, date of birth, city.")],
 ) -> str:
     """Extract data from a text as JSON that follows a schema."""
     return (
@@ -110,7 +112,9 @@ def do_anything_at_mistral(
 
 
 def _with(model: str) -> str:
-    return f" with the model {model}" if model else ""
+    if model:
+        return f" with the model {model}"
+    return ""
 
 
 # Each prompt, and the tools it makes use of: where one of them is not offered, neither is the prompt.
@@ -133,7 +137,9 @@ _TOOLS = {function.__name__: tools for function, tools in _PROMPTS.items()}
 def declare(server: MCPServer[Served]) -> None:
     """Offer the prompts."""
     for function in _PROMPTS:
-        title = function.__name__.replace("_", " ").capitalize().replace("json", "JSON").replace("mistral", "Mistral")
+        title = (
+            function.__name__.replace("_", " ").capitalize().replace("json", "JSON").replace("mistral", "Mistral")
+        )
         server.add_prompt(Prompt.from_function(function, title=title))
 
 
@@ -156,7 +162,10 @@ class Prompts:
         prompts = {prompt.name: prompt for prompt in await self._server.list_prompts()}
         if name not in prompts:
             meant = nearest(name, prompts)
-            hint = f"; did you mean {meant}?" if meant else "."
+            if meant:
+                hint = f"; did you mean {meant}?"
+            else:
+                hint = "."
             raise MCPError(code=INVALID_PARAMS, message=f"There is no such prompt{hint}")
         if not fits(name, offered):
             missing = ", ".join(sorted(_TOOLS[name] - offered))

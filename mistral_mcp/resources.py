@@ -27,7 +27,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from mistral_mcp.errors import BadArgument, CredentialError, MistralMcpError, UnknownModel
-from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, folded
+from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, fold_aliases
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.request import Served, client_for
 from mistral_mcp.tools.models import Model
@@ -72,7 +72,9 @@ def _model_id(uri: str) -> str:
     """Raises `BadArgument` for what is longer than any model's id."""
     name = unquote(uri[: len(MODELS) + 1 + 3 * _LONGEST_ID + 1].removeprefix(f"{MODELS}/"))
     if len(name) > _LONGEST_ID:
-        raise BadArgument(f"A model's id has at most {_LONGEST_ID} characters.", "Read mistral://models for the ids.")
+        raise BadArgument(
+            f"A model's id has at most {_LONGEST_ID} characters.", "Read mistral://models for the ids."
+        )
     return name
 
 
@@ -110,7 +112,9 @@ class Resources:
         elif uri == MODELS:
             mistral = await client_for(request)
             reply = await mistral.send(ListModelsCall())
-            content = [Model.of(card, mistral.catalog).model_dump(mode="json") for card in folded(reply.data)]
+            content = [
+                Model.of(card, mistral.catalog).model_dump(mode="json") for card in fold_aliases(reply.data)
+            ]
         elif uri.startswith(f"{MODELS}/"):
             mistral = await client_for(request)
             name = _model_id(uri)
@@ -119,7 +123,9 @@ class Resources:
         else:
             raise MCPError(code=INVALID_PARAMS, message="There is no such resource.", data={"uri": uri})
         text = json.dumps(content, indent=1, ensure_ascii=False)
-        return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type="application/json", text=text)])
+        return ReadResourceResult(
+            contents=[TextResourceContents(uri=uri, mime_type="application/json", text=text)]
+        )
 
     async def _complete(self, request: Request) -> CompleteResult:
         try:
@@ -132,7 +138,9 @@ class Resources:
             names = [name for name in await self._models(await client_for(request)) if wanted in name.lower()]
             names.sort(key=lambda name: (not name.lower().startswith(wanted), name))
         shown = names[:_MOST_COMPLETIONS]
-        return CompleteResult(completion=Completion(values=shown, total=len(names), has_more=len(names) > len(shown)))
+        return CompleteResult(
+            completion=Completion(values=shown, total=len(names), has_more=len(names) > len(shown))
+        )
 
     async def _models(self, mistral: MistralClient) -> list[str]:
         """The names of a key's models, asked for once a minute at most."""

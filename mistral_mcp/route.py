@@ -47,13 +47,20 @@ class Route(BaseModel):
         if text == "lava://byok":
             return cls(kind="lava-byok")
         if found := _CLOUDFLARE.fullmatch(text):
-            kind = "cloudflare-compat" if found[1] else "cloudflare"
+            if found[1]:
+                kind = "cloudflare-compat"
+            else:
+                kind = "cloudflare"
             stored_key, logs_payload = _cloudflare_options(found[4] or "")
-            return cls(kind=kind, account=found[2], gateway=found[3], stored_key=stored_key, logs_payload=logs_payload)
+            return cls(
+                kind=kind, account=found[2], gateway=found[3], stored_key=stored_key, logs_payload=logs_payload
+            )
         if text.startswith(("https://", "http://")):
             base = _checked_base(text)
             official = _OFFICIAL.get(base.lower())
-            return cls(kind=official) if official else cls(kind="base", base=base)
+            if official:
+                return cls(kind=official)
+            return cls(kind="base", base=base)
         raise ValueError(
             "it must be direct, eu, us, https://host/base, cloudflare://ACCOUNT_ID/GATEWAY, "
             "cloudflare-compat://ACCOUNT_ID/GATEWAY, lava://byok or lava://"
@@ -84,9 +91,14 @@ class Route(BaseModel):
             case "base":
                 return self.base
             case "cloudflare" | "cloudflare-compat":
-                options = [f"stored_key={self.stored_key}"] if self.stored_key else []
+                if self.stored_key:
+                    options = [f"stored_key={self.stored_key}"]
+                else:
+                    options = []
                 options += ["log_payload=true"] if self.logs_payload else []
-                return f"{self.kind}://{self.account}/{self.gateway}" + ("?" if options else "") + "&".join(options)
+                return (
+                    f"{self.kind}://{self.account}/{self.gateway}" + ("?" if options else "") + "&".join(options)
+                )
             case "lava-byok":
                 return "lava://byok"
             case "lava":
@@ -113,9 +125,15 @@ def _checked_base(url: str) -> str:
     if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("a base URL has a host and a path, and no user, query or fragment")
     # `urlsplit` drops some blanks, but they stay in the URL.
-    if port == 0 or not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", parts.hostname) or re.search(r"[\s\x00-\x1f\x7f]", url):
+    if (
+        port == 0
+        or not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", parts.hostname)
+        or re.search(r"[\s\x00-\x1f\x7f]", url)
+    ):
         raise ValueError("a base URL has a host and a port that exist, and no blanks")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http:// is for loopback only; use https://")
     # Every path is /v1/…, so a base that was copied with it, or with a whole path, would double it.
-    return re.sub(r"/v1(/chat/completions|/models|/embeddings|/fim/completions)?/*$", "", url.rstrip("/")).rstrip("/")
+    return re.sub(r"/v1(/chat/completions|/models|/embeddings|/fim/completions)?/*$", "", url.rstrip("/")).rstrip(
+        "/"
+    )

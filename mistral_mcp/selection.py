@@ -39,7 +39,9 @@ class Selection:
 
 def selection_of(request: HTTPConnection | None) -> Selection | None:
     """What the HTTP front found for this request; None on stdio and in memory."""
-    return request.scope.get(SCOPE) if request is not None else None
+    if request is not None:
+        return request.scope.get(SCOPE)
+    return None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mcp_types import Tool as ListedTool
 
 from mistral_mcp import __version__, prompts, resources, tools
 from mistral_mcp.credentials import CredentialSource
-from mistral_mcp.instructions import instructions, names_others, only_offered
+from mistral_mcp.instructions import instructions, names_others, omit_unoffered_tools
 from mistral_mcp.kept_results import FolderStore, MemoryStore, ResultStore
 from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
@@ -82,7 +82,9 @@ def create_server(
 
 
 def _default_store(settings: Settings) -> ResultStore:
-    return FolderStore(settings.output_dir, None) if settings.output_dir else MemoryStore(settings.result_ttl * 60)
+    if settings.output_dir:
+        return FolderStore(settings.output_dir, None)
+    return MemoryStore(settings.result_ttl * 60)
 
 
 _LISTS: tuple[CacheableMethod, ...] = (
@@ -190,7 +192,10 @@ class Dispatch:
     async def _list_prompts(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         _, offered = self._select(ctx)
         listed = cast("dict[str, Any]", await call_next(ctx))
-        return {**listed, "prompts": [prompt for prompt in listed["prompts"] if prompts.fits(prompt["name"], offered)]}
+        return {
+            **listed,
+            "prompts": [prompt for prompt in listed["prompts"] if prompts.fits(prompt["name"], offered)],
+        }
 
     async def _get_prompt(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         _, offered = self._select(ctx)
@@ -208,7 +213,7 @@ async def _in_offered_words(text: str, offered: frozenset[str]) -> str:
     if not names_others(text, offered):
         return text
     # Toolsets that nobody selected yet are imported for this, which takes a moment.
-    return await anyio.to_thread.run_sync(only_offered, text, offered, tools.toolset_of)
+    return await anyio.to_thread.run_sync(omit_unoffered_tools, text, offered, tools.toolset_of)
 
 
 async def _refuse(name: str, offered: frozenset[str], selection: Selection) -> CallToolResult:
@@ -219,12 +224,15 @@ async def _refuse(name: str, offered: frozenset[str], selection: Selection) -> C
         toolset = await anyio.to_thread.run_sync(tools.toolset_of, name)
     if toolset is None:
         meant = nearest(name, offered, prefix="mistral_")
-        known = f" Did you mean {meant}?" if meant else f" The toolsets selected are {', '.join(selection.toolsets)}."
+        if meant:
+            known = f" Did you mean {meant}?"
+        else:
+            known = f" The toolsets selected are {', '.join(selection.toolsets)}."
         text = f"There is no tool {mask_shapes(name[:64])!r}.{known}"
     elif toolset in selection.toolsets:
         text = f"{name} is not offered: only tools that change nothing are (read-only). Ask the user to allow changes."
     else:
-        text = (
-            f"{name} is not offered: its toolset {toolset} is not selected. Ask the user to select it for this server."
-        )
-    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True, _meta={"mistral-mcp/error": {}})
+        text = f"{name} is not offered: its toolset {toolset} is not selected. Ask the user to select it for this server."
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], is_error=True, _meta={"mistral-mcp/error": {}}
+    )

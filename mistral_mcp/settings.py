@@ -25,12 +25,16 @@ from mistral_mcp.route import Route
 
 
 def _route(value: object) -> object:
-    return Route.parse(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return Route.parse(value)
+    return value
 
 
 def _names(value: object) -> object:
     """Comma-separated text, as environments have it, or any collection."""
-    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    return value
 
 
 def _without_tilde(path: Path) -> Path:
@@ -77,14 +81,18 @@ class Settings(BaseModel):
         description="This machine's proxies and certificates, from the environment's own names.",
     )
 
-    catalog: UserPath | None = Field(default=None, description="A file of prices that overrides the built-in ones.")
+    catalog: UserPath | None = Field(
+        default=None, description="A file of prices that overrides the built-in ones."
+    )
 
     # Tools
     toolsets: Names | None = Field(default=None, description="Toolsets offered, comma-separated, or all.")
     read_only: bool = Field(default=False, description="Offer only tools that change nothing at Mistral.")
     chat_model: str = Field(default="mistral-small-latest", min_length=1, description="Model for chat.")
     code_model: str = Field(default="codestral-latest", min_length=1, description="Model for code completion.")
-    embed_model: str = Field(default="mistral-embed", min_length=1, description="Model for embeddings and ranking.")
+    embed_model: str = Field(
+        default="mistral-embed", min_length=1, description="Model for embeddings and ranking."
+    )
     moderation_model: str = Field(
         default="mistral-moderation-latest", min_length=1, description="Model for moderation."
     )
@@ -102,8 +110,12 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that `serve` binds.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `serve` binds; 0: any free one.")
     workers: int = Field(default=1, ge=1, description="Worker processes.")
-    public_url: str | None = Field(default=None, description="The URL that users see, if there is a proxy in front.")
-    allowed_hosts: Names = Field(default=(), description="Host headers accepted beside PUBLIC_URL's, comma-separated.")
+    public_url: str | None = Field(
+        default=None, description="The URL that users see, if there is a proxy in front."
+    )
+    allowed_hosts: Names = Field(
+        default=(), description="Host headers accepted beside PUBLIC_URL's, comma-separated."
+    )
     allowed_origins: Names = Field(default=(), description="Origin headers accepted, comma-separated.")
     trusted_proxies: Names = Field(
         default=(), description="Addresses of proxies whose X-Forwarded-* count, comma-separated."
@@ -126,7 +138,9 @@ class Settings(BaseModel):
         default="open", description="Who may create a connection: anyone, who has SIGNUP_CODE, or nobody."
     )
     signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code asks for.")
-    oauth: bool = Field(default=True, description="Sign-in by OAuth; Mistral keys then go in X-Mistral-Api-Key only.")
+    oauth: bool = Field(
+        default=True, description="Sign-in by OAuth; Mistral keys then go in X-Mistral-Api-Key only."
+    )
     result_ttl: float = Field(default=60, gt=0, description="Minutes that a long or binary result is kept.")
     max_expiry_days: int | None = Field(
         default=None, ge=1, le=3650, description="Longest life of a connection, in days; unset: no limit."
@@ -138,10 +152,14 @@ class Settings(BaseModel):
     redis_url: SecretStr | None = Field(
         default=None, description="Redis that shares rate limits per key among replicas."
     )
-    metrics_token: SecretStr | None = Field(default=None, description="Bearer token for /metrics from beyond loopback.")
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Bearer token for /metrics from beyond loopback."
+    )
 
     # Logs
-    log_level: Literal["DEBUG", "INFO", "WARN", "WARNING", "ERROR"] = Field(default="INFO", description="Log level.")
+    log_level: Literal["DEBUG", "INFO", "WARN", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Log level."
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="Log format.")
 
     @field_validator("toolsets")

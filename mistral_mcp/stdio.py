@@ -105,7 +105,11 @@ class _Input:
     def _check_order(self, message: Message) -> None:
         """The SDK refuses what comes before `initialize`, without a word on that."""
         self._initialized = self._initialized or message.method == "initialize" or message.is_self_contained
-        if not self._initialized and message.method not in {None, "ping", "server/discover"} and message.id is not None:
+        if (
+            not self._initialized
+            and message.method not in {None, "ping", "server/discover"}
+            and message.id is not None
+        ):
             raise MessageError(INVALID_REQUEST, "The first request of a connection is initialize.", message.id)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:

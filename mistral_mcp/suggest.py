@@ -14,7 +14,9 @@ def nearest(name: str, known: Iterable[str], *, prefix: str = "") -> str | None:
     if wanted in by_plain_name:
         return by_plain_name[wanted]
     matches = difflib.get_close_matches(wanted, by_plain_name, n=1, cutoff=_NEAR)
-    return by_plain_name[matches[0]] if matches else None
+    if matches:
+        return by_plain_name[matches[0]]
+    return None
 
 
 def _plain(name: str, prefix: str) -> str:

@@ -52,7 +52,17 @@ def main() -> int:
     if not given.compare:
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", folder]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--target",
+            folder,
+        ]
         if subprocess.run([*pip, "-r", str(ROOT / "requirements-prices.txt")], check=False).returncode:  # noqa: S603
             print("skipped: the price lists cannot be fetched from here")
             return 0

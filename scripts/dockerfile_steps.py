@@ -29,7 +29,14 @@ def instructions(text: str) -> list[tuple[str, str]]:
 def shell(root: Path, environment: dict[str, str], folder: str, command: str, user: str = "0:0") -> None:
     print(f"--- RUN {command}", flush=True)
     lent = {name: value for name, value in os.environ.items() if name.startswith(LENT)}
-    inside = ["chroot", f"--userspec={user}", str(root), "/bin/sh", "-ec", f"cd {shlex.quote(folder)} && {command}"]
+    inside = [
+        "chroot",
+        f"--userspec={user}",
+        str(root),
+        "/bin/sh",
+        "-ec",
+        f"cd {shlex.quote(folder)} && {command}",
+    ]
     subprocess.run(inside, env=lent | environment, check=True)  # noqa: S603
 
 

@@ -26,7 +26,9 @@ EXAMPLES = 15  # of each target before the next one's turn
 
 texts = st.one_of(
     st.text(max_size=40),
-    st.sampled_from(["", " ", "\x00", "\ud83d", "%2f", "../..", "{}", "[]", "null", "mistral-small-latest", "9" * 400]),
+    st.sampled_from(
+        ["", " ", "\x00", "\ud83d", "%2f", "../..", "{}", "[]", "null", "mistral-small-latest", "9" * 400]
+    ),
     st.text(min_size=1, max_size=3).map(lambda text: text * 500),
 )
 numbers = st.one_of(
@@ -139,7 +141,8 @@ def protocol_targets() -> Iterator[tuple[str, st.SearchStrategy[Any], Callable[[
     yield (
         "messages",
         st.tuples(
-            st.one_of(st.binary(max_size=200), anything.map(lambda value: json.dumps(value).encode())), st.just(OLD)
+            st.one_of(st.binary(max_size=200), anything.map(lambda value: json.dumps(value).encode())),
+            st.just(OLD),
         ),
         lambda server, drawn: check_answer(200, post(server, *drawn)),
     )
@@ -169,7 +172,9 @@ def surface_target() -> tuple[str, st.SearchStrategy[Any], Callable[[Server, Any
     return "surface", drawn, lambda server, request: check_answer(*exchange(server, *request))
 
 
-def explore(server: Server, strategy: st.SearchStrategy[Any], send: Callable[[Server, Any], None], start: int) -> None:
+def explore(
+    server: Server, strategy: st.SearchStrategy[Any], send: Callable[[Server, Any], None], start: int
+) -> None:
     """Raises what the first request raised that fails."""
 
     @seed(start)
@@ -187,7 +192,10 @@ def explore(server: Server, strategy: st.SearchStrategy[Any], send: Callable[[Se
 def run(server: Server, seconds: float) -> int:
     listed = rpc(server, "tools/list", {})["result"]["tools"]
     targets = [surface_target(), *protocol_targets(), *map(tool_target, listed)]
-    print(f"{len(listed)} tools, and {len(targets) - len(listed)} targets beside them, for {seconds:.0f} s", flush=True)
+    print(
+        f"{len(listed)} tools, and {len(targets) - len(listed)} targets beside them, for {seconds:.0f} s",
+        flush=True,
+    )
     ends, rounds, failed = time.monotonic() + seconds, 0, dict[str, BaseException]()
     sent = 0
     while time.monotonic() < ends:

@@ -154,14 +154,18 @@ def attacks() -> dict[str, Attack]:
     return {
         "nothing": lambda _: time.sleep(2),  # what the machine alone makes of it
         "messages, empty": sends(call("mistral_chat", filled('{"messages": [', "{}", "]}"))),
-        "messages, turns": sends(call("mistral_chat", filled('{"messages": [', '{"role":"user","content":"a"}', "]}"))),
+        "messages, turns": sends(
+            call("mistral_chat", filled('{"messages": [', '{"role":"user","content":"a"}', "]}"))
+        ),
         "messages, 60 kB of {}": sends(
             call("mistral_chat", '{"messages": [' + ",".join(["{}"] * 20_000) + "]}"), times=8
         ),
         "messages, 140,000 values": sends(
             call("mistral_chat", '{"messages": [' + ",".join(["{}"] * 140_000) + "]}"), times=4
         ),
-        "stop": sends(call("mistral_chat", '{"prompt": "x", "stop": [' + ",".join(["1"] * 140_000) + "]}"), times=4),
+        "stop": sends(
+            call("mistral_chat", '{"prompt": "x", "stop": [' + ",".join(["1"] * 140_000) + "]}"), times=4
+        ),
         "floats": sends(call("mistral_chat", filled('{"stop": [', "1.5", "]}"))),
         "many members": sends(
             call("mistral_chat", "{" + ",".join(f'"{number}":1' for number in range(140_000)) + "}"), times=4
@@ -181,7 +185,9 @@ def attacks() -> dict[str, Attack]:
             call("mistral_embed", '{"inputs": [' + ",".join(['"a"'] * 20_000) + '], "output": "inline"}')
         ),
         "embed, kept": sends(call("mistral_embed", '{"inputs": [' + ",".join(['"a"'] * 20_000) + "]}")),
-        "rank": sends(call("mistral_rank", '{"query": "a", "documents": [' + ",".join(['"a b"'] * 100_000) + "]}")),
+        "rank": sends(
+            call("mistral_rank", '{"query": "a", "documents": [' + ",".join(['"a b"'] * 100_000) + "]}")
+        ),
         "moderate": sends(call("mistral_moderate", '{"inputs": [' + ",".join(['"a"'] * 100_000) + "]}")),
         "128 schemas": sends(call("mistral_function_call", f'{{"prompt": "x", "functions": [{functions}]}}')),
         "schema, chain": sends(call("mistral_chat", f'{{"prompt": "x", "json_schema": {schema}}}')),
@@ -314,7 +320,9 @@ def main(names: list[str]) -> int:
             verdict = "" if held else "  EXCEEDED"
             verdict += f"  {watch.failed} FAILED" if watch.failed else ""
             print(f"{name:26} {watch.gap:7.2f} {watch.call:7.2f} {memory:7.0f} {took:7.1f}{verdict}", flush=True)
-    print(f"{exceeded} of these exceed {LIMITS['gap']} s or {LIMITS['memory']:.0f} MB." if exceeded else "All hold.")
+    print(
+        f"{exceeded} of these exceed {LIMITS['gap']} s or {LIMITS['memory']:.0f} MB." if exceeded else "All hold."
+    )
     return 1 if exceeded else 0
 
 

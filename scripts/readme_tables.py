@@ -69,7 +69,12 @@ def options_of(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tupl
 
 
 COSTS = {
-    "A million tokens of chat": ("mistral-small-latest", "mistral-medium-latest", "mistral-large-4", "zai-glm-5-3"),
+    "A million tokens of chat": (
+        "mistral-small-latest",
+        "mistral-medium-latest",
+        "mistral-large-4",
+        "zai-glm-5-3",
+    ),
     "A million tokens of code": ("codestral-latest",),
     "A million tokens embedded": ("mistral-embed", "codestral-embed"),
     "A million tokens moderated": ("mistral-moderation-latest",),

@@ -36,7 +36,9 @@ def test_a_row_has_the_medians_their_ratio_and_whether_the_goal_is_met() -> None
         (Goal(0, of="ours"), 1.0, "MISSED"),
     ],
 )
-def test_a_goal_is_of_the_ratio_or_of_our_figure_at_most_or_at_least(goal: Goal, ours: float, verdict: str) -> None:
+def test_a_goal_is_of_the_ratio_or_of_our_figure_at_most_or_at_least(
+    goal: Goal, ours: float, verdict: str
+) -> None:
     assert Row("a", "ms", ours, "b", 100, goal=goal).verdict == verdict
 
 
@@ -124,5 +126,7 @@ def test_the_whole_suite_runs_quickly_and_every_row_is_there(tmp_path: Path) -> 
         if row["note"] == "not measured: Postgres is not there":
             skip_without("Postgres")
         assert not row["note"], row
-        assert all(math.isfinite(row[figure]) for figure in ("ours", *(["baseline"] if row["beside"] else []))), row
+        assert all(math.isfinite(row[figure]) for figure in ("ours", *(["baseline"] if row["beside"] else []))), (
+            row
+        )
     assert not [trouble for trouble in told["troubles"] if "calls failed" in trouble]

@@ -34,7 +34,11 @@ async def nobody(*_: object) -> None:
 def request_of(era: str, *, listens: bool) -> dict[str, Any]:
     """A tools/call as httpx2 is to send it."""
     meta: dict[str, Any] = {"progressToken": 7} if listens else {}
-    headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": era, "x-mistral-api-key": KEY}
+    headers = {
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": era,
+        "x-mistral-api-key": KEY,
+    }
     if era == "2026-07-28":
         prefix = "io.modelcontextprotocol/"
         meta |= {f"{prefix}protocolVersion": era, f"{prefix}clientCapabilities": {}}
@@ -118,7 +122,10 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
     """At every stage, more often than there are places, over one server: a place that leaked would be missed."""
     mistral = Sandbox(chunk_delay=0.05)
     with anyio.fail_after(60):
-        async with listening(mistral) as url, WAYS[transport](transport, url, max_concurrency=PLACES) as (call, client):
+        async with (
+            listening(mistral) as url,
+            WAYS[transport](transport, url, max_concurrency=PLACES) as (call, client),
+        ):
             for listens in (False, True):
                 for _ in range(PLACES + 2):
                     mistral.reset()

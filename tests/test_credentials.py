@@ -59,9 +59,14 @@ PLACEHOLDERS = [
 
 @pytest.mark.parametrize("text", PLACEHOLDERS)
 @pytest.mark.parametrize("connect", [in_memory, over_http], ids=["in-memory", "http"])
-async def test_a_placeholder_is_no_key_and_is_not_sent(mistral_url: str, sandbox: Sandbox, connect: Connect, text: str):
+async def test_a_placeholder_is_no_key_and_is_not_sent(
+    mistral_url: str, sandbox: Sandbox, connect: Connect, text: str
+):
     if connect is over_http:
-        async with serving(create_app(Settings.model_validate({"route": mistral_url}))) as base, AsyncClient() as http:
+        async with (
+            serving(create_app(Settings.model_validate({"route": mistral_url}))) as base,
+            AsyncClient() as http,
+        ):
             answer = await http.post(f"{base}/mcp", headers={"X-Mistral-Api-Key": text}, json={})
         assert answer.status_code == 401
         said = answer.json()["error"]["message"]
@@ -76,7 +81,9 @@ async def test_a_placeholder_is_no_key_and_is_not_sent(mistral_url: str, sandbox
 
 @pytest.mark.parametrize("quotes", ['"%s"', "'%s'", "`%s`"])
 @pytest.mark.parametrize("connect", [in_memory, over_http], ids=["in-memory", "http"])
-async def test_quotes_around_a_key_are_taken_off(mistral_url: str, sandbox: Sandbox, connect: Connect, quotes: str):
+async def test_quotes_around_a_key_are_taken_off(
+    mistral_url: str, sandbox: Sandbox, connect: Connect, quotes: str
+):
     async with connect(mistral_url, key=quotes % KEY) as client:
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
 

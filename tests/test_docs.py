@@ -49,7 +49,9 @@ def test_the_readme_s_tables_are_those_that_make_docs_writes():
 
 
 def test_the_readme_names_every_setting_with_its_default():
-    rows = {row.split("|")[1].strip(): row for row in read("README.md").splitlines() if row.startswith("| `MISTRAL_")}
+    rows = {
+        row.split("|")[1].strip(): row for row in read("README.md").splitlines() if row.startswith("| `MISTRAL_")
+    }
 
     for name, field in SETTINGS.items():
         row = rows[f"`{PREFIX}{name.upper()}`"]
@@ -92,7 +94,9 @@ def test_the_changelog_begins_with_the_version():
 
 def test_the_map_of_the_rooms_has_every_room():
     drawn = read("CONTRIBUTING.md").partition("## The rooms")[2].partition("\n## ")[0]
-    rooms = {path.name for path in PACKAGE.glob("*.py")} | {f"{path.parent.name}/" for path in PACKAGE.glob("*/*.py")}
+    rooms = {path.name for path in PACKAGE.glob("*.py")} | {
+        f"{path.parent.name}/" for path in PACKAGE.glob("*/*.py")
+    }
 
     assert {room for room in rooms if not re.search(rf"(?<![\w.]){re.escape(room)}", drawn)} == set()
 
@@ -108,18 +112,24 @@ def test_links_between_the_documents_lead_somewhere(document: Path):
         assert target.exists(), path
         if anchor:
             headings = re.findall(r"(?m)^#+ (.+)$", target.read_text(encoding="utf-8"))
-            assert anchor[1:] in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}, anchor
+            assert anchor[1:] in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}, (
+                anchor
+            )
 
 
 def test_the_readme_s_install_links_carry_the_entries_of_their_hosts():
-    found = dict(re.findall(r"\[([^]]+)\]\((https://(?:cursor\.com|insiders\.vscode\.dev)/[^)]+)\)", read("README.md")))
+    found = dict(
+        re.findall(r"\[([^]]+)\]\((https://(?:cursor\.com|insiders\.vscode\.dev)/[^)]+)\)", read("README.md"))
+    )
     cursor, vscode = (parse_qs(urlsplit(found[host]).query) for host in ("Cursor", "VS Code"))
 
     assert json.loads(b64decode(cursor["config"][0])) == stdio_entry("cursor")
     assert json.loads(vscode["config"][0]) == stdio_entry("vscode")
     assert json.loads(vscode["inputs"][0]) == HOSTS["vscode"].beside["inputs"]
     assert cursor["name"] == vscode["name"] == ["mistral"]
-    assert found == {HOSTS[host].title: deeplink(host, stdio_entry(host), web=True) for host in ("cursor", "vscode")}
+    assert found == {
+        HOSTS[host].title: deeplink(host, stdio_entry(host), web=True) for host in ("cursor", "vscode")
+    }
 
 
 @pytest.mark.parametrize("option", [pytest.param(option, id=name) for name, option in options()])

@@ -319,7 +319,9 @@ headers = st.sampled_from(
 odd_bodies = st.one_of(
     st.binary(max_size=40),
     st.sampled_from([b"null", b"[]", b'"text"', b"{}", b'{"choices": []}', b'{"data": [{"embedding": "AAA"}]}']),
-    st.sampled_from([KEY.encode(), f'{{"message": "{KEY}", "code": "{KEY}"}}'.encode(), b'{"error": {"message": 1}}']),
+    st.sampled_from(
+        [KEY.encode(), f'{{"message": "{KEY}", "code": "{KEY}"}}'.encode(), b'{"error": {"message": 1}}']
+    ),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(KEY),
         lambda inner: (
@@ -350,7 +352,9 @@ faults = st.one_of(
     st.builds(made, cut_after=st.integers(0, 6)),
     st.builds(made, no_done=st.just(value=True), cut_after=st.none() | st.integers(0, 6)),
     st.builds(made, error_event=st.just(value=True), cut_after=st.none() | st.integers(0, 6)),
-    st.sampled_from([Fault(malformed=True), Fault(empty=True), Fault(hang=True), Fault(delay=0.3), Fault(delay=5)]),
+    st.sampled_from(
+        [Fault(malformed=True), Fault(empty=True), Fault(hang=True), Fault(delay=0.3), Fault(delay=5)]
+    ),
     st.sampled_from([Fault.capacity(), Fault.not_on_plan(), Fault.guardrail_blocked(), Fault.rate_limited(0.2)]),
 ).filter(lambda fault: fault is not None)
 

@@ -100,7 +100,11 @@ def in_list(value):
             {"extra": 1},
             "$: Unevaluated properties are not allowed ('extra' was unexpected)",
         ),
-        ({"propertyNames": {"maxLength": 2}}, {"abc": 1}, '$.abc: does not fit {"propertyNames": {"maxLength": 2}}'),
+        (
+            {"propertyNames": {"maxLength": 2}},
+            {"abc": 1},
+            '$.abc: does not fit {"propertyNames": {"maxLength": 2}}',
+        ),
         ({"enum": ["red", 1, None]}, "blue", '$: does not fit {"enum": ["red", 1, null]}'),
         ({"multipleOf": 0.1}, 0.35, '$: does not fit {"multipleOf": 0.1}'),
         ({"uniqueItems": True}, [1, 2, 1.0], '$: does not fit {"uniqueItems": true}'),
@@ -172,13 +176,18 @@ def test_of_several_alternatives_the_one_that_was_meant_says_what_is_wrong():
         '$.zip: does not fit {"type": "string"}',
         "$: 'city' is a required property",
     ]
-    assert errors(shapes, {"kind": "square", "side": "x", "radius": 1}) == ['$.side: does not fit {"type": "number"}']
+    assert errors(shapes, {"kind": "square", "side": "x", "radius": 1}) == [
+        '$.side: does not fit {"type": "number"}'
+    ]
 
 
 def test_a_fault_behind_a_reference_is_told_wherever_it_is_met():
     schema = {"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"anyOf": [{"type": "null"}, {"minLength": 2}]}}}
 
-    assert errors(schema, ["x", "x"]) == ['$[0]: does not fit {"minLength": 2}', '$[1]: does not fit {"minLength": 2}']
+    assert errors(schema, ["x", "x"]) == [
+        '$[0]: does not fit {"minLength": 2}',
+        '$[1]: does not fit {"minLength": 2}',
+    ]
 
 
 def test_no_more_faults_are_told_than_asked_for():
@@ -298,7 +307,10 @@ def test_the_bounds_change_no_verdict(schema, x, y, value):
 
 
 anything = st.recursive(
-    scalars | st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(["#", "#/$defs/a", "x:y"]),
+    scalars
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["#", "#/$defs/a", "x:y"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -328,7 +340,8 @@ anything = st.recursive(
 
 
 @given(
-    st.dictionaries(st.text(max_size=3) | st.sampled_from(["$defs", "$ref", "$id", "anyOf", "not"]), anything), anything
+    st.dictionaries(st.text(max_size=3) | st.sampled_from(["$defs", "$ref", "$id", "anyOf", "not"]), anything),
+    anything,
 )
 def test_whatever_is_given_is_checked_or_refused_in_a_sentence(schema, value):
     try:
@@ -347,7 +360,10 @@ def test_whatever_is_given_is_checked_or_refused_in_a_sentence(schema, value):
     [
         ({"const": None, "type": "text"}, "is not a valid JSON schema, at $.type."),
         ({"properties": {"a": {"minLength": -1}}}, "is not a valid JSON schema, at $.properties.a.minLength."),
-        ({"$schema": "http://json-schema.org/draft-04/schema#", "exclusiveMinimum": 1}, "is not a valid JSON schema"),
+        (
+            {"$schema": "http://json-schema.org/draft-04/schema#", "exclusiveMinimum": 1},
+            "is not a valid JSON schema",
+        ),
         ({"$ref": "#/x", "x": {"required": 1}}, "lead to no schema in it"),
         ({"$ref": "#/x", "x": 1}, "lead to no schema in it"),
         ({"$ref": "https://example.com/s"}, "lead to no schema in it"),
@@ -390,7 +406,11 @@ def test_a_schema_that_cannot_be_applied_is_refused_by_name(schema, said):
     "schema",
     [
         {"$schema": "https://json-schema.org/draft/2019-09/schema", "items": True, "unevaluatedItems": False},
-        {"$id": "x:/", "unevaluatedItems": False, "allOf": [{"$id": "y:/", "$ref": "#/$defs/z", "$defs": {"z": {}}}]},
+        {
+            "$id": "x:/",
+            "unevaluatedItems": False,
+            "allOf": [{"$id": "y:/", "$ref": "#/$defs/z", "$defs": {"z": {}}}],
+        },
     ],
 )
 def test_where_the_library_itself_fails_nothing_is_valid(schema):
@@ -449,7 +469,9 @@ def test_no_request_leaves_whatever_a_schema_refers_to(schema, dialect, listener
 
 def test_the_libraries_alone_send_one(listener):
     with suppress(ValueError, jsonschema_rs.ReferencingError):
-        jsonschema_rs.validator_for({"$ref": url_of(listener)}, http_options=jsonschema_rs.HttpOptions(timeout=0.1))
+        jsonschema_rs.validator_for(
+            {"$ref": url_of(listener)}, http_options=jsonschema_rs.HttpOptions(timeout=0.1)
+        )
 
     assert was_called(listener)
 
@@ -503,7 +525,11 @@ SHAPE_OF_REFERENCES = {"properties": {"a": {"$ref": "#"}}, "allOf": [{"additiona
         ({"pattern": "^a+$"}, "a" * 1_000_000, TOO_LARGE),
         ({"pattern": "(?=.*x)a"}, "a" * 100_000, TOO_LARGE),
         ({"pattern": "(?=.*(?=.*(?=.*x)))a"}, "a" * 300, TOO_LARGE),
-        ({"items": {"not": {"pattern": "(?=[ab]*a[ab]{300}c)[ab]"}}}, [ab[n : n + 500] for n in range(500)], TOO_LARGE),
+        (
+            {"items": {"not": {"pattern": "(?=[ab]*a[ab]{300}c)[ab]"}}},
+            [ab[n : n + 500] for n in range(500)],
+            TOO_LARGE,
+        ),
         ({"patternProperties": {f"^a{n}": {} for n in range(800)}}, {f"k{n}": n for n in range(5000)}, TOO_LARGE),
         # References
         (chain("allOf"), 1, 'does not fit {"type": "string"}'),
@@ -553,7 +579,9 @@ def test_a_check_ends_in_time_whatever_the_schema_and_the_value(schema, instance
 
     found = errors(schema, instance)
 
-    assert time.perf_counter() - started < 3  # a third of it on an idle machine; without bounds minutes to centuries
+    assert (
+        time.perf_counter() - started < 3
+    )  # a third of it on an idle machine; without bounds minutes to centuries
     assert said in found[0] if said else found == []
 
 
@@ -563,7 +591,10 @@ def test_a_check_ends_in_time_whatever_the_schema_and_the_value(schema, instance
         chain("allOf", 1000),
         {"allOf": [{}] * 4900},
         {"anyOf": [{"$ref": "#/$defs/x"}] * 2000, "$defs": {"x": {"allOf": [{"type": "string"}] * 2000}}},
-        {"anyOf": [{"$ref": f"#a{n}"} for n in range(1500)], "$defs": {n: {"$anchor": f"a{n}"} for n in range(1500)}},
+        {
+            "anyOf": [{"$ref": f"#a{n}"} for n in range(1500)],
+            "$defs": {n: {"$anchor": f"a{n}"} for n in range(1500)},
+        },
         {"properties": {n: {"pattern": f"^{n}$"} for n in range(2000)}},
         {"properties": {n: {"pattern": f"(?=.{{20}}){n}"} for n in range(2000)}},
     ],

@@ -55,7 +55,9 @@ async def test_after_its_time_it_is_gone(store: ResultStore, clock: Clock) -> No
         await store.read(ALICE, location.handle)
 
 
-@pytest.mark.parametrize("handle", ["", "kr_" + "x" * 32, "../../etc/passwd", "kr_*", "kr_" + "*" * 32, "x" * 100_000])
+@pytest.mark.parametrize(
+    "handle", ["", "kr_" + "x" * 32, "../../etc/passwd", "kr_*", "kr_" + "*" * 32, "x" * 100_000]
+)
 async def test_a_handle_that_was_never_given_is_unknown(store: ResultStore, handle: str) -> None:
     await store.keep(ALICE, TEXT)
 

@@ -134,14 +134,18 @@ def test_no_import_runs_uphill_inside_a_room(path: Path):
     if folder not in INSIDE.get(room, {}):
         return
     allowed = {*INSIDE[room][folder], folder}
-    inside = [(name.split(".")[2], line) for name, line in imports(path) if name.startswith(f"mistral_mcp.{room}.")]
+    inside = [
+        (name.split(".")[2], line) for name, line in imports(path) if name.startswith(f"mistral_mcp.{room}.")
+    ]
     assert not [f"{name_of(path)}:{line} imports {name}" for name, line in inside if name not in allowed]
 
 
 @every_module
 def test_no_room_imports_a_library_it_should_not_know_of(path: Path):
     refused = MUST_NOT_IMPORT.get(room_of(path), set())
-    known = [f"{name_of(path)}:{line} imports {name}" for name, line in imports(path) if name.split(".")[0] in refused]
+    known = [
+        f"{name_of(path)}:{line} imports {name}" for name, line in imports(path) if name.split(".")[0] in refused
+    ]
     assert not known
 
 
@@ -210,10 +214,10 @@ create_app(Settings())
 """
 HOSTED = """
 import anyio, tempfile
-from mistral_mcp.hosting.app import prepared
+from mistral_mcp.hosting.app import prepare
 from mistral_mcp.settings import Settings
 with tempfile.TemporaryDirectory() as folder:
-    app = anyio.run(prepared, Settings(data_dir=folder, master_keys="0123456789abcdef" * 4))
+    app = anyio.run(prepare, Settings(data_dir=folder, master_keys="0123456789abcdef" * 4))
     async def started():
         async with app.router.lifespan_context(app):
             pass

@@ -26,7 +26,14 @@ def as_json(entry: logging.LogRecord) -> dict[str, Any]:
 
 
 def test_every_fact_is_a_member_of_its_own():
-    facts = {"event": "http_request", "method": "POST", "route": "/mcp", "status": 200, "ms": 12, "connection_id": None}
+    facts = {
+        "event": "http_request",
+        "method": "POST",
+        "route": "/mcp",
+        "status": 200,
+        "ms": 12,
+        "connection_id": None,
+    }
     entry = as_json(record("%s %s", "POST", "/mcp", **facts))
 
     assert {name: entry[name] for name in facts} == facts

@@ -49,9 +49,9 @@ def test_every_version_is_the_package_s():
         "pypi": SERVER["packages"][0]["version"],
         "oci": SERVER["packages"][1]["identifier"].rpartition(":")[2],
         "bundle": load("manifests/mcpb/manifest.json")["version"],
-        "bundle's server": tomllib.loads(read("manifests/mcpb/pyproject.toml"))["project"]["dependencies"][0].partition(
-            "=="
-        )[2],
+        "bundle's server": tomllib.loads(read("manifests/mcpb/pyproject.toml"))["project"]["dependencies"][
+            0
+        ].partition("==")[2],
         "plugin": load("manifests/claude-plugin/.claude-plugin/plugin.json")["version"],
         "marketplace": load(".claude-plugin/marketplace.json")["plugins"][0]["version"],
         "gemini": load("manifests/gemini-extension.json")["version"],
@@ -66,7 +66,9 @@ def test_no_manifest_holds_anything_like_a_secret():
     for path in [*(ROOT / "manifests").rglob("*"), ROOT / "Dockerfile"]:
         if path.is_file() and path.suffix != ".png":
             text = path.read_text(encoding="utf-8")
-            assert not re.search(r"mmcp_[A-Za-z0-9]{8}|\b[0-9a-f]{48,}\b|postgresql://[^$…\s']+:[^$\s]+@", text), path
+            assert not re.search(r"mmcp_[A-Za-z0-9]{8}|\b[0-9a-f]{48,}\b|postgresql://[^$…\s']+:[^$\s]+@", text), (
+                path
+            )
 
 
 # The registry
@@ -117,7 +119,15 @@ def test_each_package_in_the_registry_s_entry_can_be_started(package: dict[str, 
         assert package["identifier"] == tomllib.loads(read("pyproject.toml"))["project"]["name"]
         assert package["runtimeHint"] == "uvx"
     for variable in package["environmentVariables"]:
-        assert set(variable) <= {"name", "description", "isRequired", "isSecret", "format", "default", "placeholder"}
+        assert set(variable) <= {
+            "name",
+            "description",
+            "isRequired",
+            "isSecret",
+            "format",
+            "default",
+            "placeholder",
+        }
         assert variable.get("format", "string") in {"string", "number", "boolean", "filepath"}
         setting = variable["name"].removeprefix("MISTRAL_MCP_").lower()
         assert variable["name"] == "MISTRAL_API_KEY" or setting in Settings.model_fields
@@ -168,7 +178,11 @@ def test_the_bundle_s_entry_point_serves_over_stdio():
         "jsonrpc": "2.0",
         "id": 1,
         "method": "initialize",
-        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
     }
 
     finished = subprocess.run(  # noqa: S603

@@ -434,7 +434,9 @@ async def test_a_gateways_tokens_are_masked_like_the_key(route: str) -> None:
 @pytest.mark.parametrize("size", [1, 3, 7, 11, 40])
 async def test_a_streamed_key_is_masked_in_progress_and_result(size: int) -> None:
     """In chunks of any size: never whole, and never in two halves."""
-    text = f"The key {KEY} is in https://x.example/?k={KEY}&z and {base64.b64encode(KEY.encode()).decode()}, so {KEY}"
+    text = (
+        f"The key {KEY} is in https://x.example/?k={KEY}&z and {base64.b64encode(KEY.encode()).decode()}, so {KEY}"
+    )
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     deltas: list[dict[str, Any]] = [{"content": piece} for piece in pieces]
     thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": piece}]} for piece in pieces]

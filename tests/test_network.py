@@ -72,7 +72,9 @@ def test_loopback_never_goes_through_a_proxy(host: str, scheme: str):
         ({"https": "user:secret@proxy.example:3128"}, "https", "http://user:secret@proxy.example:3128"),
     ],
 )
-def test_the_proxy_of_the_scheme_comes_before_the_one_for_all(proxies: dict[str, str], scheme: str, proxy: str | None):
+def test_the_proxy_of_the_scheme_comes_before_the_one_for_all(
+    proxies: dict[str, str], scheme: str, proxy: str | None
+):
     assert network(**proxies).proxy_for(scheme, "api.mistral.ai", None) == proxy
 
 

@@ -94,10 +94,23 @@ def test_the_sdist_brings_all_that_its_own_tests_and_commands_need_and_no_stray_
     assert sdist == tree | {"pyproject.toml", "PKG-INFO", ".gitignore"}
     for needed in (
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "Dockerfile", ".dockerignore"),
-        *("requirements.txt", "requirements-dev.txt", "docs/hosting.md", "docs/security.md", "docs/connect-page.png"),
+        *(
+            "requirements.txt",
+            "requirements-dev.txt",
+            "docs/hosting.md",
+            "docs/security.md",
+            "docs/connect-page.png",
+        ),
         *("manifests/compose.yaml", "manifests/server.json", ".claude-plugin/marketplace.json"),
-        *("tests/conftest.py", "tests/fixtures/install/goose.yaml", "benchmarks/__main__.py", "scripts/manifests.py"),
+        *(
+            "tests/conftest.py",
+            "tests/fixtures/install/goose.yaml",
+            "benchmarks/__main__.py",
+            "scripts/manifests.py",
+        ),
     ):
         assert needed in sdist
-    stray = re.compile(r"(^|/)(\.venv|\.git|\.env|dist|build|node_modules|__pycache__)(/|$)|\.(pyc|db|key|log|bak)$")
+    stray = re.compile(
+        r"(^|/)(\.venv|\.git|\.env|dist|build|node_modules|__pycache__)(/|$)|\.(pyc|db|key|log|bak)$"
+    )
     assert not [name for name in sdist if stray.search(name)]

@@ -32,7 +32,9 @@ async def test_every_prompt_holds_what_was_given_and_names_tools_that_exist(clie
         assert isinstance(message.content, TextContent)
         assert all(text in message.content.text for text in given.values())
         assert any(name in message.content.text for name in names)
-        assert all(word.strip(".,") in names for word in message.content.text.split() if word.startswith("mistral_"))
+        assert all(
+            word.strip(".,") in names for word in message.content.text.split() if word.startswith("mistral_")
+        )
 
 
 @pytest.mark.parametrize("transport", ["in-memory", "http-2026", "http-2025"])
@@ -63,7 +65,11 @@ async def test_arguments_that_are_no_object_are_a_wrong_parameter(mistral_url: s
         "method": "prompts/get",
         "params": {"name": "translate", "arguments": arguments},
     }
-    headers = {"X-API-Key": KEY, "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+    headers = {
+        "X-API-Key": KEY,
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2025-06-18",
+    }
     async with (
         serving(create_app(Settings.model_validate({"route": mistral_url}))) as base,
         httpx2.AsyncClient() as http,

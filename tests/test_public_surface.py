@@ -73,7 +73,9 @@ def type_of(schema: dict[str, Any]) -> str:
 def effect_of(tool: MistralTool) -> str:
     assert tool.annotations is not None
     hints = {"read-only": tool.annotations.read_only_hint, "destructive": tool.annotations.destructive_hint}
-    return ", ".join(name for name, holds in {**hints, "idempotent": tool.annotations.idempotent_hint}.items() if holds)
+    return ", ".join(
+        name for name, holds in {**hints, "idempotent": tool.annotations.idempotent_hint}.items() if holds
+    )
 
 
 async def describe_prompts(client: Client) -> list[str]:

@@ -51,7 +51,9 @@ async def test_a_plain_answer(played: Client) -> None:
 @play("chat-json-schema")
 async def test_an_answer_by_schema(played: Client) -> None:
     schema = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
-    result = await played.call_tool("mistral_chat", {"prompt": "Generate a person named Bob", "json_schema": schema})
+    result = await played.call_tool(
+        "mistral_chat", {"prompt": "Generate a person named Bob", "json_schema": schema}
+    )
     assert result.structured_content["parsed"] == {"name": "Bob", "age": 30}
 
 

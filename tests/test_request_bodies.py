@@ -252,7 +252,9 @@ class Operation(NamedTuple):
     @property
     def query(self) -> dict[str, Any]:
         return {
-            item["name"]: item.get("schema", {}) for item in self.says.get("parameters", ()) if item["in"] == "query"
+            item["name"]: item.get("schema", {})
+            for item in self.says.get("parameters", ())
+            if item["in"] == "query"
         }
 
     def validator(self, schema: dict[str, Any]) -> Draft202012Validator:

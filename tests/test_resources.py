@@ -23,7 +23,9 @@ async def read(client: Client, uri: str) -> Any:
 async def test_resources_are_listed_and_read_over_every_transport(mistral_url: str, transport: str) -> None:
     async with TRANSPORTS[transport](mistral_url) as client:
         listed = {str(resource.uri) for resource in (await client.list_resources()).resources}
-        templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
+        templates = [
+            template.uri_template for template in (await client.list_resource_templates()).resource_templates
+        ]
         models = await read(client, "mistral://models")
         one = await read(client, "mistral://models/mistral-small-latest")
 
@@ -81,7 +83,9 @@ async def test_model_names_are_completed_from_the_live_list_asked_for_once(
 
 
 async def test_other_arguments_have_no_completions(client: Client, sandbox: Sandbox) -> None:
-    result = await client.complete(PromptReference(type="ref/prompt", name="translate"), {"name": "text", "value": "a"})
+    result = await client.complete(
+        PromptReference(type="ref/prompt", name="translate"), {"name": "text", "value": "a"}
+    )
 
     assert result.completion.values == []
     assert not sandbox.requests

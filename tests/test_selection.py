@@ -58,7 +58,9 @@ def test_each_can_only_narrow_what_is_above_it(
 )
 def test_a_selection_of_nothing_is_refused(operator: str | None, header: str) -> None:
     with pytest.raises(NothingSelected, match="Select from core"):
-        AllowedToolsets.of(Settings.model_validate({"toolsets": operator})).select(None, {"x-mcp-toolsets": header})
+        AllowedToolsets.of(Settings.model_validate({"toolsets": operator})).select(
+            None, {"x-mcp-toolsets": header}
+        )
 
 
 @pytest.mark.parametrize(

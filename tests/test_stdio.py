@@ -39,7 +39,9 @@ class Product:
 
     async def send(self, method: str, params: Any = None, number: int | None = 1) -> None:
         message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        await self.write(json.dumps({name: value for name, value in message.items() if value is not None}).encode())
+        await self.write(
+            json.dumps({name: value for name, value in message.items() if value is not None}).encode()
+        )
 
     async def receive(self) -> dict[str, Any]:
         return json.loads(await self._lines.receive_until(b"\n", 1_000_000))
@@ -135,7 +137,9 @@ anyio.run(main)
 
 
 def test_what_else_is_printed_or_read_does_not_touch_the_client():
-    result = subprocess.run([sys.executable, "-c", STRAY], input=b"{}", capture_output=True, timeout=20, check=False)  # noqa: S603
+    result = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", STRAY], input=b"{}", capture_output=True, timeout=20, check=False
+    )
     assert (result.returncode, result.stdout) == (0, b"")
     assert b"stray" in result.stderr
 

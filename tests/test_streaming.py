@@ -94,7 +94,9 @@ async def test_what_is_heard_is_the_answer_and_the_result_is_that_of_a_call_with
                 assert text_of(heard) == text_of(plain)
                 assert ear.text == heard.structured_content[member], arguments
                 assert ear.grows
-                assert [request.json for request in mistral.requests] == [{**body, "stream": True} for body in sent]
+                assert [request.json for request in mistral.requests] == [
+                    {**body, "stream": True} for body in sent
+                ]
 
 
 @pytest.mark.parametrize("wire", WIRES[:3])
@@ -199,7 +201,9 @@ async def saying(*pieces: bytes, **options: Any) -> AsyncGenerator[Client]:
 
 
 def event(text: str, finish_reason: str | None = None) -> str:
-    return json.dumps({"choices": [{"delta": {"content": text}, "finish_reason": finish_reason}]}, ensure_ascii=False)
+    return json.dumps(
+        {"choices": [{"delta": {"content": text}, "finish_reason": finish_reason}]}, ensure_ascii=False
+    )
 
 
 async def listen(client: Client) -> tuple[CallToolResult, Ear]:

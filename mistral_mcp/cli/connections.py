@@ -67,7 +67,10 @@ def create_connection(
     The Mistral key is asked for without echo; the connection's secret URL is shown this once.
     """
     key = SecretStr(ask_secret("Mistral API key (not shown)"))
-    toolsets = [name.strip() for name in names.split(",")] if names else None
+    if names:
+        toolsets = [name.strip() for name in names.split(",")]
+    else:
+        toolsets = None
     settings = _vault_settings(given)
 
     from mistral_mcp.hosting import commands  # noqa: PLC0415

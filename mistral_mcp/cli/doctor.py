@@ -52,7 +52,10 @@ def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
                 return findings
             findings.append(finding)
             if not as_json:
-                width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+                if sys.stdout.isatty():
+                    width = shutil.get_terminal_size().columns
+                else:
+                    width = None
                 state, rest = format_line(finding, width).split(finding.state, 1)
                 click.echo(state + click.style(finding.state, fg=_COLOURS[finding.state]) + rest)
 

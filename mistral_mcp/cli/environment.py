@@ -154,17 +154,25 @@ def _users_data_dir(environ: Mapping[str, str]) -> Path | None:
     """Where this system keeps a user's data; None where it does not say."""
     if sys.platform == "darwin" and "HOME" in environ:
         return Path(environ["HOME"], "Library", "Application Support", "mistral-mcp")
-    base = environ.get("LOCALAPPDATA") if sys.platform == "win32" else environ.get("XDG_DATA_HOME")
+    if sys.platform == "win32":
+        base = environ.get("LOCALAPPDATA")
+    else:
+        base = environ.get("XDG_DATA_HOME")
     if not base and "HOME" in environ:
         base = str(Path(environ["HOME"], ".local", "share"))
-    return Path(base, "mistral-mcp") if base else None
+    if base:
+        return Path(base, "mistral-mcp")
+    return None
 
 
 def users_cache_dir(environ: Mapping[str, str]) -> Path:
     """Where this system keeps what a user can lose."""
     if sys.platform == "darwin" and "HOME" in environ:
         return Path(environ["HOME"], "Library", "Caches", "mistral-mcp")
-    base = environ.get("LOCALAPPDATA") if sys.platform == "win32" else environ.get("XDG_CACHE_HOME")
+    if sys.platform == "win32":
+        base = environ.get("LOCALAPPDATA")
+    else:
+        base = environ.get("XDG_CACHE_HOME")
     if not base and "HOME" in environ:
         base = str(Path(environ["HOME"], ".cache"))
     return Path(base or tempfile.gettempdir(), "mistral-mcp")

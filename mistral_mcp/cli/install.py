@@ -37,7 +37,11 @@ def _hosts(_context: object = None, _parameter: object = None, begun: str = "") 
     metavar="URL",
 )
 @option(
-    "--name", variable="INSTALL_NAME", about="Name of the server in the client.", default="mistral", show_default=True
+    "--name",
+    variable="INSTALL_NAME",
+    about="Name of the server in the client.",
+    default="mistral",
+    show_default=True,
 )
 @option(
     "--scope",

@@ -114,7 +114,10 @@ def _setting(name: str) -> Callable[[CommandT], CommandT]:
         path = click.Path(file_okay=is_file, dir_okay=not is_file)
         return click.option(flag, default=None, type=path, metavar="FILE" if is_file else "FOLDER", help=about)
     metavar = _METAVARS.get(get_origin(kind) or kind, "TEXT")
-    complete = complete_toolsets if name == "toolsets" else None
+    if name == "toolsets":
+        complete = complete_toolsets
+    else:
+        complete = None
     return click.option(flag, default=None, metavar=metavar, help=about, shell_complete=complete)
 
 

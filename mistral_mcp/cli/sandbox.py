@@ -31,4 +31,6 @@ def sandbox(host: str, port: int) -> None:
     try:
         run(Sandbox(), host=host, port=port, ready=greet)
     except OSError as error:
-        raise MistralMcpError(f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another.") from None
+        raise MistralMcpError(
+            f"Port {port} of {host} cannot be used: {error.strerror}.", "Choose another."
+        ) from None

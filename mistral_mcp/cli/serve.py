@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from mistral_mcp.cli.environment import forbid_core_dumps, gc_frozen_during_startup, has_hosting, start
-from mistral_mcp.cli.options import API_KEY, HOSTING, HTTP, LOGS, PREFIX, TOOLS, UPSTREAM, settings_options, url_host
+from mistral_mcp.cli.options import (
+    API_KEY,
+    HOSTING,
+    HTTP,
+    LOGS,
+    PREFIX,
+    TOOLS,
+    UPSTREAM,
+    settings_options,
+    url_host,
+)
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.settings import Settings
 
@@ -71,7 +81,7 @@ def _app(settings: Settings, *, prepare: bool) -> "Starlette":
     from mistral_mcp.hosting import app  # noqa: PLC0415
 
     if prepare:
-        return anyio.run(app.prepared, settings)
+        return anyio.run(app.prepare, settings)
     return app.create_app(settings)
 
 

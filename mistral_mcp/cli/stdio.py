@@ -30,7 +30,10 @@ def stdio(**given: object) -> None:
         from mistral_mcp.server import create_server  # noqa: PLC0415
 
         cache = FolderStore(users_cache_dir(os.environ) / "results", settings.result_ttl * 60)
-        store = FolderStore(settings.output_dir, None) if settings.output_dir else cache
+        if settings.output_dir:
+            store = FolderStore(settings.output_dir, None)
+        else:
+            store = cache
         server = create_server(settings, from_key(key), result_store=store)
     # A thread waits in a read of stdin, which Python's own handler of Ctrl-C would not end.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

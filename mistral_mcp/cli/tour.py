@@ -242,7 +242,10 @@ class Tour:
         self.reports += reports.number
         self.cost_usd += cost_usd
 
-        streamed = f", in {reports.number} reports" if streams else ""
+        if streams:
+            streamed = f", in {reports.number} reports"
+        else:
+            streamed = ""
         if self.brief:
             line = f"{tool:22}{took:>8}{streamed}  {' '.join(text.split())}"
             self.console.print(Text(line), no_wrap=True, overflow="ellipsis")
@@ -251,7 +254,10 @@ class Tour:
             self.console.print()
         else:
             self._row("->", text)
-        tokens = f", {usage['total_tokens']} tokens, ${cost_usd:.6f}" if usage else ""
+        if usage:
+            tokens = f", {usage['total_tokens']} tokens, ${cost_usd:.6f}"
+        else:
+            tokens = ""
         self._row("", f"{took}{streamed}{tokens}", style="dim")
         return fields
 

@@ -59,7 +59,9 @@ async def _try(check: str, work: Callable[[str, int], str], host: str, port: int
         with anyio.fail_after(_PATIENCE):
             return Finding(check, "ok", await anyio.to_thread.run_sync(work, host, port, abandon_on_cancel=True))
     except TimeoutError:
-        return Finding(check, "failed", f"no answer from {host} within {_PATIENCE} s; check the network and any proxy")
+        return Finding(
+            check, "failed", f"no answer from {host} within {_PATIENCE} s; check the network and any proxy"
+        )
     except OSError as error:
         return Finding(
             check, "failed", f"{host}: {error.strerror or type(error).__name__}; check the network and any proxy"
@@ -163,12 +165,16 @@ def _check_models(settings: Settings, reply: ModelList) -> Finding:
     wanted = {settings.chat_model, settings.code_model, settings.embed_model, settings.moderation_model}
     missing = sorted(wanted - known)
     if missing:
-        return Finding("models", "failed", f"not in this key's list: {', '.join(missing)}; set others, see tools list")
+        return Finding(
+            "models", "failed", f"not in this key's list: {', '.join(missing)}; set others, see tools list"
+        )
     return Finding("models", "ok", f"{len(reply.data)} names, the four defaults among them")
 
 
 def _check_limits(headers: httpx2.Headers) -> Finding:
-    limits = [f"{name.removeprefix('x-ratelimit-')} {value}" for name, value in headers.items() if "ratelimit" in name]
+    limits = [
+        f"{name.removeprefix('x-ratelimit-')} {value}" for name, value in headers.items() if "ratelimit" in name
+    ]
     if not limits:
         return Finding("limits", "skipped", "Mistral gives them with answers of models only")
     return Finding("limits", "ok", ", ".join(sorted(limits)))

@@ -112,7 +112,7 @@ def _oauth_routes(settings: Settings, vault: Vault, pages: Pages) -> list[BaseRo
     return [*endpoints.routes(), *ConsentPage(endpoints, pages).routes()]
 
 
-async def prepared(settings: Settings) -> Starlette:
+async def prepare(settings: Settings) -> Starlette:
     """The same, after a look at what would stop a start, the vault's migrations included. Raises `BadSetting`."""
     app = create_app(settings)  # before anything is made on disk
     _warn_about(settings)
@@ -123,7 +123,9 @@ async def prepared(settings: Settings) -> Starlette:
 def _warn_about(settings: Settings) -> None:
     """What works, and leaves tenants' keys or addresses less safe than they could be."""
     if settings.host not in LOOPBACK and not (settings.public_url or "").startswith("https://"):
-        _log.warning("Secret URLs and keys travel in the clear: put a proxy with TLS in front, and set PUBLIC_URL.")
+        _log.warning(
+            "Secret URLs and keys travel in the clear: put a proxy with TLS in front, and set PUBLIC_URL."
+        )
     if "*" in settings.allowed_hosts and not settings.public_url:
         _log.warning("ALLOWED_HOSTS=* without PUBLIC_URL: secret URLs carry whatever Host a client sends.")
     if settings.signup_code and len(settings.signup_code.get_secret_value()) < _SHORT_CODE:

@@ -74,17 +74,23 @@ def _to_json(connection: Connection) -> dict[str, object]:
 
 
 def _format_time(when: datetime | None) -> str | None:
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
+    if when:
+        return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None
 
 
 def _state(connection: Connection) -> str:
     if connection.revoked_at:
         return "revoked"
-    return f"until {_format_day(connection.expires_at)}" if connection.expires_at else "live"
+    if connection.expires_at:
+        return f"until {_format_day(connection.expires_at)}"
+    return "live"
 
 
 def _format_day(when: datetime | None) -> str:
-    return when.strftime("%Y-%m-%d") if when else "never"
+    if when:
+        return when.strftime("%Y-%m-%d")
+    return "never"
 
 
 async def create_connection(
@@ -97,7 +103,10 @@ async def create_connection(
     expires_in_days: int | None,
 ) -> str:
     """Create a connection, without asking Mistral about the key; its token is in the text, this once."""
-    names = None if toolsets is None else tuple(toolsets)
+    if toolsets is None:
+        names = None
+    else:
+        names = tuple(toolsets)
     unknown = [name for name in names or () if name not in TOOLSETS]
     if unknown:
         raise BadArgument(f"There is no toolset {unknown[0]!r}.", f"There are {', '.join(TOOLSETS)}.")
@@ -115,7 +124,9 @@ async def revoke_connection(settings: Settings, connection_id: str) -> str:
     """End a connection and erase what was sealed."""
     async with Vault.open(settings) as vault:
         if not await vault.revoke_by_ids([connection_id]):
-            raise BadArgument(f"No live connection has the id {connection_id!r}.", "See mistral-mcp connections list.")
+            raise BadArgument(
+                f"No live connection has the id {connection_id!r}.", "See mistral-mcp connections list."
+            )
     return f"{connection_id} is revoked; every replica refuses it within 5 s."
 
 
@@ -141,5 +152,7 @@ async def reseal_connections(settings: Settings, *, report: Callable[[str], None
     async with Vault.open(settings) as vault:
         result = await vault.reseal(lambda done, total: report(f"{done} of {total} re-encrypted"))
     lines = [f"{result.moved} re-encrypted under the first master key."]
-    lines += [f"{count} stay on master key {key}, which is not in MASTER_KEYS." for key, count in result.left.items()]
+    lines += [
+        f"{count} stay on master key {key}, which is not in MASTER_KEYS." for key, count in result.left.items()
+    ]
     return "\n".join(lines)

@@ -48,7 +48,8 @@ class Bodies:
                 await self._reserve(caller, size)
         except TimeoutError:
             raise BodyError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "The server is busy with large requests. Try again in a few seconds."
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The server is busy with large requests. Try again in a few seconds.",
             ) from None
         try:
             yield await self._receive(receive)
@@ -109,6 +110,8 @@ def replay(body: bytes, receive: Receive) -> Receive:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
-        return messages.pop() if messages else await receive()
+        if messages:
+            return messages.pop()
+        return await receive()
 
     return receive_again

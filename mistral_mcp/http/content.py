@@ -108,7 +108,10 @@ class AnswerForm:
             await self._answer(self._start)
 
     async def _answer(self, start: Message) -> None:
-        body = _event_data(self._body) if self._wanted == JSON else b"event: message\r\ndata: %b\r\n\r\n" % self._body
+        if self._wanted == JSON:
+            body = _event_data(self._body)
+        else:
+            body = b"event: message\r\ndata: %b\r\n\r\n" % self._body
         headers = [header for header in start["headers"] if header[0] not in {b"content-type", b"content-length"}]
         headers += [(b"content-type", self._wanted.encode()), (b"content-length", str(len(body)).encode())]
         await self._send({**start, "headers": headers})

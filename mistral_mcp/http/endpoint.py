@@ -105,7 +105,9 @@ def _caller(request: Request, credentials: Credentials) -> str:
     if credentials.also_secret:
         secret = credentials.also_secret[0].get_secret_value()
         return hashlib.sha256(secret.encode()).hexdigest()
-    return request.client.host if request.client else "unknown"
+    if request.client:
+        return request.client.host
+    return "unknown"
 
 
 def _with_json_rpc_errors(send: Send) -> Send:
@@ -113,7 +115,7 @@ def _with_json_rpc_errors(send: Send) -> Send:
     start: Message | None = None
     body = b""
 
-    async def send_shaped(message: Message) -> None:
+    async def send_as_json_rpc(message: Message) -> None:
         nonlocal start, body
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message["headers"], *_private(message)]}
@@ -125,13 +127,15 @@ def _with_json_rpc_errors(send: Send) -> Send:
             if message.get("more_body", False):
                 return
             body = _json_rpc_body(start["status"], body)
-            headers = [header for header in start["headers"] if header[0] not in {b"content-type", b"content-length"}]
+            headers = [
+                header for header in start["headers"] if header[0] not in {b"content-type", b"content-length"}
+            ]
             described = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
             await send({**start, "headers": headers + described})
             message = {"type": "http.response.body", "body": body}
         await send(message)
 
-    return send_shaped
+    return send_as_json_rpc
 
 
 def _private(start: Message) -> list[tuple[bytes, bytes]]:

@@ -52,7 +52,10 @@ class Origin:
             return None
         scheme, port = found["scheme"] or "", found["port"] or ""
         if port.isdecimal():
-            port = "" if _DEFAULT_PORTS.get(scheme) == str(int(port)) else str(int(port))
+            if _DEFAULT_PORTS.get(scheme) == str(int(port)):
+                port = ""
+            else:
+                port = str(int(port))
         return cls(scheme, found["host"], port)
 
     def admits(self, other: "Origin") -> bool:
@@ -171,19 +174,25 @@ def allowed_hosts(settings: Settings) -> AllowedOrigins:
 def allowed_origins(settings: Settings) -> AllowedOrigins:
     """Origins whose pages may call: the server's own, this machine's, and those listed."""
     listed = [_parse_setting(origin, "ALLOWED_ORIGINS") for origin in settings.allowed_origins if origin != "*"]
-    return AllowedOrigins((*listed, *_public(settings), *_local("http")), everything="*" in settings.allowed_origins)
+    return AllowedOrigins(
+        (*listed, *_public(settings), *_local("http")), everything="*" in settings.allowed_origins
+    )
 
 
 def _parse_setting(text: str, setting: str) -> Origin:
     if origin := Origin.parse(text.rstrip("/")):
         return origin
-    raise BadSetting(f"MISTRAL_MCP_{setting} names {text[:64]!r}, which is no host.", "List hosts, with a port if any.")
+    raise BadSetting(
+        f"MISTRAL_MCP_{setting} names {text[:64]!r}, which is no host.", "List hosts, with a port if any."
+    )
 
 
 def _public(settings: Settings) -> list[Origin]:
     scheme, _, rest = (settings.public_url or "").partition("://")
     origin = Origin.parse(f"{scheme}://{rest.partition('/')[0]}")
-    return [origin] if origin else []
+    if origin:
+        return [origin]
+    return []
 
 
 def _local(scheme: str) -> list[Origin]:

@@ -25,7 +25,10 @@ def error_response(error: CredentialError | VaultUnavailable | NothingSelected) 
         headers["www-authenticate"] = error.challenge
     elif error.status == HTTPStatus.UNAUTHORIZED:
         # RFC 6750: no error code where there was no credential.
-        reason = "" if isinstance(error, MissingCredential) else ', error="invalid_token"'
+        if isinstance(error, MissingCredential):
+            reason = ""
+        else:
+            reason = ', error="invalid_token"'
         headers["www-authenticate"] = f'Bearer realm="mistral-mcp"{reason}'
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))

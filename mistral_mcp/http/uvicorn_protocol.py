@@ -104,7 +104,9 @@ class ClientProtocol(H11Protocol):
 
     @property
     def peer(self) -> str:
-        return self.client[0] if self.client else ""
+        if self.client:
+            return self.client[0]
+        return ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Switch Nagle's algorithm off, as asyncio does for its own sockets, but not for those that uvicorn's workers share.

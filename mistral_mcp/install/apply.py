@@ -119,7 +119,9 @@ def _about_the_key(machine: Machine, plan: InstallPlan) -> list[str]:
         return [f"The entry holds no key yet: run this again, or set {VARIABLE} where {title} is started."]
     if plan.host.after_reference:
         return [plan.host.after_reference]
-    lines = [f"{title} takes the key from {VARIABLE} in its environment; --ask-key stores one in its file instead."]
+    lines = [
+        f"{title} takes the key from {VARIABLE} in its environment; --ask-key stores one in its file instead."
+    ]
     if not machine.variables.get(VARIABLE):
         lines.append(f"{VARIABLE} is not set here: set it where {title} is started, or the server has no key.")
     return lines

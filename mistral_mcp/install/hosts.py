@@ -56,7 +56,9 @@ def _opencode_file(machine: Machine) -> Path:
     """It reads both names; the one that is there counts."""
     folder = machine.variable("XDG_CONFIG_HOME", machine.home / ".config") / "opencode"
     with_comments = folder / "opencode.jsonc"
-    return with_comments if with_comments.exists() else folder / "opencode.json"
+    if with_comments.exists():
+        return with_comments
+    return folder / "opencode.json"
 
 
 def _cline_file(machine: Machine) -> Path:
@@ -288,4 +290,6 @@ def remote_entry(host: str, url: str, *, key: str | None = None) -> Entry:
 
 def uses_reference(host: Host, entry: Entry) -> bool:
     """Whether the entry needs what goes beside the servers."""
-    return any(reference and reference in repr(entry) for reference in (host.stdio_reference, host.remote_reference))
+    return any(
+        reference and reference in repr(entry) for reference in (host.stdio_reference, host.remote_reference)
+    )

@@ -55,7 +55,9 @@ class Machine:
         return folder / file
 
 
-def start_command(invoked: str, python: str, variables: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def start_command(
+    invoked: str, python: str, variables: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What starts this very server, here and on another machine. `invoked` is how this process was started.
 
     An environment that uvx made is gone some day, so there it is uvx with the source it was run from. Everywhere else it

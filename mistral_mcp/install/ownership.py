@@ -34,7 +34,8 @@ def own_entry(plan: InstallPlan, text: str) -> Entry | None:
     if found is None or _is_ours(plan, found):
         return found
     raise CannotInstall(
-        f"Another server is called {plan.name} there, and stays as it is.", "Give this one another name with --name."
+        f"Another server is called {plan.name} there, and stays as it is.",
+        "Give this one another name with --name.",
     )
 
 
@@ -86,7 +87,9 @@ def _credentials(values: Mapping[str, Any]) -> list[str]:
 
 def _mapping(entry: Entry, name: str) -> dict[str, Any]:
     found: Any = entry.get(name)
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if isinstance(found, dict):
+        return cast("dict[str, Any]", found)
+    return {}
 
 
 def _is_ours(plan: InstallPlan, found: Entry) -> bool:

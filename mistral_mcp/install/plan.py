@@ -92,14 +92,17 @@ def plan(
     return InstallPlan(found, file, machine.command, name, url, scope, settings, _is_present(machine, found, file))
 
 
-def _project_plan(machine: Machine, host: Host, name: str, url: str | None, settings: Mapping[str, str]) -> InstallPlan:
+def _project_plan(
+    machine: Machine, host: Host, name: str, url: str | None, settings: Mapping[str, str]
+) -> InstallPlan:
     if host.project is None:
         raise BadSetting(f"{host.title} has no servers of a project's own.", "Leave --scope out.")
     file = machine.project / host.project
     planned = InstallPlan(host, file, machine.portable_command, name, url, "project", settings)
     if planned.must_ask:
         raise BadSetting(
-            f"A project's file is shared, and {host.title} can only take a key written into it.", "Leave --scope out."
+            f"A project's file is shared, and {host.title} can only take a key written into it.",
+            "Leave --scope out.",
         )
     if url is not None and is_secret_url(url):
         raise BadSetting("A project's file is shared, and this URL is a secret.", "Leave --scope out.")

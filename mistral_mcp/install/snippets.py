@@ -97,7 +97,9 @@ def snippets(url: str, *, name: str = NAME, language: Language = "en") -> list[S
         Snippet("claude", title("claude"), where("claude"), "text", url, "https://claude.ai/settings/connectors"),
         Snippet("claude-code", title("claude-code"), where("claude-code"), "shell", shlex.join(command)),
         *(_file_snippet(HOSTS[host], url, name) for host in _FILES),
-        Snippet("chatgpt", title("chatgpt"), where("chatgpt"), "text", url, "https://chatgpt.com/#settings/Connectors"),
+        Snippet(
+            "chatgpt", title("chatgpt"), where("chatgpt"), "text", url, "https://chatgpt.com/#settings/Connectors"
+        ),
         Snippet(
             "vibe-work", title("vibe-work"), where("vibe-work"), "text", url, "https://chat.mistral.ai/connections"
         ),

@@ -81,7 +81,9 @@ def _without(host: Host, text: str, name: str) -> str:
 
 def _within(text: str, servers: Any, name: str) -> str:
     """Without that member of a mapping in braces."""
-    spans: list[tuple[int, int]] = [(child.start_mark.index, value.end_mark.index) for child, value in servers.value]
+    spans: list[tuple[int, int]] = [
+        (child.start_mark.index, value.end_mark.index) for child, value in servers.value
+    ]
     index = [child.value for child, _ in servers.value].index(name)
     start, end = spans[index]
     if index > 0:

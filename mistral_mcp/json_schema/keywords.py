@@ -33,7 +33,7 @@ def bounded_validator(draft: str) -> Any:
     library = getattr(jsonschema, f"Draft{DRAFTS[draft]}Validator")
     keywords: dict[str, _Keyword] = {**library.VALIDATORS}
     keywords |= {name: _OWN[name] for name in _OWN.keys() & keywords.keys()}
-    keywords = {name: _metered(name, keyword) for name, keyword in keywords.items()}
+    keywords = {name: _meter(name, keyword) for name, keyword in keywords.items()}
     keywords |= {name: _once(keywords[name]) for name in REFERENCES & keywords.keys()}
     bounded = jsonschema.validators.extend(library, keywords)
     plain = import_module("attrs").evolve
@@ -46,8 +46,8 @@ def bounded_validator(draft: str) -> Any:
     return bounded
 
 
-def _metered(name: str, keyword: _Keyword) -> _Keyword:
-    def metered(validator: Any, expected: Any, value: Any, schema: Any) -> _Errors:
+def _meter(name: str, keyword: _Keyword) -> _Keyword:
+    def meter(validator: Any, expected: Any, value: Any, schema: Any) -> _Errors:
         check, size = current_check.get(), size_of(value)
         check.spend(1 + (size_of(expected) + size) // 8)
         if name in {"const", "enum"} and size:
@@ -59,7 +59,9 @@ def _metered(name: str, keyword: _Keyword) -> _Keyword:
             raise RecursionError
         try:
             errors = keyword(validator, expected, value, schema) or ()
-            if name.startswith("unevaluated"):  # what was evaluated becomes a list, in which each item is searched for
+            if name.startswith(
+                "unevaluated"
+            ):  # what was evaluated becomes a list, in which each item is searched for
                 check.spend(size * size // 200)
                 weight, check.weight = check.weight, max(check.weight, 1 + size // 50)
                 errors = list(errors)
@@ -71,7 +73,7 @@ def _metered(name: str, keyword: _Keyword) -> _Keyword:
         finally:
             check.nested -= 1
 
-    return metered
+    return meter
 
 
 def _once(keyword: _Keyword) -> _Keyword:
@@ -107,7 +109,9 @@ def _additional_properties(validator: Any, additional: Any, value: Any, schema: 
 
 
 def _in_property(validator: Any, schema: Any, value: dict[str, JsonValue], name: str) -> _Errors:
-    return iter([_fault(name)]) if schema is False else validator.descend(value[name], schema, name, name)
+    if schema is False:
+        return iter([_fault(name)])
+    return validator.descend(value[name], schema, name, name)
 
 
 def _property_names(validator: Any, names: Any, value: Any, _schema: Any) -> _Errors:

@@ -52,7 +52,9 @@ class Pattern:
         for self.size, self._backs, options in [*linear, (several, True, few_steps_back)]:
             with suppress(jsonschema_rs.ValidationError):
                 if self.size <= room:
-                    self._search = jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=options)
+                    self._search = jsonschema_rs.Draft202012Validator(
+                        {"pattern": pattern}, pattern_options=options
+                    )
                     return
         raise ValueError(pattern)
 

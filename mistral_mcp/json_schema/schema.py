@@ -45,7 +45,9 @@ class CallerSchema:
         self._patterns: dict[str, Pattern] = {}
         self._weight = 0
         try:
-            text = json.dumps(dict(schema), allow_nan=False, sort_keys=True)  # `unevaluated…` after what it builds on
+            text = json.dumps(
+                dict(schema), allow_nan=False, sort_keys=True
+            )  # `unevaluated…` after what it builds on
             self._root = json.loads(text)
         except (RecursionError, TypeError, ValueError):
             raise self._refusal("is not JSON, or nested too deeply") from None
@@ -90,7 +92,10 @@ class CallerSchema:
             # Spelled out, because an unknown dialect would be fetched. `jsonschema` would take seconds for 100 kB.
             jsonschema_rs.meta.validate({**self._root, "$schema": dialect})
         except ValueError as error:
-            path = tuple(error.instance_path) if isinstance(error, jsonschema_rs.ValidationError) else ()
+            if isinstance(error, jsonschema_rs.ValidationError):
+                path = tuple(error.instance_path)
+            else:
+                path = ()
             raise self._refusal("is not a valid JSON schema", path=path) from None
         referencing, validator = import_module("referencing"), bounded_validator(draft)
         resource: Any = import_module("referencing.jsonschema").specification_with(dialect).create_resource
@@ -108,13 +113,17 @@ class CallerSchema:
                 references = validator.VALIDATORS.keys() & schema.keys() & REFERENCES
                 if len(registry) > 1 and references - {"$ref"}:
                     raise self._refusal("has a $dynamicRef or $recursiveRef beside a nested $id", schema)
-                pending += [(each.contents, resolver.in_subresource(each)) for each in resource(schema).subresources()]
+                pending += [
+                    (each.contents, resolver.in_subresource(each)) for each in resource(schema).subresources()
+                ]
                 for target in [resolver.lookup(schema[key]) for key in references]:
                     if id(target.contents) not in seen and not isinstance(target.contents, bool):
                         jsonschema_rs.meta.validate({**target.contents, "$schema": dialect})
                     pending.append((target.contents, target.resolver))
         except (referencing.exceptions.Unresolvable, AttributeError, TypeError, ValueError):
-            raise self._refusal("has a reference, $id or dependencies that lead to no schema in it", schema) from None
+            raise self._refusal(
+                "has a reference, $id or dependencies that lead to no schema in it", schema
+            ) from None
         return validator(self._root, registry=registry)
 
     def _compile(self, schema: dict[str, Any]) -> None:
@@ -131,7 +140,9 @@ class CallerSchema:
     def _refusal(self, what: str, culprit: JsonValue = None, path: Path = ()) -> BadArgument:
         if isinstance(culprit, dict):
             path = next((path for path, value in places(self._root) if value is culprit), ())
-        return BadArgument(f"{self._where} {what}{f', at {show_path(path)}' if path else ''}.", "Correct the schema.")
+        return BadArgument(
+            f"{self._where} {what}{f', at {show_path(path)}' if path else ''}.", "Correct the schema."
+        )
 
 
 async def compile_schema(schema: Mapping[str, JsonValue], *, where: str) -> CallerSchema:

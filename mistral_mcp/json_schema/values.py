@@ -35,34 +35,45 @@ def json_in(text: str) -> JsonValue:
     body = text.strip()
     if len(body) >= len("``````") and body.startswith("```") and body.endswith("```"):
         body = body[3:-3]
-        body = body[4:] if body[:4].lower() == "json" else body
+        if body[:4].lower() == "json":
+            body = body[4:]
     return parse_json(body)
 
 
 def size_of(value: Any) -> int:
-    return 0 if value is None or isinstance(value, str | int | float) else len(value)
+    if value is None or isinstance(value, str | int | float):
+        return 0
+    return len(value)
 
 
 def places(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, JsonValue]]:
     yield path, value
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+    for key, item in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
         yield from places(item, (*path, key))
 
 
 def show_path(path: Path) -> str:
     plain = [isinstance(step, str) and step.removeprefix("$").isidentifier() for step in path]
-    steps = (f".{step}" if is_plain else f"[{json.dumps(step)}]" for step, is_plain in zip(path, plain, strict=True))
+    steps = (
+        f".{step}" if is_plain else f"[{json.dumps(step)}]" for step, is_plain in zip(path, plain, strict=True)
+    )
     return cut("$" + "".join(steps))
 
 
 def cut(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    if len(text) <= SHOWN:
+        return text
+    return f"{text[: SHOWN - 1]}…"
 
 
 def deeper_than(limit: int, value: JsonValue) -> bool:
     level = [value]
     for _ in range(limit):
-        groups = [item.values() if isinstance(item, dict) else item if isinstance(item, list) else () for item in level]
+        groups = [
+            item.values() if isinstance(item, dict) else item if isinstance(item, list) else () for item in level
+        ]
         level = [item for group in groups for item in group]
     return any(isinstance(item, dict | list) for item in level)
 

@@ -75,7 +75,9 @@ def null_is(default: object) -> BeforeValidator:
     """For members that Mistral sends as null where it has nothing to say."""
 
     def replace_null(value: object) -> object:
-        return default if value is None else value
+        if value is None:
+            return default
+        return value
 
     return BeforeValidator(replace_null)
 
@@ -147,7 +149,9 @@ def _reply_type(call: type[Call[Any]]) -> Any:
     for base in call.__mro__:
         metadata = getattr(base, "__pydantic_generic_metadata__", None)
         if metadata and metadata["origin"] and not isinstance(kind := metadata["args"][0], TypeVar):
-            return None if kind is type(None) else kind
+            if kind is type(None):
+                return None
+            return kind
     raise TypeError(f"{call.__name__} does not say what its reply is: subclass Call[SomeReply]")
 
 

@@ -132,7 +132,10 @@ class Catalog:
         """Remember which names are one model; each group as Mistral lists it, its id first."""
         for names in groups:
             known = [name for name in names if self._is_model(name)]
-            model = known[0] if known else names[0]
+            if known:
+                model = known[0]
+            else:
+                model = names[0]
             for name in names:
                 if len(name) <= _NAME:
                     self._learnt[name] = model
@@ -158,9 +161,14 @@ class Catalog:
 
     def context_window(self, model: str) -> int | None:
         """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
-        base = model.split(":")[1] if model.startswith("ft:") else model
+        if model.startswith("ft:"):
+            base = model.split(":")[1]
+        else:
+            base = model
         entry = self._prices.models.get(self._id_of(base))
-        return entry.context if entry else None
+        if entry:
+            return entry.context
+        return None
 
     def cost_usd(
         self,

@@ -80,7 +80,10 @@ class Upstream:
             from mistral_mcp.mistral.transports.spans import Spans  # noqa: PLC0415 - only where it is installed
 
             stack = Spans(stack)
-        self.transport = Observing(stack, observer) if observer else stack
+        if observer:
+            self.transport = Observing(stack, observer)
+        else:
+            self.transport = stack
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -114,7 +117,10 @@ class MistralClient:
         self.attempts = 1
         """The most that one request of this call took."""
         self._upstream = upstream
-        self._seconds = self.settings.timeout if progress is None else self.settings.stream_timeout
+        if progress is None:
+            self._seconds = self.settings.timeout
+        else:
+            self._seconds = self.settings.stream_timeout
         self._deadline = time.monotonic() + self._seconds
         self._last = Exchange(caller, repeatable=False, deadline=self._deadline, progress=progress)
 
@@ -144,7 +150,9 @@ class MistralClient:
         """
         exchange = self._exchange(call, model, tokens)
         with self.deadline(exchange):
-            response = await self._open(_request(call, exchange, _FILE if call.is_binary() else _HEADERS), exchange)
+            response = await self._open(
+                _request(call, exchange, _FILE if call.is_binary() else _HEADERS), exchange
+            )
         body = response.content
         if call.is_binary():
             return call.read(self._mask(body))

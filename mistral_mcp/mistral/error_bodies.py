@@ -117,7 +117,9 @@ def _reason(content: dict[str, object]) -> str:
             return _complaints(cast("list[object]", details))
     texts = (_violations(content), message, nested, detail, _dict(error).get("message"), error)
     found = next((text for text in map(_text, texts) if text), "")
-    return _reason_in(found) if found[:1] in ("{", "[") else found
+    if found[:1] in ("{", "["):
+        return _reason_in(found)
+    return found
 
 
 def _reason_in(text: str) -> str:
@@ -130,19 +132,26 @@ def _reason_in(text: str) -> str:
         return _complaints(cast("list[object]", report))
     members = _dict(report)
     is_nested_again = any(_text(value)[:1] in ("{", "[") for value in members.values())
-    return "" if is_nested_again else _reason(members)
+    if is_nested_again:
+        return ""
+    return _reason(members)
 
 
 def _complaints(details: list[object]) -> str:
     shown = "; ".join(_complaint(item) for item in details[:_SHOWN])
     more = len(details) - _SHOWN
-    return f"{shown} (and {more} more)" if more > 0 else shown
+    if more > 0:
+        return f"{shown} (and {more} more)"
+    return shown
 
 
 def _complaint(detail: object) -> str:
     """`msg (field a.b)`, of a validation detail; never its input."""
     place = _dict(detail).get("loc")
-    steps = [str(step) for step in cast("list[object]", place)] if isinstance(place, list) else []
+    if isinstance(place, list):
+        steps = [str(step) for step in cast("list[object]", place)]
+    else:
+        steps = []
     if steps[:1] == ["body"]:
         del steps[0]
     return _with_field(_text(detail) or _text(_dict(detail).get("msg")), ".".join(steps))
@@ -150,7 +159,9 @@ def _complaint(detail: object) -> str:
 
 def _with_field(reason: str, field: str) -> str:
     reason = reason.rstrip(" .")
-    return f"{reason} (field {field})" if field else reason
+    if field:
+        return f"{reason} (field {field})"
+    return reason
 
 
 def _violations(content: dict[str, object]) -> str:
@@ -163,13 +174,22 @@ def _violations(content: dict[str, object]) -> str:
 
 
 def _first(value: object) -> dict[str, object]:
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    return _dict(items[0]) if items else {}
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+    else:
+        items = []
+    if items:
+        return _dict(items[0])
+    return {}
 
 
 def _dict(value: object) -> dict[str, object]:
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value)
+    return {}
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value
+    return ""

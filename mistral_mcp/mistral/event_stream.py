@@ -53,7 +53,10 @@ class _LenientStream(httpx2.AsyncByteStream):
             if size - turn > _TURN:
                 turn = size
                 await anyio.lowlevel.checkpoint()
-            piece = chunk.removeprefix(_BOM) if size == len(chunk) else chunk
+            if size == len(chunk):
+                piece = chunk.removeprefix(_BOM)
+            else:
+                piece = chunk
             yield _with_data_fields(piece, at_line_start=at_line_start)
             at_line_start = chunk.endswith(b"\n")
         yield b"\n\n"  # the last event may lack its end
@@ -63,4 +66,6 @@ def _with_data_fields(piece: bytes, *, at_line_start: bool) -> bytes:
     """Lines that are JSON without a field name, as data."""
     if b"\n{" in piece:
         piece = piece.replace(b"\n{", b"\ndata: {")
-    return b"data: " + piece if at_line_start and piece.startswith(b"{") else piece
+    if at_line_start and piece.startswith(b"{"):
+        return b"data: " + piece
+    return piece

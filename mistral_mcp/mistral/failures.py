@@ -169,10 +169,14 @@ def _kind_by_words(status: int | None, reason: str) -> FailureKind | None:
 
 def _by_class(status: int | None, body: ErrorBody) -> FailureKind:
     if status is None:
-        return kinds.INVALID if body.type.startswith("invalid") else kinds.DOWN
+        if body.type.startswith("invalid"):
+            return kinds.INVALID
+        return kinds.DOWN
     if status < HTTPStatus.BAD_REQUEST:
         return kinds.REDIRECT
-    return kinds.INVALID if status < HTTPStatus.INTERNAL_SERVER_ERROR else kinds.DOWN
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return kinds.INVALID
+    return kinds.DOWN
 
 
 def _of_this_call(kind: FailureKind, body: ErrorBody, exchange: Exchange) -> FailureKind:
@@ -199,7 +203,9 @@ def _looks(content: bytes) -> str:
     start = content.strip()[:1]
     if not start:
         return "it is empty"
-    return "it is a web page" if start == b"<" else "it is not what was due"
+    if start == b"<":
+        return "it is a web page"
+    return "it is not what was due"
 
 
 def _speaker(failure: Failure | None, caller: Caller) -> str:
@@ -212,13 +218,20 @@ def _speaker(failure: Failure | None, caller: Caller) -> str:
     if not caller.route.gateway_name:
         return here
     mistral = failure.body.mistral or not failure.headers.keys().isdisjoint(_CORRELATION[:2])
-    return "Mistral" if mistral else f"{here}, or Mistral behind it,"
+    if mistral:
+        return "Mistral"
+    return f"{here}, or Mistral behind it,"
 
 
-def _error(kind: FailureKind, exchange: Exchange, failure: Failure | None = None, *, in_doubt: bool) -> UpstreamError:
+def _error(
+    kind: FailureKind, exchange: Exchange, failure: Failure | None = None, *, in_doubt: bool
+) -> UpstreamError:
     """Fill in the sentences. `in_doubt`: Mistral may have done what was asked, so only what is repeatable is."""
     caller = exchange.caller
-    reason = quote(failure.body.reason, caller.mask) if failure else ""
+    if failure:
+        reason = quote(failure.body.reason, caller.mask)
+    else:
+        reason = ""
     wait = _wait(kind, failure)
     words = {
         "who": _speaker(failure, caller),
@@ -230,7 +243,10 @@ def _error(kind: FailureKind, exchange: Exchange, failure: Failure | None = None
         "tried": " in one attempt" if exchange.attempts <= 1 else "",  # more are counted by the error itself
     }
     words |= {"Who": _capital(words["who"]), "Model": _capital(words["model"])}
-    advice = kinds.CHECK_FIRST if in_doubt and not exchange.repeatable else kind.advice
+    if in_doubt and not exchange.repeatable:
+        advice = kinds.CHECK_FIRST
+    else:
+        advice = kind.advice
     return kind.error(
         caller.mask.text(kind.what.format_map(words)),
         advice.format_map(words),
@@ -244,8 +260,13 @@ def _error(kind: FailureKind, exchange: Exchange, failure: Failure | None = None
 
 def _wait(kind: FailureKind, failure: Failure | None) -> float | None:
     """The seconds to suggest; None where coming back does not help."""
-    asked = retry_after(failure.headers) if failure else None
-    return kind.wait if kind.wait is None or asked is None else asked
+    if failure:
+        asked = retry_after(failure.headers)
+    else:
+        asked = None
+    if kind.wait is None or asked is None:
+        return kind.wait
+    return asked
 
 
 def _model(exchange: Exchange, reason: str) -> str:
@@ -253,8 +274,12 @@ def _model(exchange: Exchange, reason: str) -> str:
     asked = quote(exchange.model, exchange.caller.mask, 80)
     named = _NAMED_MODEL.match(reason)
     if named is None or named[1] == asked:
-        return f"the model {asked}" if asked else "this call"
-    return f"the model {asked} (to Mistral: {named[1]})" if asked else f"the model {named[1]}"
+        if asked:
+            return f"the model {asked}"
+        return "this call"
+    if asked:
+        return f"the model {asked} (to Mistral: {named[1]})"
+    return f"the model {named[1]}"
 
 
 def _correlation_id(headers: httpx2.Headers, caller: Caller) -> str | None:

@@ -42,7 +42,10 @@ class FilePart:
 
     def open(self) -> "SizedFile":
         """The content; always from its start, so that it can be sent again."""
-        handle = io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content
+        if isinstance(self.content, bytes):
+            handle = io.BytesIO(self.content)
+        else:
+            handle = self.content
         return SizedFile(handle, self.size)
 
 
@@ -71,7 +74,10 @@ class SizedFile(io.RawIOBase):
         return offset
 
     def read(self, size: int = -1) -> bytes:
-        wanted = self._left if size < 0 else min(size, self._left)
+        if size < 0:
+            wanted = self._left
+        else:
+            wanted = min(size, self._left)
         chunk = self._handle.read(wanted)
         if len(chunk) < wanted and not chunk:
             raise BadArgument("The file became shorter while it was read.", "Try again once nobody writes to it.")
@@ -91,7 +97,9 @@ class Form(httpx2.AsyncByteStream):
             parts.append((name, (file.filename, file.open(), file.content_type)))
         written = httpx2.Request("POST", "https://form.invalid", files=cast("Any", parts))
         self.names = {field for field, _ in fields}
-        self.headers = {header: value for header, value in written.headers.items() if header.startswith("content-")}
+        self.headers = {
+            header: value for header, value in written.headers.items() if header.startswith("content-")
+        }
         self._stream = cast("httpx2.AsyncByteStream", written.stream)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -108,17 +116,24 @@ class Upload(Call[ReplyT], Generic[ReplyT]):
 
     def payload(self) -> tuple[httpx2.AsyncByteStream, dict[str, str]]:
         exclude = {*self.path_names(), *self.in_query}
-        members: dict[str, JsonValue] = self.model_dump(mode="json", exclude_none=True, by_alias=True, exclude=exclude)
+        members: dict[str, JsonValue] = self.model_dump(
+            mode="json", exclude_none=True, by_alias=True, exclude=exclude
+        )
         fields: list[tuple[str, str]] = []
         for name, value in members.items():
-            items = value if isinstance(value, list) else [value]
+            if isinstance(value, list):
+                items = value
+            else:
+                items = [value]
             fields += [(name, _text(item)) for item in items]
         form = Form(fields, self.part, self.file)
         return form, form.headers
 
 
 def _text(value: JsonValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def _encodable(text: str) -> str:

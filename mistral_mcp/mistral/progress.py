@@ -71,15 +71,22 @@ class Progress:
 
     async def _send(self, message: str | None) -> None:
         self._reported.append(self._now())
-        total = None if self._total is None else self._waits + self._total
+        if self._total is None:
+            total = None
+        else:
+            total = self._waits + self._total
         await self._report(self._waits + self._done, total, message)
 
     def _since_last(self) -> float:
-        return self._now() - self._reported[-1] if self._reported else _SECOND
+        if self._reported:
+            return self._now() - self._reported[-1]
+        return _SECOND
 
     def _full(self, most: int = _MOST) -> float:
         """Seconds until there have been fewer than so many reports in a second."""
-        return self._reported[-most] + _SECOND - self._now() if len(self._reported) >= most else 0.0
+        if len(self._reported) >= most:
+            return self._reported[-most] + _SECOND - self._now()
+        return 0.0
 
     async def _sleep_while_full(self) -> None:
         while (seconds := self._full()) > 0:

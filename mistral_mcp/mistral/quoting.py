@@ -29,14 +29,20 @@ def quote(text: str, mask: Mask, size: int = 300) -> str:
     text = _TAG.sub(" ", _ADDRESS.sub("[address]", _ECHOED_INPUT.sub("", text)))
     text = " ".join("".join(map(_printable, text)).split())
     text = mask_shapes(text).rstrip(" .")
-    return text if len(text) <= size else text[: size - 1] + "…"
+    if len(text) <= size:
+        return text
+    return text[: size - 1] + "…"
 
 
 def quote_token(text: str, mask: Mask, size: int) -> str | None:
     """A code or an id, if it is one and no secret."""
     is_token = re.fullmatch(rf"[\w.:-]{{1,{size}}}", text, re.ASCII) is not None
-    return text if is_token and quote(text, mask) == text else None
+    if is_token and quote(text, mask) == text:
+        return text
+    return None
 
 
 def _printable(letter: str) -> str:
-    return letter if letter.isprintable() else " "
+    if letter.isprintable():
+        return letter
+    return " "

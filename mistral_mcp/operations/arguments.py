@@ -34,7 +34,7 @@ class Request:
 
 def check(operation: Operation, parameters: Given | None, body: Given | None) -> Request:
     """The request, or `BadArgument` with what is wrong: at most four problems, none of the values."""
-    parameters = _left_in(parameters or {})
+    parameters = _unfilled(parameters or {})
     body = _without_stream(operation, body)
     if body is None and operation.body_required:
         body = {}  # which callers cannot tell from nothing
@@ -48,7 +48,7 @@ def check(operation: Operation, parameters: Given | None, body: Given | None) ->
     return Request(path, query, body if body or operation.body_required else None)
 
 
-def _left_in(parameters: Given) -> Given:
+def _unfilled(parameters: Given) -> Given:
     """Null is what was not given."""
     return {name: value for name, value in parameters.items() if value is not None}
 
@@ -69,10 +69,10 @@ def _parameter_problems(operation: Operation, given: Given) -> Iterator[str]:
     for each in operation.parameters:
         if each.required and each.name not in given:
             yield f"the parameter {each.name} is missing"
-    fitting = {name: _typed(known[name].schema, value) for name, value in given.items() if name in known}
+    fitting = {name: _convert(known[name].schema, value) for name, value in given.items() if name in known}
     given.update(fitting)
     for problem in _parameter_schema(operation).errors(fitting, limit=PROBLEMS):
-        yield _placed(problem, "parameters")
+        yield _place(problem, "parameters")
 
 
 def _body_problems(operation: Operation, body: Given | None) -> Iterator[str]:
@@ -87,7 +87,7 @@ def _body_problems(operation: Operation, body: Given | None) -> Iterator[str]:
     yield from unknown
     if not unknown:
         for problem in _body_schema(operation).errors(body, limit=PROBLEMS):
-            yield _placed(problem, "body")
+            yield _place(problem, "body")
 
 
 @lru_cache(maxsize=64)
@@ -111,7 +111,7 @@ def is_file(schema: Schema) -> bool:
     return any(arm.get("format") == "binary" for arm in alternatives(schema))
 
 
-def _typed(schema: Schema, value: JsonValue) -> JsonValue:
+def _convert(schema: Schema, value: JsonValue) -> JsonValue:
     """A number or a truth value that came as text, and one value where a list is wanted."""
     types = {str(arm.get("type")) for arm in alternatives(schema)}
     if isinstance(value, str) and "string" not in types:
@@ -131,7 +131,7 @@ def _unknown_members(
         return
     if (problem := _wrong_tag(schema, value, where)) is not None:
         yield problem
-    schema = _meant(schema, value)
+    schema = _suggest(schema, value)
     members: dict[str, Schema] = schema.get("properties", {})
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
         for number, item in enumerate(value):
@@ -147,12 +147,14 @@ def _unknown_members(
                 )
 
 
-def _meant(schema: Schema, value: JsonValue) -> Schema:
+def _suggest(schema: Schema, value: JsonValue) -> Schema:
     """Of several alternatives the one that the value is of, where that can be told; else one that says nothing."""
     arms = [arm for arm in alternatives(schema) if _is_kind(arm, value)]
     if len(arms) > 1 and isinstance(value, dict):
         arms = [arm for arm in arms if tag_of(arm) is not None and tag_of(arm) in value.values()]
-    return arms[0] if len(arms) == 1 else {}
+    if len(arms) == 1:
+        return arms[0]
+    return {}
 
 
 def _wrong_tag(schema: Schema, value: JsonValue, where: str) -> str | None:
@@ -164,7 +166,10 @@ def _wrong_tag(schema: Schema, value: JsonValue, where: str) -> str | None:
     if not name or len(tags) < 2 or value[name] in tags:  # noqa: PLR2004 - a choice
         return None
     meant = nearest(str(value[name])[:NAME], tags)
-    hint = f"did you mean {meant!r}?" if meant else f"known are {', '.join(tags)}"
+    if meant:
+        hint = f"did you mean {meant!r}?"
+    else:
+        hint = f"known are {', '.join(tags)}"
     return f"{where}.{name}: no such {name}, {hint}"
 
 
@@ -184,13 +189,18 @@ def _unknown(name: str, kind: str, known: dict[str, Any], *, elsewhere: str) -> 
     if len(name) > NAME:  # not cut, because a part of a secret would not be masked
         return f"unknown {kind}, of {len(name):,} characters"
     meant = nearest(name, known)
-    hint = f", did you mean {meant!r}?" if meant else ""
+    if meant:
+        hint = f", did you mean {meant!r}?"
+    else:
+        hint = ""
     return f"unknown {kind}: {name!r}{hint}"
 
 
-def _placed(problem: str, where: str) -> str:
+def _place(problem: str, where: str) -> str:
     return problem.replace("$", where, 1)
 
 
 def _as_text(value: JsonValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -91,15 +91,20 @@ def _value(schema: Schema, name: str, operation: Operation, depth: int) -> Any:
     if name in ("model", "model_name"):
         return _model(operation)
     arms = alternatives(schema)
-    chosen = _simplest(arms) if arms else {"const": None}
-    found = _given(chosen, name)
-    return _made(chosen, name, operation, depth) if found is _NOTHING else found
+    if arms:
+        chosen = _simplest(arms)
+    else:
+        chosen = {"const": None}
+    found = _known_value(chosen, name)
+    if found is _NOTHING:
+        return _make(chosen, name, operation, depth)
+    return found
 
 
 _NOTHING = object()
 
 
-def _given(schema: Schema, name: str) -> Any:
+def _known_value(schema: Schema, name: str) -> Any:
     """The value that the schema names itself."""
     for known in ("const", "default"):
         if known in schema and (known == "const" or schema[known] is not None):
@@ -107,10 +112,12 @@ def _given(schema: Schema, name: str) -> Any:
     values: list[Any] = schema.get("enum", [])
     if _BY_NAME.get(name) in values:
         return _BY_NAME[name]
-    return values[0] if values else _NOTHING
+    if values:
+        return values[0]
+    return _NOTHING
 
 
-def _made(schema: Schema, name: str, operation: Operation, depth: int) -> Any:
+def _make(schema: Schema, name: str, operation: Operation, depth: int) -> Any:
     match _type(schema):
         case "object":
             return _object(schema, operation, depth)
@@ -142,7 +149,9 @@ def _type(schema: Schema) -> str:
         return cast("list[str]", named)[0]
     if isinstance(named, str):
         return named
-    return "object" if "properties" in schema or "additionalProperties" in schema else "string"
+    if "properties" in schema or "additionalProperties" in schema:
+        return "object"
+    return "string"
 
 
 def _object(schema: Schema, operation: Operation, depth: int) -> dict[str, Any]:

@@ -56,7 +56,9 @@ class Operation:
     @property
     def media(self) -> str:
         """The type of its usual reply; empty where there is none."""
-        return self.replies[0].get("media", "") if self.replies else ""
+        if self.replies:
+            return self.replies[0].get("media", "")
+        return ""
 
     @property
     def is_json(self) -> bool:
@@ -70,7 +72,9 @@ class Operation:
     @cached_property
     def members(self) -> dict[str, Schema]:
         """The members of the body, by name; empty where it is no single object."""
-        return {} if self.body is None else resolve(self.body).get("properties", {})
+        if self.body is None:
+            return {}
+        return resolve(self.body).get("properties", {})
 
     @cached_property
     def plain_body(self) -> Schema:
@@ -83,7 +87,9 @@ class Operation:
     @cached_property
     def reply(self) -> Schema:
         """The schema of its usual reply; empty where nothing is known of it."""
-        return self.replies[0].get("schema", {}) if self.replies else {}
+        if self.replies:
+            return self.replies[0].get("schema", {})
+        return {}
 
 
 def resolve(schema: Schema) -> Schema:
@@ -110,7 +116,9 @@ def with_definitions(schema: Schema) -> Schema:
                 found[name] = definitions()[name]
                 pending.append(found[name])
             pending += members.values()
-    return {**schema, "$defs": found} if found else schema
+    if found:
+        return {**schema, "$defs": found}
+    return schema
 
 
 @cache
@@ -135,8 +143,14 @@ def find(name: str) -> Operation:
     operation = spelled.get(f"{method.upper()} {path.rstrip('/')}")
     if operation is not None:
         return operation
-    meant = nearest(wanted, spelled) if "/" in wanted else nearest(wanted.lower(), known)
-    hint = f"Did you mean {meant}?" if meant else "mistral_api_search finds operations by what they do."
+    if "/" in wanted:
+        meant = nearest(wanted, spelled)
+    else:
+        meant = nearest(wanted.lower(), known)
+    if meant:
+        hint = f"Did you mean {meant}?"
+    else:
+        hint = "mistral_api_search finds operations by what they do."
     raise BadArgument("There is no such operation.", hint)
 
 

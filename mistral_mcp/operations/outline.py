@@ -47,7 +47,10 @@ def part_of(operation: Operation, path: str) -> Schema:
         parts = _parts(schema)
         if step not in parts:
             meant = nearest(step, parts)
-            hint = f"Did you mean {meant}?" if meant else f"Describe {operation.id} to see its parts."
+            if meant:
+                hint = f"Did you mean {meant}?"
+            else:
+                hint = f"Describe {operation.id} to see its parts."
             raise BadArgument(f"{operation.id} has no such part.", hint)
         schema = parts[step]
     return schema
@@ -67,7 +70,9 @@ def _not_null(schema: Schema) -> Schema:
     if not isinstance(named, list):
         return schema
     types = [each for each in cast("list[str]", named) if each != "null"]
-    return {**schema, "type": types[0]} if len(types) == 1 else schema
+    if len(types) == 1:
+        return {**schema, "type": types[0]}
+    return schema
 
 
 def tag_of(schema: Schema) -> str | None:
@@ -88,7 +93,9 @@ def _outline(schema: Schema, depth: int, part: str) -> Schema:
         return {"description": f"one of {len(arms)}: describe {part}"}
     shown = [_one(arm, depth - 1, f"{part}.{tag_of(arm)}" if tag_of(arm) else part) for arm in arms[:ARMS]]
     different = [arm for at, arm in enumerate(shown) if arm not in shown[:at]]
-    return different[0] if len(different) == 1 else {"anyOf": different}
+    if len(different) == 1:
+        return different[0]
+    return {"anyOf": different}
 
 
 def _own(schema: Schema) -> Schema:
@@ -109,7 +116,7 @@ def _one(schema: Schema, depth: int, part: str) -> Schema:
         out["description"] = f"members {', '.join(members)}"[:80] + f": describe {part}"
     elif members:
         required = [name for name in schema.get("required", ()) if name in members]
-        named = {name: _outline(member, depth - 1, _joined(part, name)) for name, member in members.items()}
+        named = {name: _outline(member, depth - 1, _join(part, name)) for name, member in members.items()}
         out |= {"properties": named, "required": required} if required else {"properties": named}
     if schema.get("type") == "array" or "items" in schema:
         out["type"] = "array"
@@ -120,7 +127,7 @@ def _one(schema: Schema, depth: int, part: str) -> Schema:
     return out
 
 
-def _joined(part: str, name: str) -> str:
+def _join(part: str, name: str) -> str:
     return f"{part}.{name}" if "#" in part else f"{part}#{name}"
 
 

@@ -94,7 +94,9 @@ def _fit(operation: Operation, wish: Wish) -> float:
 def _last_noun(name: str) -> str:
     """The thing that an operation is about: `version` of `agents.versions.list`."""
     parts = words(name.rpartition(".")[0])
-    return stem(parts[-1]) if parts else ""
+    if parts:
+        return stem(parts[-1])
+    return ""
 
 
 @cache

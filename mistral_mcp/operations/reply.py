@@ -23,7 +23,7 @@ _NEXT = ("page_token", "pageToken", "next_page_token", "cursor", "page", "offset
 
 def mask_secrets(value: JsonValue) -> JsonValue:
     """The reply without the secrets that its names tell of, such as a `client_secret` and what is in it."""
-    return _masked(value, within=False, depth=0)
+    return _mask(value, within=False, depth=0)
 
 
 def shorten(operation: Operation, value: JsonValue, size: int = LONG) -> tuple[JsonValue, str]:
@@ -47,11 +47,11 @@ def shorten(operation: Operation, value: JsonValue, size: int = LONG) -> tuple[J
     return None, ""
 
 
-def _masked(value: JsonValue, *, within: bool, depth: int) -> JsonValue:
+def _mask(value: JsonValue, *, within: bool, depth: int) -> JsonValue:
     if depth > DEPTH:
         return None
     if isinstance(value, list):
-        return [_masked(item, within=within, depth=depth + 1) for item in value]
+        return [_mask(item, within=within, depth=depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
     out: dict[str, JsonValue] = {}
@@ -61,7 +61,7 @@ def _masked(value: JsonValue, *, within: bool, depth: int) -> JsonValue:
         if is_secret and isinstance(member, str) and member:
             out[name] = MASK
         else:
-            out[name] = _masked(member, within=within or bool(_HOLDERS.search(plain)), depth=depth + 1)
+            out[name] = _mask(member, within=within or bool(_HOLDERS.search(plain)), depth=depth + 1)
     return out
 
 
@@ -79,10 +79,15 @@ def _sentence(operation: Operation, shown: int, total: int) -> str:
     names = [each.name for each in operation.parameters] + list(operation.members)
     size = next((name for name in _SIZES if name in names), "")
     following = next((name for name in _NEXT if name in names), "")
-    hints = [f"a smaller {size}"] if size else []
+    if size:
+        hints = [f"a smaller {size}"]
+    else:
+        hints = []
     hints += [f"{following} for the next"] if following else []
     sentence = f"{shown} of {total} items are shown."
-    return f"{sentence} Ask with {' and '.join(hints)}." if hints else sentence
+    if hints:
+        return f"{sentence} Ask with {' and '.join(hints)}."
+    return sentence
 
 
 def _length(value: JsonValue) -> int:

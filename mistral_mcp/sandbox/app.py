@@ -33,7 +33,13 @@ from mistral_mcp.sandbox.endpoints import models as model_cards
 from mistral_mcp.sandbox.faults import Fault, FaultPlan
 from mistral_mcp.sandbox.protocol.connection import Connection
 from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
-from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_key_reply, no_route, wrong_address, wrong_method_reply
+from mistral_mcp.sandbox.protocol.errors import (
+    ApiError,
+    invalid_key_reply,
+    no_route,
+    wrong_address,
+    wrong_method_reply,
+)
 from mistral_mcp.sandbox.protocol.forms import read_form
 from mistral_mcp.sandbox.protocol.rate_limits import Limits
 from mistral_mcp.sandbox.protocol.replies import Reply, correlation_id, json_reply
@@ -107,7 +113,10 @@ class Sandbox:
         jobs = RETIRED
         if fine_tuning:
             jobs = fine_tuning_jobs.ENDPOINTS
-        self._endpoints = CODESTRAL if codestral else (*ENDPOINTS, *jobs)
+        if codestral:
+            self._endpoints = CODESTRAL
+        else:
+            self._endpoints = (*ENDPOINTS, *jobs)
         self._codestral = codestral
         self._accounts: dict[str, Account] = {}
         self._seen = 0

@@ -49,7 +49,9 @@ def answer_control(sandbox: Controlled, request: Received) -> Reply:
             sandbox.reset()
             return json_reply({"planned": 0})
         case _:
-            return json_reply({"detail": "POST /sandbox/faults, GET /sandbox/requests or POST /sandbox/reset"}, 404)
+            return json_reply(
+                {"detail": "POST /sandbox/faults, GET /sandbox/requests or POST /sandbox/reset"}, 404
+            )
 
 
 def _describe_request(received: Received) -> dict[str, Any]:

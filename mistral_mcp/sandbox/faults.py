@@ -167,7 +167,9 @@ class Fault:
     @classmethod
     def edge_block(cls, *, times: int | None = 1) -> Self:
         """A page of Cloudflare's, which says nothing about the key or the plan."""
-        page = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body></body></html>"
+        page = (
+            "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body></body></html>"
+        )
         return cls(
             status=403,
             body=page,

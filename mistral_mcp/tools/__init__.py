@@ -60,7 +60,10 @@ def names(toolsets: tuple[str, ...], *, read_only: bool) -> frozenset[str]:
     declarations = [declared for toolset in toolsets for part in _parts(toolset) for declared in part.declarations]
     offered = [declared for declared in declarations if declared.effect == "reads" or not read_only]
     # What was kept can be read on, whatever toolset kept it.
-    reading = [READ_TOOL] if any(declared.keeps_results for declared in offered) else []
+    if any(declared.keeps_results for declared in offered):
+        reading = [READ_TOOL]
+    else:
+        reading = []
     return frozenset([*(declared.name for declared in offered), *reading])
 
 

@@ -39,20 +39,26 @@ class AgentAnswer(Answer):
 async def mistral_agent_complete(
     mistral: Mistral,
     agent_id: Annotated[
-        str, Field(description="ag_…, as Mistral's console or GET /v1/agents lists it.", min_length=1, max_length=100)
+        str,
+        Field(description="ag_…, as Mistral's console or GET /v1/agents lists it.", min_length=1, max_length=100),
     ],
     prompt: parameters.Prompt = None,
     messages: parameters.MessagesWithCalls = None,
     max_tokens: parameters.MaxTokens = None,
     stop: parameters.Stop = None,
     random_seed: parameters.RandomSeed = None,
-    functions: Annotated[list[AnyFunction] | None, Field(description="Functions it may call.", max_length=128)] = None,
+    functions: Annotated[
+        list[AnyFunction] | None, Field(description="Functions it may call.", max_length=128)
+    ] = None,
     tool_choice: ToolChoice = None,
     response_format: parameters.ResponseFormat = None,
     json_schema: parameters.JsonSchema = None,
 ) -> AgentAnswer:
     """Ask an agent that was created at Mistral, with its own model and instructions. Nothing is stored."""
-    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
+    if json_schema is not None:
+        schema = await compile_schema(json_schema, where="json_schema")
+    else:
+        schema = None
     # The agent may have functions of its own.
     known = await Functions.compile(functions or [], others=True)
     call = AgentCall(

@@ -48,7 +48,10 @@ class Hit(BaseModel):
         )
 
     def line(self) -> str:
-        old = f" (old: use {self.instead})" if self.instead else ""
+        if self.instead:
+            old = f" (old: use {self.instead})"
+        else:
+            old = ""
         return f"{self.operation} ({self.effect}): {self.summary}{old}"
 
 
@@ -76,7 +79,10 @@ class Description(Result):
     notes: list[str]
 
     def to_text(self) -> str:
-        parts = [f"{self.operation}: {self.summary}. {self.method} {self.path}, effect {self.effect}.", *self.notes]
+        parts = [
+            f"{self.operation}: {self.summary}. {self.method} {self.path}, effect {self.effect}.",
+            *self.notes,
+        ]
         shown = {"parameters": self.parameters, "body": self.body, "example": self.example}
         parts += [f"{name}: {_compact(schema)}" for name, schema in shown.items() if schema]
         return "\n".join(parts)
@@ -138,7 +144,10 @@ def _describe(mistral: Mistral, operation: str) -> Description:
     if part:
         schema = outline(part_of(found, part), BODY, f"{found.id}#{part}")
         return _description(found, {}, schema, None, [f"This is {part} of the body."])
-    body = outline(found.plain_body, BODY, found.id) if found.body is not None else None
+    if found.body is not None:
+        body = outline(found.plain_body, BODY, found.id)
+    else:
+        body = None
     return _description(found, _parameters(found), body, examples.example(found), _notes(found, mistral))
 
 
@@ -147,7 +156,10 @@ def _check(
 ) -> tuple[Operation, arguments.Request]:
     operation = find(name)
     if (operation.effect in READS) is not reads:
-        other = "mistral_api_write" if reads else "mistral_api_read"
+        if reads:
+            other = "mistral_api_write"
+        else:
+            other = "mistral_api_read"
         raise BadArgument(f"The effect of {operation.id} is {operation.effect}.", f"Call it with {other}.")
     return operation, arguments.check(operation, parameters, body)
 

@@ -24,7 +24,13 @@ from mistral_mcp.tools.framework.transcripts import Transcription, transcription
 
 toolset = Toolset()
 
-MIME_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/opus", "pcm": "audio/pcm"}
+MIME_TYPES = {
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "opus": "audio/opus",
+    "pcm": "audio/pcm",
+}
 
 Timestamps = Literal["none", "segment", "word"]
 Expected = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
@@ -48,11 +54,15 @@ async def mistral_transcribe(
     mistral: Mistral,
     kept_results: KeptResults,
     url: Annotated[str | None, Field(description="https URL.", pattern="^https://", max_length=2083)] = None,
-    file_id: Annotated[str | None, Field(description="Id of an uploaded file.", min_length=1, max_length=100)] = None,
+    file_id: Annotated[
+        str | None, Field(description="Id of an uploaded file.", min_length=1, max_length=100)
+    ] = None,
     content_base64: file_content.Base64 = None,
     filename: Annotated[file_content.Filename | None, Field(description="Goes with content_base64.")] = None,
     path: file_content.LocalPath = None,
-    language: Annotated[str | None, Field(description="Language spoken, two letters.", pattern="^[a-z]{2}$")] = None,
+    language: Annotated[
+        str | None, Field(description="Language spoken, two letters.", pattern="^[a-z]{2}$")
+    ] = None,
     timestamps: Annotated[Timestamps, Field(description="Add start and end times.")] = "none",
     diarize: Annotated[bool, Field(description="Tell speakers apart.")] = False,
     context_bias: Annotated[
@@ -67,7 +77,9 @@ async def mistral_transcribe(
         mistral, url=url, file_id=file_id, content_base64=content_base64, path=path
     )
     if source == "content_base64" and filename is None:
-        raise BadArgument("filename is missing, whose ending says what content_base64 is.", "Give it, such as a.mp3.")
+        raise BadArgument(
+            "filename is missing, whose ending says what content_base64 is.", "Give it, such as a.mp3."
+        )
     name = model or (audio.TRANSCRIBE_WORDS if timestamps == "word" else audio.TRANSCRIBE)
     _check_transcription(name, language, timestamps, context_bias or [], return_language=return_language)
     if diarize and timestamps == "none" and not is_voxtral_2(name):
@@ -182,7 +194,9 @@ async def mistral_speak(
         characters=len(text), cost_usd=unit_cost_of(mistral, call.model, len(text), "million characters")
     )
     result = Speech(model=call.model, format=format, bytes=len(data), voice_id=voice_id, kept=kept, usage=usage)
-    return result.with_audio(reply.audio_data) if inline else result
+    if inline:
+        return result.with_audio(reply.audio_data)
+    return result
 
 
 def voice_line(voice: Voice) -> str:
@@ -199,7 +213,10 @@ class Voices(Result):
 
     def to_text(self) -> str:
         lines = [voice_line(voice) for voice in self.voices] or ["No voices."]
-        rest = [f"(more with page_token {self.next_page_token})"] if self.next_page_token else []
+        if self.next_page_token:
+            rest = [f"(more with page_token {self.next_page_token})"]
+        else:
+            rest = []
         return "\n".join([*lines, *rest])
 
 
@@ -207,7 +224,9 @@ class Voices(Result):
 async def mistral_list_voices(
     mistral: Mistral,
     page_size: PageSize = 20,
-    page_token: Annotated[str | None, Field(description="next_page_token of the last page.", max_length=1_000)] = None,
+    page_token: Annotated[
+        str | None, Field(description="next_page_token of the last page.", max_length=1_000)
+    ] = None,
     type: Annotated[Literal["all", "custom", "preset"], Field(description="Kind of voice.")] = "all",  # noqa: A002 - Mistral's name for it
     language: Annotated[list[Language] | None, Field(description="Such as en or fr.", max_length=50)] = None,
     gender: Annotated[list[audio.Gender] | None, Field(description="Gender.", max_length=3)] = None,

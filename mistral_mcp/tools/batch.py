@@ -34,7 +34,9 @@ Endpoint = Literal[
     "/v1/conversations",
     "/v1/audio/transcriptions",
 ]
-Status = Literal["QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"]
+Status = Literal[
+    "QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"
+]
 # The names that matter are in its description.
 AnyStatus = Annotated[Status, WithJsonSchema({"type": "string"})]
 JobId = Annotated[str, Field(description="Batch job id.", min_length=1, max_length=100)]
@@ -56,7 +58,10 @@ Metadata = Annotated[dict[Name, Value], WithJsonSchema({"type": "object"}), Fiel
 
 def job_line(job: BatchJobReply) -> str:
     """A job as a reader sees it."""
-    model = f" with {job.model}" if job.model else ""
+    if job.model:
+        model = f" with {job.model}"
+    else:
+        model = ""
     facts = [f"{job.endpoint}{model}", _progress(job) or "nothing done yet"]
     facts += [f"{job.failed_requests} failed"] if job.failed_requests else []
     facts += [f"created {job.created_at}"] if job.created_at else []
@@ -65,7 +70,9 @@ def job_line(job: BatchJobReply) -> str:
 
 
 def _progress(job: BatchJobReply) -> str:
-    return f"{job.completed_requests} of {job.total_requests} done" if job.total_requests else ""
+    if job.total_requests:
+        return f"{job.completed_requests} of {job.total_requests} done"
+    return ""
 
 
 def _reasons(job: BatchJobReply) -> str:
@@ -102,7 +109,7 @@ class Row(BaseModel):
     @classmethod
     def of(cls, answer: Answer) -> "Row":
         row = cls(custom_id=answer.custom_id, status_code=answer.status_code, error=answer.error)
-        if answer.succeeded:
+        if answer.has_succeeded:
             row.text = answer.text
         if row.text is None and row.error is None:
             row.body = answer.body
@@ -126,7 +133,9 @@ class Row(BaseModel):
 
 
 def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[:room]}…"
+    if len(text) <= room:
+        return text
+    return f"{text[:room]}…"
 
 
 class Rows(Result):
@@ -145,7 +154,9 @@ class Rows(Result):
     def to_text(self) -> str:
         nothing = self.note or "Nothing on this page."
         text = list_text([row.line() for row in self.results], nothing, self.next_page, None)
-        return text if self.kept is None else f"{text}\n\nSome answers are cut. {self.kept.note()}"
+        if self.kept is None:
+            return text
+        return f"{text}\n\nSome answers are cut. {self.kept.note()}"
 
 
 @toolset.tool("Create a batch job", effect="creates")
@@ -154,13 +165,17 @@ async def mistral_create_batch_job(
     endpoint: Annotated[Endpoint, Field(description="API endpoint that answers the requests.")],
     requests: Annotated[
         list[Request] | None,
-        Field(description="Requests; body as the endpoint takes it.", min_length=1, max_length=batch.MOST_REQUESTS),
+        Field(
+            description="Requests; body as the endpoint takes it.", min_length=1, max_length=batch.MOST_REQUESTS
+        ),
     ] = None,
     input_files: Annotated[
         list[str] | None,
         Field(description="Instead: ids of files uploaded for batch.", min_length=1, max_length=MAX_FILES),
     ] = None,
-    model: Annotated[str | None, Field(description="Model for all requests.", min_length=1, max_length=256)] = None,
+    model: Annotated[
+        str | None, Field(description="Model for all requests.", min_length=1, max_length=256)
+    ] = None,
     timeout_hours: Annotated[int | None, Field(description="Job timeout.", ge=1, le=168)] = None,
     metadata: Annotated[Metadata | None, Field(description="Names and values of your own.")] = None,
 ) -> Job:
@@ -222,10 +237,14 @@ async def mistral_list_batch_jobs(
     page: Page = 0,
     page_size: PageSize = 20,
     status: Annotated[AnyStatus | None, Field(description="QUEUED, RUNNING, SUCCESS, FAILED, ….")] = None,
-    model: Annotated[str | None, Field(description="Only jobs of this model.", min_length=1, max_length=256)] = None,
+    model: Annotated[
+        str | None, Field(description="Only jobs of this model.", min_length=1, max_length=256)
+    ] = None,
 ) -> Jobs:
     """List batch jobs, newest first."""
-    call = batch.ListBatchJobsCall(page=page, page_size=page_size, status=[status] if status else None, model=model)
+    call = batch.ListBatchJobsCall(
+        page=page, page_size=page_size, status=[status] if status else None, model=model
+    )
     reply = await mistral.send(call)
     following = next_page(page, page_size, len(reply.data), reply.total)
     return Jobs(jobs=reply.data, total=reply.total, next_page=following)
@@ -273,10 +292,16 @@ def _usage(mistral: Mistral, job: BatchJobReply, answers: list[Answer]) -> Usage
 
 
 def _why_empty(job: BatchJobReply, only: str | None) -> str:
-    if not job.ended:
-        progress = f" ({_progress(job)})" if job.total_requests else ""
+    if not job.has_ended:
+        if job.total_requests:
+            progress = f" ({_progress(job)})"
+        else:
+            progress = ""
         return f"The job is {job.status}{progress}: its answers come when it has ended."
     if only:
         return f"None {only}."
-    reasons = f": {_reasons(job)}" if job.errors else ""
+    if job.errors:
+        reasons = f": {_reasons(job)}"
+    else:
+        reasons = ""
     return f"The job ended as {job.status} and left no answers{reasons}."

@@ -30,10 +30,15 @@ async def mistral_chat(
     reasoning_effort: parameters.ReasoningEffort = None,
 ) -> Answer:
     """Ask a Mistral model, with images and documents. Give prompt or messages."""
-    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
+    if json_schema is not None:
+        schema = await compile_schema(json_schema, where="json_schema")
+    else:
+        schema = None
     call = ChatCall(
         model=model or mistral.settings.chat_model,
-        messages=await parameters.build_messages(mistral, prompt, messages, system, images=images, documents=documents),
+        messages=await parameters.build_messages(
+            mistral, prompt, messages, system, images=images, documents=documents
+        ),
         temperature=temperature,
         top_p=top_p,
         max_tokens=max_tokens,

@@ -32,7 +32,9 @@ class Target(BaseModel):
         return cls(label=max(reply.scores, key=reply.scores.__getitem__, default=None), scores=reply.scores)
 
     def text(self) -> str:
-        return "none" if self.label is None else f"{self.label} {self.scores[self.label]:.2f}"
+        if self.label is None:
+            return "none"
+        return f"{self.label} {self.scores[self.label]:.2f}"
 
 
 class Classification(Result):
@@ -54,7 +56,9 @@ def _targets_text(targets: dict[str, Target]) -> str:
 async def mistral_classify(
     mistral: Mistral,
     model: Annotated[str, Field(description="Classifier's id, ft:classifier:….", min_length=1, max_length=256)],
-    inputs: Annotated[list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)] = None,
+    inputs: Annotated[
+        list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)
+    ] = None,
     messages: Annotated[parameters.Messages, Field(description="Or a conversation.")] = None,
 ) -> Classification:
     """Label texts or a conversation with your own fine-tuned classifier."""

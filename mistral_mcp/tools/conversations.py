@@ -36,7 +36,9 @@ toolset = Toolset()
 
 ConversationId = Annotated[str, Field(description="Conversation id.", min_length=1, max_length=100)]
 Temperature = Annotated[float | None, Field(description="Sampling temperature.", ge=0, le=1)]
-AgentVersion = Annotated[str | None, Field(description="Agent's version or its alias.", min_length=1, max_length=64)]
+AgentVersion = Annotated[
+    str | None, Field(description="Agent's version or its alias.", min_length=1, max_length=64)
+]
 
 
 @toolset.tool("Start a conversation", effect="creates")
@@ -66,15 +68,25 @@ async def mistral_start_conversation(
 ) -> Conversation:
     """Start a conversation that Mistral stores, with a model or an agent that can search the web, run code, make images."""
     if agent_id is not None and model is not None:
-        raise BadArgument("A conversation is with a model or an agent, and both are given.", "Give one of the two.")
+        raise BadArgument(
+            "A conversation is with a model or an agent, and both are given.", "Give one of the two."
+        )
     if agent_version is not None and agent_id is None:
         raise BadArgument("agent_version is of an agent, and agent_id is missing.", "Give agent_id too.")
     inputs = await build_inputs(mistral, prompt, messages, images=images, documents=documents)
     if inputs is None:
-        raise BadArgument("There is nothing to answer: prompt and messages are both missing.", "Give one of the two.")
+        raise BadArgument(
+            "There is nothing to answer: prompt and messages are both missing.", "Give one of the two."
+        )
     await check_tools(tools)
-    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
-    chosen = None if agent_id is not None else model or mistral.settings.chat_model
+    if json_schema is not None:
+        schema = await compile_schema(json_schema, where="json_schema")
+    else:
+        schema = None
+    if agent_id is not None:
+        chosen = None
+    else:
+        chosen = model or mistral.settings.chat_model
     call = conversations.StartConversationCall(
         model=chosen,
         agent_id=agent_id,
@@ -119,10 +131,15 @@ async def mistral_append_conversation(
     agent_version: AgentVersion = None,
 ) -> Conversation:
     """Continue a conversation with a prompt or with the results its calls wait for, or restart it from an entry."""
-    inputs = await build_inputs(mistral, prompt, None, images=images, documents=documents, results=function_results)
+    inputs = await build_inputs(
+        mistral, prompt, None, images=images, documents=documents, results=function_results
+    )
     if inputs is None and not tool_confirmations:
         raise BadArgument("There is nothing to append.", "Give prompt, function_results or tool_confirmations.")
-    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
+    if json_schema is not None:
+        schema = await compile_schema(json_schema, where="json_schema")
+    else:
+        schema = None
     args = CompletionArgs(
         temperature=temperature,
         max_tokens=max_tokens,
@@ -186,7 +203,10 @@ class HistoryEntry(BaseModel):
         return f"{self.role or self.type}: {self.text}"
 
     def cut(self, size: int) -> "HistoryEntry":
-        text = self.text if len(self.text) <= size else f"{self.text[:size]}…"
+        if len(self.text) <= size:
+            text = self.text
+        else:
+            text = f"{self.text[:size]}…"
         return self.model_copy(update={"text": text})
 
 
@@ -198,7 +218,9 @@ def _entry_text(entry: Entry) -> str:
             output = entry.info.get("code_output")
             return f"{entry.name}({arguments_text(entry)})" + (f" -> {output}" if output else "")
         case "function.result":
-            return entry.result if isinstance(entry.result, str) else json.dumps(entry.result, ensure_ascii=False)
+            if isinstance(entry.result, str):
+                return entry.result
+            return json.dumps(entry.result, ensure_ascii=False)
         case "agent.handoff":
             return entry.next_agent_name or entry.next_agent_id or ""
         case _:

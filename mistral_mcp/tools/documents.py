@@ -92,18 +92,23 @@ class Ocr(Result):
     annotation: MaybeJson = Field(default=None, description="what json_schema asked for")
     annotation_errors: Maybe[list[str]] = Field(default=None, description="how it breaks json_schema")
     figures: Maybe[list[Figure]] = None
-    kept: Maybe[Kept] = Field(default=None, description="all pages that were read, where they are too long to show")
+    kept: Maybe[Kept] = Field(
+        default=None, description="all pages that were read, where they are too long to show"
+    )
     model: str
     usage: OcrUsage
 
     _images: list[ImageContent] = PrivateAttr(default_factory=list[ImageContent])
 
     def to_text(self) -> str:
-        parts = [json.dumps(self.annotation, ensure_ascii=False)] if self.annotation is not None else []
+        if self.annotation is not None:
+            parts = [json.dumps(self.annotation, ensure_ascii=False)]
+        else:
+            parts = []
         if self.annotation_errors:
             parts.append(f"The annotation does not fit json_schema: {'; '.join(self.annotation_errors)}.")
         parts += [page.text() for page in self.pages]
-        parts += [f"[{figure.id}, page {figure.page}: {figure.description}]" for figure in self._described()]
+        parts += [f"[{figure.id}, page {figure.page}: {figure.description}]" for figure in self._describe()]
         if self.kept is not None:
             parts.append(self.kept.note(sum(len(page.text()) for page in self.pages)))
         if self.next_pages is not None:
@@ -124,7 +129,7 @@ class Ocr(Result):
         self._images.append(ImageContent(type="image", mime_type=mime_type, data=found[2]))
         return True
 
-    def _described(self) -> list[Figure]:
+    def _describe(self) -> list[Figure]:
         return [figure for figure in self.figures or () if figure.description]
 
 
@@ -133,7 +138,8 @@ async def mistral_ocr(
     mistral: Mistral,
     kept_results: KeptResults,
     document: Annotated[
-        str, Field(description="https URL, data URL, file id, handle or path.", min_length=1, max_length=MAX_SOURCE)
+        str,
+        Field(description="https URL, data URL, file id, handle or path.", min_length=1, max_length=MAX_SOURCE),
     ],
     pages: Annotated[Pages | None, Field(description='Pages from 0, such as "0-5,9".')] = None,
     json_schema: Annotated[
@@ -145,7 +151,9 @@ async def mistral_ocr(
     table_format: Annotated[Literal["markdown", "html"] | None, Field(description="Format of tables.")] = None,
     figures: Annotated[bool, Field(description="Describe each figure.")] = False,
     header_footer: Annotated[bool, Field(description="Separate headers and footers.")] = False,
-    confidence: Annotated[Literal["page", "block", "word"] | None, Field(description="Add confidence scores.")] = None,
+    confidence: Annotated[
+        Literal["page", "block", "word"] | None, Field(description="Add confidence scores.")
+    ] = None,
     blocks: Annotated[bool, Field(description="Add layout blocks with coordinates.")] = False,
     include_images: Annotated[bool, Field(description="Attach the figures as images.")] = False,
     model: parameters.Model = None,
@@ -155,8 +163,13 @@ async def mistral_ocr(
     Each page is paid for once: go on with next_pages, and with mistral_read_result where text is kept.
     """
     if instructions is not None and json_schema is None:
-        raise BadArgument("instructions are for what json_schema asks for, and it is missing.", "Give json_schema too.")
-    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
+        raise BadArgument(
+            "instructions are for what json_schema asks for, and it is missing.", "Give json_schema too."
+        )
+    if json_schema is not None:
+        schema = await compile_schema(json_schema, where="json_schema")
+    else:
+        schema = None
     chunk = await document_chunk(mistral, document, "document")
     without_images = is_office_document(chunk) and not include_images and not figures
     call = ocr.OcrCall(
@@ -240,8 +253,13 @@ def _description(annotation: str | None) -> str | None:
         read = json_in(annotation)
     except ValueError:
         return annotation
-    description = read.get("description") if isinstance(read, dict) else None
-    return description if isinstance(description, str) else annotation
+    if isinstance(read, dict):
+        description = read.get("description")
+    else:
+        description = None
+    if isinstance(description, str):
+        return description
+    return annotation
 
 
 def _usage(mistral: Mistral, reading: Reading, *, annotated: bool) -> OcrUsage:

@@ -49,7 +49,9 @@ class Embeddings(Result):
     usage: Usage
 
     def to_text(self) -> str:
-        vectors = f"{counted(self.count, 'vector')} of {self.dimensions} dimensions ({self.dtype}) from {self.model}"
+        vectors = (
+            f"{counted(self.count, 'vector')} of {self.dimensions} dimensions ({self.dtype}) from {self.model}"
+        )
         if self.kept is None:
             return f"{vectors}, in the structured result."
         return f"{vectors}, little-endian, row after row.\n{self.kept.note()}"

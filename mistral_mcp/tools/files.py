@@ -162,11 +162,15 @@ def _text_in(content: bytes) -> str | None:
         text = content.decode()
     except UnicodeDecodeError:
         return None
-    return None if "\0" in text else text
+    if "\0" in text:
+        return None
+    return text
 
 
 def _too_large(size: int) -> BadArgument:
-    return BadArgument(f"The file has {size:,} bytes, too many to be kept.", "mistral_get_file_url gives a link to it.")
+    return BadArgument(
+        f"The file has {size:,} bytes, too many to be kept.", "mistral_get_file_url gives a link to it."
+    )
 
 
 def _check_batch(part: FilePart) -> None:
@@ -202,7 +206,10 @@ def _custom_id(number: int, line: bytes) -> str | None:
 
 
 def _lines(part: FilePart) -> Iterator[tuple[int, bytes]]:
-    handle = io.BytesIO(part.content) if isinstance(part.content, bytes) else part.content
+    if isinstance(part.content, bytes):
+        handle = io.BytesIO(part.content)
+    else:
+        handle = part.content
     handle.seek(0)
     number = 0
     while line := handle.readline(LINE + 1):

@@ -33,14 +33,23 @@ FileIds = Annotated[list[str], Field(min_length=1, max_length=100)]
 
 def job_line(job: JobReply) -> str:
     """A job as a reader sees it."""
-    made = f" -> {job.fine_tuned_model}" if job.fine_tuned_model else ""
-    created = f", created {job.created_at}" if job.created_at else ""
+    if job.fine_tuned_model:
+        made = f" -> {job.fine_tuned_model}"
+    else:
+        made = ""
+    if job.created_at:
+        created = f", created {job.created_at}"
+    else:
+        created = ""
     return f"{job.id}  {job.status}  {job.model}{made}{created}"
 
 
 def event_line(event: Event) -> str:
     """An event of a job as a reader sees it."""
-    data = json.dumps(event.data, ensure_ascii=False) if event.data else ""
+    if event.data:
+        data = json.dumps(event.data, ensure_ascii=False)
+    else:
+        data = ""
     return f"{event.created_at or 'time unknown'}  {event.name}  {data}".rstrip()
 
 

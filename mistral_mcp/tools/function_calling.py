@@ -77,7 +77,10 @@ async def mistral_function_call(
             break
         turns = [*call.messages, assistant_message(reply), *(_complaint(made) for made in calls)]
         # It had chosen to call; asked again, it should not answer in words.
-        choice = "any" if call.tool_choice in {None, "auto"} else call.tool_choice
+        if call.tool_choice in {None, "auto"}:
+            choice = "any"
+        else:
+            choice = call.tool_choice
         call = call.model_copy(update={"messages": turns, "tool_choice": choice})
         reply = await complete(mistral, call)
         calls = await known.check_reply(reply)
@@ -95,6 +98,8 @@ async def mistral_function_call(
 
 def _complaint(call: FunctionCall) -> dict[str, JsonValue]:
     """The answer to a call in a turn that is asked again: every call needs one."""
-    problem = "; ".join(call.errors) or "this call is fine, but another of the same turn is not: repeat it unchanged"
+    problem = (
+        "; ".join(call.errors) or "this call is fine, but another of the same turn is not: repeat it unchanged"
+    )
     content = json.dumps({"error": f"Not run: {problem}. Make all calls again, with correct arguments."})
     return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}

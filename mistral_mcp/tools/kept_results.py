@@ -30,12 +30,20 @@ class ResultPart(Result):
     offset: int
     total: int
     next_offset: Maybe[int] = None
-    found: Maybe[list[int]] = Field(default=None, description="Offsets of the phrase, the first 20 from `offset` on.")
+    found: Maybe[list[int]] = Field(
+        default=None, description="Offsets of the phrase, the first 20 from `offset` on."
+    )
 
     def to_text(self) -> str:
         place = f"[Characters {self.offset:,} to {self.offset + len(self.text):,} of {self.total:,}"
-        rest = "." if self.next_offset is None else f"; read on at offset {self.next_offset}."
-        found = "" if self.found is None else f" The phrase is at {', '.join(map(str, self.found))}."
+        if self.next_offset is None:
+            rest = "."
+        else:
+            rest = f"; read on at offset {self.next_offset}."
+        if self.found is None:
+            found = ""
+        else:
+            found = f" The phrase is at {', '.join(map(str, self.found))}."
         return f"{self.text}\n\n{place}{rest}{found}]"
 
 

@@ -22,13 +22,19 @@ Search = Annotated[str | None, Field(description="Part of a name.", max_length=2
 
 def library_line(library: LibraryReply) -> str:
     """A library as a reader sees it."""
-    about = f": {library.description}" if library.description else ""
+    if library.description:
+        about = f": {library.description}"
+    else:
+        about = ""
     return f"{library.id}  {library.name} ({counted(library.documents or 0, 'document')}){about}"
 
 
 def document_line(document: DocumentReply) -> str:
     """A document as a reader sees it."""
-    facts = [document.status] if document.status else []
+    if document.status:
+        facts = [document.status]
+    else:
+        facts = []
     facts += [counted(document.bytes, "byte")] if document.bytes is not None else []
     facts += [counted(document.pages, "page")] if document.pages is not None else []
     return f"{document.id}  {document.name} ({', '.join(facts)})"
@@ -49,7 +55,10 @@ class Libraries(Result):
 
     def to_text(self) -> str:
         lines = [library_line(library) for library in self.libraries] or ["No libraries."]
-        rest = [f"(more with page_token {self.next_page_token})"] if self.next_page_token else []
+        if self.next_page_token:
+            rest = [f"(more with page_token {self.next_page_token})"]
+        else:
+            rest = []
         return "\n".join([*lines, *rest])
 
 
@@ -89,10 +98,14 @@ async def mistral_list_libraries(
     mistral: Mistral,
     search: Search = None,
     page_size: PageSize = 20,
-    page_token: Annotated[str | None, Field(description="next_page_token of the last page.", max_length=1000)] = None,
+    page_token: Annotated[
+        str | None, Field(description="next_page_token of the last page.", max_length=1000)
+    ] = None,
 ) -> Libraries:
     """List the document libraries at Mistral that conversations can search."""
-    reply = await mistral.send(libraries.ListLibrariesCall(page_size=page_size, page_token=page_token, search=search))
+    reply = await mistral.send(
+        libraries.ListLibrariesCall(page_size=page_size, page_token=page_token, search=search)
+    )
     return Libraries(libraries=reply.data, next_page_token=reply.next_page_token)
 
 
@@ -148,7 +161,9 @@ async def mistral_get_document_text(
         library_id=library_id, document_id=document_id, page_start=page_start, page_end=page_end
     )
     reply = await mistral.send(call)
-    text, kept = await kept_results.keep_if_long(reply.text, filename=f"{document_id}.md", mime_type="text/markdown")
+    text, kept = await kept_results.keep_if_long(
+        reply.text, filename=f"{document_id}.md", mime_type="text/markdown"
+    )
     return DocumentText(text=text, kept=kept)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from mistral_mcp.mistral import catalog
-from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, ModelCard, folded
+from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, ModelCard, fold_aliases
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result
@@ -41,7 +41,10 @@ class Price(BaseModel):
             facts.append(f"${self.input_usd_per_mtok:g} in")
         if self.output_usd_per_mtok is not None:
             facts.append(f"${self.output_usd_per_mtok:g} out")
-        tokens = f"{', '.join(facts)} per million tokens" if facts else ""
+        if facts:
+            tokens = f"{', '.join(facts)} per million tokens"
+        else:
+            tokens = ""
         units = [f"${unit.usd:g} per {unit.per}" for unit in self.units or ()]
         return ", ".join(filter(None, [tokens, *units]))
 
@@ -79,7 +82,10 @@ class Model(BaseModel):
         facts += [self.price.text()] if self.price else []
         facts += [f"retired on {self.deprecation}"] if self.deprecation else []
         facts += [f"use {self.replacement}"] if self.replacement else []
-        aliases = f" (= {', '.join(self.aliases)})" if self.aliases else ""
+        if self.aliases:
+            aliases = f" (= {', '.join(self.aliases)})"
+        else:
+            aliases = ""
         return f"{self.id}{aliases}: {'; '.join(fact for fact in facts if fact)}"
 
 
@@ -101,7 +107,10 @@ class OneModel(Result, Model):
 
 def _capabilities(card: ModelCard) -> list[str]:
     """Mistral has no flag for embeddings."""
-    embeds = ["embeddings"] if "embed" in card.id else []
+    if "embed" in card.id:
+        embeds = ["embeddings"]
+    else:
+        embeds = []
     return embeds + [name for name, able in card.capabilities.items() if able]
 
 
@@ -115,7 +124,7 @@ async def mistral_list_models(
     search: Annotated[str | None, Field(description="Part of a name.", max_length=256)] = None,
 ) -> Models:
     """List the models of this key, with capabilities and prices."""
-    cards = folded((await mistral.send(ListModelsCall())).data)
+    cards = fold_aliases((await mistral.send(ListModelsCall())).data)
     mistral.catalog.learn_aliases([card.id, *card.aliases] for card in cards)
     models = [Model.of(card, mistral.catalog) for card in cards]
     if capability is not None:

@@ -61,7 +61,9 @@ class Moderation(Result):
 @toolset.tool("Moderate content", effect="reads")
 async def mistral_moderate(
     mistral: Mistral,
-    inputs: Annotated[list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)] = None,
+    inputs: Annotated[
+        list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)
+    ] = None,
     messages: Annotated[parameters.Messages, Field(description="Or a conversation.")] = None,
     model: parameters.Model = None,
 ) -> Moderation:
@@ -81,7 +83,9 @@ async def mistral_moderate(
     )
 
 
-async def _moderate(mistral: Mistral, model: str, inputs: list[str], messages: list[Message] | None) -> ModerationReply:
+async def _moderate(
+    mistral: Mistral, model: str, inputs: list[str], messages: list[Message] | None
+) -> ModerationReply:
     if messages is None:
         return await mistral.send(ModerationCall(model=model, input=inputs), model=model)
     return await send_conversation(

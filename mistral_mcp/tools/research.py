@@ -45,7 +45,10 @@ class ModelAnswer(BaseModel):
             facts.append(f"${self.usage.cost_usd:.6f}")
         heading = f"## {self.model} ({', '.join(facts)})"
         answer = (self.text or "") + cut_note(self.finish_reason or "")
-        error = f"FAILED: {self.error}" if self.error else ""
+        if self.error:
+            error = f"FAILED: {self.error}"
+        else:
+            error = ""
         return "\n".join(filter(None, [heading, answer, error]))
 
 
@@ -71,7 +74,10 @@ async def mistral_compare(
     json_schema: parameters.JsonSchema = None,
 ) -> Comparison:
     """Ask several models the same question at once, to compare answers, speed and cost."""
-    schema = await compile_schema(json_schema, where="json_schema") if json_schema is not None else None
+    if json_schema is not None:
+        schema = await compile_schema(json_schema, where="json_schema")
+    else:
+        schema = None
     turns = await parameters.build_messages(mistral, prompt, messages, system)
     calls = [
         ChatCall(

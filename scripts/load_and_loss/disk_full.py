@@ -23,7 +23,12 @@ class CannotMeasure(Exception):
 async def fill_the_disk(folder: Path, route: str) -> list[tuple[str, str, bool]]:
     """Rows: what was looked at, what was seen, whether it is as it should be."""
     async with _small_disk(folder / "disk") as disk:
-        settings = {"ROUTE": route, "MASTER_KEYS": MASTER_KEY, "DATA_DIR": str(disk), "TRUSTED_PROXIES": "127.0.0.1"}
+        settings = {
+            "ROUTE": route,
+            "MASTER_KEYS": MASTER_KEY,
+            "DATA_DIR": str(disk),
+            "TRUSTED_PROXIES": "127.0.0.1",
+        }
         replica = Replica({**settings, "LOG_LEVEL": "WARNING"}, folder / "disk.log")
         await replica.start()
         try:
@@ -72,7 +77,9 @@ async def _fill(load: Load, disk: Path) -> list[tuple[str, str, bool]]:
 @asynccontextmanager
 async def _small_disk(folder: Path) -> AsyncGenerator[Path]:
     make_folder(folder)
-    result = await anyio.run_process(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], check=False)
+    result = await anyio.run_process(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], check=False
+    )
     if result.returncode:
         raise CannotMeasure("a small disk cannot be mounted here: only root can")
     try:

@@ -97,7 +97,9 @@ class Load:
                 asked = {"prompt": f"Note {tenant.mark()}", "functions": functions}
                 await self._call(tenant, replica, "mistral_function_call", asked)
             case 6 | 7:
-                await self._call(tenant, replica, "mistral_chat", {"prompt": f"Write {tenant.mark()}"}, streamed=True)
+                await self._call(
+                    tenant, replica, "mistral_chat", {"prompt": f"Write {tenant.mark()}"}, streamed=True
+                )
             case _:
                 await self._call(tenant, replica, "mistral_chat", {"prompt": tenant.mark()})
 
@@ -187,7 +189,13 @@ class Load:
         return result
 
     async def _send(
-        self, tenant: Tenant, replica: int, method: str, path: str, headers: dict[str, str] | None = None, **more: Any
+        self,
+        tenant: Tenant,
+        replica: int,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        **more: Any,
     ) -> httpx2.Response | None:
         """The answer, or None if there was none. Where nobody listens, the other replica is asked, as a balancer does."""
         asked = {"headers": {"x-forwarded-for": tenant.address, **(headers or {})}, **more}
@@ -199,7 +207,9 @@ class Load:
                 self.ledger.outcomes["refused connections"] += 1
         return None
 
-    async def _send_to(self, replica: int, method: str, path: str, asked: dict[str, Any]) -> httpx2.Response | None:
+    async def _send_to(
+        self, replica: int, method: str, path: str, asked: dict[str, Any]
+    ) -> httpx2.Response | None:
         began = time.monotonic()
         reply = None
         try:

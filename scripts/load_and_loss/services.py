@@ -59,7 +59,9 @@ class Postgres:
 
     async def start(self) -> None:
         options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off"
-        await self._run("pg_ctl", "-w", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-o", options, "start")
+        await self._run(
+            "pg_ctl", "-w", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-o", options, "start"
+        )
 
     async def stop(self) -> None:
         """At once, as when its machine loses power: what was committed is in its log."""
@@ -70,7 +72,9 @@ class Postgres:
         if os.getuid() == 0:
             command = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", *command]
         # A pipe would be kept open by the server that `pg_ctl start` leaves behind.
-        result = await anyio.run_process(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        result = await anyio.run_process(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        )
         if result.returncode:
             raise RuntimeError(f"{program} failed with {result.returncode}")
 

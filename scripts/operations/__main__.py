@@ -35,7 +35,9 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs into the tools' file and into the sandbox's."""
     merged = merge(from_openapi.read(OPENAPI), from_sdk.read())
     found = {
-        key: each for key, each in sorted(merged["operations"].items(), key=_by_path) if LEFT_OUT not in each["path"]
+        key: each
+        for key, each in sorted(merged["operations"].items(), key=_by_path)
+        if LEFT_OUT not in each["path"]
     }
     said = words()
     if found.keys() != said.keys():
@@ -47,7 +49,9 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
     operations: list[dict[str, Any]] = []
     for key, each in found.items():
         facts = {
-            name: each[name] for name in ("method", "path", "params", "body", "replies", "deprecated") if each.get(name)
+            name: each[name]
+            for name in ("method", "path", "params", "body", "replies", "deprecated")
+            if each.get(name)
         }
         operations.append({"id": said[key]["id"], **said[key], **facts})
     definitions = _open_replies(operations, closure(operations, merged["$defs"]))
@@ -91,7 +95,9 @@ def main() -> None:
     ours, sandbox = compiled()
     before: set[str] = set()
     if CATALOGUE.exists():
-        before = {f"{each['method']} {each['path']}" for each in json.loads(CATALOGUE.read_text("utf-8"))["operations"]}
+        before = {
+            f"{each['method']} {each['path']}" for each in json.loads(CATALOGUE.read_text("utf-8"))["operations"]
+        }
     after = {f"{each['method']} {each['path']}" for each in ours["operations"]}
     CATALOGUE.write_text(written(ours), encoding="utf-8")
     SANDBOX.write_text(written(sandbox), encoding="utf-8")

@@ -72,4 +72,6 @@ def _replies(status: str, response: dict[str, Any]) -> list[dict[str, Any]]:
     content = response.get("content") or {}
     if not content:
         return [{"status": status}]
-    return [{"status": status, "media": media, "schema": each.get("schema", {})} for media, each in content.items()]
+    return [
+        {"status": status, "media": media, "schema": each.get("schema", {})} for media, each in content.items()
+    ]

@@ -44,12 +44,15 @@ def _sdk_name(name: str) -> str:
 
 def _plain_operation(given: dict[str, Any], rename: Any) -> dict[str, Any]:
     # Headers repeat what the query can say too.
-    params = [{**each, "schema": plain(each["schema"], rename)} for each in given["params"] if each["in"] != "header"]
+    params = [
+        {**each, "schema": plain(each["schema"], rename)} for each in given["params"] if each["in"] != "header"
+    ]
     made = {**given, "params": params}
     if "body" in given:
         made["body"] = {**given["body"], "schema": plain(given["body"]["schema"], rename)}
     made["replies"] = [
-        {**each, "schema": plain(each["schema"], rename)} if "schema" in each else each for each in given["replies"]
+        {**each, "schema": plain(each["schema"], rename)} if "schema" in each else each
+        for each in given["replies"]
     ]
     return made
 
@@ -60,7 +63,9 @@ def _add_newer(operation: dict[str, Any], newer: dict[str, Any], definitions: di
     if newer.get("deprecated"):
         operation["deprecated"] = True
     known = {each["name"] for each in operation["params"]}
-    operation["params"] += [each for each in newer["params"] if each["name"] not in known and each["in"] == "query"]
+    operation["params"] += [
+        each for each in newer["params"] if each["name"] not in known and each["in"] == "query"
+    ]
     if "body" not in operation or "body" not in newer:
         return
     ours = as_object(operation["body"]["schema"], definitions)
@@ -102,7 +107,9 @@ def _tidied(operations: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     operations = {
         key: _plain_operation(inlined(each, definitions, is_wrapper), str) for key, each in operations.items()
     }
-    definitions = {name: plain(inlined(schema, definitions, is_wrapper), str) for name, schema in definitions.items()}
+    definitions = {
+        name: plain(inlined(schema, definitions, is_wrapper), str) for name, schema in definitions.items()
+    }
     definitions = closure([operations], definitions)
     renamed = _renamed(definitions)
     document = json.loads(

@@ -71,7 +71,9 @@ def _flat(node: dict[str, Any]) -> dict[str, Any]:
             continue
         arms = [arm for arm in node[key] if not _is_own(arm)]
         nested = [
-            inner for arm in arms for inner in (arm["anyOf"] if key == "anyOf" and arm.keys() == {"anyOf"} else [arm])
+            inner
+            for arm in arms
+            for inner in (arm["anyOf"] if key == "anyOf" and arm.keys() == {"anyOf"} else [arm])
         ]
         if any("enum" in arm for arm in nested) and {"type": "string"} in nested:
             nested = [arm for arm in nested if arm != {"type": "string"}]
@@ -141,7 +143,11 @@ def as_object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
         parts = [as_object(part, definitions) for part in schema["allOf"]]
         members = {name: member for part in parts for name, member in part.get("properties", {}).items()}
         required = [name for part in parts for name in part.get("required", [])]
-        merged: dict[str, Any] = {"type": "object", "properties": members, "required": list(dict.fromkeys(required))}
+        merged: dict[str, Any] = {
+            "type": "object",
+            "properties": members,
+            "required": list(dict.fromkeys(required)),
+        }
         if any(part.get("additionalProperties") is False for part in parts):
             merged["additionalProperties"] = False
         return merged

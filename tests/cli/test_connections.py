@@ -14,7 +14,9 @@ from tests.conftest import KEY
 
 def test_an_operator_makes_lists_and_revokes_connections(tmp_path: Path) -> None:
     environment = {"MISTRAL_MCP_DATA_DIR": str(tmp_path)}
-    made = CliRunner().invoke(main, ["connections", "create", "--label", "phone"], input=f"{KEY}\n", env=environment)
+    made = CliRunner().invoke(
+        main, ["connections", "create", "--label", "phone"], input=f"{KEY}\n", env=environment
+    )
     identity = made.stdout.split("\n\n")[0].split()[-1]
 
     listed = run("connections", "list", **environment)

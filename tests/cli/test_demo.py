@@ -32,7 +32,9 @@ async def test_without_a_key_the_demo_says_first_that_the_sandbox_answers_then_s
     assert "no MISTRAL_API_KEY" in lines[0]
     assert "sandbox" in lines[0]
     assert max(map(len, lines)) <= COLUMNS
-    stdio, http = (next(n for n, line in enumerate(lines) if line.startswith(kind)) for kind in ("stdio (", "HTTP ("))
+    stdio, http = (
+        next(n for n, line in enumerate(lines) if line.startswith(kind)) for kind in ("stdio (", "HTTP (")
+    )
     built = tools.build_all()
     offered = {tool.name for toolset in tools.DEFAULT for tool in built[toolset]}
     for part in (lines[stdio:http], lines[http:]):

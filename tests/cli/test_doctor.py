@@ -38,8 +38,12 @@ async def test_on_a_terminal_the_doctor_shows_what_it_waits_for_and_elsewhere_on
     assert ("Checking" in shown) == ("TERM" not in plain)
 
 
-@pytest.mark.parametrize(("key", "code"), [(KEY, 0), ("invalid-0123456789", 1), ("mmcp_0123456789abcdef", 1), ("", 1)])
-async def test_the_doctor_finds_a_key_that_does_not_work(mistral_url: str, tmp_path: Path, key: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("key", "code"), [(KEY, 0), ("invalid-0123456789", 1), ("mmcp_0123456789abcdef", 1), ("", 1)]
+)
+async def test_the_doctor_finds_a_key_that_does_not_work(
+    mistral_url: str, tmp_path: Path, key: str, code: int
+) -> None:
     environment = {
         "MISTRAL_API_KEY": key,
         "MISTRAL_MCP_ROUTE": mistral_url,
@@ -80,7 +84,9 @@ async def test_the_doctor_names_a_network_setting_that_cannot_be_used(name: str,
     assert "Traceback" not in done.stderr.decode()
 
 
-async def test_the_doctor_asks_nobody_directly_where_a_proxy_stands_between(mistral_url: str, tmp_path: Path) -> None:
+async def test_the_doctor_asks_nobody_directly_where_a_proxy_stands_between(
+    mistral_url: str, tmp_path: Path
+) -> None:
     environment = {
         "MISTRAL_MCP_ROUTE": "https://gateway.invalid",
         "MISTRAL_MCP_DATA_DIR": str(tmp_path),
@@ -89,6 +95,8 @@ async def test_the_doctor_asks_nobody_directly_where_a_proxy_stands_between(mist
     command = [sys.executable, "-m", "mistral_mcp", "doctor", "--json"]
     done = await anyio.run_process(command, env={**os.environ, **environment}, check=False)
 
-    assert {"check": "dns", "state": "skipped", "detail": "calls go through the environment's proxy"} in json.loads(
-        done.stdout
-    )["checks"]
+    assert {
+        "check": "dns",
+        "state": "skipped",
+        "detail": "calls go through the environment's proxy",
+    } in json.loads(done.stdout)["checks"]

@@ -15,7 +15,11 @@ from tests.cli.commands import run
 
 
 def test_options_go_before_the_environment_and_the_environment_before_defaults() -> None:
-    environment = {"MISTRAL_MCP_CHAT_MODEL": "from-the-environment", "MISTRAL_MCP_TIMEOUT": "7", "MISTRAL_MCP_PORT": ""}
+    environment = {
+        "MISTRAL_MCP_CHAT_MODEL": "from-the-environment",
+        "MISTRAL_MCP_TIMEOUT": "7",
+        "MISTRAL_MCP_PORT": "",
+    }
     settings = settings_from(environment, {"chat_model": "from-an-option", "timeout": None})
 
     assert (settings.chat_model, settings.timeout, settings.port) == ("from-an-option", 7, 8000)
@@ -101,7 +105,10 @@ def test_a_base_url_that_was_copied_with_its_path_does_not_double_it(pasted: str
 
 @pytest.mark.parametrize("level", ["warn", "WARN", "Warning", "warning", "debug", "info", "error"])
 def test_the_usual_names_of_levels_are_known(level: str) -> None:
-    assert settings_from({"MISTRAL_MCP_LOG_LEVEL": level}, {}).log_level == level.upper().replace("WARN", "WARNING")[:7]
+    assert (
+        settings_from({"MISTRAL_MCP_LOG_LEVEL": level}, {}).log_level
+        == level.upper().replace("WARN", "WARNING")[:7]
+    )
     assert run("tools", "--toolsets", "models", MISTRAL_MCP_LOG_LEVEL=level).exit_code == 0
 
 

@@ -79,7 +79,9 @@ def test_what_is_no_mistral_key_is_refused_and_not_repeated(machine: Machine, ty
 
 @every_host
 @pytest.mark.parametrize("url", [None, REMOTE], ids=["stdio", "remote"])
-def test_printing_asks_nothing_changes_nothing_and_shows_a_whole_file(machine: Machine, host: str, url: str | None):
+def test_printing_asks_nothing_changes_nothing_and_shows_a_whole_file(
+    machine: Machine, host: str, url: str | None
+):
     result = run(machine, host, "--print", *(["--url", url] if url else []), MISTRAL_API_KEY=KEY)
 
     assert result.exit_code == 0
@@ -185,10 +187,14 @@ def test_options_and_the_environment_s_settings_go_into_the_entry(machine: Machi
 
 
 @pytest.mark.parametrize("host", [host.name for host in HOSTS.values() if host.project and host.stdio_reference])
-def test_a_project_s_file_names_nothing_of_this_machine(machine: Machine, monkeypatch: pytest.MonkeyPatch, host: str):
+def test_a_project_s_file_names_nothing_of_this_machine(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, host: str
+):
     monkeypatch.chdir(machine.project)
 
-    result = run(machine, host, "--scope", "project", "--files-dir", "docs", MISTRAL_MCP_ROUTE="http://127.0.0.1:8787")
+    result = run(
+        machine, host, "--scope", "project", "--files-dir", "docs", MISTRAL_MCP_ROUTE="http://127.0.0.1:8787"
+    )
 
     assert result.exit_code == 0
     text = (machine.project / str(HOSTS[host].project)).read_text()

@@ -38,7 +38,9 @@ def test_variables_of_single_commands_are_known_and_count() -> None:
         ("tools --toolsets", "fi", {"files", "fine_tuning"}),
     ],
 )
-def test_a_shell_completes_commands_hosts_and_values(shell: str, typed: str, begun: str, completed: set[str]) -> None:
+def test_a_shell_completes_commands_hosts_and_values(
+    shell: str, typed: str, begun: str, completed: set[str]
+) -> None:
     words = f"mistral-mcp {typed} {begun}"
     asked = {"COMP_WORDS": words, "COMP_CWORD": begun if shell == "fish" else str(len(typed.split()) + 1)}
     result = CliRunner().invoke(
@@ -52,7 +54,9 @@ def test_a_shell_completes_commands_hosts_and_values(shell: str, typed: str, beg
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_is_given_what_it_sources(shell: str) -> None:
-    result = CliRunner().invoke(main, [], prog_name="mistral-mcp", env={"_MISTRAL_MCP_COMPLETE": f"{shell}_source"})
+    result = CliRunner().invoke(
+        main, [], prog_name="mistral-mcp", env={"_MISTRAL_MCP_COMPLETE": f"{shell}_source"}
+    )
 
     assert f"_MISTRAL_MCP_COMPLETE={shell}_complete" in result.output
 
@@ -70,7 +74,9 @@ def test_each_shell_is_given_what_it_sources(shell: str) -> None:
         (("connections", "revoke", "nope"), 1),
     ],
 )
-def test_failures_exit_with_1_and_wrong_usage_with_2(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
+def test_failures_exit_with_1_and_wrong_usage_with_2(
+    arguments: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
     result = run(*arguments, MISTRAL_MCP_DATA_DIR=str(tmp_path))
 
     assert result.exit_code == code

@@ -19,7 +19,9 @@ from tests.conftest import KEY, at
 
 
 def test_a_managed_route_is_not_served_to_just_anybody(tmp_path: Path) -> None:
-    result = run("serve", "--route", "lava://", MISTRAL_MCP_ROUTE_TOKEN="aks_0123", MISTRAL_MCP_DATA_DIR=str(tmp_path))
+    result = run(
+        "serve", "--route", "lava://", MISTRAL_MCP_ROUTE_TOKEN="aks_0123", MISTRAL_MCP_DATA_DIR=str(tmp_path)
+    )
 
     assert result.exit_code == 2
     assert "spend your money" in result.output

@@ -12,7 +12,9 @@ import pytest
 from tests.cli.commands import run
 
 
-def test_a_folder_that_is_not_there_stops_stdio_in_one_sentence_and_is_a_finding_of_the_doctor(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_stops_stdio_in_one_sentence_and_is_a_finding_of_the_doctor(
+    tmp_path: Path,
+) -> None:
     environment = {
         "MISTRAL_MCP_FILES_DIR": str(tmp_path / "no"),
         "MISTRAL_MCP_DATA_DIR": str(tmp_path),
@@ -32,7 +34,9 @@ def test_on_a_terminal_ctrl_c_ends_stdio() -> None:
     with subprocess.Popen([sys.executable, "-m", "mistral_mcp"], stdin=its, stdout=its, stderr=its) as process:
         os.close(its)
         ask = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
-        os.write(ours, json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": ask}).encode() + b"\n")
+        os.write(
+            ours, json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": ask}).encode() + b"\n"
+        )
         shown = b""
         while b"serverInfo" not in shown:  # then it waits for more
             shown += os.read(ours, 65536)
@@ -47,7 +51,10 @@ def test_on_a_terminal_ctrl_c_ends_stdio() -> None:
 
 def test_with_a_pipe_for_stdin_an_interrupt_ends_it_as_well() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "mistral_mcp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "mistral_mcp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin
         assert process.stdout

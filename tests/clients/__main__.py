@@ -88,7 +88,9 @@ def _calls(seen: Seen) -> str:
 def _first(error: Exception) -> Exception:
     """The error within groups of them."""
     return (
-        _first(cast("ExceptionGroup[Exception]", error).exceptions[0]) if isinstance(error, ExceptionGroup) else error
+        _first(cast("ExceptionGroup[Exception]", error).exceptions[0])
+        if isinstance(error, ExceptionGroup)
+        else error
     )
 
 
@@ -110,7 +112,9 @@ async def serving(mistral: str, home: Path) -> AsyncGenerator[str]:
     environ = {"PATH": os.environ["PATH"], "HOME": str(home)} | {f"MISTRAL_MCP_{key}": told[key] for key in told}
     log = home / "serve.log"
     with log.open("w", encoding="utf-8") as out:
-        async with await anyio.open_process([str(PRODUCT), "serve"], env=environ, stdout=out, stderr=out) as server:
+        async with await anyio.open_process(
+            [str(PRODUCT), "serve"], env=environ, stdout=out, stderr=out
+        ) as server:
             try:
                 yield f"http://127.0.0.1:{port}"
             finally:

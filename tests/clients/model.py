@@ -64,7 +64,10 @@ async def anthropic(request: Request) -> Response:
         content = [block | ({"text": text} if tool is None else {"input": ARGUMENTS})]
         return JSONResponse(message | {"content": content, "stop_reason": reason, "stop_sequence": None})
     return _events(
-        {"type": "message_start", "message": message | {"content": [], "stop_reason": None, "stop_sequence": None}},
+        {
+            "type": "message_start",
+            "message": message | {"content": [], "stop_reason": None, "stop_sequence": None},
+        },
         {"type": "content_block_start", "index": 0, "content_block": block},
         {"type": "content_block_delta", "index": 0, "delta": delta},
         {"type": "content_block_stop", "index": 0},

@@ -108,7 +108,9 @@ class Place:
     async def install(self, host: str, answer: str = "") -> None:
         """By the product's own command, as a user does it whose `mistral-mcp` is the one here."""
         where = [] if self.url is None else ["--url", self.url]
-        started = f"import sys; sys.argv[0] = {str(self.program_file)!r}; from mistral_mcp.cli.main import main; main()"
+        started = (
+            f"import sys; sys.argv[0] = {str(self.program_file)!r}; from mistral_mcp.cli.main import main; main()"
+        )
         await self.run(sys.executable, "-c", started, "install", host, *where, answer=answer)
 
     async def run(self, *command: str, answer: str = "", aside: bool = False) -> str:

@@ -16,13 +16,13 @@ from mistral_mcp.settings import Settings
 from tests.conftest import skip_without
 
 MASTER_KEY = "0123456789abcdef" * 4
-POSTGRES = (
-    f"{os.environ.get('PGHOST', '127.0.0.1')}:{os.environ.get('PGPORT', '5432')}/{os.environ.get('PGDATABASE', 'test')}"
-)
+POSTGRES = f"{os.environ.get('PGHOST', '127.0.0.1')}:{os.environ.get('PGPORT', '5432')}/{os.environ.get('PGDATABASE', 'test')}"
 SCHEMA = f"mmcp_test_{os.getpid()}"
 
 
-def tool_call(call: tuple[str, dict[str, Any]], era: str = "2026-07-28", *, listens: bool = False) -> dict[str, Any]:
+def tool_call(
+    call: tuple[str, dict[str, Any]], era: str = "2026-07-28", *, listens: bool = False
+) -> dict[str, Any]:
     """A tool's name and arguments as httpx2 is to send them."""
     tool, arguments = call
     meta: dict[str, Any] = {"progressToken": 7} if listens else {}

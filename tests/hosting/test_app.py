@@ -45,7 +45,9 @@ async def connected(http: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
-async def test_a_key_becomes_one_url_that_calls_with_it(http: httpx2.AsyncClient, sandbox: Sandbox, mode: str) -> None:
+async def test_a_key_becomes_one_url_that_calls_with_it(
+    http: httpx2.AsyncClient, sandbox: Sandbox, mode: str
+) -> None:
     made = await connected(http, label="my phone")
 
     assert made["url"].endswith(f"/c/{made['token']}/mcp")
@@ -69,7 +71,10 @@ async def test_a_connection_is_bound_to_its_toolsets(http: httpx2.AsyncClient) -
     made = await connected(http, toolsets=["models"], read_only=True)
 
     async with at(f"{made['url']}?toolsets=core,models", {}) as client:
-        assert {tool.name for tool in (await client.list_tools()).tools} == {"mistral_list_models", "mistral_get_model"}
+        assert {tool.name for tool in (await client.list_tools()).tools} == {
+            "mistral_list_models",
+            "mistral_get_model",
+        }
 
 
 @pytest.mark.parametrize(
@@ -81,7 +86,11 @@ async def test_a_connection_is_bound_to_its_toolsets(http: httpx2.AsyncClient) -
         ({"api_key": KEY, "toolsets": ["cores"]}, 422, "toolsets: it must name some of core"),
         ({"api_key": KEY, "toolsets": []}, 422, "toolsets: it must name some of core"),
         ({"api_key": KEY, "route": "https://evil.example"}, 422, "route: it must be direct"),
-        ({"api_key": KEY, "route": {"kind": "base", "base": "https://evil.example"}}, 422, "route: it must be direct"),
+        (
+            {"api_key": KEY, "route": {"kind": "base", "base": "https://evil.example"}},
+            422,
+            "route: it must be direct",
+        ),
         (
             {"api_key": KEY, "route": {"kind": "cloudflare", "account": "../..", "gateway": "x"}},
             422,
@@ -128,7 +137,10 @@ async def test_revoking_ends_a_connection_with_a_message_a_client_can_show(http:
     made = await connected(http)
     headers = {"Authorization": f"Bearer {made['token']}"}
     assert (await http.get("/connections/current", headers=headers)).json()["id"] == made["id"]
-    assert (await http.delete("/connections/current", headers=headers)).json() == {"id": made["id"], "revoked": True}
+    assert (await http.delete("/connections/current", headers=headers)).json() == {
+        "id": made["id"],
+        "revoked": True,
+    }
 
     response = await http.post(made["url"], json=PING, headers=HEADERS)
     assert response.status_code == 410
@@ -150,7 +162,9 @@ async def test_a_connection_is_changed_under_the_same_url(http: httpx2.AsyncClie
     async with at(made["url"], {}) as client:
         assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
     assert sandbox.requests[-1].key == OTHER_KEY
-    again = await http.patch("/connections/current", json={"expires_in_days": None, "toolsets": None}, headers=headers)
+    again = await http.patch(
+        "/connections/current", json={"expires_in_days": None, "toolsets": None}, headers=headers
+    )
     assert (again.json()["expires_at"], again.json()["toolsets"], again.json()["label"]) == (None, None, "new")
 
 
@@ -218,7 +232,8 @@ async def test_failures_are_held_down_per_address_and_valid_tokens_never(http: h
 
 
 @pytest.mark.parametrize(
-    ("signup", "code", "status"), [("off", None, 403), ("code", None, 403), ("code", "no", 403), ("code", "yes", 201)]
+    ("signup", "code", "status"),
+    [("off", None, 403), ("code", None, 403), ("code", "no", 403), ("code", "yes", 201)],
 )
 async def test_who_may_sign_up_is_the_operators_choice(
     hosting: dict[str, Any], signup: str, code: str | None, status: int
@@ -239,7 +254,9 @@ async def test_without_a_key_the_operators_own_route_is_not_asked(hosting: dict[
             sent.append(request)
             return httpx2.Response(200, json={"object": "list", "data": []})
 
-    settings = Settings.model_validate({**hosting, "route": "cloudflare://acc0unt/gateway", "route_token": "op3rators"})
+    settings = Settings.model_validate(
+        {**hosting, "route": "cloudflare://acc0unt/gateway", "route_token": "op3rators"}
+    )
     async with serving(create_app(settings, Noting())) as base, httpx2.AsyncClient(base_url=base) as http:
         refused = await http.post("/connections", json={"label": "x"})
     assert (refused.status_code, sent) == (422, [])
@@ -282,7 +299,13 @@ async def test_metrics_are_for_loopback_and_for_whoever_has_the_token(hosting: d
     async with serving(app) as url, httpx2.AsyncClient(base_url=url) as http:
         statuses = [
             (await http.get("/metrics", headers=headers)).status_code
-            for headers in ({}, proxied, bearer, {**proxied, **bearer}, {**proxied, "Authorization": "Bearer other"})
+            for headers in (
+                {},
+                proxied,
+                bearer,
+                {**proxied, **bearer},
+                {**proxied, "Authorization": "Bearer other"},
+            )
         ]
 
     assert statuses == [200, 401, 200, 200, 401]
@@ -312,7 +335,10 @@ async def test_privacy_terms_and_support_are_the_operators_else_privacy_is_ours(
     settings = Settings.model_validate(hosting | theirs)
     async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
         answers = {path: await http.get(path) for path in ("/privacy", "/terms", "/support")}
-    async with serving(create_app(Settings.model_validate(hosting))) as base, httpx2.AsyncClient(base_url=base) as http:
+    async with (
+        serving(create_app(Settings.model_validate(hosting))) as base,
+        httpx2.AsyncClient(base_url=base) as http,
+    ):
         ours = await http.get("/privacy")
 
     assert answers["/privacy"].headers["location"] == "https://example.org/privacy"
@@ -321,7 +347,9 @@ async def test_privacy_terms_and_support_are_the_operators_else_privacy_is_ours(
     assert "30 days" in ours.text
 
 
-async def test_a_vault_whose_file_was_deleted_is_not_ready(http: httpx2.AsyncClient, hosting: dict[str, Any]) -> None:
+async def test_a_vault_whose_file_was_deleted_is_not_ready(
+    http: httpx2.AsyncClient, hosting: dict[str, Any]
+) -> None:
     (hosting["data_dir"] / "vault.db").unlink()
     response = await http.get("/readyz")
     assert response.status_code == 503

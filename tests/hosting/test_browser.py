@@ -110,7 +110,9 @@ async def made(base: str) -> int:
     async with httpx2.AsyncClient() as http:
         metrics = (await http.get(f"{base}/metrics")).text
     return sum(
-        int(float(line.split()[-1])) for line in metrics.splitlines() if 'connections_total{event="created"}' in line
+        int(float(line.split()[-1]))
+        for line in metrics.splitlines()
+        if 'connections_total{event="created"}' in line
     )
 
 
@@ -147,7 +149,9 @@ async def test_a_person_connects_tries_replaces_and_ends(
             assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
 
         await page.get_by_text("Claude Code", exact=True).click()
-        await expect(page.get_by_text(f"claude mcp add --transport http --scope user mistral {url}")).to_be_visible()
+        await expect(
+            page.get_by_text(f"claude mcp add --transport http --scope user mistral {url}")
+        ).to_be_visible()
 
         await page.get_by_role("button", name="Try it with one live call").click()
         await expect(page.get_by_text("It works.")).to_be_visible()
@@ -180,7 +184,9 @@ async def test_a_person_connects_tries_replaces_and_ends(
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
-async def test_what_is_wrong_is_told_beside_its_field_and_the_key_is_not_kept(opened: Open, *, scripts: bool) -> None:
+async def test_what_is_wrong_is_told_beside_its_field_and_the_key_is_not_kept(
+    opened: Open, *, scripts: bool
+) -> None:
     async with opened(PHONE, java_script_enabled=scripts) as page:
         await page.goto("/")
         await fill_in(page, key="invalid-0123456789abcdef")
@@ -328,4 +334,6 @@ async def test_the_sandbox_was_asked_with_the_key_and_nothing_else(opened: Open,
     async with opened() as page:
         await connect(page)
 
-    assert [(request.method, request.path, request.key) for request in sandbox.requests] == [("GET", "/v1/models", KEY)]
+    assert [(request.method, request.path, request.key) for request in sandbox.requests] == [
+        ("GET", "/v1/models", KEY)
+    ]

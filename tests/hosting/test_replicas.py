@@ -43,7 +43,9 @@ async def replicas(postgres_url: str, mistral_url: str) -> AsyncIterator[list[ht
         for port in (free_port(), free_port()):
             command = [sys.executable, "-m", "mistral_mcp", "serve", "--port", str(port)]
             # Both start at once, on an empty database.
-            server = await anyio.open_process(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
+            server = await anyio.open_process(
+                command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL
+            )
             stack.push_async_callback(server.wait)
             stack.callback(server.send_signal, signal.SIGTERM)
             base = f"http://127.0.0.1:{port}"

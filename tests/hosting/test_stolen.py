@@ -93,12 +93,16 @@ async def test_no_key_and_no_token_is_in_any_byte_of_the_files(sqlite_settings: 
         assert {secret for secret in secrets_of(made, sqlite_settings) if secret in content} == set()
 
 
-async def test_the_database_and_the_master_keys_open_nothing_without_a_token(vault: Vault, made: list[IssuedToken]):
+async def test_the_database_and_the_master_keys_open_nothing_without_a_token(
+    vault: Vault, made: list[IssuedToken]
+):
     both = select(tokens, connections).join_from(tokens, connections)
     rows = await vault._database.read(lambda database: database.execute(both).mappings().all())
     live = [row for row in rows if row["wrapped_key"]]
     # The outer layer comes off; what is below does not open with anything there is.
-    bare = [vault._ring.unseal(row["master_key"], row["wrapped_key"], row["id"], "wrapped data key") for row in live]
+    bare = [
+        vault._ring.unseal(row["master_key"], row["wrapped_key"], row["id"], "wrapped data key") for row in live
+    ]
     material = await stored(vault) + b"".join(bare) + b"".join(vault._ring._keys.values())
     candidates = {material[start : start + 32] for start in range(len(material) - 31)}
     assert len(live) == 4
@@ -164,7 +168,9 @@ async def test_nobody_who_can_write_the_database_opens_a_connection_with_a_token
 
 
 @pytest.mark.parametrize("end", ["revoke", "rotate", "update", "sweep"])
-async def test_what_is_erased_is_in_no_file_while_the_server_runs(sqlite_settings: Settings, clock: Clock, end: str):
+async def test_what_is_erased_is_in_no_file_while_the_server_runs(
+    sqlite_settings: Settings, clock: Clock, end: str
+):
     data_dir = Path(str(sqlite_settings.data_dir))
     async with Vault.open(sqlite_settings, now=clock.now, clock=clock) as vault:
         issued = await vault.create(KEYS[0], expires_in_days=1)

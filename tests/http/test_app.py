@@ -35,7 +35,9 @@ async def test_two_callers_interleaved_never_use_each_others_key(
 
 async def test_a_key_that_mistral_echoes_is_masked_everywhere(base: str, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(echo_key=True))
-    sandbox.faults.append(Fault(status=200, body=json.dumps({"choices": [{"message": {"content": f"It is {KEY}."}}]})))
+    sandbox.faults.append(
+        Fault(status=200, body=json.dumps({"choices": [{"message": {"content": f"It is {KEY}."}}]}))
+    )
     async with at(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
         failed = await client.call_tool("mistral_chat", {"prompt": "Hi"})
         answered = await client.call_tool("mistral_chat", {"prompt": "Hi"})

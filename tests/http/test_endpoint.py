@@ -45,7 +45,9 @@ async def test_credentials_are_checked_before_the_body_is_read(base: str) -> Non
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
-async def test_nothing_but_post_is_served_and_no_stream_is_held_open(http: httpx2.AsyncClient, method: str) -> None:
+async def test_nothing_but_post_is_served_and_no_stream_is_held_open(
+    http: httpx2.AsyncClient, method: str
+) -> None:
     response = await http.request(method, "/mcp", headers={"X-API-Key": KEY, "accept": "text/event-stream"})
 
     assert response.status_code == 405

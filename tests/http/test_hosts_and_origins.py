@@ -14,7 +14,9 @@ from tests.http.conftest import HEADERS, PING, ask
 
 @pytest.mark.parametrize("host", ["127.0.0.1:x@evil.example", "localhost:1.evil.example"])
 async def test_a_port_is_a_number(http: httpx2.AsyncClient, host: str) -> None:
-    assert (await http.post("/mcp", headers={**HEADERS, "X-API-Key": KEY, "Host": host}, json=PING)).status_code == 421
+    assert (
+        await http.post("/mcp", headers={**HEADERS, "X-API-Key": KEY, "Host": host}, json=PING)
+    ).status_code == 421
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,10 @@ def test_a_server_reachable_from_beyond_loopback_must_know_its_names() -> None:
     create_app(Settings(host="0.0.0.0", public_url="https://mcp.example.com"))  # noqa: S104
 
 
-PUBLIC = {"public_url": "https://mcp.example.com", "allowed_hosts": "mcp-service,10.32.212.101,other:9000,[fd00::1]"}
+PUBLIC = {
+    "public_url": "https://mcp.example.com",
+    "allowed_hosts": "mcp-service,10.32.212.101,other:9000,[fd00::1]",
+}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,8 @@ async def test_what_a_preflight_asks_for_is_not_repeated_where_it_is_no_list_of_
 
 
 @pytest.mark.parametrize(
-    ("headers", "status"), [({"X-API-Key": KEY}, 200), ({}, 401), ({"X-API-Key": KEY, "Host": "evil.example"}, 421)]
+    ("headers", "status"),
+    [({"X-API-Key": KEY}, 200), ({}, 401), ({"X-API-Key": KEY, "Host": "evil.example"}, 421)],
 )
 async def test_every_answer_to_a_listed_origin_can_be_read_by_its_pages(
     with_origins: httpx2.AsyncClient, headers: dict[str, str], status: int

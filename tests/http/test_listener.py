@@ -25,7 +25,9 @@ async def listening_to(most: int) -> AsyncGenerator[Callable[[], Awaitable[Clien
     plain = socket.socket()
     plain.bind(("127.0.0.1", 0))
     port = plain.getsockname()[1]
-    config = uvicorn.Config(create_app(Settings()), http=ClientProtocol, log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        create_app(Settings()), http=ClientProtocol, log_config=None, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[BoundedListener(plain, ConnectionLimits(most))]))
     while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
@@ -75,7 +77,9 @@ async def test_a_burst_of_connections_is_bounded_too():
 async def test_connections_in_use_are_not_cut_for_new_ones():
     async with listening_to(1) as connect:
         reader, writer = await connect()
-        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-API-Key: 0123456789abcdef\r\nContent-Length: 2\r\n")
+        writer.write(
+            b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-API-Key: 0123456789abcdef\r\nContent-Length: 2\r\n"
+        )
         writer.write(b"Content-Type: application/json\r\n\r\n")
         while not any(not each.is_idle for each in ClientProtocol.open_connections):  # noqa: ASYNC110
             await anyio.sleep(0.01)
@@ -84,7 +88,9 @@ async def test_connections_in_use_are_not_cut_for_new_ones():
         assert (await reader.readline()).startswith(b"HTTP/1.1 400")
 
 
-@pytest.mark.parametrize(("address", "limited"), [("127.0.0.1", False), ("10.0.0.1", False), ("198.51.100.7", True)])
+@pytest.mark.parametrize(
+    ("address", "limited"), [("127.0.0.1", False), ("10.0.0.1", False), ("198.51.100.7", True)]
+)
 def test_one_address_may_have_a_share_but_proxies_may_have_all(address: str, *, limited: bool):
     limits = ConnectionLimits(2000, ("10.0.0.1",))
     assert limits.applies_to(address) == limited

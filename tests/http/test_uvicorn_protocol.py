@@ -120,7 +120,11 @@ async def test_blanks_after_a_headers_value_do_not_count():
         meta |= {"io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}}
         meta |= {"io.modelcontextprotocol/clientCapabilities": {}}
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}).encode()
-        headers = {"host": "localhost", "content-type": "application/json", "content-length": str(len(body))} | HEADERS
+        headers = {
+            "host": "localhost",
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+        } | HEADERS
         headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list \t"}
         lines = [f"{name}: {value} \t\r\n" for name, value in headers.items()]
         writer.write(b"POST /mcp HTTP/1.1\r\n" + "".join(lines).encode() + b"\r\n" + body)
@@ -160,7 +164,9 @@ async def gone(reader: asyncio.StreamReader) -> bool:
             return True
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /"])
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /"]
+)
 async def test_a_head_that_does_not_come_ends_the_connection(begun: bytes):
     async with impatient(reading) as (reader, writer):
         writer.write(begun)

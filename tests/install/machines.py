@@ -73,7 +73,12 @@ def remove(machine: Machine, host: str, **asked: Any) -> Outcome:
 
 def run(machine: Machine, *arguments: str, typed: str = "", **variables: str) -> Result:
     """`mistral-mcp install` with what a person types."""
-    environment = {"HOME": str(machine.home), "PATH": machine.variables["PATH"], "XDG_CONFIG_HOME": "", **variables}
+    environment = {
+        "HOME": str(machine.home),
+        "PATH": machine.variables["PATH"],
+        "XDG_CONFIG_HOME": "",
+        **variables,
+    }
     return CliRunner().invoke(main, ["install", *arguments], input=typed, env=environment, catch_exceptions=False)
 
 

@@ -42,7 +42,9 @@ def test_a_file_that_gets_a_key_is_the_user_s_alone_from_then_on(machine: Machin
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
     remove(machine, "zed")
-    modes = {backup.read_bytes() == fixture_of("zed"): stat.S_IMODE(backup.stat().st_mode) for backup in backups(file)}
+    modes = {
+        backup.read_bytes() == fixture_of("zed"): stat.S_IMODE(backup.stat().st_mode) for backup in backups(file)
+    }
     assert modes == {True: 0o644, False: 0o600}  # the first holds no key, and is as private as the file was
 
 

@@ -4,7 +4,18 @@ import pytest
 
 from mistral_mcp.install import HOSTS, Machine, apply
 from mistral_mcp.install.plan import plan
-from tests.install.machines import KEY, REMOTE, SCRIPT, SECRET_URL, TOKEN, backups, fixture_of, install, run, servers
+from tests.install.machines import (
+    KEY,
+    REMOTE,
+    SCRIPT,
+    SECRET_URL,
+    TOKEN,
+    backups,
+    fixture_of,
+    install,
+    run,
+    servers,
+)
 
 
 def test_claude_code_adds_the_entry_through_its_own_command(machine: Machine, program):

@@ -60,19 +60,31 @@ def test_each_system_keeps_the_files_elsewhere(tmp_path: Path, platform: str, va
         "cline": ".cline/data/settings/cline_mcp_settings.json",
     }
 
-    found = {name: host.file(there).as_posix().removeprefix(f"{tmp_path.as_posix()}/") for name, host in HOSTS.items()}
+    found = {
+        name: host.file(there).as_posix().removeprefix(f"{tmp_path.as_posix()}/") for name, host in HOSTS.items()
+    }
 
     assert found == expected | everywhere
 
 
 def test_variables_that_move_a_host_s_files_are_followed(tmp_path: Path):
-    moved = {"CODEX_HOME": "/c", "CLAUDE_CONFIG_DIR": "/d", "VIBE_HOME": "/v", "XDG_CONFIG_HOME": "/x", "APPDATA": "/a"}
+    moved = {
+        "CODEX_HOME": "/c",
+        "CLAUDE_CONFIG_DIR": "/d",
+        "VIBE_HOME": "/v",
+        "XDG_CONFIG_HOME": "/x",
+        "APPDATA": "/a",
+    }
     moved |= {"COPILOT_HOME": "/p", "CLINE_MCP_SETTINGS_PATH": "/cline.json"}
 
     def file(host: str, platform: str = "linux") -> str:
         return HOSTS[host].file(a_machine(tmp_path, platform, **moved)).as_posix()
 
-    assert (file("codex"), file("claude-code"), file("vibe")) == ("/c/config.toml", "/d/.claude.json", "/v/config.toml")
+    assert (file("codex"), file("claude-code"), file("vibe")) == (
+        "/c/config.toml",
+        "/d/.claude.json",
+        "/v/config.toml",
+    )
     assert (file("goose"), file("zed", "win32")) == ("/x/goose/config.yaml", "/a/Zed/settings.json")
     assert (file("copilot-cli"), file("cline")) == ("/p/mcp-config.json", "/cline.json")
     assert file("opencode") == "/x/opencode/opencode.json"
@@ -104,7 +116,9 @@ def test_entries_refer_to_the_environment_in_each_host_s_own_words():
                 "env": {"MISTRAL_API_KEY": "${input:mistral-key}"},
             }
         },
-        "inputs": [{"type": "promptString", "id": "mistral-key", "description": "Mistral API key", "password": True}],
+        "inputs": [
+            {"type": "promptString", "id": "mistral-key", "description": "Mistral API key", "password": True}
+        ],
     }
     assert '"MISTRAL_API_KEY": "${MISTRAL_API_KEY}"' in texts["copilot-cli"]
     assert '"MISTRAL_API_KEY": "{env:MISTRAL_API_KEY}"' in texts["opencode"]

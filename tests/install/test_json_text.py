@@ -93,9 +93,7 @@ def objects(draw: st.DrawFn, inner: st.SearchStrategy[str] = values) -> str:
     members = draw(st.dictionaries(names, inner, max_size=3))
     text = draw(blanks)
     for place, (name, value) in enumerate(members.items()):
-        text += (
-            f"{',' if place else ''}{draw(blanks)}{json.dumps(name)}{draw(blanks)}:{draw(blanks)}{value}{draw(blanks)}"
-        )
+        text += f"{',' if place else ''}{draw(blanks)}{json.dumps(name)}{draw(blanks)}:{draw(blanks)}{value}{draw(blanks)}"
     trailing = draw(st.sampled_from(["", ","])) if members else ""
     return f"{{{text}{trailing}{draw(blanks)}}}"
 

@@ -53,7 +53,9 @@ def test_what_the_user_has_set_in_the_entry_stays(machine: Machine, put):
 def test_goose_keeps_an_entry_switched_off(machine: Machine, put):
     file = put("goose", fixture_of("goose"))
     install(machine, "goose")
-    file.write_text(file.read_text().replace("enabled: true\n      timeout: 300", "enabled: false\n      timeout: 300"))
+    file.write_text(
+        file.read_text().replace("enabled: true\n      timeout: 300", "enabled: false\n      timeout: 300")
+    )
 
     install(machine, "goose", url=SECRET_URL)
 

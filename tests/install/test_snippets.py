@@ -74,7 +74,9 @@ def decoded(link: str) -> dict[str, Any]:
         return {"type": "stdio", "cmd": query["cmd"][0], "args": query["arg"]}
     [config] = query["config"]
     return (
-        json.loads(config) if parts.hostname == "insiders.vscode.dev" else json.loads(b64decode(config, validate=True))
+        json.loads(config)
+        if parts.hostname == "insiders.vscode.dev"
+        else json.loads(b64decode(config, validate=True))
     )
 
 

@@ -93,7 +93,9 @@ def test_of_several_periods_the_one_that_began_last_counts(day: str, dollars: fl
 
 def on(day: str, models: dict[str, Any] | None = None) -> Catalog:
     """A catalogue as it is read on a day."""
-    prices = PriceFile.model_validate({"date": "2026-11-28", "models": models}) if models else Catalog.load()._prices
+    prices = (
+        PriceFile.model_validate({"date": "2026-11-28", "models": models}) if models else Catalog.load()._prices
+    )
     return Catalog(prices, lambda: dt.date.fromisoformat(day))
 
 
@@ -164,7 +166,9 @@ def test_a_context_window_is_known_or_none(model: str, tokens: int | None):
     ],
 )
 def test_a_cost_knows_cached_regional_batch_and_priority_prices(circumstances: dict[str, Any], dollars: float):
-    cost = CATALOG.cost_usd("mistral-small-latest", prompt_tokens=MILLION, completion_tokens=MILLION, **circumstances)
+    cost = CATALOG.cost_usd(
+        "mistral-small-latest", prompt_tokens=MILLION, completion_tokens=MILLION, **circumstances
+    )
 
     assert cost == dollars
 
@@ -173,7 +177,8 @@ def test_cached_tokens_cost_what_is_published_or_else_a_tenth():
     prices = {"a": {"prices": [{"input": 3, "output": 1}]}, "b": {"prices": [{"input": 3, "cached_input": 2}]}}
     catalog = on("2026-11-28", prices)
     costs = [
-        catalog.cost_usd(model, prompt_tokens=MILLION, completion_tokens=0, cached_tokens=MILLION) for model in "ab"
+        catalog.cost_usd(model, prompt_tokens=MILLION, completion_tokens=0, cached_tokens=MILLION)
+        for model in "ab"
     ]
 
     assert costs == [0.3, 2]
@@ -221,7 +226,9 @@ def test_a_cost_is_not_noisy():
     assert cost == 4.515e-06
 
 
-@given(st.integers(), st.integers(), st.integers(), st.floats(-1e9, 1e9), st.booleans(), st.booleans(), st.booleans())
+@given(
+    st.integers(), st.integers(), st.integers(), st.floats(-1e9, 1e9), st.booleans(), st.booleans(), st.booleans()
+)
 def test_a_cost_is_never_negative(
     prompt: int,
     completion: int,
@@ -261,7 +268,14 @@ def test_a_file_of_ones_own_overrides_prices_and_keeps_the_others(tmp_path: Path
 
 @pytest.mark.parametrize(
     "content",
-    [None, "", "[]", '{"models": {}}', '{"date": "2026-01-01", "models": {"a": {"prices": [{"input": -1}]}}}', "{nan"],
+    [
+        None,
+        "",
+        "[]",
+        '{"models": {}}',
+        '{"date": "2026-01-01", "models": {"a": {"prices": [{"input": -1}]}}}',
+        "{nan",
+    ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence_without_its_content(content: str | None, tmp_path: Path):
     file = tmp_path / "prices.json"

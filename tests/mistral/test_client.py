@@ -153,7 +153,9 @@ async def test_a_stream_that_broke_before_its_first_piece_is_asked_for_again(
     assert len(sandbox.requests) == 3
 
 
-@pytest.mark.parametrize("fault", [Fault(cut_after=1), Fault(cut_after=3), Fault(drop="mid_body"), Fault(no_done=True)])
+@pytest.mark.parametrize(
+    "fault", [Fault(cut_after=1), Fault(cut_after=3), Fault(drop="mid_body"), Fault(no_done=True)]
+)
 async def test_and_never_after_it(fault: Fault, client: Client, sandbox: Sandbox) -> None:
     sandbox.faults.append(fault)
 
@@ -187,7 +189,9 @@ NEVER = {
 
 @pytest.mark.parametrize("listens", [False, True])
 @pytest.mark.parametrize("refusal", NEVER)
-async def test_what_will_not_change_is_asked_once(refusal: str, listens: Any, client: Client, sandbox: Sandbox) -> None:
+async def test_what_will_not_change_is_asked_once(
+    refusal: str, listens: Any, client: Client, sandbox: Sandbox
+) -> None:
     fault, kind, words = NEVER[refusal]
     sandbox.faults.append(fault)
 
@@ -343,7 +347,9 @@ WAYS = {"whole": (send, None), "streamed": (stream, nobody)}
 @pytest.mark.parametrize(
     ("stage", "way"),
     [
-        *itertools.product(["before the answer", "while waiting to try again", "while waiting for its turn"], WAYS),
+        *itertools.product(
+            ["before the answer", "while waiting to try again", "while waiting for its turn"], WAYS
+        ),
         ("in the answer", "streamed"),
     ],
 )
@@ -396,7 +402,9 @@ async def all_places_are_free(mistral: Sandbox, client: Client) -> None:
             group.cancel_scope.cancel()
 
 
-async def test_whoever_stops_reading_a_stream_frees_place_and_connection(mistral_url: str, sandbox: Sandbox) -> None:
+async def test_whoever_stops_reading_a_stream_frees_place_and_connection(
+    mistral_url: str, sandbox: Sandbox
+) -> None:
     slow = Sandbox(chunk_delay=0.02)
     streamed = POEM.model_copy(update={"stream": True})
     async with listening(slow) as url, way_to(url, max_concurrency=PLACES) as client:
@@ -486,7 +494,9 @@ async def test_an_id_beyond_every_bound_is_refused_before_anything_is_sent(clien
         await client().send(GetModelCall(model_id="x" * 201))
 
 
-async def test_the_debug_log_names_paths_by_their_template(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_debug_log_names_paths_by_their_template(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG")
     with pytest.raises(UpstreamError):
         await client().send(GetModelCall(model_id="somebody-s-own-model\u009b"))

@@ -18,10 +18,16 @@ EVENTS = {
     "without DONE": (b'data: {"a": 1}\n\n', ['{"a": 1}']),
     "without the last blank line": (b'data: {"a": 1}\n', ['{"a": 1}']),
     "without the last line break": (b'data: {"a": 1}', ['{"a": 1}']),
-    "with CRLF, comments, ids and times": (b': hi\r\nid: 1\r\nretry: 9\r\n\r\ndata: {"a": 1}\r\n\r\n', ['{"a": 1}']),
+    "with CRLF, comments, ids and times": (
+        b': hi\r\nid: 1\r\nretry: 9\r\n\r\ndata: {"a": 1}\r\n\r\n',
+        ['{"a": 1}'],
+    ),
     "over several lines": (b'data: {"a":\ndata: 1}\n\n', ['{"a":\n1}']),
     "a bare line of JSON": (b'{"object": "error"}\n\n', ['{"object": "error"}']),
-    "a bare line behind an event": (b'data: {"a": 1}\n\n{"object": "error"}\n', ['{"a": 1}', '{"object": "error"}']),
+    "a bare line behind an event": (
+        b'data: {"a": 1}\n\n{"object": "error"}\n',
+        ['{"a": 1}', '{"object": "error"}'],
+    ),
     "nothing": (b"", []),
 }
 

@@ -49,7 +49,9 @@ def exchange(
 
 
 def reply(status: int, body: Any = b"", **headers: str) -> httpx2.Response:
-    content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    content = (
+        body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    )
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx2.Response(status, content=content, headers=named)
 
@@ -112,7 +114,9 @@ MODEL = "the model mistral-small-latest"
 SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = {
     # 401
     "D, as recorded": (
-        reply(401, '{"detail":"Invalid API Key"}\n', mistral_correlation_id="01a01a71-adef-761b-9fa0-bffc7640e912"),
+        reply(
+            401, '{"detail":"Invalid API Key"}\n', mistral_correlation_id="01a01a71-adef-761b-9fa0-bffc7640e912"
+        ),
         errors.InvalidApiKey,
         (
             "Mistral refused the key from MISTRAL_API_KEY. It is wrong or revoked, or the plan behind it is used "
@@ -129,7 +133,9 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     ),
     # 403
     "a plan": (
-        reply(403, shape_a(403, "tier_not_allowed", "1910", "This model is not available in your subscription tier")),
+        reply(
+            403, shape_a(403, "tier_not_allowed", "1910", "This model is not available in your subscription tier")
+        ),
         errors.NotAllowed,
         (
             f"The model mistral-small-latest is not on this workspace's Mistral plan; {FINE} {OTHER_MODEL} "
@@ -245,7 +251,9 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         f"Mistral refused the request: Invalid file format. {CORRECT} (HTTP 422)",
     ),
     "role order": (
-        reply(400, shape_a(400, "invalid_request_message_order", "3230", "Unexpected role 'user' after role 'tool'")),
+        reply(
+            400, shape_a(400, "invalid_request_message_order", "3230", "Unexpected role 'user' after role 'tool'")
+        ),
         errors.RequestRefused,
         f"Mistral refused the request: Unexpected role 'user' after role 'tool'. {CORRECT} (HTTP 400, code 3230)",
     ),
@@ -430,7 +438,9 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "the classic envelope": (
         "cloudflare",
-        reply(401, {"result": None, "success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}),
+        reply(
+            401, {"result": None, "success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}
+        ),
         errors.InvalidApiKey,
         (
             "The Cloudflare AI Gateway refused this route's own token; the Mistral key is not at fault. "
@@ -629,7 +639,9 @@ def test_the_recorded_refusal_of_a_key_is_understood():
 
 
 REASONING = "reasoning_effort='medium' is not supported. Must be one of (<ReasoningEffort.none: 'none'>)"
-REPORT = {"detail": [{"loc": ["body", "messages", 0, "content"], "msg": "Input should be valid", "input": "PATIENT"}]}
+REPORT = {
+    "detail": [{"loc": ["body", "messages", 0, "content"], "msg": "Input should be valid", "input": "PATIENT"}]
+}
 BLOCKED = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 
 WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], list[str]]] = {
@@ -670,7 +682,9 @@ WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], l
         ["PATIENT"],
     ),
     "pydantic's text": (
-        reply(422, {"detail": "Input should be a string [type=string_type, input_value='PATIENT', input_type=str]"}),
+        reply(
+            422, {"detail": "Input should be a string [type=string_type, input_value='PATIENT', input_type=str]"}
+        ),
         errors.RequestRefused,
         ["Input should be a string."],
         ["PATIENT"],
@@ -690,7 +704,9 @@ WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], l
         [],
     ),
     "a batch too large, without a code": (
-        reply(400, shape_a(400, "invalid_request_error", None, "Too many tokens in batch. Max is 16384 got 17555")),
+        reply(
+            400, shape_a(400, "invalid_request_error", None, "Too many tokens in batch. Max is 16384 got 17555")
+        ),
         errors.TooManyInputs,
         ["Split the inputs"],
         [],
@@ -732,7 +748,11 @@ def test_what_an_error_says_depends_on_what_was_called():
     missing = reply(404, {"detail": "Not Found"})
     fim, jobs, file = (
         replace(exchange(), operation=operation)
-        for operation in ("POST /v1/fim/completions", "GET /v1/fine_tuning/jobs/{job_id}", "GET /v1/files/{file_id}")
+        for operation in (
+            "POST /v1/fim/completions",
+            "GET /v1/fine_tuning/jobs/{job_id}",
+            "GET /v1/files/{file_id}",
+        )
     )
 
     assert "codestral.mistral.ai" in str(error_of(reply(401, {"detail": "Unauthorized"}), fim))
@@ -749,9 +769,21 @@ def test_what_an_error_says_depends_on_what_was_called():
             errors.RequestRefused,
             "Tool",
         ),
-        ({"type": "rate_limited", "code": "1300", "message": "Rate limit exceeded"}, errors.RateLimited, "rate limit"),
-        ({"type": "invalid_model", "code": None, "message": "Invalid model: x"}, errors.UnknownModel, "mistral_list"),
-        ({"type": None, "code": None, "message": "Service tier capacity exceeded"}, errors.RateLimited, "capacity"),
+        (
+            {"type": "rate_limited", "code": "1300", "message": "Rate limit exceeded"},
+            errors.RateLimited,
+            "rate limit",
+        ),
+        (
+            {"type": "invalid_model", "code": None, "message": "Invalid model: x"},
+            errors.UnknownModel,
+            "mistral_list",
+        ),
+        (
+            {"type": None, "code": None, "message": "Service tier capacity exceeded"},
+            errors.RateLimited,
+            "capacity",
+        ),
         ({"type": None, "code": "3600", "message": "Oh"}, errors.Unavailable, "server error"),
     ],
 )
@@ -811,7 +843,9 @@ def test_the_error_event_of_a_conversation_is_one_too(code: int, kind: type[erro
     assert error.code == str(code)
 
 
-@pytest.mark.parametrize("data", ['{"choices": [{"finish_reason": "error"}]}', '{"choices": []}', "no json", "[1]"])
+@pytest.mark.parametrize(
+    "data", ['{"choices": [{"finish_reason": "error"}]}', '{"choices": []}', "no json", "[1]"]
+)
 def test_a_piece_of_an_answer_is_no_error(data: str):
     assert error_in(data, exchange()) is None
 
@@ -883,7 +917,9 @@ def test_what_may_pass_is_worth_repeating(case: str):
     assert is_transient(SENTENCES[case][0])
 
 
-@pytest.mark.parametrize("case", sorted(SENTENCES.keys() - {"a throttle", "a throttle that says when", "capacity"}))
+@pytest.mark.parametrize(
+    "case", sorted(SENTENCES.keys() - {"a throttle", "a throttle that says when", "capacity"})
+)
 def test_no_other_refusal_is_worth_repeating(case: str):
     response = SENTENCES[case][0]
     assert is_transient(response) == (response.status_code >= 500)

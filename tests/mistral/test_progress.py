@@ -55,7 +55,10 @@ async def test_the_first_piece_is_told_at_once_and_the_next_are_gathered(listene
     await listener.progress.text(" four")
     await listener.progress.flush()
 
-    assert [(progress, message) for _, progress, _, message in listener.heard] == [(3, "One"), (18, " two three four")]
+    assert [(progress, message) for _, progress, _, message in listener.heard] == [
+        (3, "One"),
+        (18, " two three four"),
+    ]
 
 
 async def test_nothing_is_told_of_nothing(listener: Listener) -> None:

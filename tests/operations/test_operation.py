@@ -73,7 +73,8 @@ def test_a_method_and_path_name_an_operation_too():
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("agents.craete", "agents.create"), ("POST /v1/agent", "POST /v1/agents"), ("zzz", "search")]
+    ("name", "nearest"),
+    [("agents.craete", "agents.create"), ("POST /v1/agent", "POST /v1/agents"), ("zzz", "search")],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name: str, nearest: str):
     with pytest.raises(BadArgument, match=nearest):

@@ -29,7 +29,9 @@ def unused() -> httpx2.Client:
 @pytest.fixture
 def sdk(api: httpx2.AsyncClient, unused: httpx2.Client) -> Mistral:
     """The official client, with that key."""
-    return Mistral(api_key="good-key", server_url="http://sandbox", async_client=api, client=unused, retry_config=None)
+    return Mistral(
+        api_key="good-key", server_url="http://sandbox", async_client=api, client=unused, retry_config=None
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from mistral_mcp.sandbox import Sandbox
 
 @pytest.fixture
 async def control(sandbox: Sandbox):
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=sandbox), base_url="http://sandbox") as client:
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=sandbox), base_url="http://sandbox"
+    ) as client:
         yield client
 
 

@@ -62,7 +62,9 @@ async def test_named_faults_answer_with_their_code(fault: Fault, status: int, co
     assert (reply.status_code, body["code"], body["raw_status_code"]) == (status, code, status)
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 520, 524, 204])
+@pytest.mark.parametrize(
+    "status", [400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 520, 524, 204]
+)
 async def test_every_status_has_a_customary_body(status: int, met):
     reply = await met(Fault(status=status))
     assert reply.status_code == status

@@ -28,7 +28,9 @@ def shape(value: Any, name: str = "") -> Any:
         return {key: shape(item, key) for key, item in value.items()}
     if isinstance(value, list):
         members = [shape(item) for item in value]
-        return members if name in CERTAIN_LENGTH[:2] else [len(value) if name in CERTAIN_LENGTH else 0, members[:1]]
+        return (
+            members if name in CERTAIN_LENGTH[:2] else [len(value) if name in CERTAIN_LENGTH else 0, members[:1]]
+        )
     return type(value).__name__
 
 
@@ -45,7 +47,10 @@ async def replayed(name: str, api: httpx2.AsyncClient) -> tuple[dict[str, Any], 
     recording = json.loads((RECORDED / f"{name}.json").read_text())
     key = "invalid" if recording["status"] == 401 else "good-key"
     reply = await api.request(
-        recording["method"], recording["path"], json=recording["request"], headers={"authorization": f"Bearer {key}"}
+        recording["method"],
+        recording["path"],
+        json=recording["request"],
+        headers={"authorization": f"Bearer {key}"},
     )
     return recording, reply
 

@@ -46,7 +46,9 @@ BODIES: dict[str, dict[str, Any]] = {
         "json": {"model": SMALL, "inputs": "Draw", "tools": [{"type": "image_generation"}, {"type": "web_search"}]}
     },
     "POST /v1/conversations/{conversation_id}": {"json": {"inputs": "More"}},
-    "POST /v1/conversations/{conversation_id}/restart": {"json": {"inputs": "Again", "from_entry_id": "{entry_id}"}},
+    "POST /v1/conversations/{conversation_id}/restart": {
+        "json": {"inputs": "Again", "from_entry_id": "{entry_id}"}
+    },
     "POST /v1/libraries": {"json": {"name": "Books"}},
     "PATCH /v1/libraries/{library_id}": {"json": {"name": "Books"}},
     "PUT /v1/libraries/{library_id}": {"json": {"name": "Books"}},

@@ -46,7 +46,9 @@ async def test_nothing_is_sent_that_an_agent_brings_itself(client: Client, sandb
 async def test_calls_are_checked_and_can_be_answered(client: Client) -> None:
     asked = {"agent_id": AGENT, "functions": [WEATHER]}
     prompt = "What is the weather in Berlin for 3 days?"
-    result = await client.call_tool("mistral_agent_complete", asked | {"prompt": prompt, "tool_choice": "get_weather"})
+    result = await client.call_tool(
+        "mistral_agent_complete", asked | {"prompt": prompt, "tool_choice": "get_weather"}
+    )
 
     call = result.structured_content["calls"][0]
     assert call["name"] == "get_weather"

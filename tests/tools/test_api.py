@@ -66,10 +66,12 @@ class EveryOperation:
     async def prepare(self) -> None:
         """Things for those operations that answer only what was made before."""
         agent = await made(self._client, "agents.create", body={"model": "mistral-small-latest", "name": "a"})
-        talk = await made(self._client, "conversations.start", body={"model": "mistral-small-latest", "inputs": "Hi"})
-        entries = (await made(self._client, "conversations.history", {"conversation_id": talk["conversation_id"]}))[
-            "entries"
-        ]
+        talk = await made(
+            self._client, "conversations.start", body={"model": "mistral-small-latest", "inputs": "Hi"}
+        )
+        entries = (
+            await made(self._client, "conversations.history", {"conversation_id": talk["conversation_id"]})
+        )["entries"]
         library = (await made(self._client, "libraries.create", body={"name": "Papers"}))["id"]
         file = {"filename": "a.txt", "content": "Hello"}
         document = await made(self._client, "libraries.documents.upload", {"library_id": library}, {"file": file})
@@ -269,7 +271,11 @@ async def test_parameters_and_body_may_come_as_text(client: Client):
         ("write", {"operation": "agents.get", "parameters": {"agent_id": "a"}}, "mistral_api_read"),
         ("read", {"operation": "agents.create", "body": {"model": "m", "name": "a"}}, "mistral_api_write"),
         ("read", {"operation": "agents.get"}, "agent_id"),
-        ("read", {"operation": "agents.get", "parameters": {"agent_id": "../files"}}, "agent_id is not a valid id"),
+        (
+            "read",
+            {"operation": "agents.get", "parameters": {"agent_id": "../files"}},
+            "agent_id is not a valid id",
+        ),
         ("read", {"operation": "agents.list", "parameters": {"page_size": 5000}}, "page_size"),
         ("read", {"operation": "agents.list", "parameters": {"pagesize": 5}}, "page_size"),
         ("read", {"operation": "agents.list", "body": {"page_size": 5}}, "no body"),
@@ -281,7 +287,11 @@ async def test_parameters_and_body_may_come_as_text(client: Client):
             },
             "stream",
         ),
-        ("write", {"operation": "files.upload", "body": {"purpose": "ocr", "file": "notes.txt"}}, "no local files"),
+        (
+            "write",
+            {"operation": "files.upload", "body": {"purpose": "ocr", "file": "notes.txt"}},
+            "no local files",
+        ),
         ("write", {"operation": "files.upload", "body": {"purpose": "ocr", "file": "data:text/plain"}}, "comma"),
         ("describe", {"operation": "agents.create#toolz"}, "tools"),
     ],
@@ -373,7 +383,9 @@ async def test_a_file_that_is_at_mistral_already_goes_on_by_its_id(client: Clien
         client, "files.upload", body={"purpose": "ocr", "file": {"filename": "a.txt", "content": "Hello"}}
     )
     library = await made(client, "libraries.create", body={"name": "Papers"})
-    document = await made(client, "libraries.documents.upload", {"library_id": library["id"]}, {"file": file["id"]})
+    document = await made(
+        client, "libraries.documents.upload", {"library_id": library["id"]}, {"file": file["id"]}
+    )
 
     assert document["name"] == "a.txt"
 
@@ -387,7 +399,9 @@ async def test_what_an_answer_cost_is_counted(client: Client):
 
 
 def tokens(shown: object) -> int:
-    tekken = pytest.importorskip("benchmarks.tokens", reason="the benchmarks are not here, or mistral-common is not")
+    tekken = pytest.importorskip(
+        "benchmarks.tokens", reason="the benchmarks are not here, or mistral-common is not"
+    )
     text = shown if isinstance(shown, str) else json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
     return tekken.count(text)
 

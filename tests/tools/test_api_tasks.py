@@ -29,7 +29,9 @@ class Person:
         return called.get("result")
 
     async def fails(self, operation: str, parameters: object) -> str:
-        result = await self._client.call_tool("mistral_api_read", {"operation": operation, "parameters": parameters})
+        result = await self._client.call_tool(
+            "mistral_api_read", {"operation": operation, "parameters": parameters}
+        )
         assert result.is_error
         return text_of(result)
 
@@ -48,7 +50,11 @@ async def person(mistral_url: str) -> AsyncIterator[Person]:
 
 async def test_make_an_agent_and_ask_it(person: Person):
     agent = await person.does(
-        "make an agent", "agents.create", model="mistral-small-latest", name="Poet", instructions="Answer in verse."
+        "make an agent",
+        "agents.create",
+        model="mistral-small-latest",
+        name="Poet",
+        instructions="Answer in verse.",
     )
     talk = await person.does("ask an agent something", "conversations.start", agent_id=agent["id"], inputs="Hello")
     told = await person.does(
@@ -64,7 +70,9 @@ async def test_change_an_agent_and_roll_back(person: Person):
     name = {"agent_id": agent["id"]}
     await person.does("change an agent's instructions", "agents.update", name, instructions="Be brief.")
     versions = await person.does("versions of my agent", "agents.versions.list", name)
-    back = await person.does("switch an agent to another version", "agents.versions.switch", {**name, "version": 0})
+    back = await person.does(
+        "switch an agent to another version", "agents.versions.switch", {**name, "version": 0}
+    )
 
     assert len(versions) == 2
     assert back["version"] == 0

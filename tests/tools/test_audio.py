@@ -106,7 +106,9 @@ async def test_times_and_speakers_come_as_segments(client: Client) -> None:
     assert text_of(result).startswith(f"[0.0-{first['end']:.1f}] {first['speaker_id']}: This is the sandbox")
 
 
-async def test_a_caller_who_listens_gets_the_same_in_pieces(client: Client, listener: Client, sandbox: Sandbox) -> None:
+async def test_a_caller_who_listens_gets_the_same_in_pieces(
+    client: Client, listener: Client, sandbox: Sandbox
+) -> None:
     for asked in ({"url": URL}, {"url": URL, "timestamps": "word"}):
         whole = await client.call_tool("mistral_transcribe", asked)
         result, told = await heard(listener, asked)
@@ -134,7 +136,9 @@ async def test_a_transcription_is_tried_again(client: Client, sandbox: Sandbox) 
     assert sandbox.requests[0].body == sandbox.requests[1].body
 
 
-async def test_a_long_transcript_is_cut_and_kept_as_a_whole(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_transcript_is_cut_and_kept_as_a_whole(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(transcripts, "LONG", 200)
     asked = {"url": URL, "timestamps": "word"}
     result = await client.call_tool("mistral_transcribe", asked)
@@ -217,7 +221,11 @@ async def test_a_voice_is_imitated_from_a_recording(client: Client, sandbox: San
     encoded = base64.b64encode(recording()).decode()
     given = {"filename": "talk.wav", "purpose": "audio", "content_base64": encoded}
     file = await client.call_tool("mistral_upload_file", given)
-    sources = {"path": "talk.wav", "data": f"data:audio/wav;base64,{encoded}", "file": file.structured_content["id"]}
+    sources = {
+        "path": "talk.wav",
+        "data": f"data:audio/wav;base64,{encoded}",
+        "file": file.structured_content["id"],
+    }
     asked = {
         "text": "Hello",
         "ref_audio": sources[way],

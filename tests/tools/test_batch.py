@@ -29,7 +29,9 @@ def asking(text: str, **members: Any) -> dict[str, Any]:
 
 def requests(*texts: str) -> list[dict[str, Any]]:
     """One for each text; "bad" is none that Mistral takes."""
-    return [{"custom_id": text, "body": {"nonsense": 1} if text.startswith("bad") else asking(text)} for text in texts]
+    return [
+        {"custom_id": text, "body": {"nonsense": 1} if text.startswith("bad") else asking(text)} for text in texts
+    ]
 
 
 async def created(client: Client, **arguments: Any) -> str:
@@ -183,7 +185,9 @@ async def test_a_model_that_every_request_names_is_enough(client: Client, sandbo
 
 
 async def test_times_are_iso_8601_in_utc(client: Client) -> None:
-    job = await client.call_tool("mistral_get_batch_job", {"job_id": await ended(client, requests=requests("one"))})
+    job = await client.call_tool(
+        "mistral_get_batch_job", {"job_id": await ended(client, requests=requests("one"))}
+    )
 
     for member in ("created_at", "started_at", "completed_at"):
         assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", job.structured_content[member])
@@ -315,8 +319,16 @@ async def test_members_of_a_job_may_be_null(client: Client, sandbox: Sandbox) ->
             {"endpoint": CHAT, "requests": [{"bdy": {}, "body": {}}]},
             "requests[0].bdy is not known",
         ),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"], "timeout_hours": 0}, "timeout_hours"),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"], "metadata": {"a": ""}}, "metadata.a"),
+        (
+            "mistral_create_batch_job",
+            {"endpoint": CHAT, "input_files": ["a"], "timeout_hours": 0},
+            "timeout_hours",
+        ),
+        (
+            "mistral_create_batch_job",
+            {"endpoint": CHAT, "input_files": ["a"], "metadata": {"a": ""}},
+            "metadata.a",
+        ),
         ("mistral_create_batch_job", {"endpoint": CHAT, "requests": requests("x")}, "model is missing"),
         ("mistral_create_batch_job", {"endpoint": CHAT, "input_files": ["a"]}, "model is missing"),
         ("mistral_list_batch_jobs", {"status": "DONE"}, "status must be QUEUED, RUNNING"),

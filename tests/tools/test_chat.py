@@ -10,7 +10,9 @@ from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, in_memory, over_http, refuses_at_once, text_of
 
 PIXEL = base64.b64encode(
-    base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+    base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
 ).decode()
 
 
@@ -32,7 +34,9 @@ async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, s
     assert sent == {"model": "mistral-small-latest", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-async def test_requests_with_the_same_instructions_share_a_prompt_cache(mistral_url: str, sandbox: Sandbox) -> None:
+async def test_requests_with_the_same_instructions_share_a_prompt_cache(
+    mistral_url: str, sandbox: Sandbox
+) -> None:
     async with in_memory(mistral_url) as mine, in_memory(mistral_url, key=KEY[::-1]) as other:
         for client, system in ((mine, "Be brief."), (mine, "Be brief."), (mine, "Be kind."), (other, "Be brief.")):
             await client.call_tool("mistral_chat", {"prompt": f"Number {len(sandbox.requests)}", "system": system})
@@ -160,7 +164,8 @@ async def test_an_unknown_model_is_named_with_the_tool_that_lists_them(client: C
 
 
 @pytest.mark.parametrize(
-    "usage", [None, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": 9, "completion_tokens": None}]
+    "usage",
+    [None, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": 9, "completion_tokens": None}],
 )
 async def test_an_answer_whose_tokens_were_not_counted_costs_nobody_knows_what(
     client: Client, sandbox: Sandbox, usage: object
@@ -174,7 +179,9 @@ async def test_an_answer_whose_tokens_were_not_counted_costs_nobody_knows_what(
     assert result.structured_content["usage"]["cost_usd"] is None
 
 
-@pytest.mark.parametrize(("listens", "setting"), [(False, "MISTRAL_MCP_TIMEOUT"), (True, "MISTRAL_MCP_STREAM_TIMEOUT")])
+@pytest.mark.parametrize(
+    ("listens", "setting"), [(False, "MISTRAL_MCP_TIMEOUT"), (True, "MISTRAL_MCP_STREAM_TIMEOUT")]
+)
 async def test_a_deadline_names_the_setting_that_it_comes_from(
     mistral_url: str, sandbox: Sandbox, *, listens: bool, setting: str
 ) -> None:
@@ -183,6 +190,8 @@ async def test_a_deadline_names_the_setting_that_it_comes_from(
 
     sandbox.faults.append(Fault(hang=True))
     async with over_http(mistral_url, timeout=0.3, stream_timeout=0.3) as client:
-        result = await client.call_tool("mistral_chat", {"prompt": "Hi"}, progress_callback=hear if listens else None)
+        result = await client.call_tool(
+            "mistral_chat", {"prompt": "Hi"}, progress_callback=hear if listens else None
+        )
 
     assert f"have {setting} raised." in text_of(result)

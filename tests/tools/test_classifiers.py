@@ -18,7 +18,9 @@ async def client(mistral_url: str) -> AsyncIterator[Client]:
 
 
 async def test_each_text_gets_the_best_label_of_each_target(client: Client) -> None:
-    result = await client.call_tool("mistral_classify", {"model": MODEL, "inputs": ["I love it", "the worst ever"]})
+    result = await client.call_tool(
+        "mistral_classify", {"model": MODEL, "inputs": ["I love it", "the worst ever"]}
+    )
 
     first, second = result.structured_content["results"]
     assert first["sentiment"]["label"] == "positive"

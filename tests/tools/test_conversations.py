@@ -73,7 +73,9 @@ async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, s
 
 async def test_what_was_asked_for_is_sent_as_mistral_names_it(client: Client, sandbox: Sandbox) -> None:
     asked = {"instructions": "Be brief.", "temperature": 0, "max_tokens": 9, "store": True, "name": "Mine"}
-    await started(client, **asked, tools=["web_search", WEATHER, {"type": "function", "function": WEATHER}, TO_CONFIRM])
+    await started(
+        client, **asked, tools=["web_search", WEATHER, {"type": "function", "function": WEATHER}, TO_CONFIRM]
+    )
 
     sent = sandbox.requests[-1].json
     assert sent["completion_args"] == {"temperature": 0, "max_tokens": 9, "top_p": 1}
@@ -228,7 +230,10 @@ def test_events_of_an_unknown_type_are_passed_over() -> None:
         {**said, "content": "Hel"},
         {**said, "content": {"type": "text", "text": "lo"}},
         {"type": "something.new", "id": "x", "content": 7, "arguments": []},
-        {**said, "content": [{"type": "text", "text": "!"}, {"type": "image_url", "image_url": "https://x.test/a"}]},
+        {
+            **said,
+            "content": [{"type": "text", "text": "!"}, {"type": "image_url", "image_url": "https://x.test/a"}],
+        },
         {"type": "conversation.response.done", "usage": {"total_tokens": 3}},
         {"type": "conversation.response.finished"},
     ):
@@ -386,8 +391,16 @@ async def test_an_empty_list_says_so(client: Client) -> None:
         ("start", {}, "prompt and messages are both missing"),
         ("start", {"prompt": "x", "model": "m", "agent_id": "a"}, "both are given"),
         ("start", {"prompt": "x", "temperature": 1.2}, "temperature must be at most 1"),
-        ("start", {"prompt": "x", "tools": ["websearch"]}, "no built-in tool of this name; did you mean web_search?"),
-        ("start", {"prompt": "x", "tools": ["zzz"]}, "there are web_search, web_search_premium, code_interpreter or"),
+        (
+            "start",
+            {"prompt": "x", "tools": ["websearch"]},
+            "no built-in tool of this name; did you mean web_search?",
+        ),
+        (
+            "start",
+            {"prompt": "x", "tools": ["zzz"]},
+            "there are web_search, web_search_premium, code_interpreter or",
+        ),
         ("start", {"prompt": "x", "tools": [{"nme": "f"}]}, "a function is {name, description, parameters}"),
         ("start", {"prompt": "x", "tools": [7]}, "a function is {name, description, parameters}"),
         (

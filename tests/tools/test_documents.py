@@ -131,14 +131,20 @@ SCHEMA = {"type": "object", "properties": {"total": {"type": "integer"}}, "requi
 
 
 @pytest.mark.parametrize(
-    ("annotation", "shown"), [('{"total": "seven"}', {"total": "seven"}), ("seven", "seven"), ("", None), (None, None)]
+    ("annotation", "shown"),
+    [('{"total": "seven"}', {"total": "seven"}), ("seven", "seven"), ("", None), (None, None)],
 )
 async def test_pages_are_shown_though_the_annotation_does_not_fit(
     client: Client, sandbox: Sandbox, annotation: str | None, shown: object
 ) -> None:
     page = {"index": 0, "markdown": "Seven", "images": [], "dimensions": None}
     usage = {"pages_processed": 1, "doc_size_bytes": None}
-    reply = {"pages": [page], "model": "mistral-ocr-latest", "document_annotation": annotation, "usage_info": usage}
+    reply = {
+        "pages": [page],
+        "model": "mistral-ocr-latest",
+        "document_annotation": annotation,
+        "usage_info": usage,
+    }
     sandbox.faults.append(Fault(status=200, body=reply))
     result = await client.call_tool("mistral_ocr", {"document": PDF, "json_schema": SCHEMA})
 
@@ -294,8 +300,12 @@ async def test_office_documents_are_read_without_their_pictures(
     assert "image_limit" not in sandbox.requests[0].json
 
 
-async def test_an_office_document_known_by_its_id_alone_is_asked_for_again(client: Client, sandbox: Sandbox) -> None:
-    message = "For .docx files, extracted images can only be returned in base64. Try setting `image_limit=0` instead."
+async def test_an_office_document_known_by_its_id_alone_is_asked_for_again(
+    client: Client, sandbox: Sandbox
+) -> None:
+    message = (
+        "For .docx files, extracted images can only be returned in base64. Try setting `image_limit=0` instead."
+    )
     sandbox.faults.append(Fault(status=400, body={"object": "error", "message": message, "code": None}))
     await client.call_tool("mistral_ocr", {"document": "39737cb2-01d7-56ad-a3d0-50fff5a38b03"})
 

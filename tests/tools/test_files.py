@@ -25,7 +25,9 @@ BATCH = '{"custom_id": "a", "body": {"messages": []}}\n{"custom_id": "b", "body"
 
 @pytest.fixture
 async def client(mistral_url: str, folder: Path, tmp_path: Path) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="files", files_dir=folder, output_dir=tmp_path / "results") as client:
+    async with in_memory(
+        mistral_url, toolsets="files", files_dir=folder, output_dir=tmp_path / "results"
+    ) as client:
         yield client
 
 
@@ -85,7 +87,9 @@ async def test_an_upload_is_a_form_as_mistral_wants_it(client: Client, sandbox: 
     assert received.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert received.headers["content-length"] == str(len(received.body))
     assert b'name="purpose"\r\n\r\nocr\r\n' in received.body
-    assert b'name="file"; filename="scan.pdf"\r\nContent-Type: application/pdf\r\n\r\n%PDF-1.4\r\n' in received.body
+    assert (
+        b'name="file"; filename="scan.pdf"\r\nContent-Type: application/pdf\r\n\r\n%PDF-1.4\r\n' in received.body
+    )
 
 
 async def test_an_upload_that_failed_is_not_repeated(client: Client, sandbox: Sandbox) -> None:
@@ -204,7 +208,9 @@ async def test_nothing_but_regular_files_in_the_folder_is_read(
     client: Client, sandbox: Sandbox, path: str, sentence: str
 ) -> None:
     with anyio.fail_after(5):
-        result = await client.call_tool("mistral_upload_file", {"filename": "a.txt", "purpose": "ocr", "path": path})
+        result = await client.call_tool(
+            "mistral_upload_file", {"filename": "a.txt", "purpose": "ocr", "path": path}
+        )
 
     assert result.is_error
     assert sentence in text_of(result)
@@ -212,7 +218,9 @@ async def test_nothing_but_regular_files_in_the_folder_is_read(
     assert not sandbox.requests
 
 
-async def test_a_file_that_is_too_large_is_refused_by_its_size(client: Client, sandbox: Sandbox, folder: Path) -> None:
+async def test_a_file_that_is_too_large_is_refused_by_its_size(
+    client: Client, sandbox: Sandbox, folder: Path
+) -> None:
     with (folder / "large.bin").open("wb") as large:
         large.truncate(512 * 1024 * 1024 + 1)
     result = await client.call_tool(
@@ -247,7 +255,9 @@ def test_only_what_is_marked_as_local_is_hidden() -> None:
         built = tools.build_all(local_files=local_files)
         return {tool.name: set(tool.parameters["properties"]) for toolset in built.values() for tool in toolset}
 
-    hidden = {name: properties(local_files=True)[name] - shown for name, shown in properties(local_files=False).items()}
+    hidden = {
+        name: properties(local_files=True)[name] - shown for name, shown in properties(local_files=False).items()
+    }
     assert hidden["mistral_upload_file"] == {"path"}
     assert hidden["mistral_chat"] == set()
 
@@ -259,7 +269,10 @@ def test_only_what_is_marked_as_local_is_hidden() -> None:
         (['{"custom_id": "a", "body": {}}', "", "[]"], "Line 3 has no body that is an object"),
         (['{"custom_id": "a"}'], "Line 1 has no body that is an object"),
         (['{"custom_id": 7, "body": {}}'], "Line 1 has a custom_id that is not a string"),
-        (['{"custom_id": "a", "body": {}}', '{"custom_id": "a", "body": {}}'], "Line 2 has the custom_id of line 1"),
+        (
+            ['{"custom_id": "a", "body": {}}', '{"custom_id": "a", "body": {}}'],
+            "Line 2 has the custom_id of line 1",
+        ),
         (["[" * 100_000], "Line 1 is not JSON"),
         (["", ""], "The file is empty"),
     ],
@@ -288,7 +301,11 @@ async def test_a_good_batch_is_sent_as_it_is(client: Client, sandbox: Sandbox, f
     ("tool", "arguments", "sentence"),
     [
         ("mistral_upload_file", {"purpose": "ocr", "content": "x"}, "filename is missing"),
-        ("mistral_upload_file", {"filename": "a/b", "purpose": "ocr", "content": "x"}, "filename: a file name has no"),
+        (
+            "mistral_upload_file",
+            {"filename": "a/b", "purpose": "ocr", "content": "x"},
+            "filename: a file name has no",
+        ),
         (
             "mistral_upload_file",
             {"filename": "a\r\nX: y", "purpose": "ocr", "content": "x"},
@@ -299,7 +316,11 @@ async def test_a_good_batch_is_sent_as_it_is(client: Client, sandbox: Sandbox, f
             {"filename": "a", "purpose": "ocr"},
             "Exactly one of content, content_base64, path is needed",
         ),
-        ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content": "x", "path": "y"}, "given together"),
+        (
+            "mistral_upload_file",
+            {"filename": "a", "purpose": "ocr", "content": "x", "path": "y"},
+            "given together",
+        ),
         ("mistral_upload_file", {"filename": "a", "purpose": "x", "content": "x"}, "purpose must be batch"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "???"}, "is not base64"),
         ("mistral_upload_file", {"filename": "a", "purpose": "ocr", "content_base64": "YQ=\n="}, "is not base64"),

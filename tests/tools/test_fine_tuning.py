@@ -70,7 +70,9 @@ async def test_a_job_is_created_with_what_was_asked_and_waits_to_be_started(
     }
 
 
-async def test_a_dry_run_gives_an_estimate_and_starts_nothing(client: Client, sandbox: Sandbox, training: str) -> None:
+async def test_a_dry_run_gives_an_estimate_and_starts_nothing(
+    client: Client, sandbox: Sandbox, training: str
+) -> None:
     asked = {"model": "open-mistral-nemo", "training_files": [training], "dry_run": True}
     result = await client.call_tool("mistral_create_fine_tuning_job", asked)
 
@@ -91,7 +93,9 @@ async def test_a_classifier_takes_targets(client: Client, sandbox: Sandbox, trai
     assert sandbox.requests[-1].json["classifier_targets"] == targets
 
 
-async def test_a_job_is_started_looked_up_listed_and_cancelled(client: Client, sandbox: Sandbox, training: str) -> None:
+async def test_a_job_is_started_looked_up_listed_and_cancelled(
+    client: Client, sandbox: Sandbox, training: str
+) -> None:
     job = {"job_id": (await created(client, training))["id"]}
     seen = await done(client, "get_fine_tuning_job", **job)
     assert seen["training_files"] == [training]
@@ -108,7 +112,14 @@ async def test_a_job_is_started_looked_up_listed_and_cancelled(client: Client, s
 
 async def test_events_come_newest_first_and_not_all_of_them(client: Client, sandbox: Sandbox) -> None:
     events = [{"name": f"event {number}", "created_at": number} for number in range(50)]
-    job = {"id": ID, "status": "RUNNING", "model": "m", "training_files": [], "hyperparameters": {}, "events": events}
+    job = {
+        "id": ID,
+        "status": "RUNNING",
+        "model": "m",
+        "training_files": [],
+        "hyperparameters": {},
+        "events": events,
+    }
     sandbox.faults.append(Fault(status=200, body=job))
     shown = (await done(client, "get_fine_tuning_job", job_id=ID))["events"]
 
@@ -202,8 +213,16 @@ async def test_what_may_have_been_created_is_not_repeated(client: Client, sandbo
     [
         ("create_fine_tuning_job", {"model": "m"}, "training_files is missing"),
         ("create_fine_tuning_job", {"model": "m", "training_files": []}, "training_files is empty"),
-        ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "suffix": "x" * 19}, "suffix is longer than"),
-        ("create_fine_tuning_job", {"model": "m", "training_files": [ID], "job_type": "x"}, "must be completion or"),
+        (
+            "create_fine_tuning_job",
+            {"model": "m", "training_files": [ID], "suffix": "x" * 19},
+            "suffix is longer than",
+        ),
+        (
+            "create_fine_tuning_job",
+            {"model": "m", "training_files": [ID], "job_type": "x"},
+            "must be completion or",
+        ),
         (
             "create_fine_tuning_job",
             {"model": "m", "training_files": [ID], "classifier_targets": [{"name": "mood"}]},

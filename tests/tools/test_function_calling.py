@@ -84,7 +84,9 @@ async def test_a_conversation_from_another_vendor_continues(client: Client, sand
     assert len(first[2]["tool_call_id"]) == 9
 
 
-async def test_a_user_turn_after_a_result_gets_the_assistant_turn_it_needs(client: Client, sandbox: Sandbox) -> None:
+async def test_a_user_turn_after_a_result_gets_the_assistant_turn_it_needs(
+    client: Client, sandbox: Sandbox
+) -> None:
     turns = [
         {"role": "user", "content": "Weather in Paris?"},
         {
@@ -189,7 +191,9 @@ async def test_arguments_as_an_object_are_as_good_as_a_string(client: Client) ->
 async def test_tool_choice_is_a_word_or_a_functions_name(
     client: Client, sandbox: Sandbox, choice: str, sent: object
 ) -> None:
-    await client.call_tool("mistral_function_call", {"functions": [WEATHER], "prompt": "Hi", "tool_choice": choice})
+    await client.call_tool(
+        "mistral_function_call", {"functions": [WEATHER], "prompt": "Hi", "tool_choice": choice}
+    )
 
     assert sandbox.requests[-1].json["tool_choice"] == sent
 

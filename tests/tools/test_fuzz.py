@@ -49,7 +49,9 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 
         case "object":
             return st.fixed_dictionaries(
                 {}, optional={name: fitting(inner) for name, inner in schema.get("properties", {}).items()}
-            ) | st.sampled_from([{"role": "user", "content": "Hi"}, {"name": "f", "parameters": {"type": "object"}}])
+            ) | st.sampled_from(
+                [{"role": "user", "content": "Hi"}, {"name": "f", "parameters": {"type": "object"}}]
+            )
         case _:
             return ANYTHING
 

@@ -109,7 +109,9 @@ async def test_documents_are_added_listed_read_and_deleted(client: Client, libra
 
 async def test_documents_come_in_pages(client: Client, library: str) -> None:
     for number in range(3):
-        await done(client, "mistral_add_document", library_id=library, filename=f"{number}.txt", content=str(number))
+        await done(
+            client, "mistral_add_document", library_id=library, filename=f"{number}.txt", content=str(number)
+        )
     first = await client.call_tool("mistral_list_documents", {"library_id": library, "page_size": 2})
 
     assert first.structured_content["next_page"] == 1
@@ -121,7 +123,11 @@ async def test_documents_come_in_pages(client: Client, library: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"content": "Some notes."}, {"content_base64": base64.b64encode(b"Some notes.").decode()}, {"path": "notes.txt"}],
+    [
+        {"content": "Some notes."},
+        {"content_base64": base64.b64encode(b"Some notes.").decode()},
+        {"path": "notes.txt"},
+    ],
 )
 async def test_a_document_comes_as_text_as_base64_or_from_the_servers_folder(
     client: Client, sandbox: Sandbox, library: str, given: dict[str, str]
@@ -191,7 +197,11 @@ async def test_what_creates_is_not_repeated(client: Client, sandbox: Sandbox, li
             {"library_id": ID, "filename": "a.txt", "path": "../x"},
             "path leads out of the server's folder",
         ),
-        ("add_document", {"library_id": "a/b", "filename": "a.txt", "content": "x"}, "library_id is not a valid id"),
+        (
+            "add_document",
+            {"library_id": "a/b", "filename": "a.txt", "content": "x"},
+            "library_id is not a valid id",
+        ),
         ("get_document_text", {"library_id": ID, "document_id": "%2e%2e"}, "document_id is not a valid id"),
         ("delete_document", {"library_id": ID}, "document_id is missing"),
         ("delete_library", {"library_id": ".."}, "library_id is not a valid id"),

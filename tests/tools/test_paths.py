@@ -67,7 +67,9 @@ async def test_no_id_leaves_its_path(client: Client, sandbox: Sandbox, tool: str
     assert not sandbox.requests
 
 
-@pytest.mark.parametrize("name", ["ft:open-mistral-7b:abc:20250101:x1", "mistral-large@latest", "a,b+c=d~e!f'(g)*;$&"])
+@pytest.mark.parametrize(
+    "name", ["ft:open-mistral-7b:abc:20250101:x1", "mistral-large@latest", "a,b+c=d~e!f'(g)*;$&"]
+)
 async def test_what_ids_hold_in_practice_is_let_through(client: Client, sandbox: Sandbox, name: str) -> None:
     await client.call_tool("mistral_get_model", {"model": name})
 

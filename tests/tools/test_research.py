@@ -18,7 +18,9 @@ async def client(mistral_url: str) -> AsyncIterator[Client]:
 
 
 async def test_answers_come_in_the_order_asked_and_one_failure_spares_the_others(client: Client) -> None:
-    result = await client.call_tool("mistral_compare", {"models": [*MODELS[::-1], MODELS[0]], "prompt": "Hello there"})
+    result = await client.call_tool(
+        "mistral_compare", {"models": [*MODELS[::-1], MODELS[0]], "prompt": "Hello there"}
+    )
 
     structured = result.structured_content
     failed, *answers = structured["answers"]

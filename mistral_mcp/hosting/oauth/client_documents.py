@@ -110,4 +110,6 @@ async def _read_object(response: httpx2.Response) -> Document | None:
         if len(body) > _LARGEST:
             return None
     document: object = json.loads(body)
-    return cast("Document", document) if isinstance(document, dict) else None
+    if isinstance(document, dict):
+        return cast("Document", document)
+    return None

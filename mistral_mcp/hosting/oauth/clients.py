@@ -26,7 +26,9 @@ class Client(OAuthClientInformationFull):
 
     def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:
         registered = self.redirect_uris or []
-        if redirect_uri is not None and any(_without_port(redirect_uri) == _without_port(each) for each in registered):
+        if redirect_uri is not None and any(
+            _without_port(redirect_uri) == _without_port(each) for each in registered
+        ):
             return redirect_uri
         if redirect_uri is None and len(registered) == 1:
             return registered[0]
@@ -56,7 +58,10 @@ class Clients:
         found = await self._registered.find(client_id)
         if found is None:
             return None
-        secret = found.secret.get_secret_value() if found.secret else None
+        if found.secret:
+            secret = found.secret.get_secret_value()
+        else:
+            secret = None
         return Client.model_validate_json(found.described).model_copy(update={"client_secret": secret})
 
     async def _find_described(self, url: str) -> Client | None:
@@ -72,7 +77,10 @@ class Clients:
         """Raises `RegistrationError`."""
         check_client(client)
         described = client.model_dump_json(exclude={"client_secret"}, exclude_none=True)
-        secret = SecretStr(client.client_secret) if client.client_secret else None
+        if client.client_secret:
+            secret = SecretStr(client.client_secret)
+        else:
+            secret = None
         try:
             await self._registered.add(client.client_id, RegisteredClient(described, secret))
         except TooManyClients:
@@ -105,7 +113,9 @@ def check_client(client: OAuthClientInformationFull) -> None:
             )
     name = client.client_name or ""
     if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise RegistrationError("invalid_client_metadata", f"client_name is one line of {_LONGEST_NAME} characters.")
+        raise RegistrationError(
+            "invalid_client_metadata", f"client_name is one line of {_LONGEST_NAME} characters."
+        )
 
 
 def is_safe_redirect(address: str) -> bool:

@@ -164,10 +164,15 @@ def _open_route(path: str, handler: Handler, method: str) -> Route:
 
 def _limit_per_address(handler: Handler, counts: TTLCache[str, int]) -> Handler:
     async def limited(request: Request) -> Response:
-        address = request.client.host if request.client else ""
+        if request.client:
+            address = request.client.host
+        else:
+            address = ""
         counts[address] = counts.get(address, 0) + 1
         if counts[address] > _REGISTRATIONS_AN_HOUR:
-            answer = _oauth_error("invalid_client_metadata", "Too many clients were registered from this address.", 429)
+            answer = _oauth_error(
+                "invalid_client_metadata", "Too many clients were registered from this address.", 429
+            )
             answer.headers["retry-after"] = str(_HOUR)
             return answer
         return await handler(request)

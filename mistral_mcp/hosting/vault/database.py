@@ -49,7 +49,10 @@ class Database:
     def __init__(self, url: URL) -> None:
         self.is_shared = url.get_backend_name() == "postgresql"
         """Whether other hosts may use it too."""
-        self._name = f"Postgres at {url.host or 'the local socket'}" if self.is_shared else str(url.database)
+        if self.is_shared:
+            self._name = f"Postgres at {url.host or 'the local socket'}"
+        else:
+            self._name = str(url.database)
         self._is_down = False
         self._unerased = False
         options: dict[str, Any] = {"connect_args": {"timeout": PATIENCE}}
@@ -64,7 +67,10 @@ class Database:
         )
         # One statement needs no transaction; on SQLite there is none unless `write` begins it.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._reading = self._autocommit if self.is_shared else self._engine
+        if self.is_shared:
+            self._reading = self._autocommit
+        else:
+            self._reading = self._engine
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="vault")
         if not self.is_shared:
             event.listen(self._engine, "connect", _prepare_sqlite)
@@ -227,7 +233,9 @@ def _create_or_migrate(connection: Connection) -> None:
 
 def _find_version(connection: Connection) -> str | None:
     """None where there are no tables yet."""
-    return connection.scalar(select(version.c.version_num)) if inspect(connection).has_table(version.name) else None
+    if inspect(connection).has_table(version.name):
+        return connection.scalar(select(version.c.version_num))
+    return None
 
 
 def _migrate(connection: Connection) -> None:

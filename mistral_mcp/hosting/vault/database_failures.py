@@ -28,8 +28,14 @@ def at_start(where: str) -> Generator[None]:
     try:
         yield
     except (*RAISED, VaultUnavailable) as error:
-        failure = error if isinstance(error, VaultUnavailable) else translate(error)
-        kind = BadSetting if isinstance(failure, MisconfiguredDatabase) else VaultUnavailable
+        if isinstance(error, VaultUnavailable):
+            failure = error
+        else:
+            failure = translate(error)
+        if isinstance(failure, MisconfiguredDatabase):
+            kind = BadSetting
+        else:
+            kind = VaultUnavailable
         raise kind(f"{where}: {failure.what}", failure.advice) from None
 
 
@@ -39,7 +45,10 @@ def is_busy(error: DBAPIError) -> bool:
 
 
 def translate(error: Exception) -> VaultUnavailable:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if isinstance(error, DBAPIError) and error.orig:
+        cause = error.orig
+    else:
+        cause = error
     sqlstate: str = getattr(cause, "sqlstate", None) or ""
     match error:
         case _ if isinstance(cause, sqlite3.Error):
@@ -48,7 +57,10 @@ def translate(error: Exception) -> VaultUnavailable:
         case DBAPIError() if sqlstate:
             found = _POSTGRES.get(sqlstate) or _POSTGRES.get(sqlstate[:2])
         case OperationalError():  # no connection was made, or it broke: libpq gives no code
-            found = _REFUSED if "FATAL" in str(cause) else _AWAY
+            if "FATAL" in str(cause):
+                found = _REFUSED
+            else:
+                found = _AWAY
         case ProgrammingError():
             found = _NO_OPTION
         case TimeoutError() | PoolTimeout():
@@ -74,7 +86,11 @@ def _name(cause: BaseException) -> str:
 
 _Failure = tuple[type[VaultUnavailable], str, str]
 
-_SLOW: _Failure = (VaultUnavailable, "The vault's database does not answer in time.", "Try again in a few seconds.")
+_SLOW: _Failure = (
+    VaultUnavailable,
+    "The vault's database does not answer in time.",
+    "Try again in a few seconds.",
+)
 _FULL: _Failure = (
     VaultUnavailable,
     "The disk of the vault's database is full.",
@@ -139,7 +155,11 @@ _POSTGRES: dict[str, _Failure] = {
     "53300": _REFUSED,
     "42501": _NO_RIGHT,
     "3F000": _NO_RIGHT,  # no schema to create in
-    "25006": (VaultUnavailable, "Postgres takes no writes: it is a standby.", "Point DATABASE_URL at the primary."),
+    "25006": (
+        VaultUnavailable,
+        "Postgres takes no writes: it is a standby.",
+        "Point DATABASE_URL at the primary.",
+    ),
     "28": _REFUSED,
     "3D": _REFUSED,
     "08": _AWAY,

@@ -12,7 +12,10 @@ DeriveKeys = Callable[[str], list[bytes]]
 def key_digests(secrets: Secrets, derive_keys: DeriveKeys) -> list[bytes]:
     """Find the connections of one key; one digest by each master key, the first for new rows."""
     secret = secrets.api_key or secrets.route_token
-    text = secret.get_secret_value().encode() if secret else b""
+    if secret:
+        text = secret.get_secret_value().encode()
+    else:
+        text = b""
     return [hmac.digest(key, text, "sha256")[:16] for key in derive_keys("key digests")]
 
 

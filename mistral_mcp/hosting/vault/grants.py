@@ -134,7 +134,7 @@ class Grants:
         grant_id = records.new_id()
 
         def work(database: sqlalchemy.Connection) -> None:
-            with records.damage_reported():
+            with records.report_damage():
                 row = statements.lock_live(database, opener, now)
                 data_key = records.unseal_data_key(row, opener, self._ring())
             database.execute(insert(grants), _grant_row(grant_id, row.id, request, now))
@@ -155,7 +155,9 @@ class Grants:
         except RefusedCredential:
             return None
         row = await self._database.read(lambda database: _find(database, token, kind))
-        return None if row is None else _grant_of(row)
+        if row is None:
+            return None
+        return _grant_of(row)
 
     async def redeem(self, secret: SecretStr, kind: Kind, scopes: tuple[str, ...] | None = None) -> Issued:
         """New secrets for a code, or for a refresh token. Raises `InvalidGrant`; one that was used before ends the grant."""
@@ -173,7 +175,7 @@ class Grants:
                 raise InvalidGrant(problem)
             data_key = self._unseal(row, old)
             granted = scopes or tuple(row.token_scopes.split())
-            _end_replaced(database, row, now)
+            _end_predecessors(database, row, now)
             given = _Given(row.grant_id, row.id, row.token_id, granted, row.grant_resource)
             self._insert(database, "access", access, given, data_key)
             self._insert(database, "refresh", refresh, given, data_key)
@@ -211,7 +213,9 @@ class Grants:
         """For the person who holds the connection."""
 
         def work(database: sqlalchemy.Connection) -> None:
-            of_connection = select(grants.c.id).where(grants.c.id == grant_id, grants.c.connection_id == connection_id)
+            of_connection = select(grants.c.id).where(
+                grants.c.id == grant_id, grants.c.connection_id == connection_id
+            )
             if database.execute(of_connection).one_or_none() is not None:
                 _end_grant(database, grant_id, self._now())
 
@@ -221,7 +225,9 @@ class Grants:
     async def list_of(self, connection_id: str) -> list[Grant]:
         """Those that have not ended, oldest first."""
         live = select(grants).where(grants.c.connection_id == connection_id, grants.c.ended_at.is_(None))
-        rows = await self._database.read(lambda database: database.execute(live.order_by(grants.c.created_at)).all())
+        rows = await self._database.read(
+            lambda database: database.execute(live.order_by(grants.c.created_at)).all()
+        )
         return [_grant_of(row, prefix="") for row in rows]
 
     def forget(self, connection_id: str) -> None:
@@ -240,13 +246,13 @@ class Grants:
             raise UnknownToken("The access token is unknown.", "Sign in again.")
         if problem := _why_dead(row, self._now()):
             raise RevokedOrExpired(problem, "Sign in again.")
-        with records.damage_reported():
+        with records.report_damage():
             secrets = records.unseal_secrets(row, self._unseal(row, token))
             credentials = records.credentials_of(row, token, secrets)
         return Found(row.id, _limit_to_scopes(credentials, row.token_scopes.split()), row.grant_resource)
 
     def _unseal(self, row: Row[Any], token: Token) -> bytes:
-        bound = _bound(row.kind, row.token_scopes, row.grant_resource, row.token_expires_at)
+        bound = _binding(row.kind, row.token_scopes, row.grant_resource, row.token_expires_at)
         return records.unseal_data_key(row, token, self._ring(), bound)
 
     def _insert(
@@ -259,34 +265,40 @@ class Grants:
     ) -> None:
         now, scopes = self._now(), " ".join(given.scopes)
         expires_at = now + LIFETIMES[kind]
-        bound = _bound(kind, scopes, given.resource, expires_at)
+        bound = _binding(kind, scopes, given.resource, expires_at)
         row = records.new_token_row(token, given.connection_id, data_key, self._ring(), now, bound)
         row |= {"kind": kind, "grant_id": given.grant_id, "parent_id": given.parent_id}
         database.execute(insert(tokens), row | {"scopes": scopes, "expires_at": expires_at})
 
 
-def _end_replaced(database: sqlalchemy.Connection, row: Row[Any], now: datetime) -> None:
+def _end_predecessors(database: sqlalchemy.Connection, row: Row[Any], now: datetime) -> None:
     """A code ends when it is used. A refresh token that is used ends all others but those that came of itself."""
     ends = update(tokens).where(tokens.c.grant_id == row.grant_id, tokens.c.ended_at.is_(None))
     if row.kind == "code":
         ends = ends.where(tokens.c.id == row.token_id)
     else:
-        ends = ends.where(tokens.c.kind == "refresh", tokens.c.id != row.token_id, tokens.c.parent_id != row.token_id)
+        ends = ends.where(
+            tokens.c.kind == "refresh", tokens.c.id != row.token_id, tokens.c.parent_id != row.token_id
+        )
     database.execute(ends.values(ended_at=now, wrapped_key=None))
 
 
-def _bound(kind: str, scopes: str, resource: str, expires_at: datetime) -> tuple[str, ...]:
+def _binding(kind: str, scopes: str, resource: str, expires_at: datetime) -> tuple[str, ...]:
     """What a secret may be used for is sealed with it: who can write the database widens nothing."""
     return kind, scopes, resource, expires_at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _limit_to_scopes(credentials: Credentials, scopes: list[str]) -> Credentials:
-    return credentials if WRITE in scopes else replace(credentials, read_only=True)
+    if WRITE in scopes:
+        return credentials
+    return replace(credentials, read_only=True)
 
 
 def _find(database: sqlalchemy.Connection, token: Token, kind: Kind | None) -> Row[Any] | None:
     row = database.execute(_BY_DIGEST, {"digest": token.digest}).one_or_none()
-    return row if row is not None and kind in {None, row.kind} else None
+    if row is not None and kind in {None, row.kind}:
+        return row
+    return None
 
 
 def _lock(database: sqlalchemy.Connection, token: Token, kind: Kind) -> Row[Any] | None:
@@ -310,7 +322,9 @@ def _why_dead(row: Row[Any], now: datetime) -> str:
 
 
 def _end_grant(database: sqlalchemy.Connection, grant_id: str, now: datetime) -> None:
-    database.execute(update(grants).where(grants.c.id == grant_id, grants.c.ended_at.is_(None)).values(ended_at=now))
+    database.execute(
+        update(grants).where(grants.c.id == grant_id, grants.c.ended_at.is_(None)).values(ended_at=now)
+    )
     database.execute(update(tokens).where(tokens.c.grant_id == grant_id).values(ended_at=now, wrapped_key=None))
 
 

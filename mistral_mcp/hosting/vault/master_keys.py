@@ -98,4 +98,6 @@ def _create_file(path: Path) -> None:
         return
     finally:
         draft.unlink()
-    _log.warning("Created a master key, %s: back it up, apart from the database. Without it no connection opens.", path)
+    _log.warning(
+        "Created a master key, %s: back it up, apart from the database. Without it no connection opens.", path
+    )

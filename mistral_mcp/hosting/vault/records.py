@@ -69,8 +69,13 @@ def new_id() -> str:
 
 
 def key_hint(api_key: SecretStr | None) -> str:
-    key = api_key.get_secret_value() if api_key else ""
-    return key[-_HINT:] if len(key) >= _LONG_ENOUGH else ""
+    if api_key:
+        key = api_key.get_secret_value()
+    else:
+        key = ""
+    if len(key) >= _LONG_ENOUGH:
+        return key[-_HINT:]
+    return ""
 
 
 def check_terms(label: str, expires_in_days: int | None) -> None:
@@ -115,8 +120,14 @@ class _Terms(NamedTuple):
     def context(self, field: str, version: int) -> tuple[str, ...]:
         if version == 1:
             return self.id, field, self.route or ""
-        toolsets = "*" if self.toolsets is None else self.toolsets
-        expires = self.expires_at.astimezone(UTC).isoformat(timespec="microseconds") if self.expires_at else "never"
+        if self.toolsets is None:
+            toolsets = "*"
+        else:
+            toolsets = self.toolsets
+        if self.expires_at:
+            expires = self.expires_at.astimezone(UTC).isoformat(timespec="microseconds")
+        else:
+            expires = "never"
         return self.id, field, self.route or "", toolsets, "reads" if self.read_only else "writes", expires
 
 
@@ -140,7 +151,9 @@ def connection_row(connection: Connection, secrets: Secrets, data_key: bytes, di
 
 
 def _seal(data_key: bytes, secret: SecretStr | None, terms: _Terms, field: str) -> bytes | None:
-    return seal(data_key, secret.get_secret_value().encode(), *terms.context(field, 2)) if secret else None
+    if secret:
+        return seal(data_key, secret.get_secret_value().encode(), *terms.context(field, 2))
+    return None
 
 
 def new_token_row(
@@ -201,7 +214,7 @@ def readable_connections(rows: Iterable[tuple[Row[Any], tuple[str, ...]]]) -> li
     """Without those that are damaged."""
     found: list[Connection] = []
     for row, keys in rows:
-        with suppress(VaultUnavailable), damage_reported():
+        with suppress(VaultUnavailable), report_damage():
             found.append(connection_of(row, keys))
     return found
 
@@ -209,7 +222,7 @@ def readable_connections(rows: Iterable[tuple[Row[Any], tuple[str, ...]]]) -> li
 def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys, bound: Sequence[str] = ()) -> bytes:
     """Raises `VaultUnavailable` where the server's master keys do not open it."""
     if row.wrapped_key is None:
-        raise _damaged(row)
+        raise _damage(row)
     try:
         inner = ring.unseal(row.master_key, row.wrapped_key, row.token_id, "wrapped data key")
         return unseal(token.key(), inner, row.token_id, "data key", *bound)
@@ -219,13 +232,13 @@ def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys, bound: Sequen
             "This server lacks the master key that the connection is sealed with.", "Tell its operator."
         ) from None
     except SealBroken:
-        raise _damaged(row) from None
+        raise _damage(row) from None
 
 
 def unseal_secrets(row: Row[Any], data_key: bytes) -> Secrets:
     """Raises `VaultUnavailable` where the row was changed since it was sealed."""
     if row.sealed_key is None and row.sealed_route_token is None:
-        raise _damaged(row)
+        raise _damage(row)
     terms = _Terms(row.id, row.route, row.toolsets, row.read_only, row.expires_at)
     try:
         return Secrets(
@@ -233,7 +246,7 @@ def unseal_secrets(row: Row[Any], data_key: bytes) -> Secrets:
             _unseal(data_key, row.sealed_route_token, terms, "route token"),
         )
     except SealBroken:
-        raise _damaged(row) from None
+        raise _damage(row) from None
 
 
 def _unseal(data_key: bytes, sealed: bytes | None, terms: _Terms, field: str) -> SecretStr | None:
@@ -257,7 +270,7 @@ def credentials_of(row: Row[Any], token: Token, secrets: Secrets) -> Credentials
 
 
 @contextmanager
-def damage_reported() -> Generator[None]:
+def report_damage() -> Generator[None]:
     """A row whose values are of foreign types fails alone, and as damaged."""
     try:
         yield
@@ -266,18 +279,22 @@ def damage_reported() -> Generator[None]:
         raise VaultUnavailable(*_DAMAGED) from None
 
 
-def _damaged(row: Row[Any]) -> VaultUnavailable:
+def _damage(row: Row[Any]) -> VaultUnavailable:
     _log.error("Connection %s does not open: its row was changed since it was sealed, or is damaged.", row.id)
     return VaultUnavailable(*_DAMAGED)
 
 
 def _toolsets(row: Row[Any]) -> tuple[str, ...] | None:
-    return None if row.toolsets is None else tuple(row.toolsets.split(","))
+    if row.toolsets is None:
+        return None
+    return tuple(row.toolsets.split(","))
 
 
 def _route(row: Row[Any]) -> Route | None:
+    if not row.route:
+        return None
     try:
-        return Route.parse(row.route) if row.route else None
+        return Route.parse(row.route)
     except ValueError:  # where a key is bound to it, the key does not open either
         _log.error("Connection %s has no route that this version knows.", row.id)
         return None

@@ -30,7 +30,9 @@ class RegisteredClient:
 class RegisteredClients:
     """`keys` seal secrets: the first new ones, all of them old ones."""
 
-    def __init__(self, database: Database, keys: Callable[[], Sequence[bytes]], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, keys: Callable[[], Sequence[bytes]], now: Callable[[], datetime]
+    ) -> None:
         self._database = database
         self._keys = keys
         self._now = now
@@ -40,13 +42,19 @@ class RegisteredClients:
         row = await self._database.read(lambda database: database.execute(by_id).one_or_none())
         if row is None:
             return None
-        secret = None if row.sealed_secret is None else self._unseal(row.sealed_secret, client_id)
+        if row.sealed_secret is None:
+            secret = None
+        else:
+            secret = self._unseal(row.sealed_secret, client_id)
         return RegisteredClient(row.described, secret)
 
     async def add(self, client_id: str, client: RegisteredClient) -> None:
         """Raises `TooManyClients`."""
         secret = client.secret
-        sealed = None if secret is None else seal(self._keys()[0], secret.get_secret_value().encode(), client_id)
+        if secret is None:
+            sealed = None
+        else:
+            sealed = seal(self._keys()[0], secret.get_secret_value().encode(), client_id)
         row = {
             "client_id": client_id,
             "described": client.described,

@@ -77,10 +77,15 @@ class VaultResults:
             database.execute(insert(results), row)
             for number, start in enumerate(range(0, size, PIECE)):
                 sealed = seal(key, content.data[start : start + PIECE], identity, str(number))
-                database.execute(insert(result_pieces), {"result_id": identity, "number": number, "sealed": sealed})
+                database.execute(
+                    insert(result_pieces), {"result_id": identity, "number": number, "sealed": sealed}
+                )
 
         await self._database.write(work)
-        url = f"{owner.base_url}/results/{handle}" if owner.base_url else None
+        if owner.base_url:
+            url = f"{owner.base_url}/results/{handle}"
+        else:
+            url = None
         return Location(handle, expires_at, url=url)
 
     async def read(self, owner: Owner, handle: str) -> Content:
@@ -99,7 +104,9 @@ class VaultResults:
             raise UnknownResult
         identity = row_id(handle)
         statement = select(results).where(results.c.id == identity)
-        row: Row[Any] | None = await self._database.read(lambda database: database.execute(statement).one_or_none())
+        row: Row[Any] | None = await self._database.read(
+            lambda database: database.execute(statement).one_or_none()
+        )
         if row is None or (owner is not None and row.owner != owner):
             raise UnknownResult
         if row.sealed_meta is None or row.expires_at <= self._now():
@@ -107,7 +114,7 @@ class VaultResults:
         try:
             meta = json.loads(unseal(sealing_key(handle), row.sealed_meta, identity, row.owner, "meta"))
         except SealBroken:
-            raise _damaged() from None
+            raise _damage() from None
         return StoredResult(handle, identity, meta["mime_type"], meta["filename"], row.bytes, row.used_at)
 
     async def stream(self, stored: StoredResult, start: int, end: int) -> AsyncGenerator[bytes]:
@@ -139,10 +146,10 @@ def _open(key: bytes, sealed: bytes | None, identity: str, number: int) -> bytes
     try:
         return unseal(key, sealed, identity, str(number))
     except SealBroken:
-        raise _damaged() from None
+        raise _damage() from None
 
 
-def _damaged() -> VaultUnavailable:
+def _damage() -> VaultUnavailable:
     return VaultUnavailable("What is stored of this result is damaged.", "Run the tool again that made it.")
 
 
@@ -155,7 +162,9 @@ def _make_room(database: Connection, owner: str, size: int, now: datetime) -> No
     in_all = database.scalar(select(func.sum(results.c.bytes)).where(live)) or 0
     if in_all + size > MOST_IN_ALL:
         raise ResultTooLarge(size, MAX_BYTES)
-    mine = select(results.c.id, results.c.bytes).where(live, results.c.owner == owner).order_by(results.c.created_at)
+    mine = (
+        select(results.c.id, results.c.bytes).where(live, results.c.owner == owner).order_by(results.c.created_at)
+    )
     rows = database.execute(mine).all()
     total = sum(row.bytes for row in rows) + size
     for row in rows:

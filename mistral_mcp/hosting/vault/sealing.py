@@ -54,7 +54,9 @@ def unseal(key: bytes, sealed: bytes, *context: str) -> bytes:
     if len(sealed) < start:
         raise SealBroken
     try:
-        return AESGCM(key).decrypt(sealed[len(version) : start], sealed[start:], _associated_data(version, context))
+        return AESGCM(key).decrypt(
+            sealed[len(version) : start], sealed[start:], _associated_data(version, context)
+        )
     except InvalidTag:
         raise SealBroken from None
 

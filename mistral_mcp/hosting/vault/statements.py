@@ -65,7 +65,9 @@ def find_live_id(database: Connection, token: Token, now: datetime) -> str:
 
 def find_live_digests(database: Connection, digests: Sequence[bytes], now: datetime) -> set[bytes]:
     """Those of tokens that are good now."""
-    live = select(tokens.c.digest).join_from(tokens, connections).where(tokens.c.digest.in_(digests), _is_live(now))
+    live = (
+        select(tokens.c.digest).join_from(tokens, connections).where(tokens.c.digest.in_(digests), _is_live(now))
+    )
     return {row.digest for row in database.execute(live.where(tokens.c.ended_at.is_(None)))}
 
 
@@ -83,7 +85,9 @@ def check_count(database: Connection, digests: Sequence[bytes], most: int, now: 
     if database.dialect.name == "postgresql":  # one after the other; on SQLite there is one writer anyway
         lock = int.from_bytes(digests[0][:8], signed=True)
         database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
-    count = select(func.count()).select_from(connections).where(connections.c.key_digest.in_(digests), _is_live(now))
+    count = (
+        select(func.count()).select_from(connections).where(connections.c.key_digest.in_(digests), _is_live(now))
+    )
     if (database.scalar(count) or 0) >= most:
         raise TooManyConnections(
             f"This key has {most} connections here already, the most that this server allows.",
@@ -126,7 +130,9 @@ def _readable(result: CursorResult[Any]) -> Iterator[Row[Any]]:
         try:
             row = result.fetchone()
         except (TypeError, ValueError) as error:
-            _log.error("A connection's row cannot be read (%s): it was changed, or is damaged.", type(error).__name__)
+            _log.error(
+                "A connection's row cannot be read (%s): it was changed, or is damaged.", type(error).__name__
+            )
             continue
         if row is None:
             return

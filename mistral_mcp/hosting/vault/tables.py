@@ -47,12 +47,16 @@ class Utc(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return value.astimezone(UTC) if value else None
+        if value:
+            return value.astimezone(UTC)
+        return None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         if value is None:
             return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        if value.tzinfo:
+            return value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)
 
 
 # Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
@@ -87,7 +91,11 @@ tokens = Table(
     metadata,
     Column("id", String(16), primary_key=True),
     Column(
-        "connection_id", String(16), ForeignKey("mmcp_connections.id", ondelete="CASCADE"), nullable=False, index=True
+        "connection_id",
+        String(16),
+        ForeignKey("mmcp_connections.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
     ),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("wrapped_key", LargeBinary),
@@ -107,7 +115,11 @@ grants = Table(
     metadata,
     Column("id", String(16), primary_key=True),
     Column(
-        "connection_id", String(16), ForeignKey("mmcp_connections.id", ondelete="CASCADE"), nullable=False, index=True
+        "connection_id",
+        String(16),
+        ForeignKey("mmcp_connections.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
     ),
     Column("client_id", Text, nullable=False),
     Column("client_name", Text, nullable=False),

@@ -49,7 +49,12 @@ def parse_token(text: SecretStr) -> Token:
 
 def _raw(text: str) -> bytes:
     body, checksum = text[len(TOKEN_PREFIX) : -_CHECKSUM], text[-_CHECKSUM:]
-    if not text.startswith(TOKEN_PREFIX) or len(body) != _BODY or not body.isascii() or checksum != _checksum(body):
+    if (
+        not text.startswith(TOKEN_PREFIX)
+        or len(body) != _BODY
+        or not body.isascii()
+        or checksum != _checksum(body)
+    ):
         _refuse()
     try:
         return _decode(body).to_bytes(_BITS // 8)

@@ -88,10 +88,16 @@ class VaultUploads:
         try:
             plain = unseal(sealing_key(handle), row.sealed_caller, row.id, row.owner, "caller")
         except SealBroken:
-            raise _damaged() from None
+            raise _damage() from None
         secrets = json.loads(plain)
-        key = SecretStr(secrets["key"]) if secrets["key"] else None
-        token = SecretStr(secrets["route_token"]) if secrets["route_token"] else None
+        if secrets["key"]:
+            key = SecretStr(secrets["key"])
+        else:
+            key = None
+        if secrets["route_token"]:
+            token = SecretStr(secrets["route_token"])
+        else:
+            token = None
         return Caller.of(key, "this upload link", Route.parse(secrets["route"]), token), secrets["purpose"]
 
     async def finish(self, handle: str, file: UploadedFile | None) -> None:
@@ -124,7 +130,7 @@ class VaultUploads:
         try:
             plain = unseal(sealing_key(handle.partition("/")[0]), row.sealed_files, row.id, "files")
         except SealBroken:
-            raise _damaged() from None
+            raise _damage() from None
         return tuple(UploadedFile(**each) for each in json.loads(plain))
 
 
@@ -136,7 +142,7 @@ def _seal_files(key: bytes, identity: str, files: list[UploadedFile]) -> bytes:
     return seal(key, json.dumps([asdict(file) for file in files]).encode(), identity, "files")
 
 
-def _damaged() -> VaultUnavailable:
+def _damage() -> VaultUnavailable:
     return VaultUnavailable("What is stored of this upload link is damaged.", "Ask for a new link.")
 
 

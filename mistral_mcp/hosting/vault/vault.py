@@ -98,7 +98,9 @@ class Vault:
         """Migrates, finds the master keys, and runs maintenance. Raises as `open` does."""
         async with self._database.running():
             in_use = await maintenance.count_tokens_by_key(self._database)
-            self._keys = master_keys.find(self._settings, self._data_dir, in_use, is_shared=self._database.is_shared)
+            self._keys = master_keys.find(
+                self._settings, self._data_dir, in_use, is_shared=self._database.is_shared
+            )
             maintaining = asyncio.create_task(self._maintain())
             try:
                 yield
@@ -188,7 +190,7 @@ class Vault:
         parsed, now = parse_token(token), self._now()
 
         def work(database: sqlalchemy.Connection) -> Connection:
-            with records.damage_reported():
+            with records.report_damage():
                 row = statements.lock_live(database, parsed, now)
                 data_key = records.unseal_data_key(row, parsed, self._ring)
                 secrets = records.unseal_secrets(row, data_key)
@@ -211,7 +213,7 @@ class Vault:
         old, new, now = parse_token(token), new_token(), self._now()
 
         def work(database: sqlalchemy.Connection) -> Connection:
-            with records.damage_reported():
+            with records.report_damage():
                 row = statements.lock_live(database, old, now)
                 data_key = records.unseal_data_key(row, old, self._ring)
             token_row = records.new_token_row(new, row.id, data_key, self._ring, now)
@@ -259,7 +261,9 @@ class Vault:
         await self._pending.write()
 
     def expiry(self, days: int | None) -> datetime | None:
-        return None if days is None else self._now() + timedelta(days=days)
+        if days is None:
+            return None
+        return self._now() + timedelta(days=days)
 
     def derive_keys(self, purpose: str) -> list[bytes]:
         """Every replica derives the same; they open nothing here. The first is for new things, all for old ones."""
@@ -272,7 +276,7 @@ class Vault:
 
     async def _load(self, token: Token) -> Found:
         row = await self._read_live(token)
-        with records.damage_reported():
+        with records.report_damage():
             data_key = records.unseal_data_key(row, token, self._ring)
             secrets = records.unseal_secrets(row, data_key)
             if is_outdated(row.sealed_key) or is_outdated(row.sealed_route_token):
@@ -283,7 +287,7 @@ class Vault:
 
     async def _read_live(self, token: Token) -> Row[Any]:
         now = self._now()
-        with records.damage_reported():
+        with records.report_damage():
             return await self._database.read(lambda database: statements.find_live(database, token, now))
 
     @property

@@ -83,7 +83,9 @@ class Tenancy:
     throttle: Throttle
     metrics: Metrics
 
-    async def create(self, asked: ConnectionRequest, address: str, connection_id: str | None = None) -> IssuedToken:
+    async def create(
+        self, asked: ConnectionRequest, address: str, connection_id: str | None = None
+    ) -> IssuedToken:
         """Check what is asked for, then store it.
 
         Raises `WrongField`, `SignupRefused`, `TooManyFailures`, `UpstreamError`, `AlreadyCreated`, `TooManyConnections`
@@ -154,17 +156,27 @@ class Tenancy:
         if self.settings.signup == "off":
             raise SignupRefused("This server makes no new connections.", "Ask its operator for one.")
         if self.settings.signup == "code":
-            given = code.get_secret_value() if code else ""
-            expected = self.settings.signup_code.get_secret_value() if self.settings.signup_code else ""
+            if code:
+                given = code.get_secret_value()
+            else:
+                given = ""
+            if self.settings.signup_code:
+                expected = self.settings.signup_code.get_secret_value()
+            else:
+                expected = ""
             if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
                 self.throttle.fail_guess(address)
-                raise SignupRefused("The sign-up code is missing or wrong.", "Ask this server's operator for the code.")
+                raise SignupRefused(
+                    "The sign-up code is missing or wrong.", "Ask this server's operator for the code."
+                )
 
     def _bounded_expiry(self, days: int | None) -> int | None:
         """Raises `WrongField` where the operator allows no such long life."""
         most = self.settings.max_expiry_days
         if most is not None and days is not None and days > most:
-            raise WrongField("expires_in_days", f"A connection lives {most} days at most here.", "Choose fewer days.")
+            raise WrongField(
+                "expires_in_days", f"A connection lives {most} days at most here.", "Choose fewer days."
+            )
         return days or most
 
     async def _check_key(

@@ -134,21 +134,30 @@ class _Shown:
     @property
     def document_host(self) -> str:
         """The host that vouches for the client; empty for one that registered itself."""
-        return urlsplit(self.asked.client_id).netloc if is_document_url(self.asked.client_id) else ""
+        if is_document_url(self.asked.client_id):
+            return urlsplit(self.asked.client_id).netloc
+        return ""
 
     @property
     def returns_to(self) -> str:
         parts = urlsplit(self.asked.redirect_uri)
-        return parts.netloc if parts.scheme in {"http", "https"} else f"the app for {parts.scheme}:"
+        if parts.scheme in {"http", "https"}:
+            return parts.netloc
+        return f"the app for {parts.scheme}:"
 
     @property
     def form_action(self) -> str:
         parts = urlsplit(self.asked.redirect_uri)
-        return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else f"{parts.scheme}:"
+        if parts.scheme in {"http", "https"}:
+            return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}:"
 
     def grant_request(self, form: Form) -> GrantRequest:
         """At most what the client asked for."""
-        agreed = SCOPES if form.one("access") == "write" else (READ,)
+        if form.one("access") == "write":
+            agreed = SCOPES
+        else:
+            agreed = (READ,)
         return GrantRequest(
             client_id=self.asked.client_id,
             client_name=self.client_name,
@@ -162,7 +171,9 @@ class _Shown:
 
 def _back(shown: _Shown, **answer: str) -> Response:
     """To the client, with `state` and `iss`."""
-    location = construct_redirect_uri(shown.asked.redirect_uri, **answer, state=shown.asked.state, iss=shown.issuer)
+    location = construct_redirect_uri(
+        shown.asked.redirect_uri, **answer, state=shown.asked.state, iss=shown.issuer
+    )
     return RedirectResponse(
         location, HTTPStatus.SEE_OTHER, {"cache-control": "no-store", "referrer-policy": "no-referrer"}
     )

@@ -36,7 +36,9 @@ class Downloads:
                 raise ExpiredResult
         except MistralMcpError as error:
             status, headers = error_status(error)
-            return JSONResponse({"error": {"message": str(error)}}, status, headers | {"cache-control": "no-store"})
+            return JSONResponse(
+                {"error": {"message": str(error)}}, status, headers | {"cache-control": "no-store"}
+            )
         if span == (0, 0):
             unsatisfied = {"content-range": f"bytes */{stored.size}"}
             return Response(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=unsatisfied)
@@ -68,10 +70,17 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
         return None
     if not found[1]:
         last = min(int(found[2]), size)
-        return (size - last, size) if last else (0, 0)
+        if last:
+            return (size - last, size)
+        return (0, 0)
     start = int(found[1])
-    end = min(int(found[2]) + 1, size) if found[2] else size
-    return (start, end) if start < end else (0, 0)
+    if found[2]:
+        end = min(int(found[2]) + 1, size)
+    else:
+        end = size
+    if start < end:
+        return (start, end)
+    return (0, 0)
 
 
 def _headers(stored: StoredResult, start: int, end: int) -> dict[str, str]:

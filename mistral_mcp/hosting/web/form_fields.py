@@ -29,7 +29,9 @@ def connection_request(form: Form) -> ConnectionRequest:
     route = form.one("route")
     if route.startswith("cloudflare"):
         route = f"{route}://{form.one('route_account')}/{form.one('route_gateway')}"
-    texts = {name: form.one(name) for name in ("api_key", "label", "expires_in_days", "route_token", "signup_code")}
+    texts = {
+        name: form.one(name) for name in ("api_key", "label", "expires_in_days", "route_token", "signup_code")
+    }
     given: dict[str, Any] = {name: text for name, text in (texts | {"route": route}).items() if text}
     return ConnectionRequest(toolsets=tuple(form.all("toolsets")), read_only=bool(form.one("read_only")), **given)
 
@@ -38,7 +40,10 @@ def connection_changes(form: Form, allowed: tuple[str, ...]) -> ConnectionChange
     """Raises `ValidationError`. An empty key and "keep" change nothing; every toolset there is means no limit."""
     chosen = tuple(form.all("toolsets"))
     given: dict[str, Any] = {"label": form.one("label"), "read_only": bool(form.one("read_only"))}
-    given["toolsets"] = None if set(chosen) == set(allowed) else chosen
+    if set(chosen) == set(allowed):
+        given["toolsets"] = None
+    else:
+        given["toolsets"] = chosen
     if form.one("api_key"):
         given["api_key"] = form.one("api_key")
     expires = form.one("expires_in_days")

@@ -24,7 +24,9 @@ class IncomingFile:
 
     def __init__(self, filename: str, size: int, source: AsyncIterator[bytes]) -> None:
         if size > LARGEST:
-            raise BadArgument(f"The file is larger than {LARGEST // 1024 // 1024} MB, the most that Mistral takes.")
+            raise BadArgument(
+                f"The file is larger than {LARGEST // 1024 // 1024} MB, the most that Mistral takes."
+            )
         if size <= 0:
             raise BadArgument("The file is empty.", "Choose another.")
         self.filename = _clean(filename)
@@ -117,7 +119,9 @@ async def read_form(request: Request) -> IncomingFile:
     return IncomingFile(filename, size, _without_tail(rest, stream, size, tail))
 
 
-async def _without_tail(first: bytes, stream: AsyncIterator[bytes], size: int, tail: bytes) -> AsyncGenerator[bytes]:
+async def _without_tail(
+    first: bytes, stream: AsyncIterator[bytes], size: int, tail: bytes
+) -> AsyncGenerator[bytes]:
     left, end = size, b""
     for_first = first[:left]
     left -= len(for_first)

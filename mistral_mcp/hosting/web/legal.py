@@ -25,4 +25,6 @@ def _redirect_or(url: str | None, page: _Endpoint) -> _Endpoint:
     async def redirect(_: Request) -> Response:
         return RedirectResponse(str(url), HTTPStatus.FOUND)
 
-    return redirect if url else page
+    if url:
+        return redirect
+    return page

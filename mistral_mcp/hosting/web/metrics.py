@@ -34,7 +34,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "mistral_mcp_http_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
+            "mistral_mcp_http_requests",
+            "Requests answered.",
+            ("route", "method", "status"),
+            registry=self.registry,
         )
         self.seconds = Histogram(
             "mistral_mcp_http_seconds", "Time to the end of the response.", ("route",), buckets=_SECONDS,
@@ -54,13 +57,20 @@ class Metrics:
 
         def metrics(request: Request) -> Response:
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
-            expected = token.get_secret_value() if token else ""
-            is_known = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), expected.encode())
+            if token:
+                expected = token.get_secret_value()
+            else:
+                expected = ""
+            is_known = scheme.lower() == "bearer" and hmac.compare_digest(
+                given.strip().encode(), expected.encode()
+            )
             is_local = request.client is not None and request.client.host in LOOPBACK
             # A proxy on this machine is local too, and speaks for whoever asked it.
             is_local = is_local and not {"forwarded", "x-forwarded-for"} & set(request.headers)
             if not is_local and not (expected and is_known):
-                return json_rpc_error(401, "Metrics are for loopback, or with METRICS_TOKEN as Authorization: Bearer.")
+                return json_rpc_error(
+                    401, "Metrics are for loopback, or with METRICS_TOKEN as Authorization: Bearer."
+                )
             return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
         return metrics
@@ -104,7 +114,13 @@ class RequestObserver:
         self.metrics.seconds.labels(route).observe(seconds)
         if _log.isEnabledFor(logging.INFO) and route not in _QUIET:
             milliseconds = round(seconds * 1000)
-            members = {"event": "http_request", "method": method, "route": route, "status": status, "ms": milliseconds}
+            members = {
+                "event": "http_request",
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": milliseconds,
+            }
             _log.info("%s %s %d %d ms", method, route, status, milliseconds, extra=members)
 
 

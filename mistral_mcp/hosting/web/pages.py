@@ -215,7 +215,10 @@ class Pages:
     ) -> Response:
         """With what was typed, but for the secrets; problems by field, those of no field under ''."""
         bound = AllowedToolsets.of(self._settings)
-        chosen = form.all("toolsets") if form.fields else bound.chosen
+        if form.fields:
+            chosen = form.all("toolsets")
+        else:
+            chosen = bound.chosen
         toolsets = [(name, _join_titles(tools.titles(name))) for name in bound.allowed]
         return self.render(
             "connect.html",
@@ -269,7 +272,9 @@ def find_token(text: str) -> SecretStr:
     _, prefix, rest = text.partition(TOKEN_PREFIX)
     token = "".join(character if character.isalnum() else " " for character in rest).partition(" ")[0]
     if not prefix or not token:
-        raise BadArgument("There is no address of this server's in that.", "Paste the whole secret URL, or its token.")
+        raise BadArgument(
+            "There is no address of this server's in that.", "Paste the whole secret URL, or its token."
+        )
     return SecretStr(prefix + token)
 
 
@@ -278,7 +283,9 @@ def _join_titles(titles: Sequence[str]) -> str:
 
 
 def _format_day(when: datetime | None) -> str:
-    return f"{when.day} {when:%B %Y}" if when else "never"
+    if when:
+        return f"{when.day} {when:%B %Y}"
+    return "never"
 
 
 class _Static(StaticFiles):

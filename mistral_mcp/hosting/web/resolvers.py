@@ -47,7 +47,10 @@ class Resolvers:
             return await self._by_header(request)
         except CredentialError as error:
             if self.settings.oauth and error.status == HTTPStatus.UNAUTHORIZED:
-                problem = "" if isinstance(error, MissingCredential) else "invalid_token"
+                if isinstance(error, MissingCredential):
+                    problem = ""
+                else:
+                    problem = "invalid_token"
                 error.challenge = challenge(self.settings, request, problem)
             raise
 
@@ -105,7 +108,7 @@ class Resolvers:
     def count_refused_keys(self, app: ASGIApp) -> ASGIApp:
         """A caller's own key that Mistral refuses counts against the address it came from."""
 
-        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        async def count_refusals(scope: Scope, receive: Receive, send: Send) -> None:
             credentials: Credentials = scope[CREDENTIALS]
             began = time.monotonic()
             try:
@@ -115,7 +118,7 @@ class Resolvers:
                     with suppress(TooManyFailures):
                         self.throttle.fail(client_address(HTTPConnection(scope)), "InvalidApiKey")
 
-        return counted
+        return count_refusals
 
     async def _by_token(
         self, request: HTTPConnection, token: SecretStr, unknown: HTTPStatus, ended: HTTPStatus
@@ -137,4 +140,6 @@ def _names_a_writing_tool(request: HTTPConnection) -> bool:
     if request.headers.get("mcp-method") != "tools/call":
         return False
     every = tuple(tools.TOOLSETS)
-    return request.headers.get("mcp-name") in tools.names(every, read_only=False) - tools.names(every, read_only=True)
+    return request.headers.get("mcp-name") in tools.names(every, read_only=False) - tools.names(
+        every, read_only=True
+    )

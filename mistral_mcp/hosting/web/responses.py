@@ -13,7 +13,9 @@ from mistral_mcp.settings import Settings
 
 
 def client_address(request: HTTPConnection) -> str:
-    return request.client.host if request.client else "unknown"
+    if request.client:
+        return request.client.host
+    return "unknown"
 
 
 def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
@@ -24,7 +26,10 @@ def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
     elif isinstance(error, UpstreamError):
         status = 503
     retry_after = getattr(error, "retry_after", None)
-    headers = {} if retry_after is None else {"retry-after": str(int(retry_after) + 1)}
+    if retry_after is None:
+        headers = {}
+    else:
+        headers = {"retry-after": str(int(retry_after) + 1)}
     return status or 500, headers
 
 
@@ -58,7 +63,10 @@ def describe_problems(error: ValidationError) -> str:
     """One sentence, without what was sent."""
     problems: list[str] = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False)[:4]:
-        where = str(detail["loc"][0]) if detail["loc"] else "The body"
+        if detail["loc"]:
+            where = str(detail["loc"][0])
+        else:
+            where = "The body"
         message = detail["msg"].removeprefix("Value error, ")
         problems.append(f"{where}: {message[:1].lower()}{message[1:]}")
     return f"{'; '.join(problems)}."

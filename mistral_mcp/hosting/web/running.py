@@ -33,7 +33,7 @@ class RunningRequests:
         self._running: dict[bytes, set[_Request]] = {}
 
     def guard(self, app: ASGIApp) -> ASGIApp:
-        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def run_guarded(scope: Scope, receive: Receive, send: Send) -> None:
             digest: bytes | None = scope.get(TOKEN_DIGEST)
             if digest is None:
                 await app(scope, receive, send)
@@ -47,7 +47,7 @@ class RunningRequests:
                 if not self._running[digest]:
                     del self._running[digest]
 
-        return guarded
+        return run_guarded
 
     async def watch(self) -> None:
         """For as long as the server runs."""

@@ -58,7 +58,10 @@ class UploadPages:
         handle = request.path_params["handle"]
         is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
         try:
-            file = await read_form(request) if is_form else read_raw(request)
+            if is_form:
+                file = await read_form(request)
+            else:
+                file = read_raw(request)
             uploaded = await self._send(handle, file)
         except MistralMcpError as error:
             status, headers = error_status(error)
@@ -85,7 +88,9 @@ class UploadPages:
             await self.uploads.finish(handle, uploaded)
 
     def _page(self, request: Request, status: int, **values: Any) -> Response:
-        language = choose_language(request.headers.get("accept-language", ""), request.query_params.get("lang", ""))
+        language = choose_language(
+            request.headers.get("accept-language", ""), request.query_params.get("lang", "")
+        )
         defaults: Mapping[str, Any] = {"files": (), "problem": "", "ended": False, "uploaded": None}
         return self.pages.render(
             "upload.html",
@@ -108,7 +113,9 @@ def choose_language(accepted: str, asked: str) -> str:
         found = re.fullmatch(r"\s*([a-z]{1,8})(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", part)
         if found and found[1] in TEXTS:
             weights[found[1]] = max(weights.get(found[1], 0.0), float(found[2] or 1))
-    return max(weights, key=lambda name: weights[name]) if any(weights.values()) else "en"
+    if any(weights.values()):
+        return max(weights, key=lambda name: weights[name])
+    return "en"
 
 
 async def _ignore(_done: float, _total: float | None, _message: str | None) -> None:

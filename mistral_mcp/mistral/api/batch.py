@@ -48,10 +48,12 @@ class BatchJobReply(Reply):
         """Which members may be null or empty differs from status to status."""
         if not isinstance(value, dict):
             return value
-        return {name: member for name, member in cast("dict[str, object]", value).items() if member not in (None, [])}
+        return {
+            name: member for name, member in cast("dict[str, object]", value).items() if member not in (None, [])
+        }
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.status in ENDED
 
 

@@ -42,18 +42,21 @@ class Answer:
     @classmethod
     def read(cls, raw: RawRow) -> "Answer":
         try:
-            row = RowReply.model_validate_json(raw) if isinstance(raw, bytes) else RowReply.model_validate(raw)
+            if isinstance(raw, bytes):
+                row = RowReply.model_validate_json(raw)
+            else:
+                row = RowReply.model_validate(raw)
         except ValidationError:
             return cls(None, None, None, "the row cannot be read")
         response = row.response or ResponseReply()
-        body = _parsed(response.body)
+        body = _parse(response.body)
         if row.error is None and response.status_code == HTTPStatus.OK:
             return cls(row.custom_id, response.status_code, body, None)
         reason = _reason(row.error) or _reason(body) or "no reason is given"
         return cls(row.custom_id, response.status_code, body, reason)
 
     @property
-    def succeeded(self) -> bool:
+    def has_succeeded(self) -> bool:
         return self.error is None
 
     @property
@@ -63,12 +66,19 @@ class Answer:
             reply = ChatReply.model_validate(self.body)
         except ValidationError:
             return None
-        return None if reply.tool_calls else reply.text or None
+        if reply.tool_calls:
+            return None
+        return reply.text or None
 
     @property
     def model(self) -> str | None:
-        model = self.body.get("model") if isinstance(self.body, dict) else None
-        return model if isinstance(model, str) else None
+        if isinstance(self.body, dict):
+            model = self.body.get("model")
+        else:
+            model = None
+        if isinstance(model, str):
+            return model
+        return None
 
     @property
     def usage(self) -> UsageReply | None:
@@ -80,8 +90,8 @@ class Answer:
 
 async def read_rows(mistral: MistralClient, job: BatchJobReply, only: str | None) -> list[RawRow]:
     """The rows as they came, first those that succeeded. Only the page that is shown is worth reading."""
-    succeeded: list[RawRow] = [row for row in job.outputs if Answer.read(row).succeeded]
-    failed: list[RawRow] = [row for row in job.outputs if not Answer.read(row).succeeded]
+    succeeded: list[RawRow] = [row for row in job.outputs if Answer.read(row).has_succeeded]
+    failed: list[RawRow] = [row for row in job.outputs if not Answer.read(row).has_succeeded]
     if only != "failed" and job.output_file and not job.outputs:
         succeeded = await _download_lines(mistral, job.output_file)
     if only != "succeeded" and job.error_file and not failed:
@@ -104,7 +114,7 @@ async def _download_lines(mistral: MistralClient, file_id: str) -> list[RawRow]:
     return [line for line in content.split(b"\n") if line.strip()]
 
 
-def _parsed(body: JsonValue) -> JsonValue:
+def _parse(body: JsonValue) -> JsonValue:
     """The body of a failure is a string of JSON."""
     if not isinstance(body, str):
         return body
@@ -127,5 +137,8 @@ def _reason(error: JsonValue) -> str:
     if reason is None:
         return json.dumps(error)
     place = error.get("loc")
-    where = f" (field {'.'.join(map(str, place))})" if isinstance(place, list) else ""
+    if isinstance(place, list):
+        where = f" (field {'.'.join(map(str, place))})"
+    else:
+        where = ""
     return f"{_reason(reason)}{where}"

@@ -188,13 +188,18 @@ def joined_arguments(
 
 
 def _json(arguments: str | dict[str, JsonValue]) -> str:
-    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    if isinstance(arguments, str):
+        return arguments
+    return json.dumps(arguments, ensure_ascii=False)
 
 
 def prompt_cache_key(caller: Caller, turns: list[Turn]) -> str:
     """The same for all requests of a caller with the same instructions, on every replica; it does not tell whose it is."""
     secret = caller.key or caller.route_token
-    own = secret.get_secret_value() if secret else ""
+    if secret:
+        own = secret.get_secret_value()
+    else:
+        own = ""
     instructions = [text_of(turn["content"]) for turn in turns if turn["role"] == "system"]
     return hashlib.blake2b("\0".join([own, *instructions]).encode(errors="replace"), digest_size=16).hexdigest()
 
@@ -208,4 +213,6 @@ def response_format_of(
             "type": "json_schema",
             "json_schema": {"name": name, "schema": without_annotations(schema), "strict": True},
         }
-    return {"type": kind} if kind else None
+    if kind:
+        return {"type": kind}
+    return None

@@ -60,7 +60,10 @@ async def complete(mistral: MistralClient, call: Completion) -> ChatReply:
 
 
 async def _complete(mistral: MistralClient, call: Completion) -> ChatReply:
-    tokens = len(call.body() or b"") // CHARACTERS_PER_TOKEN if mistral.settings.tokens_per_minute else 0
+    if mistral.settings.tokens_per_minute:
+        tokens = len(call.body() or b"") // CHARACTERS_PER_TOKEN
+    else:
+        tokens = 0
     if mistral.progress is None:
         reply = await mistral.send(call, model=call.model_name, tokens=tokens)
     else:
@@ -127,13 +130,13 @@ class _ToolCalls:
         self.calls: list[ToolCallReply] = []
 
     def add(self, fragment: ToolCallReply) -> None:
-        position = self._continued(fragment)
+        position = self._continue_calls(fragment)
         if position is None:
             self.calls.append(fragment)
         else:
-            self.calls[position] = _joined(self.calls[position], fragment)
+            self.calls[position] = _join(self.calls[position], fragment)
 
-    def _continued(self, fragment: ToolCallReply) -> int | None:
+    def _continue_calls(self, fragment: ToolCallReply) -> int | None:
         """The position of the call that this fragment continues; None where it begins one."""
         same_index = [position for position, call in enumerate(self.calls) if call.index == fragment.index]
         if not same_index:
@@ -146,7 +149,7 @@ class _ToolCalls:
         return next((position for position in same_index if self.calls[position].id == fragment.id), None)
 
 
-def _joined(call: ToolCallReply, fragment: ToolCallReply) -> ToolCallReply:
+def _join(call: ToolCallReply, fragment: ToolCallReply) -> ToolCallReply:
     name = call.function.name or fragment.function.name
     arguments = joined_arguments(call.function.arguments, fragment.function.arguments)
     function = FunctionReply(name=name, arguments=arguments)

@@ -10,7 +10,9 @@ Chunk = dict[str, JsonValue]
 def chunks_of(content: JsonValue) -> list[Chunk]:
     """The chunks of a content that is a list; text is one chunk, and a lone chunk a list of one."""
     if isinstance(content, str):
-        return [text_chunk(content)] if content else []
+        if content:
+            return [text_chunk(content)]
+        return []
     if isinstance(content, dict):
         return [content]
     if not isinstance(content, list):

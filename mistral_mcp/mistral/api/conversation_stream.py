@@ -41,7 +41,10 @@ _response_event = TypeAdapter(_ResponseEvent)
 
 async def converse(mistral: MistralClient, call: ConversationCall, *, model: str = "") -> ConversationReply:
     """Start, append or restart; streamed where the caller listens to progress."""
-    tokens = len(call.body() or b"") // CHARACTERS_PER_TOKEN if mistral.settings.tokens_per_minute else 0
+    if mistral.settings.tokens_per_minute:
+        tokens = len(call.body() or b"") // CHARACTERS_PER_TOKEN
+    else:
+        tokens = 0
     if mistral.progress is None:
         return await mistral.send(call, model=model, tokens=tokens)
     assembly = ConversationAssembly(call.conversation_id if isinstance(call, AppendConversationCall) else "")

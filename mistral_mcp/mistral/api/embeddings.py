@@ -66,13 +66,15 @@ class Vectors:
 
     @property
     def dimensions(self) -> int:
-        return len(self.rows[0]) if self.rows else 0
+        if self.rows:
+            return len(self.rows[0])
+        return 0
 
     def little_endian(self) -> bytes:
         """All rows, one after the other."""
         if sys.byteorder == "little":
             return b"".join(row.tobytes() for row in self.rows)
-        return b"".join(_swapped(row).tobytes() for row in self.rows)
+        return b"".join(_swap(row).tobytes() for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ class _Part:
 
     def __str__(self) -> str:
         last = self.start + len(self.inputs) - 1
-        return f"Input {last}" if len(self.inputs) == 1 else f"Inputs {self.start} to {last}"
+        if len(self.inputs) == 1:
+            return f"Input {last}"
+        return f"Inputs {self.start} to {last}"
 
     def halves(self) -> "tuple[_Part, _Part]":
         middle = len(self.inputs) // 2
@@ -164,7 +168,9 @@ class _Job:
         if sorted(item.index for item in reply.data) != list(range(len(part.inputs))):
             raise self._mistral.unusable_reply("does not hold one vector for each input")
         try:
-            rows = {part.start + item.index: _row(item.embedding, call.output_dtype or "float") for item in reply.data}
+            rows = {
+                part.start + item.index: _row(item.embedding, call.output_dtype or "float") for item in reply.data
+            }
             readable = all(math.isfinite(sum(row)) for row in rows.values())
         except (ValueError, OverflowError):
             readable, rows = False, {}
@@ -198,13 +204,15 @@ def _tokens(text: str) -> int:
 def _row(embedding: str | list[float], dtype: Dtype) -> Row:
     if isinstance(embedding, str):
         row = array("f", base64.b64decode(embedding))
-        return row if sys.byteorder == "little" else _swapped(row)
+        if sys.byteorder == "little":
+            return row
+        return _swap(row)
     if dtype == "float":
         return array("f", embedding)
     return array(_TYPECODES[dtype], [int(number) for number in embedding])
 
 
-def _swapped(row: Row) -> Row:
+def _swap(row: Row) -> Row:
     copy = row[:]
     copy.byteswap()
     return copy

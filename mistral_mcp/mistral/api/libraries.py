@@ -27,7 +27,9 @@ class LibraryList(Reply):
 class DocumentReply(Reply):
     id: str
     name: str = ""
-    status: Maybe[str] = Field(default=None, validation_alias="process_status", description="done: it can be searched")
+    status: Maybe[str] = Field(
+        default=None, validation_alias="process_status", description="done: it can be searched"
+    )
     mime_type: Maybe[str] = None
     bytes: Maybe[int] = Field(default=None, validation_alias="size")
     pages: Maybe[int] = Field(default=None, validation_alias="number_of_pages")

@@ -53,9 +53,14 @@ class Message(BaseModel):
         if not isinstance(value, dict):
             return value
         message = cast("dict[str, JsonValue]", value)
-        role = "system" if message.get("role") == "developer" else message.get("role")
+        if message.get("role") == "developer":
+            role = "system"
+        else:
+            role = message.get("role")
         taken = {name: item for name, item in message.items() if _is_taken(name, item, role)}
-        return {**taken, "role": role} if "role" in message else taken
+        if "role" in message:
+            return {**taken, "role": role}
+        return taken
 
     @property
     def is_empty(self) -> bool:
@@ -129,7 +134,10 @@ def _wire_calls(calls: list[dict[str, JsonValue]], position: int) -> list[dict[s
     wire: list[dict[str, JsonValue]] = []
     for index, call in enumerate(calls):
         given = call.get("id")
-        call_id = wire_call_id(given) if isinstance(given, str) and given else wire_call_id(f"{position}.{index}")
+        if isinstance(given, str) and given:
+            call_id = wire_call_id(given)
+        else:
+            call_id = wire_call_id(f"{position}.{index}")
         if call_id in known:
             call_id = wire_call_id(f"{call_id} {position}.{index}")
         known.add(call_id)

@@ -58,7 +58,7 @@ class GetModelCall(Call[ModelCard]):
     model_id: str
 
 
-def folded(cards: list[ModelCard]) -> list[ModelCard]:
+def fold_aliases(cards: list[ModelCard]) -> list[ModelCard]:
     """One card a model. Mistral lists every alias as a card of its own, whose `aliases` name the others."""
     models: dict[frozenset[str], ModelCard] = {}
     for card in cards:

@@ -40,10 +40,14 @@ class OperationCall(Call[bytes]):
         segments = {name: path_segment(name, self.segments.get(name, "")) for name in self.path_names()}
         path = self.path.format_map(segments)
         pairs = [(name, _text(item)) for name, value in self.query.items() for item in _items(value)]
-        return f"{path}?{urlencode(pairs)}" if pairs else path
+        if pairs:
+            return f"{path}?{urlencode(pairs)}"
+        return path
 
     def body(self) -> bytes | None:
-        return None if self.content is None else to_json(self.content)
+        if self.content is None:
+            return None
+        return to_json(self.content)
 
     def payload(self) -> tuple[bytes | httpx2.AsyncByteStream | None, dict[str, str]]:
         if not self.is_form:
@@ -69,7 +73,9 @@ def operation_call(method: Method, path: str, *, repeatable: bool, binary: bool)
 
 
 def _items(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        return value
+    return [value]
 
 
 def _text(value: JsonValue) -> str:

@@ -11,7 +11,9 @@ NumberT = TypeVar("NumberT", int, float)
 
 def _number(value: object) -> object:
     """Where there is no audio, Mistral may send an empty object."""
-    return value if isinstance(value, int | float) else None
+    if isinstance(value, int | float):
+        return value
+    return None
 
 
 class PromptDetails(Reply):

@@ -31,7 +31,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
-        self._session: aiohttp.ClientSession | None = None  # built for the first request: it belongs to the event loop
+        self._session: aiohttp.ClientSession | None = (
+            None  # built for the first request: it belongs to the event loop
+        )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         session = self._session = self._session or _session(self._tls)

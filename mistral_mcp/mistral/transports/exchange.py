@@ -41,7 +41,10 @@ class Caller:
     def digest(self) -> str:
         """Distinguishes callers where something is kept for each, and reveals nothing else."""
         secret = self.key or self.route_token
-        text = secret.get_secret_value() if secret else ""
+        if secret:
+            text = secret.get_secret_value()
+        else:
+            text = ""
         return hashlib.blake2b(f"{self.route}\0{text}".encode(), key=_SALT, digest_size=16).hexdigest()
 
 

@@ -34,5 +34,8 @@ class FreshFiles:
             return False
         digest = exchange.caller.digest
         fresh = [file_id for file_id, owner in self._owners.items() if owner == digest]
-        body = b"".join(request.stream) if isinstance(request.stream, httpx2.ByteStream) else b""
+        if isinstance(request.stream, httpx2.ByteStream):
+            body = b"".join(request.stream)
+        else:
+            body = b""
         return any(file_id in request.url.path or file_id.encode() in body for file_id in fresh)

@@ -67,7 +67,10 @@ class Limits(httpx2.AsyncBaseTransport):
         self._slots = max_concurrency
         self._per_second = requests_per_second
         self._per_minute = tokens_per_minute
-        self._shared = SharedWindows(redis_url, redis_prefix, now) if redis_url else None
+        if redis_url:
+            self._shared = SharedWindows(redis_url, redis_prefix, now)
+        else:
+            self._shared = None
         self._now = now
         self._sleep = sleep
         self._keys = KeyStates(max_concurrency, self._build_windows, now)
@@ -144,7 +147,10 @@ class Limits(httpx2.AsyncBaseTransport):
                 pause = self._pause(model_queue, reservations)
             if self._shared and pause.seconds <= 0:
                 wait = await self._shared.take(key.shared_name, exchange.model[:MODEL_NAME], reservations)
-                pause = self._pause(model_queue, reservations) if wait is None else _Pause(wait, _FULL)
+                if wait is None:
+                    pause = self._pause(model_queue, reservations)
+                else:
+                    pause = _Pause(wait, _FULL)
         except BaseException:
             self._give_back(key)
             raise
@@ -217,7 +223,10 @@ class Limits(httpx2.AsyncBaseTransport):
                 window.learn(now, headers.limits[name], headers.remaining.get(name), reservation.used)
         for name in headers.limits.keys() - model_queue.windows.keys():
             if len(model_queue.windows) < _WINDOWS:
-                cost = 1 if name[0] == "req" else headers.costs.get(name[0], 0)
+                if name[0] == "req":
+                    cost = 1
+                else:
+                    cost = headers.costs.get(name[0], 0)
                 window = model_queue.windows[name] = Window(name[1], cost=cost)
                 window.learn(now, headers.limits[name], headers.remaining.get(name), 0)
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and 0 not in headers.limits.values():
@@ -235,7 +244,10 @@ def _count_ahead(model_queue: ModelQueue, reservations: list[Reservation]) -> No
             break
         calls, tokens = calls + 1, tokens + size
     for reservation in reservations:
-        reservation.ahead = tokens if reservation.dimension == "tokens" else calls * reservation.amount
+        if reservation.dimension == "tokens":
+            reservation.ahead = tokens
+        else:
+            reservation.ahead = calls * reservation.amount
 
 
 class _Slot:

@@ -81,7 +81,9 @@ class Retries(httpx2.AsyncBaseTransport):
             return response
         kind = response.headers.get("content-type", "").lower()
         if kind.startswith("text/event-stream"):
-            return await prefetch(response) if exchange.repeatable else response
+            if exchange.repeatable:
+                return await prefetch(response)
+            return response
         response = await read_body(response, exchange.max_bytes)
         if exchange.repeatable and kind.startswith("application/json") and not response.content:
             raise httpx2.RemoteProtocolError("the answer ended before it began")

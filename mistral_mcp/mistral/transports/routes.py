@@ -99,12 +99,18 @@ class Routes(httpx2.AsyncBaseTransport):
         route, endpoint = exchange.caller.route, _ENDPOINTS[exchange.caller.route.kind]
         target = request.url.raw_path.decode()
         path = target.partition("?")[0]
-        body = await request.aread() if isinstance(request.stream, httpx2.ByteStream) else b""
+        if isinstance(request.stream, httpx2.ByteStream):
+            body = await request.aread()
+        else:
+            body = b""
         if not carries(route, request.method, path):
             raise _refusal(route, "does not carry this call.")
         if endpoint.knows_no_files and _names_file(request.stream, body):
             raise _refusal(route, "knows no files, so it cannot take a file id.")
-        encoded = quote(_MISTRAL + target, safe="") if endpoint.url == _LAVA else ""
+        if endpoint.url == _LAVA:
+            encoded = quote(_MISTRAL + target, safe="")
+        else:
+            encoded = ""
         url = parse_url(endpoint.url.format(route=route, target=target, encoded=encoded))
         headers, stream = [(b"Host", url.netloc), *_credentials(exchange.caller)], request.stream
         if route.kind in _CLOUDFLARE_KINDS:
@@ -131,7 +137,9 @@ def _refusal(route: Route, why: str) -> errors.UnsupportedByRoute:
 
 
 def _names_file(stream: object, body: bytes) -> bool:
-    return "file_id" in stream.names if isinstance(stream, Form) else _FILE_ID.search(body) is not None
+    if isinstance(stream, Form):
+        return "file_id" in stream.names
+    return _FILE_ID.search(body) is not None
 
 
 def _cloudflare_headers(route: Route, call: str, body: bytes, *, attempt: int) -> list[tuple[bytes, bytes]]:
@@ -148,13 +156,22 @@ def _cloudflare_headers(route: Route, call: str, body: bytes, *, attempt: int) -
 
 
 def _credentials(caller: Caller) -> list[tuple[bytes, bytes]]:
-    key = caller.key.get_secret_value() if caller.key else ""
-    token = caller.route_token.get_secret_value() if caller.route_token else ""
+    if caller.key:
+        key = caller.key.get_secret_value()
+    else:
+        key = ""
+    if caller.route_token:
+        token = caller.route_token.get_secret_value()
+    else:
+        token = ""
     kind = caller.route.kind
     if kind in {"lava", "lava-byok"}:
         return [(b"Authorization", f"Bearer {_forward_token(key, token, managed=kind == 'lava')}".encode())]
     # Without a key, Cloudflare uses the one that is stored there.
-    found = [(b"Authorization", f"Bearer {key}".encode())] if key else []
+    if key:
+        found = [(b"Authorization", f"Bearer {key}".encode())]
+    else:
+        found = []
     if token and kind in _CLOUDFLARE_KINDS:
         found.append((b"cf-aig-authorization", f"Bearer {token}".encode()))
     return found
@@ -163,10 +180,15 @@ def _credentials(caller: Caller) -> list[tuple[bytes, bytes]]:
 def _forward_token(key: str, token: str, *, managed: bool) -> str:
     """Lava's credential; it holds both secrets in clear. Without `provider_key` the wallet of `secret_key` pays."""
     if not token:
-        raise errors.MissingCredential("The Lava gateway needs its own secret key.", "Set MISTRAL_MCP_ROUTE_TOKEN.")
+        raise errors.MissingCredential(
+            "The Lava gateway needs its own secret key.", "Set MISTRAL_MCP_ROUTE_TOKEN."
+        )
     if not managed and not key:
         raise errors.MissingCredential("The route lava://byok needs a Mistral key.", "Give one, or use lava://.")
-    secrets = {"secret_key": token} if managed else {"secret_key": token, "provider_key": key}
+    if managed:
+        secrets = {"secret_key": token}
+    else:
+        secrets = {"secret_key": token, "provider_key": key}
     return base64.b64encode(json.dumps(secrets, separators=(",", ":")).encode()).decode()
 
 

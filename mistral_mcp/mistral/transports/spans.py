@@ -69,7 +69,9 @@ def _parent(exchange: Exchange) -> Context | None:
 def _name(exchange: Exchange) -> str:
     model = exchange.caller.mask.text(exchange.model[:_MODEL])
     operation = _OPERATIONS.get(exchange.operation)
-    return f"{operation} {model}".strip() if operation else exchange.operation
+    if operation:
+        return f"{operation} {model}".strip()
+    return exchange.operation
 
 
 def _attributes(exchange: Exchange) -> dict[str, str]:
@@ -91,7 +93,10 @@ def _attributes(exchange: Exchange) -> dict[str, str]:
 def _end(span: Span, exchange: Exchange, status: int | None = None, error: str = "") -> None:
     if status is not None:
         span.set_attribute("http.response.status_code", status)
-        error = str(status) if status >= _FAILED else ""
+        if status >= _FAILED:
+            error = str(status)
+        else:
+            error = ""
     if exchange.attempts > 1:
         span.set_attribute("http.request.resend_count", exchange.attempts - 1)
     if error:

@@ -8,7 +8,9 @@ _SHORT = 256  # characters; longer ones hold what a caller wrote, and are parsed
 
 
 def parse_url(url: str) -> httpx2.URL:
-    return _parse(url) if len(url) <= _SHORT else httpx2.URL(url)
+    if len(url) <= _SHORT:
+        return _parse(url)
+    return httpx2.URL(url)
 
 
 @lru_cache(maxsize=1024)

@@ -38,7 +38,9 @@ class Window:
         "used",
     )
 
-    def __init__(self, seconds: float, limit: float | None = None, cost: float = 0, *, fixed: bool = False) -> None:
+    def __init__(
+        self, seconds: float, limit: float | None = None, cost: float = 0, *, fixed: bool = False
+    ) -> None:
         self.seconds = seconds
         self.limit = limit
         self.fixed = fixed
@@ -88,11 +90,16 @@ class Window:
         self._forget(now)
         others = self._others * max(1 - (now - self._others_at) / self.seconds, 0.0)
         excess = self.used + others + ahead + min(amount, self.limit) - self.limit
-        turns = math.ceil(max(excess - self.used - others, 0.0) / self.limit)  # those ahead fill it again, so often
+        turns = math.ceil(
+            max(excess - self.used - others, 0.0) / self.limit
+        )  # those ahead fill it again, so often
         excess -= turns * self.limit
         if excess <= 0:
             return turns * self._life
-        waits = [excess * self.seconds / self._others] if excess <= others else []
+        if excess <= others:
+            waits = [excess * self.seconds / self._others]
+        else:
+            waits = []
         freed = 0.0
         for expires, held in self._buckets:
             freed += held
@@ -169,7 +176,9 @@ def _meaning(header: bytes) -> _Meaning | None:
     first, *rest = name.removeprefix("x-").split("-")
     if first == "ratelimitbysize":
         return _parse_by_size(rest)
-    return _parse(rest) if first == "ratelimit" else None
+    if first == "ratelimit":
+        return _parse(rest)
+    return None
 
 
 def _parse(parts: list[str]) -> _Meaning | None:
@@ -179,7 +188,10 @@ def _parse(parts: list[str]) -> _Meaning | None:
         return None
     what, *dimension = parts
     unit = _UNITS.get(dimension.pop())
-    count = int(dimension.pop()) if dimension[-1].isdecimal() else 1
+    if dimension[-1].isdecimal():
+        count = int(dimension.pop())
+    else:
+        count = 1
     if not unit or not dimension or not count:
         return None
     return _Meaning(what, "-".join(dimension), count * unit)

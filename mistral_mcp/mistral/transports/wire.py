@@ -48,7 +48,9 @@ class Wire(httpx2.AsyncBaseTransport):
 
     def _build(self, proxy: str | None) -> httpx2.AsyncBaseTransport:
         self._tls = self._tls or tls_context(self._network)
-        return self._build_direct(self._tls) if proxy is None else httpx2_transport(self._tls, proxy)
+        if proxy is None:
+            return self._build_direct(self._tls)
+        return httpx2_transport(self._tls, proxy)
 
 
 class BorrowedTransport(httpx2.AsyncBaseTransport):
@@ -80,7 +82,8 @@ def tls_context(network: Network) -> ssl.SSLContext:
         context = ssl.create_default_context()
     except OSError:  # which opens SSLKEYLOGFILE as well
         raise BadSetting(
-            "SSLKEYLOGFILE names a file that cannot be written.", "Unset it, or name a file in a folder that exists."
+            "SSLKEYLOGFILE names a file that cannot be written.",
+            "Unset it, or name a file in a folder that exists.",
         ) from None
     if network.ca_file:
         try:

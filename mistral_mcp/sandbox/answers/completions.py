@@ -58,7 +58,10 @@ class Answer:
         if max_tokens is not None:
             thoughts, words = split_tokens(thinking or ""), split_tokens(text)
             if len(thoughts) + len(words) > max_tokens:
-                thinking = None if thinking is None else "".join(thoughts[:max_tokens])
+                if thinking is None:
+                    thinking = None
+                else:
+                    thinking = "".join(thoughts[:max_tokens])
                 text, reason = "".join(words[: max(max_tokens - len(thoughts), 0)]), "length"
         chunks = None
         if text == self.text:
@@ -110,7 +113,10 @@ class Completion:
             "tool_calls": calls,
             "content": answer.content,
         }
-        said = {"messages": [message]} if self.nested else {"message": message}
+        if self.nested:
+            said = {"messages": [message]}
+        else:
+            said = {"message": message}
         return {
             "index": index,
             "finish_reason": answer.finish_reason,

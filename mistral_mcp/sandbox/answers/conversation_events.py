@@ -51,7 +51,10 @@ def _entry_events(entry: Entry) -> Iterator[Entry]:
             yield {"type": "function.call.delta", **call, **speaker}
         case _:
             content: Any = entry["content"]
-            chunks = [{"type": "text", "text": content}] if isinstance(content, str) else cast("list[Entry]", content)
+            if isinstance(content, str):
+                chunks = [{"type": "text", "text": content}]
+            else:
+                chunks = cast("list[Entry]", content)
             for place, chunk in enumerate(chunks):
                 # Words come as strings, bit by bit; anything else comes whole.
                 for part in split_tokens(chunk["text"]) if chunk["type"] == "text" else [chunk]:

@@ -21,7 +21,9 @@ def is_corrected(model: str, messages: Sequence[Message]) -> bool:
     """Whether the last turn says to a learning model what was wrong with its answer."""
     answered = any(isinstance(message, AssistantMessage) for message in messages[:-1])
     return (
-        model in LEARNING and answered and any(COMPLAINT.search(text_of(each.content)) for each in _last_turn(messages))
+        model in LEARNING
+        and answered
+        and any(COMPLAINT.search(text_of(each.content)) for each in _last_turn(messages))
     )
 
 
@@ -92,7 +94,9 @@ def _write_calls(answer: Answer) -> Answer:
     """Calls as words."""
     if not answer.calls:
         return answer
-    written = "".join(f"[TOOL_CALLS]{call['function']['name']}{call['function']['arguments']}" for call in answer.calls)
+    written = "".join(
+        f"[TOOL_CALLS]{call['function']['name']}{call['function']['arguments']}" for call in answer.calls
+    )
     return Answer(written)
 
 

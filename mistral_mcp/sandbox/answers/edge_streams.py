@@ -99,7 +99,10 @@ def _fragment(event: str, model: str) -> Iterator[str]:
 def _call_fragments(call: Event, *, changing: bool) -> Iterator[Event]:
     name, arguments = call["function"]["name"], call["function"]["arguments"]
     index = call["index"]
-    first = f"chatcmpl-tool-{index:08x}" if changing else call["id"]
+    if changing:
+        first = f"chatcmpl-tool-{index:08x}"
+    else:
+        first = call["id"]
     yield {
         "index": index,
         "id": first,

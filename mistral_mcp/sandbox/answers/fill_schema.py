@@ -140,10 +140,16 @@ class _SchemaFiller:
     def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
         items = [self.value(part, name, depth + 1) for part in cast("list[Any]", schema.get("prefixItems", []))]
         each = schema.get("items", True)
-        usual = 0 if depth > GENEROUS else min(1, schema.get("maxItems", 1))
+        if depth > GENEROUS:
+            usual = 0
+        else:
+            usual = min(1, schema.get("maxItems", 1))
         choices = self._choices(each)
         while each is not False and len(items) < schema.get("minItems", usual):
-            item = choices.pop(0) if choices else self.value(each, name, depth + 1)
+            if choices:
+                item = choices.pop(0)
+            else:
+                item = self.value(each, name, depth + 1)
             if schema.get("uniqueItems") and item in items:
                 item = _make_unique(item, len(items))
             items.append(item)

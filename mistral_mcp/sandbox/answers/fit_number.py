@@ -37,7 +37,12 @@ class _Bounds:
     def choose(self) -> float:
         """1 if that is allowed; otherwise close to a bound, or half-way between them."""
         bottom, top = max(self._low, self._above), min(self._high, self._below)
-        edge = bottom if math.isfinite(bottom) else top if math.isfinite(top) else 0
+        if math.isfinite(bottom):
+            edge = bottom
+        elif math.isfinite(top):
+            edge = top
+        else:
+            edge = 0
         step = self._step or 1
         steps = [(math.ceil(edge / step) + shift) * step for shift in (0, 1, -1)]
         middle = []

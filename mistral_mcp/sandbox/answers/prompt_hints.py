@@ -31,7 +31,9 @@ class Hints:
         beginning = self.text[:SCANNED]
         quoted = ["".join(groups) for groups in QUOTED.findall(beginning)]
         plain = QUOTED.sub(" ", beginning)
-        names = [found.group() for found in NAME.finditer(plain) if not SENTENCE_START.search(plain[: found.start()])]
+        names = [
+            found.group() for found in NAME.finditer(plain) if not SENTENCE_START.search(plain[: found.start()])
+        ]
         self._phrases = list(dict.fromkeys(quoted + names))
         self._numbers = NUMBER.findall(
             functools.reduce(lambda text, form: form.sub(" ", text), FORMATS.values(), plain)

@@ -92,7 +92,9 @@ def _blocks(document: Document, index: int, options: PageOptions) -> list[Block]
         name = f"tbl-{index}.{'html' if options.table_format == 'html' else 'md'}"
         apart = options.table_format is not None
         blocks.append(
-            Block("table", f"[{name}]({name})", {"table_id": name}) if apart else Block("table", _render_table(None))
+            Block("table", f"[{name}]({name})", {"table_id": name})
+            if apart
+            else Block("table", _render_table(None))
         )
     pictured = index == 0 and options.images != 0 and options.smallest_image <= IMAGE_SIZE
     if pictured:
@@ -115,7 +117,10 @@ def _render_table(form: str | None) -> str:
 
 
 def _image(block: Block, options: PageOptions) -> dict[str, Any]:
-    annotation = None if options.image_schema is None else json.dumps(fill_schema(options.image_schema, Hints("")))
+    if options.image_schema is None:
+        annotation = None
+    else:
+        annotation = json.dumps(fill_schema(options.image_schema, Hints("")))
     return {
         "id": block.named["image_id"],
         "top_left_x": MARGIN,

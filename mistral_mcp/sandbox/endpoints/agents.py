@@ -99,7 +99,10 @@ def complete(call: Call) -> Reply:
     """Answer as the agent: by its model, after its instructions."""
     body = call.body(AgentRequest)
     agent = check_agent(call.account, body.agent_id)
-    settings = agent.settings() if agent else {"model": AGENT_MODEL}
+    if agent:
+        settings = agent.settings()
+    else:
+        settings = {"model": AGENT_MODEL}
     asked: dict[str, Any] = {name: value for name, value in body if name != "agent_id"}
     if settings.get("instructions"):
         asked["messages"] = [SystemMessage(role="system", content=settings["instructions"]), *body.messages]

@@ -100,7 +100,11 @@ def create(call: Call) -> Reply:
         raise invalid_value("one of input_files and requests must be provided", "body")
     if body.input_files and body.requests:
         raise invalid_value("only one of input_files and requests may be provided", "body")
-    if body.model is not None and find_model(call.account, body.model) is None and not body.model.startswith("ft:"):
+    if (
+        body.model is not None
+        and find_model(call.account, body.model) is None
+        and not body.model.startswith("ft:")
+    ):
         raise detail_error(422, "You do not have access to the model")
     if body.agent_id is not None:
         agents.check_agent(call.account, body.agent_id)

@@ -119,7 +119,9 @@ def append(call: Call) -> Reply:
     decided = {each.tool_call_id: each.confirmation for each in body.tool_confirmations or []}
     pending = {entry["tool_call_id"] for entry in known.entries if entry.get("confirmation_status") == "pending"}
     if decided.keys() - pending:
-        raise _invalid_value("tool_confirmations names a call that waits for none", sorted(decided.keys() - pending))
+        raise _invalid_value(
+            "tool_confirmations names a call that waits for none", sorted(decided.keys() - pending)
+        )
     if pending - decided.keys():
         message = "Some tool calls wait for confirmation"
         raise refusal(400, message, "invalid_request_message_order", "3230")
@@ -195,7 +197,9 @@ def _continue(call: Call, conversation: Conversation, body: TurnFields, added: l
     if body.store is not False:
         call.account.section(Conversations).put(conversation.id, conversation)
     if body.stream:
-        return stream_conversation(conversation.model, conversation_events(conversation.id, turn.outputs, turn.usage))
+        return stream_conversation(
+            conversation.model, conversation_events(conversation.id, turn.outputs, turn.usage)
+        )
     reply = {
         "object": "conversation.response",
         "conversation_id": conversation.id,

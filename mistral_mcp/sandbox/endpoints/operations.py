@@ -28,7 +28,9 @@ def _looked_up() -> dict[str, Operation]:
 @cache
 def _by_parameter() -> dict[str, str]:
     """Where a thing is looked up whose id stands in other replies, by the name of the id: `execution_id`."""
-    plain = [each for each in _looked_up().values() if "{" not in each.prefix and each.last_parameter.endswith("_id")]
+    plain = [
+        each for each in _looked_up().values() if "{" not in each.prefix and each.last_parameter.endswith("_id")
+    ]
     return {each.last_parameter: each.prefix for each in plain}
 
 
@@ -57,7 +59,9 @@ class _Answer:
             return self._operation.check_body(call.request.body)
         form = call.form
         if form is None or not form.files:
-            raise invalid_fields([{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}])
+            raise invalid_fields(
+                [{"type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": None}]
+            )
         return {name: values[-1] for name, values in form.fields.items()}
 
     def _reply(self, call: Call, body: dict[str, Any]) -> Any:
@@ -88,7 +92,9 @@ class _Answer:
 
     def _create(self, call: Call, objects: ApiObjects, path: str, body: dict[str, Any]) -> Any:
         """A new thing of the collection, under an id of its own."""
-        parameter = next(each.last_parameter for each in _looked_up().values() if each.prefix == self._operation.path)
+        parameter = next(
+            each.last_parameter for each in _looked_up().values() if each.prefix == self._operation.path
+        )
         name = call.account.new_id(path)
         reply = answer_operation(self._operation, body, {"id": name, parameter: name})
         thing = {**body, **cast("dict[str, Any]", reply if isinstance(reply, dict) else {})}

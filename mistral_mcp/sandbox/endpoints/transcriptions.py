@@ -61,7 +61,9 @@ def transcribe(call: Call) -> Reply:
 def transcribe_line(call: Call) -> Reply:
     """What is in a line of a batch, which is JSON all the same."""
     fields = cast("dict[str, Any]", json.loads(call.request.body))
-    repeated = cast("dict[str, list[Any]]", {name: value for name, value in fields.items() if isinstance(value, list)})
+    repeated = cast(
+        "dict[str, list[Any]]", {name: value for name, value in fields.items() if isinstance(value, list)}
+    )
     return _answer(call, {name: [value] for name, value in fields.items()} | repeated)
 
 
@@ -129,7 +131,10 @@ def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]
     if upload:
         return upload.filename, audio_seconds(upload.data)
     url = body.file_url or ""
-    file = call.account.section(Files).get(body.file_id) if body.file_id else find_by_link(call.account, url)
+    if body.file_id:
+        file = call.account.section(Files).get(body.file_id)
+    else:
+        file = find_by_link(call.account, url)
     if file is not None:
         return file.filename, audio_seconds(file.data)
     if not url.startswith("https://") or UNREACHABLE.match(url):

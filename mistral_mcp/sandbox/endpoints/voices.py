@@ -150,7 +150,9 @@ def delete(call: Call) -> Reply:
 
 
 def sample(call: Call) -> Reply:
-    return data_reply(find_voice(call.account, call.params["voice_id"]).sample or make_silence(0.1, "wav"), "audio/wav")
+    return data_reply(
+        find_voice(call.account, call.params["voice_id"]).sample or make_silence(0.1, "wav"), "audio/wav"
+    )
 
 
 ENDPOINTS = (

@@ -195,4 +195,6 @@ def output_text(entry: Entry) -> str:
     content: Any = entry["content"]
     if isinstance(content, str):
         return content
-    return "".join(str(chunk.get("text", "")) for chunk in cast("list[Entry]", content) if chunk.get("type") == "text")
+    return "".join(
+        str(chunk.get("text", "")) for chunk in cast("list[Entry]", content) if chunk.get("type") == "text"
+    )

@@ -37,7 +37,9 @@ def check_order(messages: Sequence[Message]) -> None:
         previous = message.role
     last = messages[-1]
     if not (last.role in ("user", "tool") or (isinstance(last, AssistantMessage) and last.prefix)):
-        message = f"Expected last role User or Tool (or Assistant with prefix True) for serving but got {last.role}"
+        message = (
+            f"Expected last role User or Tool (or Assistant with prefix True) for serving but got {last.role}"
+        )
         raise _order_error(message)
 
 

@@ -167,7 +167,9 @@ class ConnectorTool(Strict):
     tool_configuration: ToolConfiguration | None = None
 
 
-Tool = Annotated[FunctionTool | ImageGenerationTool | DocumentLibraryTool | ConnectorTool, Field(discriminator="type")]
+Tool = Annotated[
+    FunctionTool | ImageGenerationTool | DocumentLibraryTool | ConnectorTool, Field(discriminator="type")
+]
 
 
 class FunctionName(Strict):

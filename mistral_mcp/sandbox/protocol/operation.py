@@ -80,7 +80,10 @@ class Operation:
         """422 where a parameter is missing or does not fit."""
         for each in self.parameters:
             place, name = str(each["in"]), str(each["name"])
-            texts = [path[name]] if place == "path" else query.get(name, [])
+            if place == "path":
+                texts = [path[name]]
+            else:
+                texts = query.get(name, [])
             if not texts and each["required"]:
                 raise invalid_fields([_detail("missing", [place, name], "Field required")])
             checker = jsonschema_rs.validator_for(dict(standalone(each["schema"])), validate_formats=True)

@@ -77,7 +77,9 @@ def count_prompt_tokens(body: ChatRequest) -> int:
     shown = IMAGE_TOKENS * sum(1 for _ in images_of(body.messages))
     assistants = [message for message in body.messages if isinstance(message, AssistantMessage)]
     called = sum(
-        count_tokens(compact(call.function.model_dump())) for message in assistants for call in message.tool_calls or []
+        count_tokens(compact(call.function.model_dump()))
+        for message in assistants
+        for call in message.tool_calls or []
     )
     offered = sum(count_tokens(compact(tool.model_dump())) for tool in body.tools or [])
     return said + shown + called + offered
@@ -101,7 +103,9 @@ def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: M
                 "3280",
             )
     if isinstance(choice, ToolChoice) and choice.function.name not in [function.name for function in functions]:
-        raise invalid_request(f"Tool choice names the function {choice.function.name}, which is not among the tools.")
+        raise invalid_request(
+            f"Tool choice names the function {choice.function.name}, which is not among the tools."
+        )
     if choice in ("any", "required") and not tools:
         raise invalid_request("When using `tool_choice`, `tools` must be set.")
 
@@ -142,7 +146,10 @@ def check_greedy(temperature: float | None, top_p: float | None, default: float)
 def check_length(prompt: int, max_tokens: int | None, model: ModelLimits) -> None:
     """Prompt and answer fit into the model's window."""
     if prompt + (max_tokens or 0) > model.context:
-        asked = "" if prompt > model.context else f" and max_tokens is {max_tokens}"
+        if prompt > model.context:
+            asked = ""
+        else:
+            asked = f" and max_tokens is {max_tokens}"
         raise invalid_args(
             f"Prompt contains {prompt} tokens and 0 draft tokens{asked}, "
             f"too large for model with {model.context} maximum context length"

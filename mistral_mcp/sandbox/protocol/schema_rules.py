@@ -17,7 +17,9 @@ def check_schema(schema: Mapping[str, Any], kind: str) -> None:
     unknown = sorted({name for name, _ in found} & UNKNOWN_KEYWORDS)
     if unknown:
         keys = json.dumps(unknown)
-        raise invalid_request(f"Grammar error: at 3(11): failed to compile JSON schema: Unimplemented keys: {keys}")
+        raise invalid_request(
+            f"Grammar error: at 3(11): failed to compile JSON schema: Unimplemented keys: {keys}"
+        )
     for name, value in found:
         if name in ("exclusiveMinimum", "exclusiveMaximum") and isinstance(value, bool):
             raise invalid_request(f"Invalid {kind} schema: {name} must be a number")

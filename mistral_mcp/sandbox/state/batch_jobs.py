@@ -13,7 +13,9 @@ from mistral_mcp.sandbox.protocol.replies import Reply
 from mistral_mcp.sandbox.state.files import Files, add_output, jsonl
 from mistral_mcp.sandbox.state.store import Store
 
-Status = Literal["QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"]
+Status = Literal[
+    "QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"
+]
 ENDED = ("SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLED")
 GOOD = 200
 ODD_ROWS = "sandbox-odd-rows"
@@ -131,7 +133,9 @@ class BatchJob:
         good = [row for row in self._rows if row["response"]["status_code"] == GOOD]
         bad = [row for row in self._rows if row["response"]["status_code"] != GOOD]
         if self.model == ODD_ROWS:
-            good.append({**self._row("lost", Reply()), "response": None, "error": {"message": "The row was lost."}})
+            good.append(
+                {**self._row("lost", Reply()), "response": None, "error": {"message": "The row was lost."}}
+            )
         if good:
             self.output_file = add_output(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(good)).id
         if bad:

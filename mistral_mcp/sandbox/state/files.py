@@ -85,7 +85,9 @@ class Files(Store[StoredFile]):
     def keep(self, file: StoredFile) -> StoredFile:
         """Keep it, if there is room for its bytes."""
         if self.size + len(file.data) > CAPACITY:
-            raise detail_error(413, f"The sandbox keeps {CAPACITY} bytes of files for one key, and they are used up.")
+            raise detail_error(
+                413, f"The sandbox keeps {CAPACITY} bytes of files for one key, and they are used up."
+            )
         if file.filename.startswith(FRESH):
             self._fresh.add(file.id)
         return self.put(file.id, file)

@@ -10,7 +10,13 @@ from mistral_mcp.sandbox.protocol.errors import invalid_model
 from mistral_mcp.sandbox.state.models import RETIRED_ALIASES, Model, find_base_model
 from mistral_mcp.sandbox.state.store import Store
 
-FINE_TUNED_CAPABILITIES = ("completion_chat", "completion_fim", "function_calling", "fine_tuning", "classification")
+FINE_TUNED_CAPABILITIES = (
+    "completion_chat",
+    "completion_fim",
+    "function_calling",
+    "fine_tuning",
+    "classification",
+)
 """The capabilities in the card of a fine-tuned model."""
 
 

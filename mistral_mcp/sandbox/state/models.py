@@ -63,7 +63,9 @@ GLM = ("low", "high", "max")
 ENDS_2027 = "2027-04-30T12:00:00Z"
 
 MODELS: tuple[Model, ...] = (
-    Model("mistral-large-4-0", 1_048_576, THINKING | {"unified_resources"}, ("mistral-large-4",), 1.0, efforts=GRADED),
+    Model(
+        "mistral-large-4-0", 1_048_576, THINKING | {"unified_resources"}, ("mistral-large-4",), 1.0, efforts=GRADED
+    ),
     Model(
         "mistral-large-2512",
         262_144,

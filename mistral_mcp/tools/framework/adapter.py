@@ -97,7 +97,12 @@ class MistralTool(Tool):
             annotations=self.annotations,
         )
 
-    async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:  # noqa: ARG002 - the SDK's signature
+    async def run(
+        self,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        convert_result: bool = False,  # noqa: ARG002 - the SDK's signature
+    ) -> Any:
         mistral: MistralClient | None = None
         try:
             call = await call_context(context.request_context)
@@ -110,11 +115,11 @@ class MistralTool(Tool):
                 validated["upload_handles"] = call.upload_handles
             result = await self._call(mistral, validated)
             self._enter(context, mistral, getattr(result, "usage", None))
-            return _succeeded(result, mistral)
+            return _success(result, mistral)
         except MistralMcpError as error:
             if mistral is not None:
                 self._enter(context, mistral, None, failed=True)
-            return _failed(error, mistral)
+            return _failure(error, mistral)
         except MCPError:
             raise
         except Exception as crash:  # noqa: BLE001 - it is raised again, without the secrets
@@ -151,7 +156,9 @@ class _Crash(Exception):
     @classmethod
     def of(cls, crash: Exception, mistral: MistralClient | None) -> Exception:
         text = "".join(traceback.format_exception(crash))
-        return cls(mistral.caller.mask.text(text)) if mistral is not None else crash
+        if mistral is not None:
+            return cls(mistral.caller.mask.text(text))
+        return crash
 
 
 def _description(function: Callable[..., object]) -> str:
@@ -160,7 +167,7 @@ def _description(function: Callable[..., object]) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def _succeeded(result: Result, mistral: MistralClient) -> CallToolResult:
+def _success(result: Result, mistral: MistralClient) -> CallToolResult:
     # Replies come masked; what a result repeats of the caller's own arguments does not.
     mask = mistral.caller.mask
     text = TextContent(type="text", text=mask.text(result.to_text()))
@@ -171,7 +178,7 @@ def _succeeded(result: Result, mistral: MistralClient) -> CallToolResult:
     )
 
 
-def _failed(error: MistralMcpError, mistral: MistralClient | None) -> CallToolResult:
+def _failure(error: MistralMcpError, mistral: MistralClient | None) -> CallToolResult:
     text = str(error)
     meta: dict[str, Any] = _result_meta(mistral) if mistral is not None else {}
     if mistral is not None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import anyio.to_thread
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.local_files import opened
+from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.api import files
 from mistral_mcp.mistral.api.content import Chunk
 from mistral_mcp.tools.framework.request import Mistral
@@ -53,7 +53,9 @@ async def read_audio(mistral: Mistral, source: str, argument: str) -> str:
     url = await _url(mistral, source, argument)
     data = _DATA.match(url or "")
     if url is None or data is None:
-        raise BadArgument(f"{argument} is a web address, which speech cannot take.", "Give the file itself or its id.")
+        raise BadArgument(
+            f"{argument} is a web address, which speech cannot take.", "Give the file itself or its id."
+        )
     return url[data.end() :]
 
 
@@ -79,7 +81,7 @@ async def _url(mistral: Mistral, source: str, argument: str) -> str | None:
 
 
 async def _data_url(mistral: Mistral, path: str, argument: str) -> str:
-    async with opened(mistral.settings.files_dir, path, max_bytes=files.LARGEST) as part:
+    async with open_local_file(mistral.settings.files_dir, path, max_bytes=files.LARGEST) as part:
         if part.size > INLINE:
             raise BadArgument(
                 f"The file of {argument} is larger than the {INLINE // 1024 // 1024} MB that can be sent along.",
@@ -110,8 +112,13 @@ async def _signed_url(mistral: Mistral, file_id: str) -> str:
 
 def _kind(url: str) -> Literal["image", "document"]:
     data = _DATA.match(url)
-    is_image = data[1].lower().startswith("image/") if data else bool(_IMAGE_NAME.search(_without_query(url)))
-    return "image" if is_image else "document"
+    if data:
+        is_image = data[1].lower().startswith("image/")
+    else:
+        is_image = bool(_IMAGE_NAME.search(_without_query(url)))
+    if is_image:
+        return "image"
+    return "document"
 
 
 def _without_query(url: str) -> str:

@@ -39,7 +39,9 @@ def _tool(value: object) -> dict[str, JsonValue]:
 async def check_tools(tools: list[dict[str, JsonValue]] | None) -> None:
     """Raises `BadArgument` where a function's parameters are no schema, or all of them together are too large."""
     functions = [cast("dict[str, JsonValue]", tool.get("function") or {}) for tool in tools or ()]
-    schemas = {f"tools[{index}].parameters": function.get("parameters") for index, function in enumerate(functions)}
+    schemas = {
+        f"tools[{index}].parameters": function.get("parameters") for index, function in enumerate(functions)
+    }
     await compile_schemas({where: schema for where, schema in schemas.items() if isinstance(schema, dict)})
 
 
@@ -47,7 +49,10 @@ def _built_in_tool(name: str) -> dict[str, JsonValue]:
     if name in BUILT_IN:
         return {"type": name}
     similar = nearest(name, BUILT_IN)
-    hint = f"did you mean {similar}?" if similar else f"there are {one_of(BUILT_IN)}"
+    if similar:
+        hint = f"did you mean {similar}?"
+    else:
+        hint = f"there are {one_of(BUILT_IN)}"
     raise ValueError(f"there is no built-in tool of this name; {hint}")
 
 
@@ -58,7 +63,10 @@ class FunctionResult(BaseModel):
     result: JsonValue
 
     def entry(self) -> Entry:
-        text = self.result if isinstance(self.result, str) else json.dumps(self.result, ensure_ascii=False)
+        if isinstance(self.result, str):
+            text = self.result
+        else:
+            text = json.dumps(self.result, ensure_ascii=False)
         return {"type": "function.result", "tool_call_id": self.tool_call_id, "result": text}
 
 
@@ -137,7 +145,10 @@ def _entries(turn: Entry) -> list[Entry]:
 
 def _call_entry(call: Entry) -> Entry:
     function = call.get("function")
-    members = function if isinstance(function, dict) else {}
+    if isinstance(function, dict):
+        members = function
+    else:
+        members = {}
     return {
         "type": "function.call",
         "tool_call_id": call["id"],

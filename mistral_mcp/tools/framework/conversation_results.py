@@ -35,7 +35,10 @@ class Call(BaseModel):
         )
 
     def line(self) -> str:
-        asks = "wants a confirmation for" if self.confirmation_status == "pending" else "calls"
+        if self.confirmation_status == "pending":
+            asks = "wants a confirmation for"
+        else:
+            asks = "calls"
         return f"{asks} {self.name}({json.dumps(self.arguments, ensure_ascii=False)}), id {self.id}"
 
 
@@ -57,7 +60,10 @@ class Execution(BaseModel):
         )
 
     def line(self) -> str:
-        output = f" -> {self.output.strip()}" if self.output else ""
+        if self.output:
+            output = f" -> {self.output.strip()}"
+        else:
+            output = ""
         return f"ran {self.name}({self.code or self.arguments}){output}"
 
 
@@ -114,7 +120,10 @@ class Conversation(Result):
     usage: ConversationUsage
 
     def to_text(self) -> str:
-        parts = [self.text] if self.text else []
+        if self.text:
+            parts = [self.text]
+        else:
+            parts = []
         parts += [self.kept.note(len(self.text))] if self.kept else []
         parts += [f"This does not fit json_schema: {'; '.join(self.parse_errors)}."] if self.parse_errors else []
         for made in (self.calls, self.executions, self.files, self.sources):
@@ -134,7 +143,10 @@ async def conversation_of(
     """The result for a reply; its text is kept where it is long."""
     model = next((entry.model for entry in reversed(reply.outputs) if entry.model), model)
     calls = [Call.of(entry) for entry in reply.outputs if entry.type == "function.call"]
-    parsed, errors = (None, []) if schema is None or calls else _parse(reply.text, schema)
+    if schema is None or calls:
+        parsed, errors = (None, [])
+    else:
+        parsed, errors = _parse(reply.text, schema)
     text, kept = await kept_results.keep_if_long(reply.text, filename="answer.md", mime_type="text/markdown")
     return Conversation(
         conversation_id=reply.conversation_id,
@@ -178,7 +190,9 @@ def urls_in(chunks: list[Chunk], member: str) -> list[str]:
 
 
 def arguments_text(entry: Entry) -> str:
-    return entry.arguments if isinstance(entry.arguments, str) else json.dumps(entry.arguments, ensure_ascii=False)
+    if isinstance(entry.arguments, str):
+        return entry.arguments
+    return json.dumps(entry.arguments, ensure_ascii=False)
 
 
 def _parse(text: str, schema: CallerSchema) -> tuple[JsonValue, list[str]]:
@@ -187,7 +201,9 @@ def _parse(text: str, schema: CallerSchema) -> tuple[JsonValue, list[str]]:
     except ValueError:
         return None, ["it is not JSON"]
     errors = schema.errors(answer)[:3]
-    return (None, errors) if errors else (answer, [])
+    if errors:
+        return (None, errors)
+    return (answer, [])
 
 
 def _object_in(arguments: str | dict[str, JsonValue]) -> dict[str, JsonValue] | None:
@@ -197,17 +213,25 @@ def _object_in(arguments: str | dict[str, JsonValue]) -> dict[str, JsonValue] | 
         read = parse_json(arguments or "{}")
     except ValueError:
         return None
-    return read if isinstance(read, dict) else None
+    if isinstance(read, dict):
+        return read
+    return None
 
 
 def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else f"{text[: size - 1]}…"
+    if len(text) <= size:
+        return text
+    return f"{text[: size - 1]}…"
 
 
 def _cut_text(value: JsonValue) -> str | None:
-    return _cut(value, OUTPUT) if isinstance(value, str) else None
+    if isinstance(value, str):
+        return _cut(value, OUTPUT)
+    return None
 
 
 def _text(chunk: Chunk, name: str) -> str | None:
     value = chunk.get(name)
-    return value if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value
+    return None

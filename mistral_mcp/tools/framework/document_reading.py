@@ -49,14 +49,20 @@ async def read_document(mistral: Mistral, call: OcrCall, pages: list[int] | None
     """
     reading = Reading(call.model)
     if call.document_annotation_format is not None:
-        wanted = format_pages(pages) if pages else None
+        if pages:
+            wanted = format_pages(pages)
+        else:
+            wanted = None
         reading.add(await _send(mistral, call.model_copy(update={"pages": wanted})))
         return reading
     left = pages or list(range(MAX_PAGES))
     async for reply, asked in _replies(mistral, call, left, reading):
         reading.add(reply)
         # Fewer than were asked for: the document ends here.
-        left = left[asked:] if len(reply.pages) >= asked else []
+        if len(reply.pages) >= asked:
+            left = left[asked:]
+        else:
+            left = []
         reading.next_pages = left
     return reading
 
@@ -77,7 +83,9 @@ async def _replies(
         yield reply, len(asked)
         position += len(asked)
         elapsed = time.monotonic() - started
-        count = min(_fitting(reading), _in_time(reading, elapsed, mistral.settings.timeout * SHARE_OF_TIMEOUT), MOST)
+        count = min(
+            _fitting(reading), _in_time(reading, elapsed, mistral.settings.timeout * SHARE_OF_TIMEOUT), MOST
+        )
         if not reading.next_pages or count < 1:
             return
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 from pydantic import AfterValidator, Field
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.local_files import opened
+from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.multipart import FilePart
 from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import LocalOnly
@@ -52,10 +52,13 @@ async def open_file_part(
     """The file, ready to be sent; under the name it has itself where none is given. Raises `BadArgument`."""
     exactly_one_source(mistral, content=content, content_base64=content_base64, path=path)
     if path is not None:
-        async with opened(mistral.settings.files_dir, path, max_bytes=max_bytes, name=filename) as part:
+        async with open_local_file(mistral.settings.files_dir, path, max_bytes=max_bytes, name=filename) as part:
             yield part
         return
-    data = (content or "").encode() if content_base64 is None else await decode_base64(content_base64)
+    if content_base64 is None:
+        data = (content or "").encode()
+    else:
+        data = await decode_base64(content_base64)
     yield FilePart.of(filename or "file", data)
 
 

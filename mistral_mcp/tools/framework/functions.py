@@ -36,7 +36,9 @@ _PUBLISHED = {
 }
 MAX_FUNCTIONS = 128
 AnyFunction = Annotated[Function, WithJsonSchema(_PUBLISHED)]
-ToolChoice = Annotated[str | None, Field(description="auto, any, required, none or a function's name.", max_length=128)]
+ToolChoice = Annotated[
+    str | None, Field(description="auto, any, required, none or a function's name.", max_length=128)
+]
 
 
 def function_to_api(function: Function) -> dict[str, JsonValue]:
@@ -91,7 +93,9 @@ class Functions:
     async def check_reply(self, reply: ChatReply) -> list[FunctionCall]:
         """The reply's calls, checked without keeping the event loop."""
         calls = calls_with_ids(reply)
-        return await anyio.to_thread.run_sync(self._check_all, calls) if calls else []
+        if calls:
+            return await anyio.to_thread.run_sync(self._check_all, calls)
+        return []
 
     def _check_all(self, calls: list[ToolCallReply]) -> list[FunctionCall]:
         return [self.check(call) for call in calls]
@@ -118,7 +122,9 @@ class Functions:
             errors = [f"there is no function of this name{f', {meant} is near' if meant else ''}"]
         elif known is not None and not errors:
             errors = known.schema.errors(arguments)
-        return FunctionCall(id=call.id, name=call.function.name, arguments=arguments, valid=not errors, errors=errors)
+        return FunctionCall(
+            id=call.id, name=call.function.name, arguments=arguments, valid=not errors, errors=errors
+        )
 
 
 def _arguments(arguments: str | dict[str, JsonValue]) -> tuple[dict[str, JsonValue] | None, list[str]]:
@@ -129,7 +135,9 @@ def _arguments(arguments: str | dict[str, JsonValue]) -> tuple[dict[str, JsonVal
         value = parse_json(arguments or "{}")
     except ValueError:
         return None, ["the arguments are not JSON"]
-    return (value, []) if isinstance(value, dict) else (None, ["the arguments are not a JSON object"])
+    if isinstance(value, dict):
+        return (value, [])
+    return (None, ["the arguments are not a JSON object"])
 
 
 def assistant_message(reply: ChatReply) -> dict[str, JsonValue]:
@@ -169,5 +177,8 @@ def calls_text(calls: list[FunctionCall], text: str) -> str:
 
 def _call_line(call: FunctionCall) -> str:
     arguments = json.dumps(call.arguments, ensure_ascii=False)
-    problems = "" if call.valid else f"  INVALID: {'; '.join(call.errors)}"
+    if call.valid:
+        problems = ""
+    else:
+        problems = f"  INVALID: {'; '.join(call.errors)}"
     return f"{call.name}({arguments}){problems}"

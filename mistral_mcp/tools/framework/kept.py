@@ -40,7 +40,10 @@ class Kept(BaseModel):
 
     def note(self, shown: int = 0) -> str:
         """What a reader is told: how much is shown, and how to get the rest."""
-        where = f", or get all of it from {self.path or self.url}" if self.path or self.url else ""
+        if self.path or self.url:
+            where = f", or get all of it from {self.path or self.url}"
+        else:
+            where = ""
         if self.characters is None:
             place = self.path or self.url or f"handle {self.handle}"
             return f"[Kept: {self.bytes:,} bytes, {self.mime_type}: {place}]"
@@ -58,7 +61,9 @@ class KeptResults:
         self._owner = owner
         self._mask = mask
 
-    async def keep(self, content: str | bytes, *, mime_type: str = "text/plain", filename: str, **facts: Any) -> Kept:
+    async def keep(
+        self, content: str | bytes, *, mime_type: str = "text/plain", filename: str, **facts: Any
+    ) -> Kept:
         """Keep a result. `facts` become members of `kept`.
 
         The caller's secrets are masked in it. Raises `ResultTooLarge`.

@@ -17,7 +17,7 @@ from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.local_files import opened
+from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.api.files import LARGEST, DownloadFileCall, GetFileCall
 from mistral_mcp.mistral.api.operations import operation_call
 from mistral_mcp.mistral.api.usage import UsageReply
@@ -52,8 +52,13 @@ class OperationResult(Result):
             return self.kept.note()
         if self.result is None:
             return f"Done (HTTP {self.status})."
-        text = self.result if isinstance(self.result, str) else _compact(self.result)
-        return f"{text}\n\n[{self.note}]" if self.note else text
+        if isinstance(self.result, str):
+            text = self.result
+        else:
+            text = _compact(self.result)
+        if self.note:
+            return f"{text}\n\n[{self.note}]"
+        return text
 
 
 async def call_operation(
@@ -99,7 +104,10 @@ class _Shown:
 def _read_json(operation: Operation, body: bytes) -> _Shown:
     """Raises ValueError."""
     reply: JsonValue = from_json(body, allow_inf_nan=False)
-    usage = reply.get("usage") if isinstance(reply, dict) else None
+    if isinstance(reply, dict):
+        usage = reply.get("usage")
+    else:
+        usage = None
     reply = mask_secrets(reply)
     shown, note = shorten(operation, reply)
     if shown is None and reply is not None:
@@ -168,7 +176,10 @@ async def _follow(mistral: Mistral, operation: Operation, request: Request) -> O
             await stream.aclose()
     shown, note = shorten(operation, mask_secrets(events))
     result = OperationResult(operation=operation.id, status=mistral.status or 0, result=shown or [])
-    more = "" if ended else f"The stream goes on; these are its first {len(events)} events."
+    if ended:
+        more = ""
+    else:
+        more = f"The stream goes on; these are its first {len(events)} events."
     result.note = " ".join(filter(None, [note, more])) or None
     return result
 
@@ -195,14 +206,17 @@ async def _file_part(
     if given is None:
         yield fields, part, None
         return
-    async with _opened(mistral, given) as file:
+    async with _open_upload(mistral, given) as file:
         yield fields, part, file
 
 
 @asynccontextmanager
-async def _opened(mistral: Mistral, given: JsonValue) -> AsyncGenerator[FilePart]:
+async def _open_upload(mistral: Mistral, given: JsonValue) -> AsyncGenerator[FilePart]:
     """A file by data URL or by path, or an object of one of these, `content` or `content_base64`, with a `filename`."""
-    source = cast("dict[str, JsonValue]", given) if isinstance(given, dict) else {"path": given}
+    if isinstance(given, dict):
+        source = cast("dict[str, JsonValue]", given)
+    else:
+        source = {"path": given}
     texts = {name: value for name, value in source.items() if isinstance(value, str)}
     name = texts.get("filename")
     place = texts.get("path") or texts.get("data_url") or ""
@@ -215,7 +229,7 @@ async def _opened(mistral: Mistral, given: JsonValue) -> AsyncGenerator[FilePart
     elif _FILE_ID.fullmatch(place):
         yield await _from_mistral(mistral, place, name)
     elif place:
-        async with opened(mistral.settings.files_dir, place, max_bytes=LARGEST, name=name) as file:
+        async with open_local_file(mistral.settings.files_dir, place, max_bytes=LARGEST, name=name) as file:
             yield file
     else:
         raise BadArgument("The file is missing.", "Give a path, a data URL, or {filename, content}.")
@@ -233,7 +247,10 @@ def _from_data_url(url: str, name: str | None) -> FilePart:
     if not comma:
         raise BadArgument("The file's data URL has no comma.", "Write data:TYPE;base64,DATA.")
     kind = head.partition(";")[0]
-    content = _from_base64(data) if head.endswith(";base64") else unquote_to_bytes(data)
+    if head.endswith(";base64"):
+        content = _from_base64(data)
+    else:
+        content = unquote_to_bytes(data)
     return FilePart.of(name or f"file{mimetypes.guess_extension(kind) or '.bin'}", content)
 
 
@@ -245,13 +262,20 @@ def _from_base64(data: str) -> bytes:
 
 
 def _model(content: JsonValue) -> str:
-    model = content.get("model") if isinstance(content, dict) else None
-    return model if isinstance(model, str) else ""
+    if isinstance(content, dict):
+        model = content.get("model")
+    else:
+        model = None
+    if isinstance(model, str):
+        return model
+    return ""
 
 
 def _tokens(operation: Operation, content: JsonValue) -> int:
     """About how many tokens a request that computes takes, for pacing."""
-    return len(_compact(content)) // 4 if operation.effect == "compute" else 0
+    if operation.effect == "compute":
+        return len(_compact(content)) // 4
+    return 0
 
 
 def _usage(mistral: Mistral, request: Request, counted: JsonValue) -> Usage | None:

@@ -12,14 +12,25 @@ PageSize = Annotated[int, Field(description="Page size.", ge=1, le=100)]
 
 def next_page(page: int, page_size: int, shown: int, total: int | None) -> int | None:
     """The page that follows, where there is more; unknown totals are judged by whether this page is full."""
-    more = shown == page_size if total is None else (page + 1) * page_size < total
-    return page + 1 if more else None
+    if total is None:
+        more = shown == page_size
+    else:
+        more = (page + 1) * page_size < total
+    if more:
+        return page + 1
+    return None
 
 
 def list_text(lines: list[str], nothing: str, following: int | None, total: int | None) -> str:
     """A page as a reader sees it."""
-    in_all = "" if total is None else f"{total} in all; "
-    rest = [] if following is None else [f"({in_all}more on page {following})"]
+    if total is None:
+        in_all = ""
+    else:
+        in_all = f"{total} in all; "
+    if following is None:
+        rest = []
+    else:
+        rest = [f"({in_all}more on page {following})"]
     return "\n".join([*(lines or [nothing]), *rest])
 
 

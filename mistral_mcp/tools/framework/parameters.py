@@ -54,7 +54,9 @@ Messages = Annotated[list[Annotated[Message, _message("role", "content")]] | Non
 MessagesWithCalls = Annotated[
     list[Annotated[Message, _message("role", "content", "tool_calls", "tool_call_id")]] | None, _MESSAGES
 ]
-Images = Annotated[list[Source] | None, Field(description="URLs, data URLs, file ids or paths.", max_length=MAX_IMAGES)]
+Images = Annotated[
+    list[Source] | None, Field(description="URLs, data URLs, file ids or paths.", max_length=MAX_IMAGES)
+]
 Documents = Annotated[list[Source] | None, Field(description="PDFs and such, likewise.", max_length=MAX_DOCUMENTS)]
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 """An id, a model's name: whatever goes into a path, a label or a cache."""
@@ -84,7 +86,7 @@ async def build_messages(
         turns.append(Message(role="user", content=prompt))
     attached = await attached_chunks(mistral, images, documents)
     if attached:
-        turns.append(_with_attached(turns, attached))
+        turns.append(_attach(turns, attached))
     _check_turns(turns)
     if system is not None:
         turns.insert(0, Message(role="system", content=system))
@@ -103,10 +105,12 @@ async def attached_chunks(
     return [*shown, *read]
 
 
-def _with_attached(turns: list[Message], attached: list[Chunk]) -> Message:
+def _attach(turns: list[Message], attached: list[Chunk]) -> Message:
     """The last turn, which is taken from the list, with the files."""
     if not turns or turns[-1].role != "user":
-        raise BadArgument("There is no user message for the images or documents.", "Give a prompt to go with them.")
+        raise BadArgument(
+            "There is no user message for the images or documents.", "Give a prompt to go with them."
+        )
     last = turns.pop()
     chunks = chunks_of(cast("JsonValue", last.content))
     return last.model_copy(update={"content": [*chunks, *attached]})
@@ -114,7 +118,9 @@ def _with_attached(turns: list[Message], attached: list[Chunk]) -> Message:
 
 def _check_turns(turns: list[Message]) -> None:
     if not turns:
-        raise BadArgument("There is nothing to answer: prompt and messages are both missing.", "Give one of the two.")
+        raise BadArgument(
+            "There is nothing to answer: prompt and messages are both missing.", "Give one of the two."
+        )
     last = turns[-1]
     if last.role == "system" or (last.role == "assistant" and not last.prefix):
         raise BadArgument(f"The last message is of the {last.role}.", "Give the next user message as prompt.")
@@ -122,7 +128,9 @@ def _check_turns(turns: list[Message]) -> None:
         raise BadArgument("The last user message is empty.", "Say what to answer.")
 
 
-async def parsed_answer(reply: ChatReply, schema: CallerSchema | None, response_format: str | None = None) -> JsonValue:
+async def parsed_answer(
+    reply: ChatReply, schema: CallerSchema | None, response_format: str | None = None
+) -> JsonValue:
     """The answer as JSON, where it was asked for. Raises `AnswerMismatch`, with the answer in it, where a schema is broken."""
     if schema is not None:
         return await _matching_answer(reply, schema)

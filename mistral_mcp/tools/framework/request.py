@@ -52,7 +52,9 @@ async def call_context(request: ServerRequestContext[Served, Any]) -> CallContex
     mistral = _client(request, served, found)
     owner = Owner.of(found, request.request, served.settings.public_url)
     return CallContext(
-        mistral, KeptResults(served.result_store, owner, mistral.caller.mask), UploadHandles(served.upload_links, owner)
+        mistral,
+        KeptResults(served.result_store, owner, mistral.caller.mask),
+        UploadHandles(served.upload_links, owner),
     )
 
 
@@ -65,7 +67,10 @@ def _client(request: ServerRequestContext[Served, Any], served: Served, found: C
     settings = served.settings
     route = found.route or settings.route
     # The operator's token never goes out on a tenant's own route.
-    route_token = found.route_token if found.route else settings.route_token
+    if found.route:
+        route_token = found.route_token
+    else:
+        route_token = settings.route_token
     if found.key is None and not route.pays(route_token):
         raise MissingCredential(
             f"There is no Mistral key: {found.source} is not set.",
@@ -74,7 +79,10 @@ def _client(request: ServerRequestContext[Served, Any], served: Served, found: C
         )
     caller = Caller.of(found.key, found.source, route, route_token, *found.also_secret)
     listens = bool(request.meta and request.meta.get("progress_token") is not None)
-    progress = Progress(request.session.report_progress) if listens else None
+    if listens:
+        progress = Progress(request.session.report_progress)
+    else:
+        progress = None
     return served.upstream.client(caller, progress, _trace(request))
 
 
@@ -82,4 +90,6 @@ def _trace(request: ServerRequestContext[Served, Any]) -> dict[str, str]:
     """The trace that the HTTP request belongs to; one named in `_meta` is current already, by the SDK's span."""
     if request.request is None:
         return {}
-    return {name: value for name, value in request.request.headers.items() if name in {"traceparent", "tracestate"}}
+    return {
+        name: value for name, value in request.request.headers.items() if name in {"traceparent", "tracestate"}
+    }

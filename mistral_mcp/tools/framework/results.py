@@ -41,7 +41,9 @@ class Deleted(Result):
     deleted: bool = True
 
     def to_text(self) -> str:
-        return f"{self.id} is deleted." if self.deleted else f"{self.id} was not deleted."
+        if self.deleted:
+            return f"{self.id} is deleted."
+        return f"{self.id} was not deleted."
 
 
 class Usage(BaseModel):
@@ -112,4 +114,6 @@ def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, ba
 def unit_cost_of(mistral: MistralClient, model: str, amount: float | None, per: Per) -> float | None:
     """What so many pages, minutes or characters cost on this route; None if that is unknown."""
     regional = mistral.caller.route.kind in {"eu", "us"}
-    return None if amount is None else mistral.catalog.unit_cost_usd(model, amount, per, regional=regional)
+    if amount is None:
+        return None
+    return mistral.catalog.unit_cost_usd(model, amount, per, regional=regional)

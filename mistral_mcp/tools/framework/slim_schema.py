@@ -37,7 +37,9 @@ def _parameters(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     if "const" in node:
         node["enum"] = [node["const"]]
     if "properties" in node:
-        node["properties"] = {name: _parameters(member, definitions) for name, member in node["properties"].items()}
+        node["properties"] = {
+            name: _parameters(member, definitions) for name, member in node["properties"].items()
+        }
     if "items" in node:
         node["items"] = _parameters(node["items"], definitions)
     return {key: value for key, value in node.items() if key in KEYWORDS and not _goes_without_saying(key, value)}
@@ -61,7 +63,9 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
     def walk(node: Any) -> Any:
         if isinstance(node, list):
             return [walk(item) for item in cast("list[Any]", node)]
-        return members(cast("dict[str, Any]", node)) if isinstance(node, dict) else node
+        if isinstance(node, dict):
+            return members(cast("dict[str, Any]", node))
+        return node
 
     def members(node: dict[str, Any]) -> dict[str, Any]:
         node = _resolve(node, definitions)

@@ -27,13 +27,21 @@ class Transcription(Result):
     usage: AudioUsage
 
     def to_text(self) -> str:
-        text = "\n".join(map(segment_line, self.segments)) if self.segments else self.text
-        return text if self.kept is None else f"{text}\n\n{self.kept.note(len(text))}"
+        if self.segments:
+            text = "\n".join(map(segment_line, self.segments))
+        else:
+            text = self.text
+        if self.kept is None:
+            return text
+        return f"{text}\n\n{self.kept.note(len(text))}"
 
 
 def segment_line(segment: Segment) -> str:
     """A stretch of speech, or a word, as a reader sees it."""
-    speaker = f" {segment.speaker_id}:" if segment.speaker_id else ""
+    if segment.speaker_id:
+        speaker = f" {segment.speaker_id}:"
+    else:
+        speaker = ""
     return f"[{segment.start or 0:.1f}-{segment.end or 0:.1f}]{speaker} {segment.text.strip()}"
 
 
@@ -68,7 +76,10 @@ def _fitting_segments(segments: list[Segment]) -> list[Segment]:
 
 def _usage(mistral: Mistral, usage: UsageReply, model: str) -> AudioUsage:
     seconds = usage.prompt_audio_seconds
-    minutes = None if seconds is None else seconds / 60
+    if seconds is None:
+        minutes = None
+    else:
+        minutes = seconds / 60
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return AudioUsage(
         prompt_tokens=prompt,

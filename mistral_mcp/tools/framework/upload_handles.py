@@ -29,7 +29,8 @@ class UploadHandles:
         """Raises `BadArgument` where this server makes no links."""
         if self._links is None or self._owner.base_url is None:
             raise BadArgument(
-                "This server makes no upload links.", "Use mistral_upload_file, or give a path or an https URL instead."
+                "This server makes no upload links.",
+                "Use mistral_upload_file, or give a path or an https URL instead.",
             )
         return await self._links.create(self._owner, mistral.caller, purpose)
 
@@ -57,7 +58,9 @@ class UploadHandles:
 def _ids(handle: str, uploads: Uploads) -> list[str]:
     ids = [file.id for file in uploads.files]
     _, slash, number = handle.partition("/")
-    return ids[int(number) - 1 : int(number)] if slash and int(number) > 0 else ids
+    if slash and int(number) > 0:
+        return ids[int(number) - 1 : int(number)]
+    return ids
 
 
 def _nothing_yet(uploads: Uploads) -> BadArgument:
@@ -89,7 +92,10 @@ def _replace(value: Any, found: dict[str, list[str]], depth: int = 0) -> Any:
     if isinstance(value, list):
         replaced: list[Any] = []
         for item in cast("list[Any]", value):
-            ids = found.get(item) if isinstance(item, str) else None
+            if isinstance(item, str):
+                ids = found.get(item)
+            else:
+                ids = None
             replaced += [_replace(item, found, depth + 1)] if ids is None else ids
         return replaced
     if not isinstance(value, str) or value not in found:

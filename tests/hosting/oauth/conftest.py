@@ -83,7 +83,9 @@ class OAuthClient:
             "resource": f"{str(self.http.base_url).rstrip('/')}/mcp",
             **changes,
         }
-        return "/authorize?" + str(httpx2.QueryParams({name: text for name, text in query.items() if text is not None}))
+        return "/authorize?" + str(
+            httpx2.QueryParams({name: text for name, text in query.items() if text is not None})
+        )
 
     async def code(self, **typed: str) -> str:
         return (await consent(self.http, self.authorize_url(), **typed))["code"]

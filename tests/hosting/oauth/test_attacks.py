@@ -60,7 +60,9 @@ async def test_a_code_is_worth_nothing_without_its_verifier_or_to_another_client
     assert (await client.redeem(code, code_verifier="x" * 43)).json()["error"] == "invalid_grant"
     assert (await other.redeem(code)).json()["error"] == "invalid_grant"
     assert (await client.redeem(code, redirect_uri="http://127.0.0.1:1/other")).status_code == 400
-    assert (await client.redeem(code, resource="https://elsewhere.example/mcp")).json()["error"] == "invalid_target"
+    assert (await client.redeem(code, resource="https://elsewhere.example/mcp")).json()[
+        "error"
+    ] == "invalid_target"
     assert (await client.redeem(code)).status_code == 200
 
 
@@ -91,7 +93,9 @@ async def test_a_loopback_address_may_change_its_port(client: OAuthClient) -> No
         "https://a@b.example/",
     ],
 )
-async def test_an_address_that_a_browser_would_run_cannot_be_registered(http: httpx2.AsyncClient, uri: str) -> None:
+async def test_an_address_that_a_browser_would_run_cannot_be_registered(
+    http: httpx2.AsyncClient, uri: str
+) -> None:
     refused = await OAuthClient(http).register(redirect_uris=[uri])
 
     assert refused.status_code == 400
@@ -104,7 +108,9 @@ async def test_an_app_with_a_scheme_of_its_own_can_register(http: httpx2.AsyncCl
     assert (await client.redeem(await client.code())).status_code == 200
 
 
-async def test_the_consent_page_cannot_be_framed_and_its_form_leads_to_the_client_alone(client: OAuthClient) -> None:
+async def test_the_consent_page_cannot_be_framed_and_its_form_leads_to_the_client_alone(
+    client: OAuthClient,
+) -> None:
     location = (await client.http.get(client.authorize_url())).headers["location"]
     page = await client.http.get(f"/{location}")
 
@@ -154,7 +160,9 @@ async def test_an_access_token_opens_neither_pages_nor_secret_urls_nor_another_s
     for token in (tokens["access_token"], tokens["refresh_token"]):
         assert (await client.http.get("/connections/current", headers={"x-api-key": token})).status_code == 401
         assert (await client.http.post(f"/c/{token}/mcp", json=PING, headers=HEADERS)).status_code == 404
-        assert (await client.http.post("/mcp", json=PING, headers=HEADERS | {"x-api-key": token})).status_code == 401
+        assert (
+            await client.http.post("/mcp", json=PING, headers=HEADERS | {"x-api-key": token})
+        ).status_code == 401
     assert not await is_signed_in(client, tokens["refresh_token"])
     elsewhere = HEADERS | {
         "authorization": f"Bearer {tokens['access_token']}",
@@ -184,7 +192,15 @@ async def test_registrations_are_limited_per_address(http: httpx2.AsyncClient) -
             "0.0.0.1",
             "224.0.0.1",
         ),
-        *("::1", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "2002:7f00:1::"),
+        *(
+            "::1",
+            "fe80::1%eth0",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+        ),
     ],
 )
 def test_no_document_is_fetched_from_an_address_that_is_not_public(address: str) -> None:

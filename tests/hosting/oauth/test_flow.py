@@ -75,7 +75,9 @@ async def call(base: str, token: str, tool: str = "mistral_chat", **arguments: A
         return await client.call_tool(tool, arguments or {"prompt": "Hi"})
 
 
-async def test_a_401_names_the_metadata_and_the_metadata_names_the_rest(http: httpx2.AsyncClient, base: str) -> None:
+async def test_a_401_names_the_metadata_and_the_metadata_names_the_rest(
+    http: httpx2.AsyncClient, base: str
+) -> None:
     refused = await http.post("/mcp", json=PING, headers=HEADERS)
     wrong = await http.post("/mcp", json=PING, headers=HEADERS | {"authorization": "Bearer mmcp_wrong"})
 
@@ -153,7 +155,9 @@ async def test_whoever_may_only_read_is_offered_only_that_and_is_told_how_to_get
     assert "mistral:write" in refused.headers["www-authenticate"]
 
 
-async def test_a_refresh_gives_new_tokens_and_the_old_one_lives_until_the_new_one_is_used(client: OAuthClient) -> None:
+async def test_a_refresh_gives_new_tokens_and_the_old_one_lives_until_the_new_one_is_used(
+    client: OAuthClient,
+) -> None:
     first = (await client.tokens())["refresh_token"]
     lost = (await client.refresh(first)).json()["refresh_token"]
     second = (await client.refresh(first)).json()["refresh_token"]  # the answer before was lost on the way
@@ -177,7 +181,9 @@ async def test_a_public_client_revokes_its_grant(client: OAuthClient) -> None:
     ping = HEADERS | {"authorization": f"Bearer {tokens['access_token']}"}
     assert (await client.http.post("/mcp", json=PING, headers=ping)).status_code != 401
 
-    answer = await client.http.post("/revoke", data={"token": tokens["refresh_token"], "client_id": client.client_id})
+    answer = await client.http.post(
+        "/revoke", data={"token": tokens["refresh_token"], "client_id": client.client_id}
+    )
     assert answer.status_code == 200
     assert (await client.http.post("/mcp", json=PING, headers=ping)).status_code == 401
     assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"

@@ -76,7 +76,9 @@ async def test_new_tables_and_migrated_ones_are_what_the_code_describes(
             for tables in (metadata, version.metadata):
                 tables.drop_all(connection)
             _migrate(connection)
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
+        )
         return compare_metadata(context, metadata), context.get_current_revision()
 
     assert await vault._database.write(found) == ([], VERSION)
@@ -105,7 +107,14 @@ async def test_a_sqlite_url_names_the_file(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://root:hunter2@host/db", "hunter2", "sqlite://", "sqlite:///:memory:", "postgresql://host:hunter2/db", ""],
+    [
+        "mysql://root:hunter2@host/db",
+        "hunter2",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://host:hunter2/db",
+        "",
+    ],
 )
 async def test_other_urls_are_refused_and_not_repeated(url: str, tmp_path: Path):
     error = await refusal(Settings.model_validate({"database_url": url, "data_dir": tmp_path}))
@@ -115,7 +124,9 @@ async def test_other_urls_are_refused_and_not_repeated(url: str, tmp_path: Path)
     assert "hunter2" not in str(error)
 
 
-@pytest.mark.parametrize("content", [b"this is no database, but somebody's letter\n" * 200, b"SQLite format 3\0" * 9])
+@pytest.mark.parametrize(
+    "content", [b"this is no database, but somebody's letter\n" * 200, b"SQLite format 3\0" * 9]
+)
 async def test_a_file_that_is_no_database_is_left_alone(sqlite_settings: Settings, content: bytes):
     path = data_dir_of(sqlite_settings) / "vault.db"
     path.parent.mkdir()

@@ -75,7 +75,9 @@ async def test_a_file_without_a_key_is_told_so(sqlite_settings: Settings, conten
     assert "master.key holds no master key." in await refusal(sqlite_settings)
 
 
-async def test_a_file_that_others_may_read_is_warned_about(sqlite_settings: Settings, caplog: pytest.LogCaptureFixture):
+async def test_a_file_that_others_may_read_is_warned_about(
+    sqlite_settings: Settings, caplog: pytest.LogCaptureFixture
+):
     await make(sqlite_settings)
     (sqlite_settings.data_dir / "master.key").chmod(0o644)
     caplog.clear()
@@ -199,7 +201,9 @@ async def test_a_master_key_that_can_be_guessed_is_refused(settings: Settings, w
     assert weak not in message
 
 
-async def test_a_weak_key_that_connections_need_is_warned_about(settings: Settings, caplog: pytest.LogCaptureFixture):
+async def test_a_weak_key_that_connections_need_is_warned_about(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+):
     async with Vault.open(with_keys(settings, NEW)) as vault:
         await vault.create(KEY)
 

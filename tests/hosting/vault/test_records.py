@@ -65,7 +65,9 @@ async def sealed_key(vault: Vault, issued: IssuedToken) -> tuple[bytes, bytes | 
 async def test_nobody_who_can_write_the_database_widens_what_a_connection_may_do(
     vault: Vault, clock: Clock, values: dict[str, object]
 ):
-    issued = await vault.create(KEY, toolsets=["models"], read_only=True, expires_in_days=1, route=Route(kind="eu"))
+    issued = await vault.create(
+        KEY, toolsets=["models"], read_only=True, expires_in_days=1, route=Route(kind="eu")
+    )
     assert (await vault.credentials(issued.token, "a header")).key == KEY
     await change(vault, issued, **values)
     clock.pass_by(10)

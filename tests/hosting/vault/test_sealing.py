@@ -18,7 +18,15 @@ def test_sealed_twice_it_never_looks_the_same():
 
 @pytest.mark.parametrize(
     "context",
-    [(), ("row",), ("row", "fields"), ("other", "field"), ("field", "row"), ("ro", "wfield"), ("row", "field", "")],
+    [
+        (),
+        ("row",),
+        ("row", "fields"),
+        ("other", "field"),
+        ("field", "row"),
+        ("ro", "wfield"),
+        ("row", "field", ""),
+    ],
 )
 def test_nothing_opens_in_another_context(context: tuple[str, ...]):
     with pytest.raises(SealBroken):

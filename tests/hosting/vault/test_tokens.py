@@ -65,7 +65,9 @@ def test_every_single_wrong_character_is_recognised():
 
 def test_neighbours_that_changed_places_are_recognised():
     text = text_of_new_token()
-    swapped = {text[:place] + text[place + 1] + text[place] + text[place + 2 :] for place in range(5, len(text) - 1)}
+    swapped = {
+        text[:place] + text[place + 1] + text[place] + text[place + 2 :] for place in range(5, len(text) - 1)
+    }
 
     assert {each for each in swapped - {text} if not refused(each)} == set()
 

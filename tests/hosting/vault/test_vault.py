@@ -64,7 +64,9 @@ async def test_a_connection_is_limited_in_nothing_unless_it_asks(vault: Vault):
 
 
 async def test_a_connection_is_described_without_a_secret(vault: Vault, clock: Clock):
-    created = await vault.create(KEY, label="Büro 🖥", toolsets=["core"], expires_in_days=7, route=Route.parse("eu"))
+    created = await vault.create(
+        KEY, label="Büro 🖥", toolsets=["core"], expires_in_days=7, route=Route.parse("eu")
+    )
 
     described = await vault.describe(created.token)
 

@@ -112,7 +112,9 @@ async def test_guesses_of_the_sign_up_code_are_bounded_and_the_right_code_works_
 
 
 async def test_an_address_makes_so_many_connections_an_hour(http: httpx2.AsyncClient, sandbox: Sandbox) -> None:
-    statuses = [(await http.post("/connections", json={"api_key": key(number)})).status_code for number in range(35)]
+    statuses = [
+        (await http.post("/connections", json={"api_key": key(number)})).status_code for number in range(35)
+    ]
     elsewhere = {"X-Forwarded-For": "192.0.2.9"}
 
     assert statuses == [201] * 30 + [429] * 5
@@ -133,7 +135,9 @@ async def test_a_key_has_so_many_connections_at_once(hosting: dict[str, Any]) ->
         assert (await http.post("/connections", json={"api_key": KEY})).status_code == 201
 
 
-@pytest.mark.parametrize(("asked", "status"), [({}, 201), ({"expires_in_days": 7}, 201), ({"expires_in_days": 8}, 422)])
+@pytest.mark.parametrize(
+    ("asked", "status"), [({}, 201), ({"expires_in_days": 7}, 201), ({"expires_in_days": 8}, 422)]
+)
 async def test_the_operator_bounds_how_long_connections_live(
     hosting: dict[str, Any], asked: dict[str, Any], status: int
 ) -> None:

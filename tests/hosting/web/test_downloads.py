@@ -164,7 +164,9 @@ async def test_a_part_beyond_the_end_is_416_and_an_unknown_link_404(link: str):
         assert (await http.get(link[:-3] + "xyz")).status_code == 404
 
 
-@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/html; charset=utf-8"])
+@pytest.mark.parametrize(
+    "kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/html; charset=utf-8"]
+)
 async def test_what_a_browser_could_run_is_sent_as_bytes(sqlite_settings: Settings, kind: str):
     async with Vault.open(sqlite_settings) as vault, serving(create_app(sqlite_settings)) as base:
         location = await vault.results.keep(owner(base=base), content(b"<script>", kind, "x.html"))

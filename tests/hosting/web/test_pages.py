@@ -136,7 +136,9 @@ async def test_every_field_is_labelled_and_every_id_is_there_once(http: httpx2.A
 
 def test_every_colour_of_text_can_be_read_on_its_ground() -> None:
     css = (STATIC / "page.css").read_text()
-    light, dark = (dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{([^}]*)\}", css))
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{([^}]*)\}", css)
+    )
     pairs = {
         (text, ground): 4.5
         for text, grounds in {
@@ -166,7 +168,9 @@ def contrast(one: str, other: str) -> float:
     return (brighter + 0.05) / (darker + 0.05)
 
 
-@pytest.mark.parametrize(("file", "kind"), [("page.css", "text/css"), ("page.js", "javascript"), ("logo.svg", "svg")])
+@pytest.mark.parametrize(
+    ("file", "kind"), [("page.css", "text/css"), ("page.js", "javascript"), ("logo.svg", "svg")]
+)
 async def test_the_files_of_the_pages_are_asked_for_anew_and_counted_under_one_name(
     http: httpx2.AsyncClient, file: str, kind: str
 ) -> None:
@@ -219,7 +223,10 @@ async def test_no_link_to_another_site_holds_the_token(http: httpx2.AsyncClient)
     ("headers", "status"),
     [
         ({"sec-fetch-site": "same-origin"}, 200),
-        ({"sec-fetch-site": "same-origin", "origin": "null"}, 200),  # what browsers send from a page with no-referrer
+        (
+            {"sec-fetch-site": "same-origin", "origin": "null"},
+            200,
+        ),  # what browsers send from a page with no-referrer
         ({"sec-fetch-site": "none"}, 200),
         ({"sec-fetch-site": "same-site"}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
@@ -236,7 +243,12 @@ async def test_no_link_to_another_site_holds_the_token(http: httpx2.AsyncClient)
 async def test_only_a_form_sent_from_here_is_read(
     http: httpx2.AsyncClient, base: str, headers: dict[str, str], status: int
 ) -> None:
-    fields = {"stamp": stamp_in((await http.get("/")).text), "api_key": KEY, "toolsets": "core", "label": "of mine"}
+    fields = {
+        "stamp": stamp_in((await http.get("/")).text),
+        "api_key": KEY,
+        "toolsets": "core",
+        "label": "of mine",
+    }
     sent = {name: value.replace("{own}", base) for name, value in headers.items()}
     response = await http.post("/", data=fields, headers=sent)
     of_no_address = await http.post("/manage", data=fields, headers=sent)
@@ -405,7 +417,9 @@ async def test_wrong_keys_and_addresses_are_held_down_and_right_ones_never(http:
     assert (await send(http, api_key=KEY, toolsets="core")).status_code == 200
 
 
-@pytest.mark.parametrize("form", ["{url}", "{token}", " {url}\n", "{url}?toolsets=core", "Bearer {token}", '"{url}"'])
+@pytest.mark.parametrize(
+    "form", ["{url}", "{token}", " {url}\n", "{url}?toolsets=core", "Bearer {token}", '"{url}"']
+)
 async def test_manage_takes_the_address_however_it_was_copied(http: httpx2.AsyncClient, form: str) -> None:
     url = await connected(http, label="laptop")
     response = await send(http, "/manage", token=form.format(url=url, token=url.split("/")[-2]))
@@ -524,7 +538,8 @@ async def test_no_live_call_is_offered_where_no_cheap_one_is_allowed(http: httpx
 
 
 @pytest.mark.parametrize(
-    ("signup", "code", "status"), [("off", "yes", 403), ("code", "", 403), ("code", "no", 403), ("code", "yes", 200)]
+    ("signup", "code", "status"),
+    [("off", "yes", 403), ("code", "", 403), ("code", "no", 403), ("code", "yes", 200)],
 )
 async def test_who_may_connect_is_the_operators_choice(
     hosting: dict[str, Any], signup: str, code: str, status: int

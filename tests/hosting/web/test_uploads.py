@@ -70,7 +70,9 @@ async def test_a_file_goes_from_the_page_to_mistral_and_its_handle_stands_for_it
     assert not read.is_error, text_of(read)
 
 
-async def test_a_form_without_javascript_sends_one_file(replicas: list[httpx2.AsyncClient], sandbox: Sandbox) -> None:
+async def test_a_form_without_javascript_sends_one_file(
+    replicas: list[httpx2.AsyncClient], sandbox: Sandbox
+) -> None:
     made = await connect(replicas[0])
     link = await request_upload(made["url"])
     page = await replicas[1].get(path_of(link))
@@ -101,7 +103,9 @@ async def test_several_files_stand_in_a_list_and_one_by_one(replicas: list[httpx
 
 async def test_a_link_takes_ten_files(replicas: list[httpx2.AsyncClient]) -> None:
     link = await request_upload((await connect(replicas[0]))["url"])
-    statuses = [(await replicas[n % 2].put(f"{path_of(link)}/{n}.pdf", content=b"%PDF")).status_code for n in range(12)]
+    statuses = [
+        (await replicas[n % 2].put(f"{path_of(link)}/{n}.pdf", content=b"%PDF")).status_code for n in range(12)
+    ]
 
     assert statuses == [201] * 10 + [410] * 2
     assert (await replicas[0].get(path_of(link))).status_code == 410
@@ -140,7 +144,9 @@ async def test_before_a_file_has_come_the_tool_says_so_or_waits(
     async with at(made["url"], {}) as client, anyio.create_task_group() as group:
 
         async def wait() -> None:
-            answer = await client.call_tool("mistral_get_file", {"file_id": link["handle"]}, progress_callback=hear)
+            answer = await client.call_tool(
+                "mistral_get_file", {"file_id": link["handle"]}, progress_callback=hear
+            )
             results.append(answer)
 
         group.start_soon(wait)
@@ -180,7 +186,9 @@ async def test_an_upload_that_fails_counts_for_nothing(
     assert files.structured_content["total"] == 1
 
 
-async def test_an_upload_cut_in_the_middle_leaves_nothing(replicas: list[httpx2.AsyncClient], sandbox: Sandbox) -> None:
+async def test_an_upload_cut_in_the_middle_leaves_nothing(
+    replicas: list[httpx2.AsyncClient], sandbox: Sandbox
+) -> None:
     made = await connect(replicas[0])
     link = await request_upload(made["url"])
     sandbox.reset()

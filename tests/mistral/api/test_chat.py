@@ -55,7 +55,9 @@ def call(arguments: Any = '{"a": 1}', **members: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not ...}
 
 
-def body(message: dict[str, Any] | None = None, choice: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+def body(
+    message: dict[str, Any] | None = None, choice: dict[str, Any] | None = None, **members: Any
+) -> dict[str, Any]:
     """A reply as recorded, with these members changed; those that are `...` are left out."""
     whole_message = {"role": "assistant", "tool_calls": None, "content": "Hi", **(message or {})}
     whole_choice = {"index": 0, "finish_reason": "stop", "message": whole_message, **(choice or {})}
@@ -127,7 +129,10 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "content missing": (body(choice={"message": {"role": "assistant"}}), {"text": "", "content": None}),
     "content empty list": (body({"content": []}), {"text": ""}),
     "chunk without type": (body({"content": [{"text": "Hi"}, {"text": " you"}]}), {"text": "Hi you"}),
-    "chunk of a kind nobody knows": (body({"content": [{"type": "hologram", "x": 1}, words("Hi")]}), {"text": "Hi"}),
+    "chunk of a kind nobody knows": (
+        body({"content": [{"type": "hologram", "x": 1}, words("Hi")]}),
+        {"text": "Hi"},
+    ),
     "chunk with null text": (body({"content": [{"type": "text", "text": None}, words("Hi")]}), {"text": "Hi"}),
     "thinking": (
         body({"content": [thought("So, ", "four.", closed=True), words("4")]}),
@@ -147,14 +152,22 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "thinking, then calls": (
         body({"content": [thought("f it is")], "tool_calls": [call()]}, {"finish_reason": "tool_calls"}),
-        {"text": "", "thinking": "f it is", "calls": [("g6fVbXS8K", "f", '{"a": 1}')], "finish_reason": "tool_calls"},
+        {
+            "text": "",
+            "thinking": "f it is",
+            "calls": [("g6fVbXS8K", "f", '{"a": 1}')],
+            "finish_reason": "tool_calls",
+        },
     ),
     "call without type": (body({"tool_calls": [call(type=...)]}), {"calls": [("g6fVbXS8K", "f", '{"a": 1}')]}),
     "call without index": (body({"tool_calls": [call(index=...)]}), {"calls": [("g6fVbXS8K", "f", '{"a": 1}')]}),
     "arguments as an object": (body({"tool_calls": [call({"a": 1})]}), {"calls": [("g6fVbXS8K", "f", {"a": 1})]}),
     "arguments empty": (body({"tool_calls": [call("")]}), {"calls": [("g6fVbXS8K", "f", "")]}),
     "arguments null": (body({"tool_calls": [call(None)]}), {"calls": [("g6fVbXS8K", "f", "")]}),
-    "arguments missing": (body({"tool_calls": [call(function={"name": "f"})]}), {"calls": [("g6fVbXS8K", "f", "")]}),
+    "arguments missing": (
+        body({"tool_calls": [call(function={"name": "f"})]}),
+        {"calls": [("g6fVbXS8K", "f", "")]},
+    ),
     "id 'null'": (body({"tool_calls": [call(id="null")]}), {"calls": [("null", "f", '{"a": 1}')]}),
     "id null": (body({"tool_calls": [call(id=None)]}), {"calls": [("null", "f", '{"a": 1}')]}),
     "id missing": (body({"tool_calls": [call(id=...)]}), {"calls": [("null", "f", '{"a": 1}')]}),
@@ -173,16 +186,26 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "content": [words("It is "), REFERENCE, words("42.")],
         },
     ),
-    "several messages beside a null one": (body(choice={"message": None, "messages": MESSAGES}), {"text": "It is 42."}),
+    "several messages beside a null one": (
+        body(choice={"message": None, "messages": MESSAGES}),
+        {"text": "It is 42."},
+    ),
     "unknown members everywhere": (
-        body({"prefix": False, "audio": {"x": 1}, "name": None}, {"logprobs": None, "score": 1}, guardrails=[{"a": 1}]),
+        body(
+            {"prefix": False, "audio": {"x": 1}, "name": None},
+            {"logprobs": None, "score": 1},
+            guardrails=[{"a": 1}],
+        ),
         {"text": "Hi"},
     ),
     "object, id and created missing": (body(object=..., id=..., created=...), {"text": "Hi"}),
     "model missing": (body(model=...), {"text": "Hi", "model": ""}),
     "model null": (body(model=None), {"text": "Hi", "model": ""}),
     "numbers as floats": (body(choice={"index": 0.0}, created=1787150053.0), {"text": "Hi"}),
-    "call's index as a float": (body({"tool_calls": [call(index=1.0)]}), {"calls": [("g6fVbXS8K", "f", '{"a": 1}')]}),
+    "call's index as a float": (
+        body({"tool_calls": [call(index=1.0)]}),
+        {"calls": [("g6fVbXS8K", "f", '{"a": 1}')]},
+    ),
     "call's index null": (body({"tool_calls": [call(index=None)]}), {"calls": [("g6fVbXS8K", "f", '{"a": 1}')]}),
 }
 
@@ -224,10 +247,15 @@ def test_and_in_one_event_of_a_stream(shape: str) -> None:
         ({**USAGE, "prompt_tokens_details": {"cached_tokens": None, "audio_tokens": 3}}, (24, 7, 31, 0)),
         ({**USAGE, "prompt_tokens": 24.0, "total_tokens": 31.0}, (24, 7, 31, 16)),
         ({**USAGE, "prompt_audio_seconds": {}, "request_count": 1, "num_cached_tokens": None}, (24, 7, 31, 16)),
-        ({**USAGE, "completion_tokens_details": None, "prompt_token_details": {"cached_tokens": 1}}, (24, 7, 31, 16)),
+        (
+            {**USAGE, "completion_tokens_details": None, "prompt_token_details": {"cached_tokens": 1}},
+            (24, 7, 31, 16),
+        ),
     ],
 )
-def test_usage_is_read_with_whatever_is_null_or_missing(usage: Any, expected: tuple[int | None, ...] | None) -> None:
+def test_usage_is_read_with_whatever_is_null_or_missing(
+    usage: Any, expected: tuple[int | None, ...] | None
+) -> None:
     whole = parsed(body(usage=usage)).usage
     streamed = assembled(chunk({"content": "Hi"}, "stop", usage=usage)).usage
 
@@ -347,7 +375,9 @@ def test_a_name_that_comes_before_its_id_is_one_call() -> None:
     assert told(reply)["calls"] == [("g6fVbXS8K", "f", "{}")]
 
 
-@pytest.mark.parametrize("event", [{}, {"choices": None}, {"choices": []}, {"usage": USAGE}, {"type": "new", "x": [1]}])
+@pytest.mark.parametrize(
+    "event", [{}, {"choices": None}, {"choices": []}, {"usage": USAGE}, {"type": "new", "x": [1]}]
+)
 def test_an_event_without_choices_brings_nothing_but_its_usage(event: dict[str, Any]) -> None:
     reply = assembled(json.dumps(event), chunk({"content": "ab"}, "stop", usage=USAGE), json.dumps(event))
 
@@ -372,7 +402,9 @@ def test_cached_tokens_are_found_wherever_they_are_counted(usage: dict[str, Any]
     assert (read + read).cached_tokens == 32
 
 
-@pytest.mark.parametrize("data", ["", "{", "null", "[]", '"text"', '{"error": {"message": "no"}}', '{"choices": 1}'])
+@pytest.mark.parametrize(
+    "data", ["", "{", "null", "[]", '"text"', '{"error": {"message": "no"}}', '{"choices": 1}']
+)
 def test_what_is_no_piece_of_an_answer_is_refused(data: str) -> None:
     with pytest.raises(ValidationError):
         ChatAssembly().add(data)
@@ -401,7 +433,11 @@ def replies(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
             else:
                 chunks.append(thought(said, closed=True))
         else:
-            forms: list[Callable[[str], Any]] = [str, lambda piece: [words(piece)], lambda piece: [{"text": piece}]]
+            forms: list[Callable[[str], Any]] = [
+                str,
+                lambda piece: [words(piece)],
+                lambda piece: [{"text": piece}],
+            ]
             deltas += [{"content": draw(st.sampled_from(forms))(piece)} for piece in pieces]
             if chunks and chunks[-1]["type"] == kind:
                 chunks[-1]["text"] += said
@@ -411,7 +447,9 @@ def replies(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
     content = "".join(each["text"] for each in chunks) if only_text else chunks
     calls = [
         call(arguments, id=f"abcdefgh{index}", index=index)
-        for index, arguments in enumerate(draw(st.lists(st.sampled_from(["{}", '{"a": "ä"}', {"a": 1}]), max_size=3)))
+        for index, arguments in enumerate(
+            draw(st.lists(st.sampled_from(["{}", '{"a": "ä"}', {"a": 1}]), max_size=3))
+        )
     ]
     if calls:
         deltas.append({"content": "", "tool_calls": calls})
@@ -537,8 +575,18 @@ async def test_an_answer_that_mistral_itself_calls_an_error_is_one_streamed_or_n
     ("event", "kind", "status", "code"),
     [
         ({"object": "error", "message": "Service unavailable.", "code": "3000"}, Unavailable, None, "3000"),
-        ({"object": "error", "message": "no", "code": "3051", "raw_status_code": 400}, RequestRefused, 400, "3051"),
-        ({"object": "error", "type": "rate_limited", "code": "1300", "raw_status_code": 429}, RateLimited, 429, "1300"),
+        (
+            {"object": "error", "message": "no", "code": "3051", "raw_status_code": 400},
+            RequestRefused,
+            400,
+            "3051",
+        ),
+        (
+            {"object": "error", "type": "rate_limited", "code": "1300", "raw_status_code": 429},
+            RateLimited,
+            429,
+            "1300",
+        ),
         ({"object": "Error", "message": "no", "code": 3201, "raw_status_code": 403}, UpstreamError, 403, "3201"),
         ({"error": {"message": "no"}}, Unavailable, None, None),
         ({"object": "error", "message": "no", "raw_status_code": 401}, InvalidApiKey, 401, None),

@@ -44,7 +44,9 @@ Reports = list[tuple[float, float | None, str | None]]
 
 
 @asynccontextmanager
-async def client_of(mistral: Any, reports: Reports | None = None, **given: object) -> AsyncGenerator[MistralClient]:
+async def client_of(
+    mistral: Any, reports: Reports | None = None, **given: object
+) -> AsyncGenerator[MistralClient]:
     async def report(*what: Any) -> None:
         assert reports is not None
         reports.append(what)
@@ -68,7 +70,9 @@ def texts(count: int) -> list[str]:
     return [f"text number {number} of many" for number in range(count)]
 
 
-async def test_thousands_of_inputs_come_in_order_exact_small_and_much_faster_than_one_by_one(tmp_path: Path) -> None:
+async def test_thousands_of_inputs_come_in_order_exact_small_and_much_faster_than_one_by_one(
+    tmp_path: Path,
+) -> None:
     mistral, inputs = Sandbox(latency=0.05), texts(3000)
     async with listening(mistral) as url, in_memory(url, output_dir=tmp_path) as client:
         started = time.monotonic()
@@ -135,7 +139,11 @@ class Counting:
             {"index": index, "embedding": self.row(float(next(word for word in text.split() if word.isdigit())))}
             for index, text in enumerate(asked["input"])
         ]
-        reply = {"data": data[::-1], "model": MODEL, "usage": {"prompt_tokens": len(data), "total_tokens": len(data)}}
+        reply = {
+            "data": data[::-1],
+            "model": MODEL,
+            "usage": {"prompt_tokens": len(data), "total_tokens": len(data)},
+        }
         await Response(json.dumps(reply), 200, {"content-type": "application/json"})(scope, receive, send)
 
     def row(self, number: float) -> str:
@@ -149,7 +157,9 @@ def test_parts_hold_all_inputs_in_order_within_both_limits(lengths: list[int]) -
     parts = list(embeddings._parts(inputs))
 
     assert [text for part in parts for text in part.inputs] == inputs
-    assert [part.start for part in parts] == [sum(len(part.inputs) for part in parts[:n]) for n in range(len(parts))]
+    assert [part.start for part in parts] == [
+        sum(len(part.inputs) for part in parts[:n]) for n in range(len(parts))
+    ]
     for part in parts:
         assert 1 <= len(part.inputs) <= 128
         assert len(part.inputs) == 1 or sum(len(text.encode()) // 3 + 1 for text in part.inputs) <= 12_000
@@ -212,7 +222,9 @@ async def test_what_mistral_finds_too_much_is_halved_until_it_fits(most: int) ->
     assert vectors.usage.prompt_tokens == 300
 
 
-async def test_one_input_that_is_too_much_alone_is_refused_by_its_number(mistral_url: str, sandbox: Sandbox) -> None:
+async def test_one_input_that_is_too_much_alone_is_refused_by_its_number(
+    mistral_url: str, sandbox: Sandbox
+) -> None:
     fault = Fault(status=400, body={"message": "Too many tokens overall.", "code": "3210"}, times=None)
     sandbox.faults.append(fault)
     async with client_of(sandbox, max_concurrency=1) as mistral:
@@ -235,7 +247,9 @@ async def test_one_input_that_is_too_much_alone_is_refused_by_its_number(mistral
         (Fault(body={"data": []}), Unavailable),
     ],
 )
-async def test_one_failed_part_fails_the_call_and_names_its_inputs(fault: Fault, kind: type[UpstreamError]) -> None:
+async def test_one_failed_part_fails_the_call_and_names_its_inputs(
+    fault: Fault, kind: type[UpstreamError]
+) -> None:
     mistral = Sandbox()
     mistral.faults.extend([Fault(pass_through=True, times=2), fault])
     async with client_of(mistral, max_concurrency=1) as client:
@@ -306,7 +320,9 @@ async def test_parts_whose_vectors_differ_in_length_are_no_answer() -> None:
             asked = await Request(scope, receive).json()
             length = next(lengths)
             data = [{"embedding": [1.0] * length, "index": index} for index, _ in enumerate(asked["input"])]
-            await Response(json.dumps({"data": data}), 200, {"content-type": "application/json"})(scope, receive, send)
+            await Response(json.dumps({"data": data}), 200, {"content-type": "application/json"})(
+                scope, receive, send
+            )
 
     async with client_of(app, max_concurrency=1) as mistral:
         with pytest.raises(Unavailable, match="different lengths"):

@@ -30,10 +30,14 @@ def thinking(text: str) -> dict[str, Any]:
 
 def refusal(message: str, code: str = "3230") -> Fault:
     kind = "invalid_request_message_order"
-    return Fault(status=400, body={"object": "error", "message": message, "type": kind, "param": None, "code": code})
+    return Fault(
+        status=400, body={"object": "error", "message": message, "type": kind, "param": None, "code": code}
+    )
 
 
-async def sent(client: Client, sandbox: Sandbox, *messages: dict[str, Any], **more: object) -> list[dict[str, Any]]:
+async def sent(
+    client: Client, sandbox: Sandbox, *messages: dict[str, Any], **more: object
+) -> list[dict[str, Any]]:
     """The turns that arrive, whatever the sandbox makes of them."""
     sandbox.faults.append(Fault(status=200, body={"model": "m", "choices": [{"message": {"content": "Hi"}}]}))
     answer = await client.call_tool("mistral_chat", {"messages": list(messages), **more})
@@ -105,7 +109,10 @@ async def test_thinking_at_the_start_of_a_turn_is_put_into_one_chunk(client: Cli
 
 
 async def test_thinking_of_one_chunk_goes_out_as_it_is(client: Client, sandbox: Sandbox) -> None:
-    turn = {"role": "assistant", "content": [thinking("Well."), {"type": "text", "text": "Sunny."}, thinking("Done.")]}
+    turn = {
+        "role": "assistant",
+        "content": [thinking("Well."), {"type": "text", "text": "Sunny."}, thinking("Done.")],
+    }
     assert await sent(client, sandbox, USER, turn, NOW) == [USER, turn, NOW]
 
 
@@ -158,7 +165,10 @@ async def test_a_turn_is_put_between_a_tools_and_a_users_after_mistral_refused_t
 
 @pytest.mark.parametrize(
     ("message", "code"),
-    [("Unexpected role 'assistant' after role 'user'", "3230"), ("Unexpected role 'user' after role 'tool'", "3051")],
+    [
+        ("Unexpected role 'assistant' after role 'user'", "3230"),
+        ("Unexpected role 'user' after role 'tool'", "3051"),
+    ],
 )
 async def test_another_refusal_is_passed_on(client: Client, sandbox: Sandbox, message: str, code: str) -> None:
     sandbox.faults.append(refusal(message, code))

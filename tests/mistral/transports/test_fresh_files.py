@@ -29,7 +29,14 @@ class Forgetful(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
         if request.url.path == "/v1/files":
-            about = {"object": "file", "id": FILE, "bytes": 1, "created_at": 1, "filename": "a.pdf", "purpose": "ocr"}
+            about = {
+                "object": "file",
+                "id": FILE,
+                "bytes": 1,
+                "created_at": 1,
+                "filename": "a.pdf",
+                "purpose": "ocr",
+            }
             return httpx2.Response(200, json=about)
         self.asked += 1
         if self.asked < 3:

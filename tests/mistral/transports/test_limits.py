@@ -100,7 +100,9 @@ def caller_of(key="k" * 32, route="direct"):
     return Caller.of(SecretStr(key), "a test", Route.parse(route), None)
 
 
-def request_of(key="k" * 32, *, model="mistral-small-latest", tokens=0, seconds=50.0, progress=None, route="direct"):
+def request_of(
+    key="k" * 32, *, model="mistral-small-latest", tokens=0, seconds=50.0, progress=None, route="direct"
+):
     exchange = Exchange(
         caller_of(key, route), repeatable=True, deadline=time.monotonic() + seconds, model=model, tokens=tokens
     )

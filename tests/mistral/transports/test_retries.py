@@ -85,7 +85,9 @@ class Run:
 def run(*steps: Step, repeatable: bool = True, seconds: float = 55, progress: Progress | None = None) -> Run:
     caller = Caller.of(SecretStr("k" * 32), "MISTRAL_API_KEY", Route(kind="direct"), None)
     exchange = Exchange(caller, repeatable, time.monotonic() + seconds, progress=progress)
-    request = httpx2.Request("POST", "https://api.mistral.ai/v1/x", content=b"body", extensions={"exchange": exchange})
+    request = httpx2.Request(
+        "POST", "https://api.mistral.ai/v1/x", content=b"body", extensions={"exchange": exchange}
+    )
     return Run(Script(*steps), exchange, request)
 
 
@@ -97,7 +99,9 @@ async def test_what_may_pass_is_tried_again(status: int):
     assert made.script.sent == [b"body"] * 3
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 301, 400, 401, 402, 403, 404, 408, 409, 413, 422, 501, 505, 529])
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 301, 400, 401, 402, 403, 404, 408, 409, 413, 422, 501, 505, 529]
+)
 async def test_nothing_else_is(status: int):
     made = run(status)
     assert (await made.go()).status_code == status
@@ -209,7 +213,9 @@ async def test_a_body_that_was_not_begun_may_be_sent():
     [
         httpx2.Response(429, headers={"x-ratelimit-limit-req-minute": "0"}, json={"code": "1300"}),
         httpx2.Response(429, json={"object": "error", "message": "Monthly spend limit reached."}),
-        httpx2.Response(429, json={"object": "error", "type": "tier_not_allowed", "code": "1910", "message": "No."}),
+        httpx2.Response(
+            429, json={"object": "error", "type": "tier_not_allowed", "code": "1910", "message": "No."}
+        ),
         httpx2.Response(429, json={"name": "AiGatewayError", "internalCode": 2041, "error": [{"code": 2041}]}),
         httpx2.Response(429, json={"name": "AiGatewayError", "error": [{"code": 2003}]}),
     ],
@@ -287,7 +293,9 @@ async def test_waits_are_reported():
     async def report(progress: float, _total: float | None, message: str | None) -> None:
         heard.append((progress, message))
 
-    made = run(httpx2.Response(503, headers={"retry-after": "7"}), httpx2.ReadError("gone"), progress=Progress(report))
+    made = run(
+        httpx2.Response(503, headers={"retry-after": "7"}), httpx2.ReadError("gone"), progress=Progress(report)
+    )
     await made.go()
     assert heard == [(1, "HTTP 503 from Mistral; waiting 7 s"), (2, "No answer from Mistral; waiting 1 s")]
 
@@ -341,7 +349,9 @@ class Endless(httpx2.AsyncByteStream):
 
 @pytest.mark.parametrize("status", [404, 503])
 async def test_of_a_failure_without_end_only_the_beginning_is_kept(status: int):
-    made = run(httpx2.Response(status, headers={"content-type": "application/json"}, stream=(endless := Endless())))
+    made = run(
+        httpx2.Response(status, headers={"content-type": "application/json"}, stream=(endless := Endless()))
+    )
     await made.go()
     assert endless.taken <= 21 << 20
 
@@ -384,7 +394,12 @@ OVER_THE_WIRE: dict[str, tuple[list[Fault], bool, int, str]] = {
     "cut before the answer": ([Fault(drop="before_headers")], True, 2, ""),
     "cut in the answer": ([Fault(drop="mid_body")], True, 2, ""),
     "cut, and it creates": ([Fault(drop="before_headers")], False, 1, "dropped the connection before its answer"),
-    "down for good": ([Fault(status=503, times=None)], True, 3, "failed with a server error: Service unavailable."),
+    "down for good": (
+        [Fault(status=503, times=None)],
+        True,
+        3,
+        "failed with a server error: Service unavailable.",
+    ),
     "no plan": ([Fault.not_on_plan(times=None)], True, 1, "is not on this workspace's Mistral plan"),
     "no capacity": ([Fault.capacity(times=None)], True, 3, "Mistral has no capacity for"),
     "an echoed key": ([Fault(echo_key=True)], True, 1, "Cannot use the header Authorization: Bearer [masked]"),
@@ -410,7 +425,11 @@ async def test_the_sandboxs_faults_end_as_they_should(case: str):
         try:
             response = await Retries(wire, sleep=sleep).handle_async_request(request)
             await response.aread()
-            told = "" if response.is_success else str(failures.error_of(response.extensions["failure"], made.exchange))
+            told = (
+                ""
+                if response.is_success
+                else str(failures.error_of(response.extensions["failure"], made.exchange))
+            )
         except httpx2.HTTPError as error:
             told = str(failures.connection_error(error, made.exchange))
     assert (len(sandbox.requests), made.exchange.attempts) == (attempts, attempts)

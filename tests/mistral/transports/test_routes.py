@@ -186,7 +186,10 @@ async def test_query_strings_pass_untouched(route):
 
 async def test_for_lava_the_query_string_is_inside_the_target():
     request = await sent("lava://", target="/v1/embeddings?a=1%202&b=3")
-    assert request.url.raw_path == b"/v1/forward?u=https%3A%2F%2Fapi.mistral.ai%2Fv1%2Fembeddings%3Fa%3D1%25202%26b%3D3"
+    assert (
+        request.url.raw_path
+        == b"/v1/forward?u=https%3A%2F%2Fapi.mistral.ai%2Fv1%2Fembeddings%3Fa%3D1%25202%26b%3D3"
+    )
 
 
 @pytest.mark.parametrize("route", sorted(set(CARRIED) - {"cloudflare-compat://acc/gate"}))
@@ -225,7 +228,10 @@ async def test_a_streamed_upload_is_not_read_on_its_way():
         (b'{"model":"dynamic/support","n":1}', b'{"model":"dynamic/support","n":1}'),
         (b'{"n":1, "model":"dynamic/support"}', b'{"n":1, "model":"dynamic/support"}'),
         (b'{"model":"dynamics"}', b'{"model":"mistral/dynamics"}'),
-        (b'{"a":{"model":"x"},"model":"m","e":"\\u00e9"}', b'{"a":{"model":"x"},"model":"mistral/m","e":"\\u00e9"}'),
+        (
+            b'{"a":{"model":"x"},"model":"m","e":"\\u00e9"}',
+            b'{"a":{"model":"x"},"model":"mistral/m","e":"\\u00e9"}',
+        ),
     ],
 )
 async def test_compat_names_the_provider_before_the_model_and_changes_nothing_else(body, expected):

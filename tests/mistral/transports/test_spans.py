@@ -97,7 +97,12 @@ CHATTING = "POST /v1/chat/completions"
 async def test_an_exchange_is_a_client_span_by_the_conventions():
     span, _ = await traced(CHATTING, "/v1/chat/completions", model="mistral-small-latest")
 
-    assert (span.name, span.kind, span.status, span.ended) == ("chat mistral-small-latest", SpanKind.CLIENT, None, 1)
+    assert (span.name, span.kind, span.status, span.ended) == (
+        "chat mistral-small-latest",
+        SpanKind.CLIENT,
+        None,
+        1,
+    )
     assert span.attributes == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "mistral_ai",

@@ -79,7 +79,9 @@ async def test_a_proxy_is_asked_for_other_hosts(build: type[Wire]):
 @every_wire
 async def test_a_socks_proxy_is_asked_by_name(build: type[Wire]):
     async with listening(proxy := Proxy()) as address:
-        assert await ask(build(Network(all_proxy=f"socks5://{address}")), "http://gateway.invalid/v1/x") == b"hello"
+        assert (
+            await ask(build(Network(all_proxy=f"socks5://{address}")), "http://gateway.invalid/v1/x") == b"hello"
+        )
     assert proxy.heads[0] == b"gateway.invalid\0P"
     assert proxy.heads[1].startswith(b"GET /v1/x HTTP/1.1\r\n")
 

@@ -12,7 +12,11 @@ async def test_a_guardrail_that_blocks_answers_403_in_its_own_shape(chat):
     body = reply.json()
     assert (reply.status_code, body["error"]) == (403, {"message": "Content blocked by guardrail", "status": 403})
     result = body["guardrails"]["results"]["moderation_llm_v2"]
-    assert (result["violated"], result["action"], result["model_name"]) == (True, "block", "mistral-moderation-2603")
+    assert (result["violated"], result["action"], result["model_name"]) == (
+        True,
+        "block",
+        "mistral-moderation-2603",
+    )
     assert result["decisions"]["dangerous"]["violated"]
 
 

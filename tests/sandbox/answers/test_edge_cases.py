@@ -51,7 +51,11 @@ async def test_a_complaint_in_the_tool_result_makes_them_right(model: str, choic
     asked = {"model": model, "tools": [weather], "tool_choice": choice}
     user = {"role": "user", "content": PROMPT}
     wrong = await said(messages=[user], **asked)
-    complaint = {"role": "tool", "tool_call_id": wrong["tool_calls"][0]["id"], "content": "Invalid: city: not a string"}
+    complaint = {
+        "role": "tool",
+        "tool_call_id": wrong["tool_calls"][0]["id"],
+        "content": "Invalid: city: not a string",
+    }
     mended = await said(messages=[user, wrong, complaint], **asked)
     assert json.loads(arguments(mended)) == {"city": "Rome", "days": 2}
 

@@ -47,7 +47,10 @@ SCHEMAS = {
     "reference": {
         "$defs": {"Point": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}},
         "type": "object",
-        "properties": {"at": {"$ref": "#/$defs/Point"}, "path": {"type": "array", "items": {"$ref": "#/$defs/Point"}}},
+        "properties": {
+            "at": {"$ref": "#/$defs/Point"},
+            "path": {"type": "array", "items": {"$ref": "#/$defs/Point"}},
+        },
         "required": ["at", "path"],
     },
     "recursive": {

@@ -70,7 +70,9 @@ async def test_a_version_has_names(sdk: Mistral):
 
 async def test_agents_come_in_pages(api: httpx2.AsyncClient):
     for name in ("a", "b", "c"):
-        assert (await api.post("/v1/agents", json={"model": "mistral-small-latest", "name": name})).status_code == 200
+        assert (
+            await api.post("/v1/agents", json={"model": "mistral-small-latest", "name": name})
+        ).status_code == 200
     first = (await api.get("/v1/agents/pages", params={"page_size": 2})).json()
     rest = (await api.get("/v1/agents/pages", params={"page_token": first["next_page_token"]})).json()
     assert [agent["name"] for agent in first["data"] + rest["data"]] == ["c", "b", "a"]

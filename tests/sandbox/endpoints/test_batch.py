@@ -95,7 +95,11 @@ async def test_the_model_of_the_job_goes_before_that_of_the_line(sdk: Mistral, c
         ("/v1/chat/moderations", "mistral-moderation-latest", {"input": body()["messages"]}),
         ("/v1/classifications", "ft:classifier:a:b", {"input": "a"}),
         ("/v1/chat/classifications", "ft:classifier:a:b", {"input": body()}),
-        ("/v1/ocr", "mistral-ocr-latest", {"document": {"type": "document_url", "document_url": "https://a.b/c.pdf"}}),
+        (
+            "/v1/ocr",
+            "mistral-ocr-latest",
+            {"document": {"type": "document_url", "document_url": "https://a.b/c.pdf"}},
+        ),
         ("/v1/conversations", MODEL, {"inputs": "Hello"}),
         ("/v1/audio/transcriptions", "voxtral-mini-latest", {"file_url": "https://example.com/a.mp3"}),
     ],

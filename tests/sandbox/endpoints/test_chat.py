@@ -27,7 +27,10 @@ async def test_the_last_user_turn_is_the_one_that_is_heard(said):
 
 
 async def test_chunks_are_read_and_images_counted(said):
-    content = [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}]
+    content = [
+        {"type": "text", "text": "Look"},
+        {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
+    ]
     message = await said(messages=[{"role": "user", "content": content}])
     assert 'you said "Look" and showed 1 image' in message["content"]
 

@@ -82,7 +82,9 @@ async def test_a_restart_is_a_new_conversation_with_the_old_beginning(sdk: Mistr
         "Another second",
     ]
     with pytest.raises(SDKError, match=r"404.*not found"):
-        await sdk.beta.conversations.restart_async(conversation_id=talk.conversation_id, from_entry_id="x", inputs="y")
+        await sdk.beta.conversations.restart_async(
+            conversation_id=talk.conversation_id, from_entry_id="x", inputs="y"
+        )
 
 
 async def test_functions_are_called_and_their_results_taken(sdk: Mistral, start, weather: dict):

@@ -17,8 +17,12 @@ NOT_THERE = "00000000-0000-0000-0000-000000000000"
 
 @pytest.fixture
 def upload(sdk: Mistral):
-    async def put(name: str = "lines.jsonl", content: bytes = LINE.encode(), purpose: str = "batch", **fields: object):
-        return await sdk.files.upload_async(file={"file_name": name, "content": content}, purpose=purpose, **fields)
+    async def put(
+        name: str = "lines.jsonl", content: bytes = LINE.encode(), purpose: str = "batch", **fields: object
+    ):
+        return await sdk.files.upload_async(
+            file={"file_name": name, "content": content}, purpose=purpose, **fields
+        )
 
     return put
 

@@ -162,7 +162,13 @@ async def test_jobs_are_gone_unless_they_are_switched_on():
         base_url="http://sandbox",
         headers={"authorization": "Bearer good-key"},
     ) as api:
-        for method, path in (("GET", ""), ("POST", ""), ("GET", "/x"), ("POST", "/x/start"), ("POST", "/x/cancel")):
+        for method, path in (
+            ("GET", ""),
+            ("POST", ""),
+            ("GET", "/x"),
+            ("POST", "/x/start"),
+            ("POST", "/x/cancel"),
+        ):
             reply = await api.request(method, f"{JOBS}{path}")
             assert (reply.status_code, reply.json()) == (410, {"detail": "Gone"})
         assert (await api.post("/v1/fine_tuning/models/x/archive")).json()["message"] == "Model x was not found."

@@ -92,7 +92,9 @@ async def test_documents_are_listed_changed_and_deleted(sdk: Mistral, library: s
     by_size = await documents.list_async(library_id=library, sort_by="size", sort_order="asc", search=".TXT")
     assert [document.name for document in by_size.data] == ["b.txt", "a.txt", "c.txt"]
     asked = {"library_id": library, "document_id": ids[0]}
-    assert (await documents.update_async(**asked, name="z.txt", attributes={"read": True})).attributes == {"read": True}
+    assert (await documents.update_async(**asked, name="z.txt", attributes={"read": True})).attributes == {
+        "read": True
+    }
     assert (await documents.get_signed_url_async(**asked)).startswith("https://")
     assert (await documents.extracted_text_signed_url_async(**asked)).startswith("https://")
     await documents.delete_async(**asked)

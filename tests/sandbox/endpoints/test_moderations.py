@@ -31,7 +31,9 @@ OLD = [
 
 @pytest.fixture
 def judged(api: httpx2.AsyncClient):
-    async def ask(given: object, path: str = "/v1/moderations", model: str = "mistral-moderation-latest") -> list[dict]:
+    async def ask(
+        given: object, path: str = "/v1/moderations", model: str = "mistral-moderation-latest"
+    ) -> list[dict]:
         reply = await api.post(path, json={"model": model, "input": given})
         assert reply.status_code == 200, reply.text
         assert reply.json()["usage"]["completion_tokens"] == 0
@@ -77,7 +79,9 @@ async def test_keywords_flag_their_category(text: str, category: str, judged):
 
 async def test_the_old_model_joins_danger_and_crime(judged):
     for text in ("a bomb", "to steal"):
-        assert flagged((await judged(text, model="mistral-moderation-2411"))[0]) == {"dangerous_and_criminal_content"}
+        assert flagged((await judged(text, model="mistral-moderation-2411"))[0]) == {
+            "dangerous_and_criminal_content"
+        }
 
 
 async def test_there_is_one_result_for_each_text(judged):

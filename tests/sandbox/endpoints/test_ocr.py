@@ -102,7 +102,9 @@ async def test_confidence_is_told_as_fine_as_asked(granularity: str, sdk: Mistra
     reply = await sdk.ocr.process_async(model=None, document=LINK, confidence_scores_granularity=granularity)
     page = reply.pages[0]
     assert (page.confidence_scores is None) == (granularity == "block")
-    assert bool(page.confidence_scores and page.confidence_scores.word_confidence_scores) == (granularity == "word")
+    assert bool(page.confidence_scores and page.confidence_scores.word_confidence_scores) == (
+        granularity == "word"
+    )
     assert bool(page.blocks[0].confidence_scores) == (granularity == "block")
 
 

@@ -57,7 +57,9 @@ async def ask(api: httpx2.AsyncClient, operation: Operation, **changes: Any) -> 
         body = {"files": {"file": ("a.txt", b"x", "text/plain")}}
     elif operation.body is not None:
         body = {"json": example_of(operation.body)}
-    return await api.request(operation.method, path_of(operation), params=dict(query_of(operation)), **body | changes)
+    return await api.request(
+        operation.method, path_of(operation), params=dict(query_of(operation)), **body | changes
+    )
 
 
 def test_there_are_hundreds_of_them():

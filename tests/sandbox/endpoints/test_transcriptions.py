@@ -44,7 +44,9 @@ async def test_a_reply_has_the_members_of_the_recording(hear):
 async def test_segments_are_sentences_or_words_in_order(sdk: Mistral):
     file = {"file_name": "a.wav", "content": SOUND}
     sentences, words = [
-        (await sdk.audio.transcriptions.complete_async(model=MODEL, file=file, timestamp_granularities=each)).segments
+        (
+            await sdk.audio.transcriptions.complete_async(model=MODEL, file=file, timestamp_granularities=each)
+        ).segments
         for each in (["segment"], ["word"])
     ]
     assert 1 < len(sentences) < len(words)
@@ -53,7 +55,9 @@ async def test_segments_are_sentences_or_words_in_order(sdk: Mistral):
 
 
 async def test_speakers_are_told_apart(sdk: Mistral):
-    reply = await sdk.audio.transcriptions.complete_async(model=MODEL, file_url="https://a.example/b.mp3", diarize=True)
+    reply = await sdk.audio.transcriptions.complete_async(
+        model=MODEL, file_url="https://a.example/b.mp3", diarize=True
+    )
     assert [segment.speaker_id for segment in reply.segments] == ["speaker_1", "speaker_2"]
 
 
@@ -78,7 +82,9 @@ async def test_a_language_and_biases_are_heard(hear):
 
 
 async def test_json_is_refused_with_a_message_that_is_a_string(api: httpx2.AsyncClient):
-    reply = await api.post("/v1/audio/transcriptions", json={"model": MODEL, "file_url": "https://a.example/b.mp3"})
+    reply = await api.post(
+        "/v1/audio/transcriptions", json={"model": MODEL, "file_url": "https://a.example/b.mp3"}
+    )
     assert reply.status_code == 422
     assert reply.json()["message"].endswith("formatted as a multipart/form-data request.")
 

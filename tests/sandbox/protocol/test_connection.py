@@ -120,6 +120,8 @@ async def test_active_and_peak_count_what_is_under_way(sandbox: Sandbox, client:
 
 async def test_latency_passes_before_the_reply():
     slow = Sandbox(latency=0.05)
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=slow), base_url="http://s", headers=KEY) as api:
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=slow), base_url="http://s", headers=KEY
+    ) as api:
         await api.get("/v1/models")
     assert slow.requests[0].finished - slow.requests[0].started >= 0.05

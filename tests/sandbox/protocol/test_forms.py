@@ -30,7 +30,11 @@ async def test_a_form_without_files_may_be_encoded_like_a_query():
 
 @pytest.mark.parametrize(
     ("kind", "body"),
-    [("application/json", b"{}"), ("multipart/form-data", PARTS), ("multipart/form-data; boundary=b", b"nonsense")],
+    [
+        ("application/json", b"{}"),
+        ("multipart/form-data", PARTS),
+        ("multipart/form-data; boundary=b", b"nonsense"),
+    ],
 )
 async def test_what_is_no_form_gives_none(kind: str, body: bytes):
     assert await read_form(sent(kind, body)) is None

@@ -22,7 +22,9 @@ def function(name: str) -> dict:
     return {"type": "function", "function": {"name": name, "parameters": {}}}
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/fim/completions", "/v1/embeddings", "/v1/moderations"])
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/v1/fim/completions", "/v1/embeddings", "/v1/moderations"]
+)
 async def test_an_unknown_model_is_1500(path: str, api: httpx2.AsyncClient):
     for model in ("gpt-5", "open-mistral-7b"):
         needed = {"messages": [USER]} if "chat" in path else {"prompt": "x"} if "fim" in path else {"input": "x"}

@@ -69,7 +69,10 @@ def test_a_tool_tells_all_a_client_needs(tool: MistralTool) -> None:
     assert tool.title
     assert tool.description
     assert hints is not None
-    assert {hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint} <= {True, False}
+    assert {hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint} <= {
+        True,
+        False,
+    }
     assert not (hints.read_only_hint and hints.destructive_hint)
     assert tool.output_schema is not None
     assert tool.output_schema["type"] == "object"
@@ -144,7 +147,9 @@ async def test_a_name_of_an_argument_is_masked_and_cut(mistral_url: str) -> None
         assert len(text_of(refused)) < 500
 
 
-async def test_without_a_key_tools_are_listed_and_calls_say_how_to_set_it(mistral_url: str, sandbox: Sandbox) -> None:
+async def test_without_a_key_tools_are_listed_and_calls_say_how_to_set_it(
+    mistral_url: str, sandbox: Sandbox
+) -> None:
     async with in_memory(mistral_url, key=None) as client:
         assert len((await client.list_tools()).tools) == 9
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
@@ -190,7 +195,9 @@ async def test_what_only_computes_ends_at_the_deadline_too(mistral_url: str) -> 
     async def lifespan(_: object) -> AsyncGenerator[Served]:
         yield Served(settings, from_key(KEY), Upstream(settings), MemoryStore(60))
 
-    server = MCPServer("slow", tools=[MistralTool.of(declared) for declared in slow.declarations], lifespan=lifespan)
+    server = MCPServer(
+        "slow", tools=[MistralTool.of(declared) for declared in slow.declarations], lifespan=lifespan
+    )
     with anyio.fail_after(20):
         async with Client(server) as client:
             short = await client.call_tool("mistral_count", {"to": 1})

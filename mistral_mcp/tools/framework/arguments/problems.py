@@ -34,7 +34,10 @@ def explain(error: ValidationError, mask: Mask) -> list[str]:
 def unknown_arguments(names: Iterable[str], known: list[str], mask: Mask) -> list[str]:
     """A phrase for each name that is no parameter's; the known ones are listed once, where none is near."""
     problems: list[str] = []
-    hint = f" (known are {', '.join(known)})" if known else " (it takes none)"
+    if known:
+        hint = f" (known are {', '.join(known)})"
+    else:
+        hint = " (it takes none)"
     for name in islice(names, MAX_PROBLEMS):
         shown = mask.text(name[:_MASKED])[:_NAME]
         if meant := nearest(name, known):
@@ -76,7 +79,9 @@ def _what(kind: str, facts: dict[str, Any]) -> str | None:
     if kind == "literal_error":
         return f"must be {str(facts['expected']).replace(chr(39), '')}"
     words = _WORDS.get(kind)
-    return words.format_map(facts) if words else None
+    if words:
+        return words.format_map(facts)
+    return None
 
 
 _TEXT, _INTEGER, _NUMBER, _BOOLEAN = (

@@ -47,7 +47,10 @@ def exactly_one_of(**given: object) -> str:
     names = [name for name, value in given.items() if value is not None]
     if len(names) == 1:
         return names[0]
-    found = f"{' and '.join(names)} are given together" if names else "none of them is given"
+    if names:
+        found = f"{' and '.join(names)} are given together"
+    else:
+        found = "none of them is given"
     raise BadArgument(f"Exactly one of {', '.join(given)} is needed, and {found}.", "Give exactly one.")
 
 

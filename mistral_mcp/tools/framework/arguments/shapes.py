@@ -134,7 +134,10 @@ class _Measure:
         for name, value in values.items():
             known = members.get(name)
             where = f"{path}.{name[:MAX_MEMBERS]}".lstrip(".")
-            problem = self.value(value, known, where) if known is not None else self.free(value, where)
+            if known is not None:
+                problem = self.value(value, known, where)
+            else:
+                problem = self.free(value, where)
             if problem:
                 return problem
         return None
@@ -142,8 +145,13 @@ class _Measure:
     def value(self, value: Any, shape: Shape, path: str) -> str | None:
         if isinstance(value, str) and len(value) > shape.max_length:
             # A list may have come as text.
-            limit = shape.max_length if "string" in shape.types or not shape.types else MAX_JSON_TEXT
-            return f"{path} is longer than {limit:,} characters" if len(value) > limit else None
+            if "string" in shape.types or not shape.types:
+                limit = shape.max_length
+            else:
+                limit = MAX_JSON_TEXT
+            if len(value) > limit:
+                return f"{path} is longer than {limit:,} characters"
+            return None
         if isinstance(value, list):
             return self.items(cast("list[Any]", value), shape, path)
         if isinstance(value, dict) and shape.members is not None:

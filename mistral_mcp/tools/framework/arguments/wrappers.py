@@ -24,8 +24,12 @@ def _response_format(arguments: Object, value: Object) -> Object:
     """`{type: json_object}` is its type's name; `{type: json_schema, …}` is what `json_schema` is for."""
     if value.get("type") == "json_schema":
         rest = {name: given for name, given in arguments.items() if name != "response_format"}
-        return {"json_schema": value, **rest} if "json_schema" not in rest else rest
-    return {**arguments, "response_format": value.get("type")} if len(value) == 1 else arguments
+        if "json_schema" not in rest:
+            return {"json_schema": value, **rest}
+        return rest
+    if len(value) == 1:
+        return {**arguments, "response_format": value.get("type")}
+    return arguments
 
 
 def _json_schema(value: Any) -> Any:
@@ -60,7 +64,9 @@ def _tool_choice(value: Any) -> Any:
     if choice.get("type", "function") != "function":
         return choice["type"]
     inner = choice.get("function", choice)
-    return cast("Object", inner).get("name", choice) if isinstance(inner, dict) else choice
+    if isinstance(inner, dict):
+        return cast("Object", inner).get("name", choice)
+    return choice
 
 
 def _message(value: Any) -> Any:
@@ -68,12 +74,16 @@ def _message(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     message = cast("Object", value)
-    return {**message, "role": "system"} if message.get("role") == "developer" else message
+    if message.get("role") == "developer":
+        return {**message, "role": "system"}
+    return message
 
 
 def _each(unwrap_one: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def unwrap_all(value: Any) -> Any:
-        return [unwrap_one(item) for item in cast("list[Any]", value)] if isinstance(value, list) else unwrap_one(value)
+        if isinstance(value, list):
+            return [unwrap_one(item) for item in cast("list[Any]", value)]
+        return unwrap_one(value)
 
     return unwrap_all
 

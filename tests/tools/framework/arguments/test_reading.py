@@ -101,7 +101,10 @@ async def test_a_required_argument_that_holds_nothing_is_refused(mistral_url: st
         ("mistral_ocr", {"document": "https://example.com/a.pdf", "pages": 0}),
         ("mistral_function_call", {"prompt": "x", "functions": {"name": "f"}}),
         ("mistral_function_call", {"prompt": "x", "functions": {"type": "function", "function": {"name": "f"}}}),
-        ("mistral_function_call", {"prompt": "x", "functions": [{"type": "function", "name": "f", "strict": None}]}),
+        (
+            "mistral_function_call",
+            {"prompt": "x", "functions": [{"type": "function", "name": "f", "strict": None}]},
+        ),
         (
             "mistral_function_call",
             {
@@ -181,7 +184,9 @@ async def test_what_hosts_add_is_dropped_and_nothing_else(mistral_url: str, sand
         ({"x" * 1_000_000: 1}, "(known are prompt, messages"),
     ],
 )
-async def test_a_name_is_suggested_only_where_one_is_near(client: Client, arguments: dict[str, Any], hint: str) -> None:
+async def test_a_name_is_suggested_only_where_one_is_near(
+    client: Client, arguments: dict[str, Any], hint: str
+) -> None:
     text = text_of(await client.call_tool("mistral_chat", {"prompt": "x", **arguments}))
 
     assert hint in text
@@ -226,7 +231,14 @@ async def test_what_is_too_large_is_refused_before_it_is_worked_on(
 
 
 async def test_at_most_four_problems_are_named(client: Client) -> None:
-    wrong = {"temperature": 9, "top_p": 9, "max_tokens": -1, "random_seed": -1, "response_format": "x", "images": ["x"]}
+    wrong = {
+        "temperature": 9,
+        "top_p": 9,
+        "max_tokens": -1,
+        "random_seed": -1,
+        "response_format": "x",
+        "images": ["x"],
+    }
     text = text_of(await client.call_tool("mistral_chat", {"prompt": "x", **wrong}))
 
     assert "random_seed" in text

@@ -27,7 +27,10 @@ def upgrade() -> None:
         "mmcp_tokens",
         sa.Column("id", sa.String(16), primary_key=True),
         sa.Column(
-            "connection_id", sa.String(16), sa.ForeignKey("mmcp_connections.id", ondelete="CASCADE"), nullable=False
+            "connection_id",
+            sa.String(16),
+            sa.ForeignKey("mmcp_connections.id", ondelete="CASCADE"),
+            nullable=False,
         ),
         sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("wrapped_key", sa.LargeBinary),

@@ -18,7 +18,10 @@ def upgrade() -> None:
         "mmcp_grants",
         sa.Column("id", sa.String(16), primary_key=True),
         sa.Column(
-            "connection_id", sa.String(16), sa.ForeignKey("mmcp_connections.id", ondelete="CASCADE"), nullable=False
+            "connection_id",
+            sa.String(16),
+            sa.ForeignKey("mmcp_connections.id", ondelete="CASCADE"),
+            nullable=False,
         ),
         sa.Column("client_id", sa.Text, nullable=False),
         sa.Column("client_name", sa.Text, nullable=False),

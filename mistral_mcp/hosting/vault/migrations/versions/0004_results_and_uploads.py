@@ -22,7 +22,9 @@ def upgrade() -> None:
     op.create_index("ix_mmcp_results_expires_at", "mmcp_results", ["expires_at"])
     op.create_table(
         "mmcp_result_pieces",
-        sa.Column("result_id", sa.String(32), sa.ForeignKey("mmcp_results.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column(
+            "result_id", sa.String(32), sa.ForeignKey("mmcp_results.id", ondelete="CASCADE"), primary_key=True
+        ),
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
     )
