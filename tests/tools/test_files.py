@@ -14,7 +14,7 @@ from mcp.client import Client
 from mistral_mcp import tools
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.kept_results import MAX_BYTES
-from mistral_mcp.local_files import opened
+from mistral_mcp.local_files import open_local_file
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools.framework.kept import LONG
@@ -167,7 +167,7 @@ async def test_a_key_in_a_file_is_masked_like_anywhere_else(client: Client) -> N
 
 
 async def test_a_file_that_shrinks_while_it_is_sent_is_said_so(folder: Path) -> None:
-    async with opened(folder, "notes.txt", max_bytes=100) as part:
+    async with open_local_file(folder, "notes.txt", max_bytes=100) as part:
         (folder / "notes.txt").write_text("Short")
         with pytest.raises(BadArgument, match="became shorter"):
             part.open().read(100), part.open().read()

@@ -11,7 +11,7 @@ from mcp.shared.auth import InvalidRedirectUriError, InvalidScopeError, OAuthCli
 from pydantic import AnyUrl, SecretStr, ValidationError
 
 from mistral_mcp.hosting.oauth.client_documents import ClientDocuments, Document, is_document_url
-from mistral_mcp.hosting.vault.grants import SCOPES
+from mistral_mcp.hosting.vault.grant_records import SCOPES
 from mistral_mcp.hosting.vault.registered_clients import RegisteredClient, RegisteredClients, TooManyClients
 from mistral_mcp.route import LOOPBACK
 

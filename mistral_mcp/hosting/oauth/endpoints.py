@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 
 from mistral_mcp.hosting.oauth.clients import Clients
 from mistral_mcp.hosting.oauth.provider import ConsentRequests, Provider
-from mistral_mcp.hosting.vault.grants import SCOPES
+from mistral_mcp.hosting.vault.grant_records import SCOPES
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.http.targets import base_url
 from mistral_mcp.settings import Settings

@@ -9,105 +9,39 @@ comes back after that was copied: the whole grant ends.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy
 from pydantic import SecretStr
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
-from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import MistralMcpError, RefusedCredential, RevokedOrExpired
+from mistral_mcp.errors import RefusedCredential, RevokedOrExpired
 from mistral_mcp.hosting.vault import records, statements
 from mistral_mcp.hosting.vault.cache import Found, LookupCache
 from mistral_mcp.hosting.vault.database import Database
-from mistral_mcp.hosting.vault.sealing import MasterKeys
-from mistral_mcp.hosting.vault.tables import connections, grants, tokens
-from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
-
-Kind = Literal["code", "access", "refresh"]
-
-LIFETIMES: dict[Kind, timedelta] = {
-    "code": timedelta(minutes=2),
-    "access": timedelta(hours=1),
-    "refresh": timedelta(days=60),
-}
-READ, WRITE = "mistral:read", "mistral:write"
-SCOPES = (READ, WRITE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantRequest:
-    """What a client asks for, and a person agreed to."""
-
-    client_id: str
-    client_name: str
-    redirect_uri: str
-    redirect_uri_explicit: bool
-    """Whether the client sent it, or it was its only registered one."""
-    code_challenge: str
-    scopes: tuple[str, ...]
-    resource: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant(GrantRequest):
-    """One that was given."""
-
-    id: str
-    connection_id: str
-    created_at: datetime
-    ended_at: datetime | None
-    expires_at: datetime | None
-    """When the secret it was looked up by expires."""
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """New secrets of a grant, stored nowhere."""
-
-    access: SecretStr
-    refresh: SecretStr
-    scopes: tuple[str, ...]
-
-
-class UnknownToken(RefusedCredential):
-    """Raised for what is no access token; it may be a connection's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """What a new secret belongs to, and the secret that it came of."""
-
-    grant_id: str
-    connection_id: str
-    parent_id: str
-    scopes: tuple[str, ...]
-    resource: str
-
-
-class InvalidGrant(MistralMcpError):
-    """Raised for a code or refresh token that is unknown, expired or used; `error_description` of the answer."""
-
-
-_BY_DIGEST = (
-    select(
-        connections,
-        tokens.c.id.label("token_id"),
-        tokens.c.digest,
-        tokens.c.wrapped_key,
-        tokens.c.master_key,
-        tokens.c.kind,
-        tokens.c.ended_at,
-        tokens.c.expires_at.label("token_expires_at"),
-        tokens.c.scopes.label("token_scopes"),
-        *(grants.c[name].label(f"grant_{name}") for name in grants.c.keys()),  # noqa: SIM118 - no dictionary
-    )
-    .join_from(tokens, connections)
-    .join(grants, grants.c.id == tokens.c.grant_id)
-    .where(tokens.c.digest == bindparam("digest"))
+from mistral_mcp.hosting.vault.grant_records import (
+    LIFETIMES,
+    Given,
+    Grant,
+    GrantRequest,
+    InvalidGrant,
+    Issued,
+    Kind,
+    UnknownToken,
+    binding,
+    end_grant,
+    end_predecessors,
+    find_secret,
+    grant_of,
+    grant_row,
+    limit_to_scopes,
+    lock_secret,
+    why_dead,
 )
+from mistral_mcp.hosting.vault.sealing import MasterKeys
+from mistral_mcp.hosting.vault.tables import grants, tokens
+from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
 
 
 class Grants:
@@ -137,9 +71,9 @@ class Grants:
             with records.report_damage():
                 row = statements.lock_live(database, opener, now)
                 data_key = records.unseal_data_key(row, opener, self._ring())
-            database.execute(insert(grants), _grant_row(grant_id, row.id, request, now))
+            database.execute(insert(grants), grant_row(grant_id, row.id, request, now))
             self._insert(
-                database, "code", code, _Given(grant_id, row.id, "", request.scopes, request.resource), data_key
+                database, "code", code, Given(grant_id, row.id, "", request.scopes, request.resource), data_key
             )
             if replaces:
                 ends = update(tokens).where(tokens.c.id == row.token_id)
@@ -154,10 +88,10 @@ class Grants:
             token = parse_token(secret)
         except RefusedCredential:
             return None
-        row = await self._database.read(lambda database: _find(database, token, kind))
+        row = await self._database.read(lambda database: find_secret(database, token, kind))
         if row is None:
             return None
-        return _grant_of(row)
+        return grant_of(row)
 
     async def redeem(self, secret: SecretStr, kind: Kind, scopes: tuple[str, ...] | None = None) -> Issued:
         """New secrets for a code, or for a refresh token. Raises `InvalidGrant`; one that was used before ends the grant."""
@@ -165,18 +99,18 @@ class Grants:
         access, refresh = new_token(), new_token()
 
         def work(database: sqlalchemy.Connection) -> tuple[str, ...] | None:
-            row = _lock(database, old, kind)
+            row = lock_secret(database, old, kind)
             if row is None:
                 raise InvalidGrant("It is unknown.")
             if row.ended_at is not None:
-                _end_grant(database, row.grant_id, now)
+                end_grant(database, row.grant_id, now)
                 return None
-            if problem := _why_dead(row, now):
+            if problem := why_dead(row, now):
                 raise InvalidGrant(problem)
             data_key = self._unseal(row, old)
             granted = scopes or tuple(row.token_scopes.split())
-            _end_predecessors(database, row, now)
-            given = _Given(row.grant_id, row.id, row.token_id, granted, row.grant_resource)
+            end_predecessors(database, row, now)
+            given = Given(row.grant_id, row.id, row.token_id, granted, row.grant_resource)
             self._insert(database, "access", access, given, data_key)
             self._insert(database, "refresh", refresh, given, data_key)
             return granted
@@ -202,9 +136,9 @@ class Grants:
             return
 
         def work(database: sqlalchemy.Connection) -> None:
-            row = _find(database, token, None)
+            row = find_secret(database, token, None)
             if row is not None and row.grant_client_id == client_id:
-                _end_grant(database, row.grant_id, self._now())
+                end_grant(database, row.grant_id, self._now())
 
         await self._database.write(work, erases=True)
         self._lookups.clear()
@@ -217,7 +151,7 @@ class Grants:
                 grants.c.id == grant_id, grants.c.connection_id == connection_id
             )
             if database.execute(of_connection).one_or_none() is not None:
-                _end_grant(database, grant_id, self._now())
+                end_grant(database, grant_id, self._now())
 
         await self._database.write(work, erases=True)
         self._lookups.clear()
@@ -228,7 +162,7 @@ class Grants:
         rows = await self._database.read(
             lambda database: database.execute(live.order_by(grants.c.created_at)).all()
         )
-        return [_grant_of(row, prefix="") for row in rows]
+        return [grant_of(row, prefix="") for row in rows]
 
     def forget(self, connection_id: str) -> None:
         """Drop what is known of a connection that changed."""
@@ -241,18 +175,18 @@ class Grants:
         await self._lookups.aclose()
 
     async def _load(self, token: Token) -> Found:
-        row = await self._database.read(lambda database: _find(database, token, "access"))
+        row = await self._database.read(lambda database: find_secret(database, token, "access"))
         if row is None:
             raise UnknownToken("The access token is unknown.", "Sign in again.")
-        if problem := _why_dead(row, self._now()):
+        if problem := why_dead(row, self._now()):
             raise RevokedOrExpired(problem, "Sign in again.")
         with records.report_damage():
             secrets = records.unseal_secrets(row, self._unseal(row, token))
             credentials = records.credentials_of(row, token, secrets)
-        return Found(row.id, _limit_to_scopes(credentials, row.token_scopes.split()), row.grant_resource)
+        return Found(row.id, limit_to_scopes(credentials, row.token_scopes.split()), row.grant_resource)
 
     def _unseal(self, row: Row[Any], token: Token) -> bytes:
-        bound = _binding(row.kind, row.token_scopes, row.grant_resource, row.token_expires_at)
+        bound = binding(row.kind, row.token_scopes, row.grant_resource, row.token_expires_at)
         return records.unseal_data_key(row, token, self._ring(), bound)
 
     def _insert(
@@ -260,104 +194,12 @@ class Grants:
         database: sqlalchemy.Connection,
         kind: Kind,
         token: Token,
-        given: _Given,
+        given: Given,
         data_key: bytes,
     ) -> None:
         now, scopes = self._now(), " ".join(given.scopes)
         expires_at = now + LIFETIMES[kind]
-        bound = _binding(kind, scopes, given.resource, expires_at)
+        bound = binding(kind, scopes, given.resource, expires_at)
         row = records.new_token_row(token, given.connection_id, data_key, self._ring(), now, bound)
         row |= {"kind": kind, "grant_id": given.grant_id, "parent_id": given.parent_id}
         database.execute(insert(tokens), row | {"scopes": scopes, "expires_at": expires_at})
-
-
-def _end_predecessors(database: sqlalchemy.Connection, row: Row[Any], now: datetime) -> None:
-    """A code ends when it is used. A refresh token that is used ends all others but those that came of itself."""
-    ends = update(tokens).where(tokens.c.grant_id == row.grant_id, tokens.c.ended_at.is_(None))
-    if row.kind == "code":
-        ends = ends.where(tokens.c.id == row.token_id)
-    else:
-        ends = ends.where(
-            tokens.c.kind == "refresh", tokens.c.id != row.token_id, tokens.c.parent_id != row.token_id
-        )
-    database.execute(ends.values(ended_at=now, wrapped_key=None))
-
-
-def _binding(kind: str, scopes: str, resource: str, expires_at: datetime) -> tuple[str, ...]:
-    """What a secret may be used for is sealed with it: who can write the database widens nothing."""
-    return kind, scopes, resource, expires_at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _limit_to_scopes(credentials: Credentials, scopes: list[str]) -> Credentials:
-    if WRITE in scopes:
-        return credentials
-    return replace(credentials, read_only=True)
-
-
-def _find(database: sqlalchemy.Connection, token: Token, kind: Kind | None) -> Row[Any] | None:
-    row = database.execute(_BY_DIGEST, {"digest": token.digest}).one_or_none()
-    if row is not None and kind in {None, row.kind}:
-        return row
-    return None
-
-
-def _lock(database: sqlalchemy.Connection, token: Token, kind: Kind) -> Row[Any] | None:
-    """The connection first, as everyone does."""
-    of_token = select(tokens.c.connection_id).where(tokens.c.digest == token.digest)
-    database.execute(select(connections.c.id).where(connections.c.id.in_(of_token)).with_for_update())
-    return _find(database, token, kind)
-
-
-def _why_dead(row: Row[Any], now: datetime) -> str:
-    """Empty for what is good, and for what was used before, which is another matter."""
-    for what, when in (
-        ("The connection was revoked", row.revoked_at),
-        ("The connection expired", row.expires_at),
-        ("The grant was revoked", row.grant_ended_at),
-        ("It expired", row.token_expires_at),
-    ):
-        if when is not None and when <= now:
-            return f"{what} on {when:%Y-%m-%d at %H:%M} UTC."
-    return ""
-
-
-def _end_grant(database: sqlalchemy.Connection, grant_id: str, now: datetime) -> None:
-    database.execute(
-        update(grants).where(grants.c.id == grant_id, grants.c.ended_at.is_(None)).values(ended_at=now)
-    )
-    database.execute(update(tokens).where(tokens.c.grant_id == grant_id).values(ended_at=now, wrapped_key=None))
-
-
-def _grant_row(grant_id: str, connection_id: str, request: GrantRequest, now: datetime) -> dict[str, Any]:
-    return {
-        "id": grant_id,
-        "connection_id": connection_id,
-        "client_id": request.client_id,
-        "client_name": request.client_name,
-        "redirect_uri": request.redirect_uri,
-        "redirect_uri_explicit": request.redirect_uri_explicit,
-        "code_challenge": request.code_challenge,
-        "scopes": " ".join(request.scopes),
-        "resource": request.resource,
-        "created_at": now,
-    }
-
-
-def _grant_of(row: Row[Any], prefix: str = "grant_") -> Grant:
-    def value(name: str) -> Any:
-        return getattr(row, prefix + name)
-
-    return Grant(
-        id=value("id"),
-        connection_id=value("connection_id"),
-        client_id=value("client_id"),
-        client_name=value("client_name"),
-        redirect_uri=value("redirect_uri"),
-        redirect_uri_explicit=value("redirect_uri_explicit"),
-        code_challenge=value("code_challenge"),
-        scopes=tuple(value("scopes").split()),
-        resource=value("resource"),
-        created_at=value("created_at"),
-        ended_at=value("ended_at"),
-        expires_at=getattr(row, "token_expires_at", None),
-    )

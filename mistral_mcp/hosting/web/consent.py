@@ -19,7 +19,7 @@ from mistral_mcp.hosting.oauth.client_documents import is_document_url
 from mistral_mcp.hosting.oauth.clients import Client, is_safe_redirect
 from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
 from mistral_mcp.hosting.oauth.provider import ConsentRequest
-from mistral_mcp.hosting.vault.grants import READ, SCOPES, WRITE, GrantRequest
+from mistral_mcp.hosting.vault.grant_records import READ, SCOPES, WRITE, GrantRequest
 from mistral_mcp.hosting.vault.records import WrongField
 from mistral_mcp.hosting.web.connect import ConnectionRequest
 from mistral_mcp.hosting.web.forms import Form, read_form
