@@ -419,3 +419,12 @@ async def test_many_connections_interleaved_each_call_with_their_own_key(
     assert len(sandbox.requests) == 100
     for request in sandbox.requests:
         assert request.json["messages"][0]["content"][-2:] == (request.key or "")[9:11]
+
+
+async def test_an_mcp_client_that_was_given_the_root_is_told_the_endpoint(
+    http: httpx2.AsyncClient, base: str
+) -> None:
+    answer = await http.post("/", json=PING, headers=HEADERS)
+
+    assert answer.status_code == 404
+    assert f"{base}/mcp" in answer.json()["error"]["message"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -86,6 +87,8 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         """A form; sent, the connection that it created."""
+        if "json" in request.headers.get("content-type", ""):
+            raise HTTPException(HTTPStatus.NOT_FOUND)  # an MCP client that was given the wrong path
         form = Form()
         if request.method != "POST":
             return self._connect_page(form)
