@@ -250,7 +250,6 @@ ECHOES: list[tuple[Fault, str, dict[str, Any]]] = [
     (Fault(body=echoing()), "mistral_chat", {"prompt": "?"}),
     (Fault(body=echoing()), "mistral_function_call", {"prompt": "?", "functions": [FUNCTION]}),
     (Fault(echo_key=True, headers=HEADERS), "mistral_chat", {"prompt": "?"}),
-    (Fault(echo_key=True, status=401), "mistral_embed", {"inputs": ["?"]}),
     (
         Fault(status=422, body={"detail": [{"loc": ["body", KEY], "msg": f"no {KEY}", "input": KEY}]}),
         "mistral_moderate",
@@ -263,6 +262,8 @@ ECHOES: list[tuple[Fault, str, dict[str, Any]]] = [
     ),
     (Fault(status=500), "mistral_chat", {"prompt": "?"}),
     (Fault(drop="mid_body"), "mistral_chat", {"prompt": "?"}),
+    # Last: a key that Mistral refused is not sent again for a while.
+    (Fault(echo_key=True, status=401), "mistral_embed", {"inputs": ["?"]}),
 ]
 
 

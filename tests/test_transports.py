@@ -21,8 +21,8 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("mistral_chat", {"prompt": "A city", "json_schema": SCHEMA}),
     ("mistral_chat", {"prompt": "Think", "reasoning_effort": "high", "temperature": 0}),
     ("mistral_function_call", {"functions": [FUNCTION], "prompt": "Weather in Paris?"}),
-    ("mistral_embed", {"inputs": ["one"]}),
-    ("mistral_embed", {"inputs": ["one", "two"]}),
+    ("mistral_embed", {"inputs": ["one"], "output": "inline"}),
+    ("mistral_embed", {"inputs": ["one", "two"], "output": "inline"}),
     ("mistral_rank", {"query": "cat", "documents": ["a dog", "a cat"]}),
     ("mistral_code_complete", {"prompt": "def f(", "suffix": "):"}),
     ("mistral_moderate", {"inputs": ["a nice day"]}),
@@ -58,7 +58,7 @@ async def test_every_tool_gives_the_same_as_in_memory(client: Client, mistral_ur
 async def test_the_tools_of_the_default_toolsets_are_listed(client: Client) -> None:
     names = {tool.name for tool in (await client.list_tools()).tools}
 
-    assert names == {name for name, _ in CALLS}
+    assert names == {"mistral_read_result", *(name for name, _ in CALLS)}
 
 
 async def test_the_key_goes_out_as_a_bearer_and_nowhere_else(client: Client, sandbox: Sandbox) -> None:

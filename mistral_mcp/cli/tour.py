@@ -104,10 +104,10 @@ async def _demo(environ: dict[str, str], key: str, console: Console, log: IO[str
 async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str]) -> None:
     tour = Tour(console)
     keyless = {name: value for name, value in environ.items() if _is_for_the_demo(name)}
-    async with _connect(console, over_stdio(keyless | {KEY: key}, log)) as tour.client:
-        await tour.take("stdio")
-    with tempfile.TemporaryDirectory(prefix="mistral-mcp-demo-") as folder:  # a vault of its own
+    with tempfile.TemporaryDirectory(prefix="mistral-mcp-demo-") as folder:  # a vault and results of its own
         own = keyless | {f"{PREFIX}DATA_DIR": folder, f"{PREFIX}OUTPUT_DIR": folder}
+        async with _connect(console, over_stdio(own | {KEY: key}, log)) as tour.client:
+            await tour.take("stdio")
         async with _connect(console, over_http(own, key, log)) as tour.client:
             await tour.take("HTTP", brief=True)
     console.print()
