@@ -18,7 +18,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 """A PNG of one pixel."""
 ROWS = (("Item", "Amount"), ("Pages", "3"), ("Tables", "1"))
 
-Granularity = Literal["word", "page", "block"]
+Granularity = Literal["page", "block", "word"]
 
 
 @dataclass(frozen=True)
