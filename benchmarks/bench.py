@@ -111,7 +111,8 @@ class Bench:
 
     def ours(self, name: str = "ours", **settings: object) -> Contender:
         """What `mistral-mcp` and `mistral-mcp serve` are as they come, on this upstream."""
-        given = {"route": self.upstream.url, "data_dir": self.new_folder(), "log_level": "WARNING", **settings}
+        own = {"route": self.upstream.url, "data_dir": self.new_folder(), "log_level": "WARNING"}
+        given = {"trusted_proxies": "127.0.0.1", **own, **settings}  # tenants come from addresses of their own
         environment = {f"MISTRAL_MCP_{name.upper()}": str(value) for name, value in given.items()}
         return Contender(
             name,

@@ -22,12 +22,20 @@ _made = TypeAdapter(_Made)
 async def connect(bench: Bench, keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
     """Make a connection for each key, at the first server; a plan that calls at their secret URLs, servers in turn."""
     port = servers[0].port
-    asked = [http(port, "/connections", as_bytes({"api_key": key}), {}, expect='"token"') for key in keys]
+    # Each from an address of its own: sign-ups of one address are limited.
+    asked = [
+        http(port, "/connections", as_bytes({"api_key": key}), _from(number), expect='"token"')
+        for number, key in enumerate(keys)
+    ]
     outcome = (await bench.load(Plan(doors=asked, callers=8, calls=len(asked), keep=True))).outcome
     if outcome.errors:
         raise CannotMeasure(f"connections could not be made: {outcome.errors}")
     paths = [f"/c/{_made.validate_json(answer).token}/mcp" for answer in outcome.answers]
     return _plan(keys, servers, each, paths)
+
+
+def _from(number: int) -> dict[str, str]:
+    return {"x-forwarded-for": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
 
 
 def own_doors(keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:

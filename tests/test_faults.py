@@ -252,7 +252,7 @@ def problems(row: Row, seen: Seen) -> list[str]:
     expected = {"status": None, "code": None, **row.error}
     found = {name: (told or {}).get(name) for name in expected}
     lasting = meta.get("mistral-mcp/correlation_id")
-    whole = not row.faults or not row.faults[-1].breaks_off
+    whole = not row.faults or not row.faults[-1].interruption.cut
     answered = [request for request in seen.sandbox.requests if request.status is not None]
     checks = {
         f"is_error is {result.is_error}": result.is_error == bool(row.words),

@@ -87,7 +87,9 @@ async def test_processes_that_start_on_one_empty_database_at_once_all_succeed(se
         assert len(await vault.connections()) == 15
         for token, key in made:
             assert (await vault.credentials(SecretStr(token), "a header")).key == SecretStr(key)
-    assert "".join(errors for _, errors in finished).count("Made a master key") == (settings.database_url is None)
+    assert "".join(errors for _, errors in finished).count("Created a master key") == (
+        settings.database_url is None
+    )
 
 
 async def test_killed_in_the_middle_of_500_what_was_answered_works_and_nothing_is_half_written(
