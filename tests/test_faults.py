@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any
 
 import anyio
@@ -221,9 +222,13 @@ async def play(client: Client, rows: Rows, table: Sequence[Row]) -> list[Seen]:
             result = await client.call_tool(name, arguments, progress_callback=nobody if row.listens else None)
             seen[number] = Seen(result, time.monotonic() - started, sandbox)
 
-    async with anyio.create_task_group() as group:
-        for number, row in sorted(enumerate(table), key=lambda item: -item[1].seconds[0]):
-            group.start_soon(one, number, row)
+    ordered = sorted(enumerate(table), key=lambda item: -item[1].seconds[0])
+    # A key that Mistral refused is not sent again for a while: those rows come last.
+    for refuses_key in (False, True):
+        async with anyio.create_task_group() as group:
+            for number, row in ordered:
+                if any(fault.status == HTTPStatus.UNAUTHORIZED for fault in row.faults) == refuses_key:
+                    group.start_soon(one, number, row)
     return [seen[number] for number in range(len(table))]
 
 
