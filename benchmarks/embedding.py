@@ -25,7 +25,7 @@ async def measure(bench: Bench) -> list[Row]:
             {"inputs": texts},
             era="2026-07-28",
             key=KEY,
-            expect=f"{task.inputs}x1024",
+            expect=f"{task.inputs:,} vectors of 1024 dimensions",
         )
         plan = Plan(doors=[door], callers=1, calls=1)
 
