@@ -7,7 +7,7 @@ import pytest
 
 from mistral_mcp.hosting.oauth.client_documents import ClientDocuments, is_document_url, is_public
 from tests.conftest import KEY
-from tests.hosting.oauth.conftest import OAuthClient, consent
+from tests.hosting.oauth.conftest import OAuthClient
 from tests.http.conftest import HEADERS, PING
 
 
@@ -278,7 +278,9 @@ async def test_a_document_that_is_not_the_clients_own_is_not_used(response: http
     assert await documents(Web(response), "93.184.216.34").fetch(URL) is None
 
 
-async def test_a_code_that_waits_too_long_is_refused(client: OAuthClient) -> None:
-    answer = await consent(client.http, client.authorize_url())
+async def test_a_mistyped_code_is_refused(client: OAuthClient) -> None:
+    code = await client.code()
+    mistyped = code[:-1] + ("x" if code[-1] != "x" else "y")
 
-    assert (await client.redeem(answer["code"][:-1] + "x")).json()["error"] == "invalid_grant"
+    assert (await client.redeem(mistyped)).json()["error"] == "invalid_grant"
+    assert (await client.redeem(code)).status_code == 200
