@@ -22,6 +22,7 @@ import anyio
 import httpx2
 
 from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.tools import DEFAULT, names
 from tests.clients import model, proxy
 from tests.clients.clients import KINDS, Kind
 from tests.clients.place import KEY, PRODUCT, Around, Failed, NotOffline, Place
@@ -139,8 +140,7 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
     ):
         made = await http.post(f"{server}/connections", json={"api_key": KEY})
         token: str = made.raise_for_status().json()["token"]
-        listed = await anyio.run_process([str(PRODUCT), "tools"], env={})
-        tools = {line.split()[1] for line in listed.stdout.decode().splitlines()}
+        tools = set(names(DEFAULT, read_only=False))
         around = Around(node_modules, environments, mistral, models, token, tools)
         rows: list[Row] = []
         for kind in KINDS:
