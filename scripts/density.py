@@ -23,6 +23,8 @@ _NO_PARTICIPLE = frozenset(
     "bed bleed embed exceed feed indeed need proceed red seed shed speed succeed unembed wed weed".split()
 )
 _PREDICATES = frozenset("are can did does had has have if is must needs not on should was were when".split())
+_F_STRING_START = getattr(tokenize, "FSTRING_START", None)
+_F_STRING_END = getattr(tokenize, "FSTRING_END", None)
 _PREPOSITIONS = frozenset("as at by for from in into of on to with".split())
 
 
@@ -81,8 +83,18 @@ def count_tokens(density: Density, text: str, docstrings: set[int]) -> None:
 
 
 def code_tokens(text: str) -> Iterator[tokenize.TokenInfo]:
+    """An f-string is one token, as before Python 3.12, which takes it apart: every version counts alike."""
     counted = {tokenize.NAME, tokenize.OP, tokenize.NUMBER, tokenize.STRING}
-    return (token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type in counted)
+    depth = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == _F_STRING_START:
+            depth += 1
+        elif token.type == _F_STRING_END:
+            depth -= 1
+            if depth == 0:
+                yield token
+        elif depth == 0 and token.type in counted:
+            yield token
 
 
 def count_node(density: Density, node: ast.AST, path: Path) -> None:
