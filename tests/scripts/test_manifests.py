@@ -16,7 +16,7 @@ from mistral_mcp import __version__
 from mistral_mcp.settings import Settings
 from scripts import manifests
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NAME = "io.github.mistral-mcp/mistral-mcp"
 SERVER = json.loads((ROOT / "manifests/server.json").read_text(encoding="utf-8"))
 

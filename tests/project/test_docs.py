@@ -17,7 +17,7 @@ from mistral_mcp.install import HOSTS, deeplink, stdio_entry
 from mistral_mcp.settings import SETTINGS
 from scripts import readme_tables
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGE = Path(mistral_mcp.__file__).parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "manifests" / "README.md"])
 

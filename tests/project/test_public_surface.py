@@ -1,6 +1,6 @@
 """All that users, models and operators see of the project, as one file whose diff a review reads.
 
-Accept a change with `UPDATE_SNAPSHOTS=1 .venv/bin/pytest tests/test_public_surface.py`.
+Accept a change with `UPDATE_SNAPSHOTS=1 .venv/bin/pytest tests/project/test_public_surface.py`.
 """
 
 import ast

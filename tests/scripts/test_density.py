@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.density import LIMITS, is_named_by_participle, measure
-from tests.test_layers import PACKAGE
+from tests.project.test_layers import PACKAGE
 
 
 @pytest.mark.parametrize("rate", LIMITS)

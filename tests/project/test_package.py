@@ -13,7 +13,7 @@ import pytest
 
 from mistral_mcp import __version__
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STEM = f"mistral_mcp-{__version__}"
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("benchmarks.tokens", reason="the benchmarks are not here, or
 from benchmarks.rows import Goal, Row, Saved, as_json, comparison, median_row, not_measured, table
 from tests.conftest import skip_without
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_row_has_the_medians_their_ratio_and_whether_the_goal_is_met() -> None:
