@@ -1,9 +1,11 @@
 """Who may import whom, and what no module may do. The map of the rooms is in CONTRIBUTING.md."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from subprocess import PIPE
 
@@ -62,8 +64,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
-# Inside a room: each of its folders, and the ones it may import beside itself. Files beside the folders may import all.
+# Inside a room: each of its folders and files, and the ones it may import beside itself. What is not named may import all.
 INSIDE: dict[str, dict[str, set[str]]] = {
+    "mistral": {
+        "client": {"call", "catalog", "event_stream", "failures", "progress", "quoting", "transports"},
+        "stream": {"call", "client", "progress"},
+        "event_stream": {"transports"},
+        "transports": {"failures", "error_bodies", "retry_after", "progress", "multipart"},
+        "failures": {"failure_messages", "error_bodies", "retry_after", "quoting", "transports"},
+        "multipart": {"call"},
+        "call": set(),
+    },
+    "tools": {"framework": set()},
+    "hosting": {
+        "web": {"oauth", "vault"},
+        "oauth": {"vault"},
+        "vault": set(),
+        "commands": {"vault"},
+    },
     "sandbox": {
         "endpoints": {"answers", "state", "protocol"},
         "answers": {"protocol"},
@@ -130,14 +148,45 @@ def test_no_import_runs_uphill(path: Path):
 
 @every_module
 def test_no_import_runs_uphill_inside_a_room(path: Path):
-    room, folder, *_ = [*path.relative_to(PACKAGE).parts, ""]
-    if folder not in INSIDE.get(room, {}):
+    room, part, *_ = [*path.relative_to(PACKAGE).with_suffix("").parts, ""]
+    if part not in INSIDE.get(room, {}):
         return
-    allowed = {*INSIDE[room][folder], folder}
+    allowed = {*INSIDE[room][part], part}
     inside = [
         (name.split(".")[2], line) for name, line in imports(path) if name.startswith(f"mistral_mcp.{room}.")
     ]
     assert not [f"{name_of(path)}:{line} imports {name}" for name, line in inside if name not in allowed]
+
+
+@every_module
+def test_nothing_private_is_imported(path: Path):
+    private = [
+        f"{name_of(path)}:{line} imports {name}"
+        for name, line in imports(path)
+        if name.startswith("mistral_mcp.") and any(re.match("_[^_]", part) for part in name.split("."))
+    ]
+    assert not private
+
+
+def test_no_files_import_each_other_in_a_circle():
+    modules = {dotted(path): path for path in MODULES if path.name != "__init__.py"}
+    graph = {name: {to for to in map(module_of, imports(path)) if to in modules} for name, path in modules.items()}
+    TopologicalSorter(graph).prepare()  # CycleError names the files
+
+
+def dotted(path: Path) -> str:
+    return ".".join(["mistral_mcp", *path.relative_to(PACKAGE).with_suffix("").parts])
+
+
+MODULE_NAMES = {dotted(path) for path in MODULES}
+
+
+def module_of(imported: tuple[str, int]) -> str:
+    """The file that a dotted name stands in: what is imported may be the file, or a name in it."""
+    name = imported[0]
+    if name in MODULE_NAMES:
+        return name
+    return name.rpartition(".")[0]
 
 
 @every_module
