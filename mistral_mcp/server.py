@@ -28,8 +28,11 @@ from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
 
+TITLE = "mistral-mcp"
+REGISTRY_NAME = "io.github.mistral-mcp/mistral-mcp"
+DESCRIPTION = "Mistral's models as tools: chat, OCR, speech, code, embeddings, batches, agents, the whole API."
 PROJECT_URL = "https://github.com/mistral-mcp/mistral-mcp"
-ICON_URL = "https://raw.githubusercontent.com/mistral-mcp/mistral-mcp/main/manifests/mcpb/icon.png"
+_ICON_URL = "https://raw.githubusercontent.com/mistral-mcp/mistral-mcp/main/manifests/mcpb/icon.png"
 
 Request = ServerRequestContext[Served, Any]
 Handler = Callable[[Request, CallNext], Awaitable[HandlerResult]]
@@ -62,10 +65,10 @@ def create_server(
     allowed = AllowedToolsets.of(settings)
     server = _Server(
         name="mistral-mcp",
-        title="mistral-mcp",
+        title=TITLE,
         version=__version__,
         website_url=PROJECT_URL,
-        icons=[Icon(src=ICON_URL, mime_type="image/png", sizes=["512x512"])],
+        icons=[_icon(settings)],
         lifespan=lifespan,
         log_level=settings.log_level,
         # What is offered never changes while the process lives: nothing to subscribe to, and clients may keep it. But it
@@ -79,6 +82,13 @@ def create_server(
     prompts.declare(server)
     server.middleware.append(Dispatch(allowed, server))
     return server
+
+
+def _icon(settings: Settings) -> Icon:
+    """From this server's own address where it has one: clients show no other site's icons."""
+    if settings.public_url:
+        return Icon(src=f"{settings.public_url}/icon.png", mime_type="image/png", sizes=["128x128"])
+    return Icon(src=_ICON_URL, mime_type="image/png", sizes=["512x512"])
 
 
 def _default_store(settings: Settings) -> ResultStore:

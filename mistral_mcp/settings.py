@@ -149,6 +149,9 @@ class Settings(BaseModel):
     privacy_url: str | None = Field(default=None, description="Your privacy policy, for /privacy.")
     terms_url: str | None = Field(default=None, description="Your terms of service, for /terms.")
     support_url: str | None = Field(default=None, description="Where users find help, for /support.")
+    apps_challenge: str | None = Field(
+        default=None, description="The token that ChatGPT's portal gives, for /.well-known/openai-apps-challenge."
+    )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis that shares rate limits per key among replicas."
     )
@@ -192,6 +195,13 @@ class Settings(BaseModel):
     def _is_web_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("https://", "http://", "mailto:")):
             raise ValueError("it must be an https URL, or mailto:")
+        return value
+
+    @field_validator("apps_challenge")
+    @classmethod
+    def _is_one_token(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[!-~]{1,500}", value):
+            raise ValueError("it must be the token alone, without blanks")
         return value
 
     @field_validator("master_keys")

@@ -54,12 +54,19 @@ def list_connections(as_json: bool, **given: object) -> None:  # noqa: FBT001 - 
     about="Days until it expires; default: never.",
     type=click.IntRange(1, 3650),
 )
+@option(
+    "--connection-route",
+    variable="CONNECTION_ROUTE",
+    about="Its own route, which may be any address: a sandbox's, for a reviewer.",
+    metavar="ROUTE",
+)
 @settings_options("data_dir", "public_url", "host", "port", *LOGS)
 def create_connection(
     label: str,
     names: str | None,
     only_reads: bool,  # noqa: FBT001 - an option
     expires_in_days: int | None,
+    connection_route: str | None,
     **given: object,
 ) -> None:
     """Create a connection.
@@ -85,6 +92,7 @@ def create_connection(
                 toolsets=toolsets,
                 read_only=only_reads,
                 expires_in_days=expires_in_days,
+                route=connection_route,
             )
         )
 

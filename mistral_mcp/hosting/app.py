@@ -96,6 +96,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         middleware=middleware,
         lifespan=lifespan,
         own_origin_check=pages.paths | {path for route in oauth if (path := getattr(route, "path", ""))},
+        signs_in=settings.oauth,
         way_in="Make a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
         not_found_page=pages.not_found,
         guard=lambda app: running.guard(resolvers.count_refused_keys(app)),

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from mistral_mcp.credentials import own_key
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.hosting.vault.vault import Connection, Vault
+from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 from mistral_mcp.tools import TOOLSETS
 
@@ -101,8 +102,12 @@ async def create_connection(
     toolsets: Iterable[str] | None,
     read_only: bool,
     expires_in_days: int | None,
+    route: str | None = None,
 ) -> str:
-    """Create a connection, without asking Mistral about the key; its token is in the text, this once."""
+    """Create a connection, without asking Mistral about the key; its token is in the text, this once.
+
+    `route` may be any address, a sandbox's for one: a reviewer's connection costs nothing then.
+    """
     if toolsets is None:
         names = None
     else:
@@ -113,11 +118,29 @@ async def create_connection(
     own_key(key, "the prompt")
     async with Vault.open(settings) as vault:
         issued = await vault.create(
-            key, label=label, toolsets=names, read_only=read_only, expires_in_days=expires_in_days
+            key,
+            label=label,
+            toolsets=names,
+            read_only=read_only,
+            expires_in_days=expires_in_days,
+            route=_parse_route(route),
+            by_operator=True,
         )
     token = issued.token.get_secret_value()
     base = settings.public_url or f"http://{settings.host}:{settings.port}"
     return f"{issued.connection.id}\n\nShown this once; treat it like a password:\n  {base}/c/{token}/mcp"
+
+
+def _parse_route(text: str | None) -> Route | None:
+    if text is None:
+        return None
+    try:
+        route = Route.parse(text)
+    except ValueError as error:
+        raise BadArgument(f"The route cannot be used: {error}.") from None
+    if route.kind in {"lava", "lava-byok"}:
+        raise BadArgument("A lava route needs its own token.", "Make this connection on the page, or by POST.")
+    return route
 
 
 async def revoke_connection(settings: Settings, connection_id: str) -> str:

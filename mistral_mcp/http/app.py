@@ -24,6 +24,7 @@ from mistral_mcp.http.downloads import download_from
 from mistral_mcp.http.endpoint import BrowserPage, CredentialResolver, McpEndpoint
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
 from mistral_mcp.http.not_found import BYOK_WAY_IN, NotFound, no_connections_page, plain_page
+from mistral_mcp.http.server_card import server_card_routes
 from mistral_mcp.http.targets import Targets, public_path
 from mistral_mcp.json_rpc import MessageReader
 from mistral_mcp.kept_results import MemoryStore, ResultStore
@@ -64,6 +65,7 @@ def assemble(
     middleware: Sequence[Middleware] = (),
     lifespan: Lifespan = nullcontext,
     own_origin_check: frozenset[str] = frozenset(),
+    signs_in: bool = False,
     way_in: str,
     not_found_page: BrowserPage | None = None,
     guard: Callable[[ASGIApp], ASGIApp] = lambda app: app,
@@ -74,7 +76,7 @@ def assemble(
     """The app: MCP at each endpoint, a path and its credential resolver, with whatever is added to it.
 
     `browser_pages` are for people who open an endpoint, `not_found_page` for those who open another path, and `way_in` says
-    to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from. `guard`
+    to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from. `signs_in` is whether clients can get in by OAuth. `guard`
     wraps what runs once a request's credentials are known. `result_store` and `upload_links` are as in `create_server`.
     """
     # Local files are for the one person at a machine.
@@ -106,10 +108,12 @@ def assemble(
         path: McpEndpoint(guard(mcp.handle_request), resolve, browser_pages[path], allowed, bodies, messages)
         for path, resolve in endpoints.items()
     }
+    public_routes = server_card_routes(settings, signs_in=signs_in)
     router = Router(
         routes=[
             *(Route(path, endpoint) for path, endpoint in mcp_routes.items()),
             Route("/healthz", healthz),
+            *public_routes,
             *routes,
             # With a slash at their ends as well: to be redirected with a token in the path is worse.
             *(Route(path + "/", endpoint) for path, endpoint in mcp_routes.items()),
@@ -125,7 +129,7 @@ def assemble(
                 HostAndOrigin,
                 hosts=allowed_hosts(settings),
                 origins=allowed_origins(settings),
-                own_check=own_origin_check,
+                own_check=own_origin_check.union(route.path for route in public_routes),
             ),
         ],
         exception_handlers={HTTPException: NotFound(settings, way_in, not_found_page)},

@@ -150,7 +150,9 @@ def _with_cors(send: Send, origin: str) -> Send:
 
     async def send_with_cors(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *added]}
+            # What is open to every origin says so already, and a browser takes the header once only.
+            headers = [pair for pair in message["headers"] if pair[0].lower() != b"access-control-allow-origin"]
+            message = {**message, "headers": [*headers, *added]}
         await send(message)
 
     return send_with_cors

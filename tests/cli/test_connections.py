@@ -29,6 +29,21 @@ def test_an_operator_makes_lists_and_revokes_connections(tmp_path: Path) -> None
     assert "revoked" in run("connections", "list", **environment).output
 
 
+@pytest.mark.parametrize(
+    ("route", "code"),
+    [("http://127.0.0.1:8787", 0), ("eu", 0), ("http://elsewhere.example", 1), ("lava://", 1), ("nowhere", 1)],
+)
+def test_an_operator_chooses_the_route_of_a_connection(tmp_path: Path, route: str, code: int) -> None:
+    environment = {"MISTRAL_MCP_DATA_DIR": str(tmp_path)}
+    made = CliRunner().invoke(
+        main, ["connections", "create", "--connection-route", route], input=f"{KEY}\n", env=environment
+    )
+
+    assert made.exit_code == code, made.output
+    listed = json.loads(run("connections", "list", "--json", **environment).stdout)
+    assert [each["route"] for each in listed["connections"]] == [route] * (code == 0)
+
+
 def test_a_list_for_programs_holds_no_secret(tmp_path: Path) -> None:
     environment = {"MISTRAL_MCP_DATA_DIR": str(tmp_path)}
     empty = run("connections", "list", "--json", **environment)

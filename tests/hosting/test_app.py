@@ -1,6 +1,7 @@
 """The hosted app over real sockets: doors, calls, refusals, what the operator sees."""
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
+from mistral_mcp.hosting.commands import create_connection
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, at, serving, text_of
 from tests.http.conftest import HEADERS, PING
@@ -345,6 +348,61 @@ async def test_privacy_terms_and_support_are_the_operators_else_privacy_is_ours(
     assert answers["/support"].headers["location"] == "mailto:help@example.org"
     assert answers["/terms"].status_code == 404
     assert "30 days" in ours.text
+
+
+async def test_a_reviewer_s_connection_calls_the_sandbox_and_shows_no_address(
+    hosting: dict[str, Any], sandbox: Sandbox, mistral_url: str
+) -> None:
+    settings = Settings.model_validate(hosting | {"route": "http://127.0.0.1:9"})
+    made = await create_connection(
+        settings,
+        SecretStr(KEY),
+        label="reviewer",
+        toolsets=["core", "documents"],
+        read_only=False,
+        expires_in_days=90,
+        route=mistral_url,
+    )
+    token = re.findall(r"/c/(mmcp_\w+)/mcp", made)[0]
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+        async with at(f"{base}/c/{token}/mcp", {}) as client:
+            result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
+        shown = await http.get("/connections/current", headers={"Authorization": f"Bearer {token}"})
+
+    assert not result.is_error, text_of(result)
+    assert sandbox.requests[-1].key == KEY
+    assert shown.json()["route"] is None
+
+
+async def test_the_portal_s_challenge_is_answered_with_the_token_alone(hosting: dict[str, Any]) -> None:
+    path = "/.well-known/openai-apps-challenge"
+    settings = Settings.model_validate(hosting | {"apps_challenge": "t0ken-of_the.portal"})
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+        response = await http.get(path)
+    async with (
+        serving(create_app(Settings.model_validate(hosting))) as base,
+        httpx2.AsyncClient(base_url=base) as http,
+    ):
+        without = await http.get(path)
+
+    assert response.content == b"t0ken-of_the.portal"
+    assert response.headers["content-type"].startswith("text/plain")
+    assert without.status_code == 404
+
+
+async def test_browser_clients_on_this_machine_are_let_read_the_sign_in_s_metadata_once(
+    http: httpx2.AsyncClient,
+) -> None:
+    headers = {"Origin": "http://localhost:6274"}
+    response = await http.get("/.well-known/oauth-authorization-server", headers=headers)
+
+    assert response.headers.get_list("access-control-allow-origin") == ["http://localhost:6274"]
+
+
+async def test_a_card_of_a_server_with_sign_in_asks_for_no_key(http: httpx2.AsyncClient) -> None:
+    [remote] = (await http.get("/mcp/server-card")).json()["remotes"]
+
+    assert not any(header["isRequired"] for header in remote["headers"])
 
 
 async def test_a_vault_whose_file_was_deleted_is_not_ready(

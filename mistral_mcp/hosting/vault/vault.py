@@ -124,14 +124,16 @@ class Vault:
         route_token: SecretStr | None = None,
         connection_id: str | None = None,
         most_per_key: int | None = None,
+        by_operator: bool = False,
     ) -> IssuedToken:
         """Store a key; None only where the route pays by its own token. Raises `BadArgument`.
 
         With an id from `records.new_id`, the connection is created once, however often and of whatever replica that is
-        asked. `most_per_key` bounds the live connections of one key.
+        asked. `most_per_key` bounds the live connections of one key. `by_operator` is whether the route may be any address.
         """
         records.check_terms(label, expires_in_days)
-        records.check_route(api_key, route, route_token)
+        if not by_operator:
+            records.check_route(api_key, route, route_token)
         now, token, data_key = self._now(), new_token(), new_key()
         connection = Connection(
             id=connection_id or records.new_id(),

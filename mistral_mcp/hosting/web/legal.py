@@ -1,13 +1,18 @@
-"""`/privacy`, `/terms` and `/support`: a redirect to the operator's own, else, for privacy, what this server does."""
+"""What directories ask of an operator: `/privacy`, `/terms`, `/support`, and a token that shows whose the server is.
+
+The three are a redirect to the operator's own; without one, `/privacy` says what this server does.
+"""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from mistral_mcp.hosting.web.pages import Pages
+from mistral_mcp.http.responses import PRIVATE
 from mistral_mcp.settings import Settings
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -18,6 +23,7 @@ def legal_routes(settings: Settings, pages: Pages) -> list[Route]:
         Route("/privacy", _redirect_or(settings.privacy_url, pages.privacy)),
         Route("/terms", _redirect_or(settings.terms_url, pages.not_found)),
         Route("/support", _redirect_or(settings.support_url, pages.not_found)),
+        Route("/.well-known/openai-apps-challenge", _challenge(settings.apps_challenge)),
     ]
 
 
@@ -28,3 +34,14 @@ def _redirect_or(url: str | None, page: _Endpoint) -> _Endpoint:
     if url:
         return redirect
     return page
+
+
+def _challenge(token: str | None) -> _Endpoint:
+    """ChatGPT's portal wants exactly its token, and nothing else."""
+
+    async def answer(_: Request) -> Response:
+        if token is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return PlainTextResponse(token, headers=PRIVATE)
+
+    return answer

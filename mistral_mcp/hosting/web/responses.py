@@ -39,14 +39,17 @@ def secret_url(settings: Settings, request: Request, token: SecretStr) -> str:
 
 
 def connection_json(connection: Connection) -> dict[str, Any]:
-    """A null route is the operator's own, whose address is not for tenants."""
+    """A null route is the operator's own or of their choice, whose address is not for tenants."""
+    route = connection.route
+    if route is not None and route.kind == "base":
+        route = None
     return {
         "id": connection.id,
         "label": connection.label,
         "key_hint": connection.key_hint,
         "toolsets": list(connection.toolsets) if connection.toolsets else None,
         "read_only": connection.read_only,
-        "route": str(connection.route) if connection.route else None,
+        "route": str(route) if route else None,
         "created_at": connection.created_at.isoformat(),
         "last_used_at": connection.last_used_at.isoformat() if connection.last_used_at else None,
         "expires_at": connection.expires_at.isoformat() if connection.expires_at else None,
