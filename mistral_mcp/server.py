@@ -19,6 +19,7 @@ from mistral_mcp.instructions import instructions, names_others, omit_unoffered_
 from mistral_mcp.kept_results import FolderStore, MemoryStore, ResultStore
 from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
+from mistral_mcp.mistral.transports.observing import ExchangeObserver
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.settings import Settings
 from mistral_mcp.stdio import client_streams
@@ -45,18 +46,19 @@ def create_server(
     *,
     result_store: ResultStore | None = None,
     upload_links: UploadLinks | None = None,
+    exchange_observer: ExchangeObserver | None = None,
 ) -> MCPServer[Served]:
     """The server of stdio, of HTTP and of tests.
 
     `credentials` is asked for every request. `transport` is the wire itself, innermost; None: real connections.
     `result_store` is the home of long and binary results; None: OUTPUT_DIR where it is set, else this process's memory.
-    `upload_links` is the home of upload links; None: there are none.
+    `upload_links` is the home of upload links; None: there are none. `exchange_observer` hears of each exchange with Mistral.
     """
     store = result_store or _default_store(settings)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
-        upstream = Upstream(settings, transport)
+        upstream = Upstream(settings, transport, exchange_observer)
         try:
             yield Served(settings, credentials, upstream, store, upload_links)
         finally:

@@ -14,6 +14,9 @@ from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.hosting.monitoring.exchanges import ExchangeMetrics
+from mistral_mcp.hosting.monitoring.metrics import Metrics
+from mistral_mcp.hosting.monitoring.requests import RequestObserver
 from mistral_mcp.hosting.oauth.client_documents import ClientDocuments
 from mistral_mcp.hosting.oauth.clients import Clients
 from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
@@ -23,7 +26,6 @@ from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.consent import ConsentPage
 from mistral_mcp.hosting.web.downloads import Downloads
 from mistral_mcp.hosting.web.legal import legal_routes
-from mistral_mcp.hosting.web.metrics import Metrics, RequestObserver
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.hosting.web.resolvers import Resolvers
 from mistral_mcp.hosting.web.running import RunningRequests
@@ -49,7 +51,8 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     metrics = Metrics()
     throttle = Throttle(lambda reason: metrics.refused.labels(reason).inc())
     vault = Vault(settings)
-    upstream = Upstream(settings, to_mistral)  # to check keys with
+    exchanges = ExchangeMetrics(metrics)
+    upstream = Upstream(settings, to_mistral, exchanges)  # to check keys with
     tenancy = Tenancy(settings, vault, upstream, to_mistral, throttle, metrics)
     pages = Pages(tenancy)
     oauth = _oauth_routes(settings, vault, pages)
@@ -102,6 +105,7 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
         guard=lambda app: running.guard(resolvers.count_refused_keys(app)),
         result_store=vault.results,
         upload_links=vault.uploads,
+        exchange_observer=exchanges,
         transport=to_mistral,
     )
 

@@ -29,6 +29,7 @@ from mistral_mcp.http.targets import Targets, public_path
 from mistral_mcp.json_rpc import MessageReader
 from mistral_mcp.kept_results import MemoryStore, ResultStore
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
+from mistral_mcp.mistral.transports.observing import ExchangeObserver
 from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
@@ -71,13 +72,15 @@ def assemble(
     guard: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     result_store: ResultStore | None = None,
     upload_links: UploadLinks | None = None,
+    exchange_observer: ExchangeObserver | None = None,
     transport: httpx2.AsyncBaseTransport,
 ) -> Starlette:
     """The app: MCP at each endpoint, a path and its credential resolver, with whatever is added to it.
 
     `browser_pages` are for people who open an endpoint, `not_found_page` for those who open another path, and `way_in` says
-    to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from. `signs_in` is whether clients can get in by OAuth. `guard`
-    wraps what runs once a request's credentials are known. `result_store` and `upload_links` are as in `create_server`.
+    to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from.
+    `signs_in` is whether clients can get in by OAuth. `guard` wraps what runs once a request's credentials are known.
+    `result_store`, `upload_links` and `exchange_observer` are as in `create_server`.
     """
     # Local files are for the one person at a machine.
     server = create_server(
@@ -86,6 +89,7 @@ def assemble(
         transport,
         result_store=result_store,
         upload_links=upload_links,
+        exchange_observer=exchange_observer,
     )
     # Stateless: any replica answers any request, and no caller's session can be reached by another.
     server.streamable_http_app(

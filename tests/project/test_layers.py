@@ -77,9 +77,10 @@ INSIDE: dict[str, dict[str, set[str]]] = {
     },
     "tools": {"framework": set()},
     "hosting": {
-        "web": {"oauth", "vault"},
+        "web": {"oauth", "vault", "monitoring"},
         "oauth": {"vault"},
         "vault": set(),
+        "monitoring": set(),
         "commands": {"vault"},
     },
     "sandbox": {

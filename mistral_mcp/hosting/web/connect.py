@@ -12,10 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, S
 
 from mistral_mcp.credentials import own_key
 from mistral_mcp.errors import InvalidApiKey, RefusedCredential, SignupRefused
+from mistral_mcp.hosting.monitoring.connection_audit import ConnectionEvent, log_connection_event
+from mistral_mcp.hosting.monitoring.metrics import Metrics
 from mistral_mcp.hosting.vault.records import LONGEST_EXPIRY, LONGEST_LABEL, WrongField, check_route
 from mistral_mcp.hosting.vault.vault import Connection, IssuedToken, Vault
-from mistral_mcp.hosting.web import audit
-from mistral_mcp.hosting.web.metrics import Metrics
 from mistral_mcp.hosting.web.throttle import Throttle
 from mistral_mcp.mistral.api.chat import ChatCall
 from mistral_mcp.mistral.api.embeddings import EmbeddingCall
@@ -147,9 +147,9 @@ class Tenancy:
         self._record("revoked", connection_id, address)
         return connection_id
 
-    def _record(self, event: audit.Event, connection_id: str, address: str) -> None:
+    def _record(self, event: ConnectionEvent, connection_id: str, address: str) -> None:
         self.metrics.connections.labels(event).inc()
-        audit.record(event, connection_id, address)
+        log_connection_event(event, connection_id, address)
 
     def _check_signup(self, code: SecretStr | None, address: str) -> None:
         """The right code is taken from any address: others' wrong guesses lock nobody out."""

@@ -72,6 +72,8 @@ class Exchange:
     """Set where the caller listens."""
     trace: Mapping[str, str] = field(default_factory=dict[str, str])
     """`traceparent` and `tracestate` of the caller's HTTP request, where it had them."""
+    trace_id: str = ""
+    """Of the trace that it is recorded in, 32 hex digits; "" where there is none. Set by `spans`."""
     queued_seconds: float = 0.0
     """How long it waited for its turn. Counted by `limits`."""
     attempts: int = 0

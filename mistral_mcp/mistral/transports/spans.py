@@ -8,7 +8,16 @@ from urllib.parse import urlsplit
 
 import httpx2
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider, get_current_span, get_tracer, use_span
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    StatusCode,
+    TracerProvider,
+    format_trace_id,
+    get_current_span,
+    get_tracer,
+    use_span,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from mistral_mcp.mistral.transports.exchange import Exchange, exchange_of
@@ -44,6 +53,9 @@ class Spans(httpx2.AsyncBaseTransport):
             _name(exchange), _parent(exchange), kind=SpanKind.CLIENT, attributes=_attributes(exchange)
         )
         headers: dict[str, str] = {}
+        context = span.get_span_context()
+        if context.is_valid and context.trace_flags.sampled:
+            exchange.trace_id = format_trace_id(context.trace_id)
         with use_span(span, record_exception=False, set_status_on_exception=False):
             _propagator.inject(headers)
             request.headers.update(headers)

@@ -5,9 +5,9 @@ from typing import Literal
 
 _log = logging.getLogger("mistral_mcp.audit")
 
-Event = Literal["created", "changed", "rotated", "revoked"]
+ConnectionEvent = Literal["created", "changed", "rotated", "revoked"]
 
 
-def record(event: Event, connection_id: str, address: str) -> None:
+def log_connection_event(event: ConnectionEvent, connection_id: str, address: str) -> None:
     members = {"event": f"connection_{event}", "connection_id": connection_id, "address": address}
     _log.info("connection_%s %s from %s", event, connection_id, address, extra=members)

@@ -1,0 +1,138 @@
+"""The metrics, and the page that shows them.
+
+Every label is from a closed set: what a client sends could be anything, and each new value would stay for ever.
+"""
+
+import hmac
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.exposition import choose_encoder
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mistral_mcp.http.responses import json_rpc_error
+from mistral_mcp.route import LOOPBACK
+
+OTHER = "other"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_STATUSES = frozenset(str(int(status)) for status in HTTPStatus) | {"499", "529"}
+_SECONDS = (0.01, 0.05, 0.25, 1, 2.5, 10, 60, 600)
+_UPSTREAM_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
+_OPENMETRICS = "application/openmetrics-text"
+
+_KINDS = {
+    "/mcp": "mcp",
+    "/c": "mcp",
+    "/connections": "connections",
+    "/authorize": "oauth",
+    "/token": "oauth",
+    "/register": "oauth",
+    "/oauth": "oauth",
+    "/.well-known": "oauth",
+    "/uploads": "files",
+    "/results": "files",
+    "/healthz": "health",
+    "/readyz": "health",
+    "/metrics": "health",
+}
+"""The kind of a route, by its first segment; all others are pages."""
+
+
+def method_label(method: str) -> str:
+    """An HTTP method, which is whatever a client sends."""
+    if method in _METHODS:
+        return method
+    return OTHER
+
+
+def status_label(status: int | None) -> str:
+    """A reply's status; "none" where there was no reply."""
+    if status is None:
+        return "none"
+    if str(status) in _STATUSES:
+        return str(status)
+    return OTHER
+
+
+class Metrics:
+    """One process's counts. With several workers each answers for itself."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = self._counter("http_requests", "Requests answered.", "route", "method", "status")
+        self.seconds = self._histogram("http_seconds", "Time to the end of the response.", _SECONDS, "kind")
+        self.active = Gauge("mistral_mcp_http_active", "Requests under way.", registry=self.registry)
+        self.refused = self._counter("refused", "Credentials refused.", "reason")
+        self.connections = self._counter(
+            "connections", "Connections created, changed, rotated and revoked.", "event"
+        )
+        self.upstream_seconds = self._histogram(
+            "upstream_seconds",
+            "Time of exchanges with Mistral, retries included, waits for a turn not.",
+            _UPSTREAM_SECONDS,
+            "api",
+        )
+        self.upstream_exchanges = self._counter(
+            "upstream_exchanges", "Exchanges with Mistral by the last attempt's status.", "route", "status"
+        )
+        self.upstream_retries = self._counter("upstream_retries", "Attempts after the first.")
+        self.pacing_waits = self._counter("pacing_waits", "Exchanges that waited for their turn.")
+        self.pacing_seconds = self._counter("pacing_wait_seconds", "Time that exchanges waited for their turn.")
+
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            method = OTHER  # else each route could be counted once for every method
+        self.requests.labels(route, method, status).inc()
+        first_segment = "/" + route.removeprefix("/").partition("/")[0]
+        self.seconds.labels(_KINDS.get(first_segment, "pages")).observe(seconds)
+
+    def page(self, token: SecretStr | None) -> Callable[[Request], Response]:
+        """`/metrics`: for loopback, or with the token."""
+
+        def metrics(request: Request) -> Response:
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
+            if token:
+                expected = token.get_secret_value()
+            else:
+                expected = ""
+            is_known = scheme.lower() == "bearer" and hmac.compare_digest(
+                given.strip().encode(), expected.encode()
+            )
+            is_local = request.client is not None and request.client.host in LOOPBACK
+            # A proxy on this machine is local too, and speaks for whoever asked it.
+            is_local = is_local and not {"forwarded", "x-forwarded-for"} & set(request.headers)
+            if not is_local and not (expected and is_known):
+                return json_rpc_error(
+                    401, "Metrics are for loopback, or with METRICS_TOKEN as Authorization: Bearer."
+                )
+            collector = _WithoutCreationTimes(self.registry)
+            if _OPENMETRICS in request.headers.get("accept", "").lower():
+                form = _OPENMETRICS  # which alone has exemplars
+            else:
+                form = ""
+            encode, media_type = choose_encoder(form)
+            return Response(encode(collector), media_type=media_type)
+
+        return metrics
+
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(f"mistral_mcp_{name}", description, labels, registry=self.registry)
+
+    def _histogram(self, name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"mistral_mcp_{name}", description, labels, buckets=buckets, registry=self.registry)
+
+
+class _WithoutCreationTimes(CollectorRegistry):
+    """The same metrics without a series beside each that says since when it is counted."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
