@@ -62,7 +62,7 @@ async def from_scope(request: HTTPConnection | None) -> Credentials:
     """What the HTTP front found for this very request."""
     credentials: Credentials | None = request.scope.get(SCOPE) if request is not None else None
     if credentials is None:
-        raise MissingCredential(*_NONE)
+        raise MissingCredential(_NONE, KEY_HEADERS)
     return credentials
 
 
@@ -95,13 +95,13 @@ def find_in_headers(headers: Headers) -> HeaderCredential | None:
     return None
 
 
-def from_headers(headers: Headers) -> HeaderCredential:
-    """The same. Raises a `CredentialError` where there is none, too."""
+def from_headers(headers: Headers, advice: str) -> HeaderCredential:
+    """The same. Raises a `CredentialError` with that advice where there is none, too."""
     if credential := find_in_headers(headers):
         return credential
     if headers.get("Authorization", "").partition(" ")[0].lower() not in {"", "bearer"}:
-        raise RefusedCredential("Authorization takes only the scheme Bearer.", _NONE[1])
-    raise MissingCredential(*_NONE)
+        raise RefusedCredential("Authorization takes only the scheme Bearer.", advice)
+    raise MissingCredential(_NONE, advice)
 
 
 def _bearer_token(authorization: str) -> str:
@@ -120,13 +120,8 @@ def strip_quotes(text: str) -> str:
     return text
 
 
-_NONE = (
-    "The request carries no credential.",
-    (
-        "Send your Mistral key as X-Mistral-Api-Key, X-API-Key or Authorization: Bearer, "
-        "or a connection's token as X-API-Key or Authorization: Bearer."
-    ),
-)
+_NONE = "The request carries no credential."
+KEY_HEADERS = "Send your Mistral key as X-Mistral-Api-Key, X-API-Key or Authorization: Bearer."
 
 # Shapes that belong to somebody else. A credential that strayed here must not travel on to Mistral.
 _FOREIGN = re.compile(

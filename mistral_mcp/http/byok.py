@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from starlette.requests import HTTPConnection
 
-from mistral_mcp.credentials import Credentials, from_headers, is_token, own_key
+from mistral_mcp.credentials import KEY_HEADERS, Credentials, from_headers, is_token, own_key
 from mistral_mcp.errors import RefusedCredential
 from mistral_mcp.http.endpoint import CredentialResolver
 from mistral_mcp.settings import Settings
@@ -14,7 +14,7 @@ def key_resolver(settings: Settings) -> CredentialResolver:
     """Resolves the caller's own key, on a server without a vault."""
 
     async def resolve(request: HTTPConnection) -> Credentials:
-        secret, source, _ = from_headers(request.headers)
+        secret, source, _ = from_headers(request.headers, KEY_HEADERS)
         if is_token(secret):
             raise RefusedCredential(
                 f"{source.capitalize()} carries a connection's token, and this server keeps no connections.",

@@ -266,6 +266,34 @@ async def test_without_a_key_the_operators_own_route_is_not_asked(hosting: dict[
     assert "api_key is missing" in refused.text
 
 
+@pytest.mark.parametrize(
+    ("allowed", "keys", "tokens"),
+    [
+        ({}, "key as X-Mistral-Api-Key or X-API-Key, or", "Or sign in"),
+        (
+            {"oauth": False},
+            "key as X-Mistral-Api-Key, X-API-Key or Authorization: Bearer, or",
+            "a connection's token as",
+        ),
+        ({"byok": False}, "Send a connection's token as X-API-Key or Authorization: Bearer.", "Or sign in"),
+    ],
+)
+async def test_a_request_without_a_credential_is_told_the_ways_that_are_open(
+    hosting: dict[str, Any], allowed: dict[str, Any], keys: str, tokens: str
+) -> None:
+    app = create_app(Settings.model_validate(hosting | allowed))
+    async with serving(app) as url, httpx2.AsyncClient(base_url=url) as client:
+        answer = await client.post("/mcp", json=PING)
+        managed = await client.get("/connections/current")
+        probed = await client.get("/authorize")
+
+    assert "/mcp" in probed.text
+    said = answer.json()["error"]["message"]
+    assert keys in said
+    assert tokens in said
+    assert "Send the connection's token as Authorization: Bearer." in managed.text
+
+
 @pytest.mark.parametrize("path", ["/mcp/", "/c/{token}/mcp/"])
 async def test_a_slash_too_many_sends_nobody_elsewhere(http: httpx2.AsyncClient, path: str) -> None:
     made = await connected(http)

@@ -114,6 +114,9 @@ class OAuthEndpoints:
 
     async def authorize(self, request: Request) -> Response:
         """To the consent page; errors back to the client, with `iss`."""
+        if request.method == "GET" and "client_id" not in request.query_params:
+            endpoint = resource_url(self.settings, request)
+            return _oauth_error("invalid_request", f"Clients send people here. Add {endpoint} to your MCP client.")
         answer = await AuthorizationHandler(self.provider(request)).handle(request)
         location = answer.headers.get("location", "")
         if not location or location.startswith("consent?"):

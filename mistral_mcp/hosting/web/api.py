@@ -77,7 +77,7 @@ def _answer(
 
 
 def _token(request: Request) -> SecretStr:
-    return from_headers(request.headers).secret
+    return from_headers(request.headers, "Send the connection's token as Authorization: Bearer.").secret
 
 
 async def _read_json(request: Request, model: type[ModelT]) -> ModelT:

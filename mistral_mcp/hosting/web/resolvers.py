@@ -10,8 +10,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp import tools
+from mistral_mcp.credentials import KEY_HEADERS, Credentials, find_in_headers, from_headers, is_token, own_key
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
-from mistral_mcp.credentials import Credentials, find_in_headers, from_headers, is_token, own_key
 from mistral_mcp.errors import (
     AmbiguousCredential,
     CredentialError,
@@ -55,7 +55,7 @@ class Resolvers:
             raise
 
     async def _by_header(self, request: HTTPConnection) -> Credentials:
-        secret, source, is_bearer = from_headers(request.headers)
+        secret, source, is_bearer = from_headers(request.headers, _ways_in(self.settings))
         address = client_address(request)
         with self.throttle.counting(address):
             if is_token(secret) and self.settings.oauth and is_bearer:
@@ -133,6 +133,20 @@ class Resolvers:
             raise
         request.scope[TOKEN_DIGEST] = parse_token(token).digest
         return credentials
+
+
+def _ways_in(settings: Settings) -> str:
+    """What a request may carry: a raw key as Bearer only where OAuth is off."""
+    connection = "a connection's token as X-API-Key or Authorization: Bearer."
+    if not settings.byok:
+        advice = f"Send {connection}"
+    elif settings.oauth:
+        advice = f"Send your Mistral key as X-Mistral-Api-Key or X-API-Key, or {connection}"
+    else:
+        advice = f"{KEY_HEADERS[:-1]}, or {connection}"
+    if settings.oauth:
+        return f"{advice} Or sign in, if your client can."
+    return advice
 
 
 def _names_a_writing_tool(request: HTTPConnection) -> bool:
