@@ -17,6 +17,7 @@ MistralMcpError
 ├── UnknownResult         a handle of a kept result that this caller does not have
 ├── ExpiredResult         a kept result whose time is over, or that was used up
 ├── ResultTooLarge        more than may be kept
+├── BudgetSpent           the connection's budget, or the operator's ceiling, is used up
 ├── UnsupportedByRoute    the configured route has no way for this call
 └── UpstreamError         Mistral, or a gateway in front of it, failed or refused
     ├── InvalidApiKey         401
@@ -187,6 +188,10 @@ class ResultTooLarge(MistralMcpError):
 
 class UnsupportedByRoute(MistralMcpError):
     """Raised by `mistral.routes` before any request: the route has no such path."""
+
+
+class BudgetSpent(MistralMcpError):
+    """Raised before a call begins; the text says when the budget begins anew, and where to change it."""
 
 
 class UpstreamError(MistralMcpError):

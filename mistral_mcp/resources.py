@@ -108,7 +108,7 @@ class Resources:
         uri = str((request.params or {}).get("uri", ""))
         if uri == USAGE:
             mistral = await client_for(request)
-            content: object = asdict(request.lifespan_context.ledger.of(mistral.caller))
+            content: object = asdict(request.lifespan_context.ledger.of(mistral.caller.digest))
         elif uri == MODELS:
             mistral = await client_for(request)
             reply = await mistral.send(ListModelsCall())

@@ -1,6 +1,6 @@
 """Assembles the MCP server: settings, whose key, and the way to Mistral. Holds no tools."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -28,6 +28,8 @@ from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
+from mistral_mcp.usage.calls import CallObserver
+from mistral_mcp.usage.ledger import Ledger
 
 TITLE = "mistral-mcp"
 REGISTRY_NAME = "io.github.mistral-mcp/mistral-mcp"
@@ -47,12 +49,14 @@ def create_server(
     result_store: ResultStore | None = None,
     upload_links: UploadLinks | None = None,
     exchange_observer: ExchangeObserver | None = None,
+    observers: Sequence[CallObserver] = (),
 ) -> MCPServer[Served]:
     """The server of stdio, of HTTP and of tests.
 
     `credentials` is asked for every request. `transport` is the wire itself, innermost; None: real connections.
     `result_store` is the home of long and binary results; None: OUTPUT_DIR where it is set, else this process's memory.
     `upload_links` is the home of upload links; None: there are none. `exchange_observer` hears of each exchange with Mistral.
+    `observers` hear of each finished call.
     """
     store = result_store or _default_store(settings)
 
@@ -60,7 +64,8 @@ def create_server(
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
         upstream = Upstream(settings, transport, exchange_observer)
         try:
-            yield Served(settings, credentials, upstream, store, upload_links)
+            ledger = Ledger()
+            yield Served(settings, credentials, upstream, store, upload_links, ledger, (ledger, *observers))
         finally:
             await upstream.aclose()
 

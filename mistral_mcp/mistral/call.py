@@ -22,6 +22,7 @@ import httpx2
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.mistral.consumption import Meter
 
 _LONGEST_ID = 200
 
@@ -124,6 +125,9 @@ class Call(BaseModel, Generic[ReplyT]):
         if body is None:
             return None, {} if self.method in ("GET", "DELETE") else {"content-length": "0"}
         return body, {"content-type": "application/json", "content-length": str(len(body))}
+
+    def measure(self, reply: ReplyT, meter: Meter) -> None:
+        """Count what a reply used; nothing, unless a class says otherwise."""
 
     @classmethod
     def path_names(cls) -> tuple[str, ...]:

@@ -140,6 +140,10 @@ class Catalog:
                 if len(name) <= _NAME:
                     self._learnt[name] = model
 
+    def is_published(self, name: str) -> bool:
+        """Whether the file of prices has this name, of a model or an alias: a closed set, without anybody's own models."""
+        return name in self._prices.models
+
     def price_of(self, model: str) -> Price | None:
         """The price of a model, by id or alias; None if it is unknown, as that of a fine-tuned model always is."""
         found = self._prices_of(model)

@@ -19,36 +19,23 @@ import anyio
 import httpx2
 from pydantic import ValidationError
 
-from mistral_mcp import __version__
 from mistral_mcp.errors import UpstreamError
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
 from mistral_mcp.mistral.catalog import Catalog
+from mistral_mcp.mistral.consumption import Meter
 from mistral_mcp.mistral.event_stream import read_events
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.quoting import quote_token
+from mistral_mcp.mistral.requests import EVENTS, FILE, JSON, build_request
 from mistral_mcp.mistral.transports.bodies import BodyTooLarge
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
 from mistral_mcp.mistral.transports.observing import ExchangeObserver, Observing
 from mistral_mcp.mistral.transports.retries import Retries
 from mistral_mcp.mistral.transports.routes import Routes
-from mistral_mcp.mistral.transports.urls import parse_url
 from mistral_mcp.mistral.transports.wire import BorrowedTransport, Wire
 from mistral_mcp.settings import Settings
-
-API = "https://api.mistral.ai"
-
-_HEADERS = {
-    "accept": "application/json",
-    "accept-encoding": "gzip, deflate",
-    "user-agent": f"mistral-mcp/{__version__}",
-}
-_EVENTS = _HEADERS | {"accept": "text/event-stream"}
-_FILE = _HEADERS | {"accept": "*/*"}
-
-# The whole call has a deadline; only connecting gets a time of its own, so that another attempt still fits.
-_TIMEOUTS = {"connect": 10.0, "read": None, "write": None, "pool": None}
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +104,8 @@ class MistralClient:
         self.attempts = 1
         """The most that one request of this call took."""
         self._upstream = upstream
+        self.meter = Meter(lambda: upstream.catalog, regional=caller.route.kind in {"eu", "us"})
+        """What this tool call has used, its copies for concurrent requests included."""
         if progress is None:
             self._seconds = self.settings.timeout
         else:
@@ -127,6 +116,11 @@ class MistralClient:
     @property
     def catalog(self) -> Catalog:
         return self._upstream.catalog
+
+    @property
+    def last_model(self) -> str:
+        """The model that the last request named, as far as it is known; whatever the caller wrote."""
+        return self._last.model
 
     @property
     def seconds_left(self) -> float:
@@ -151,7 +145,7 @@ class MistralClient:
         exchange = self._exchange(call, model, tokens)
         with self.deadline(exchange):
             response = await self._open(
-                _request(call, exchange, _FILE if call.is_binary() else _HEADERS), exchange
+                build_request(call, exchange, FILE if call.is_binary() else JSON), exchange
             )
         body = response.content
         if call.is_binary():
@@ -160,10 +154,12 @@ class MistralClient:
         if _ERROR.search(body, 0, _ERROR_WITHIN):
             self._raise_error_in(body, exchange)
         try:
-            return call.read(body)
+            reply = call.read(body)
         except ValidationError:
             self._raise_error_in(body, exchange)
             raise failures.malformed_reply(response, exchange) from None
+        call.measure(reply, self.meter)
+        return reply
 
     async def stream(self, call: Call[Any], *, model: str = "", tokens: int = 0) -> AsyncGenerator[str]:
         """Send a call and yield the data of its server-sent events, up to and without `[DONE]`.
@@ -171,7 +167,7 @@ class MistralClient:
         Whoever reads sets the `deadline`: a cancel scope cannot be left open across a yield.
         """
         exchange = self._exchange(call, model, tokens)
-        request = _request(call, exchange, _EVENTS)
+        request = build_request(call, exchange, EVENTS)
         response = await self._open(request, exchange)
         response.request = request
         if response.is_closed:  # read, so it is no stream
@@ -285,15 +281,3 @@ class MistralClient:
             self.correlation_id = quote_token(correlation_id, self.caller.mask, 100)
         self.status = response.status_code
         self.attempts = max(self.attempts, exchange.attempts)
-
-
-def _request(call: Call[Any], exchange: Exchange, headers: dict[str, str]) -> httpx2.Request:
-    payload, described = call.payload()
-    return httpx2.Request(
-        call.method,
-        parse_url(API + call.url()),
-        headers=headers | described,
-        # Of `content` httpx2 would find out again what is known already.
-        stream=payload if isinstance(payload, httpx2.AsyncByteStream) else httpx2.ByteStream(payload or b""),
-        extensions={"exchange": exchange, "timeout": _TIMEOUTS},
-    )

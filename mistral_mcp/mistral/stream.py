@@ -70,6 +70,7 @@ async def assemble(
         error.attempts = max(error.attempts, mistral.attempts)
         raise
     reply = assembly.reply()
+    call.measure(reply, mistral.meter)
     # A secret that came in two pieces is whole only now.
     return type(reply).model_validate_json(mistral.caller.mask.body(reply.model_dump_json().encode()))
 

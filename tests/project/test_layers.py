@@ -67,13 +67,23 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Inside a room: each of its folders and files, and the ones it may import beside itself. What is not named may import all.
 INSIDE: dict[str, dict[str, set[str]]] = {
     "mistral": {
-        "client": {"call", "catalog", "event_stream", "failures", "progress", "quoting", "transports"},
+        "client": {
+            "call",
+            "catalog",
+            "consumption",
+            "event_stream",
+            "failures",
+            "progress",
+            "quoting",
+            "transports",
+        },
         "stream": {"call", "client", "progress"},
         "event_stream": {"transports"},
         "transports": {"failures", "error_bodies", "retry_after", "progress", "multipart"},
         "failures": {"failure_messages", "error_bodies", "retry_after", "quoting", "transports"},
         "multipart": {"call"},
-        "call": set(),
+        "call": {"consumption"},
+        "consumption": {"catalog"},
     },
     "tools": {"framework": set()},
     "hosting": {

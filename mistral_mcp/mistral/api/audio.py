@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.api.usage import UsageReply, consumption_of
 from mistral_mcp.mistral.call import Call, Maybe, Reply, null_is
 from mistral_mcp.mistral.client import MistralClient
+from mistral_mcp.mistral.consumption import Meter
 from mistral_mcp.mistral.multipart import Upload
 from mistral_mcp.mistral.stream import StreamEvent, assemble
 
@@ -58,6 +59,14 @@ class TranscriptionCall(Upload[TranscriptionReply]):
     """Voxtral 3 then tells which language it heard."""
     stream: Literal[True] | None = None
 
+    def measure(self, reply: TranscriptionReply, meter: Meter) -> None:
+        model, seconds = reply.model or self.model, reply.usage and reply.usage.prompt_audio_seconds
+        if seconds is None:
+            cost = None
+        else:
+            cost = meter.catalog.unit_cost_usd(model, seconds / 60, "minute", regional=meter.regional)
+        meter.add(consumption_of(model, reply.usage, cost))
+
 
 class SpeechReply(Reply):
     audio_data: str
@@ -76,6 +85,9 @@ class SpeechCall(Call[SpeechReply]):
     expressiveness: float | None = None
     phoneme_hints: dict[str, list[str]] | None = None
     response_format: Format
+
+    def measure(self, reply: SpeechReply, meter: Meter) -> None:  # noqa: ARG002 - it counts nothing
+        meter.add_units(self.model, len(self.input), "million characters")
 
 
 class Voice(Reply):

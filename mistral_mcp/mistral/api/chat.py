@@ -12,8 +12,9 @@ from pydantic import BeforeValidator, Field, JsonValue
 from mistral_mcp.mistral.api.content import ContentBuilder, text_of, thinking_of
 from mistral_mcp.mistral.api.messages import Turn
 from mistral_mcp.mistral.api.schemas import without_annotations
-from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
 from mistral_mcp.mistral.call import Call, Reply, null_is
+from mistral_mcp.mistral.consumption import Meter
 from mistral_mcp.mistral.transports.exchange import Caller
 
 CUT_SHORT = frozenset({"length", "model_length"})
@@ -119,6 +120,9 @@ class Completion(Call[ChatReply]):
     def model_name(self) -> str:
         """The model, as far as the caller knows it."""
         return ""
+
+    def measure(self, reply: ChatReply, meter: Meter) -> None:
+        meter_tokens(meter, reply.model or self.model_name, reply.usage)
 
 
 class Sampled(Completion):

@@ -5,8 +5,9 @@ Source: `POST /v1/classifications`, `POST /v1/moderations`, and both below `/v1/
 
 from pydantic import JsonValue
 
-from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
 from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.consumption import Meter
 
 
 class TargetReply(Reply):
@@ -29,6 +30,9 @@ class ClassificationCall(Call[ClassificationReply]):
     model: str
     input: list[str]
 
+    def measure(self, reply: ClassificationReply, meter: Meter) -> None:
+        meter_tokens(meter, reply.model or self.model, reply.usage)
+
 
 class ChatClassificationCall(Call[ClassificationReply]):
     """One conversation, as a member `messages`."""
@@ -38,6 +42,9 @@ class ChatClassificationCall(Call[ClassificationReply]):
 
     model: str
     input: dict[str, list[dict[str, JsonValue]]]
+
+    def measure(self, reply: ClassificationReply, meter: Meter) -> None:
+        meter_tokens(meter, reply.model or self.model, reply.usage)
 
 
 class ModerationResult(Reply):
@@ -61,6 +68,9 @@ class ModerationCall(Call[ModerationReply]):
     model: str
     input: list[str]
 
+    def measure(self, reply: ModerationReply, meter: Meter) -> None:
+        meter_tokens(meter, reply.model or self.model, reply.usage)
+
 
 class ChatModerationCall(Call[ModerationReply]):
     """The last message of a conversation, in its context."""
@@ -70,3 +80,6 @@ class ChatModerationCall(Call[ModerationReply]):
 
     model: str
     input: list[dict[str, JsonValue]]
+
+    def measure(self, reply: ModerationReply, meter: Meter) -> None:
+        meter_tokens(meter, reply.model or self.model, reply.usage)

@@ -9,8 +9,9 @@ from pydantic import JsonValue
 
 from mistral_mcp.mistral.api.chat import Arguments, Text
 from mistral_mcp.mistral.api.content import Chunk, chunks_of, text_of, thinking_of
-from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.api.usage import UsageReply, consumption_of, token_cost
 from mistral_mcp.mistral.call import Call, Maybe, Moment, Reply, null_is
+from mistral_mcp.mistral.consumption import Meter
 
 
 class Entry(Reply):
@@ -59,6 +60,12 @@ class ConversationReply(Reply):
     def thinking(self) -> str:
         return "".join(thinking_of(entry.content) for entry in self.outputs)
 
+    @property
+    def model(self) -> str:
+        """Of the last entry that names one; an agent may hand over to another."""
+        named = (entry.model for entry in reversed(self.outputs) if entry.model)
+        return next(named, "")
+
     def chunks(self, kind: str) -> list[Chunk]:
         return [chunk for entry in self.outputs for chunk in entry.chunks(kind)]
 
@@ -71,6 +78,18 @@ class ConversationCall(Call[ConversationReply]):
     store: bool | None = None
     stream: Literal[True] | None = None
 
+    @property
+    def model_name(self) -> str:
+        """The model, as far as the caller knows it."""
+        return ""
+
+    def measure(self, reply: ConversationReply, meter: Meter) -> None:
+        model, usage = reply.model or self.model_name, reply.usage
+        cost = token_cost(meter.catalog, model, usage, regional=meter.regional)
+        if usage is not None and usage.connectors:
+            cost = None  # what a connector's call costs is not in the catalogue
+        meter.add(consumption_of(model, usage, cost))
+
 
 class StartConversationCall(ConversationCall):
     path = "/v1/conversations"
@@ -81,6 +100,10 @@ class StartConversationCall(ConversationCall):
     instructions: str | None = None
     tools: list[dict[str, JsonValue]] | None = None
     name: str | None = None
+
+    @property
+    def model_name(self) -> str:
+        return self.model or ""
 
 
 class AppendConversationCall(ConversationCall):

@@ -16,9 +16,10 @@ import anyio
 from pydantic import Field
 
 from mistral_mcp.errors import TooManyInputs, UpstreamError
-from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient
+from mistral_mcp.mistral.consumption import Meter
 
 Dtype = Literal["float", "int8", "uint8", "binary", "ubinary"]
 
@@ -53,6 +54,9 @@ class EmbeddingCall(Call[EmbeddingReply]):
     encoding_format: Literal["base64"] | None = None
     output_dimension: int | None = None
     output_dtype: Dtype | None = None
+
+    def measure(self, reply: EmbeddingReply, meter: Meter) -> None:
+        meter_tokens(meter, reply.model or self.model, reply.usage)
 
 
 @dataclass(frozen=True)

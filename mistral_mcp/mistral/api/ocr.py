@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from mistral_mcp.mistral.call import Call, Maybe, Reply
+from mistral_mcp.mistral.catalog import Per
+from mistral_mcp.mistral.consumption import Meter
 
 MODEL = "mistral-ocr-latest"
 
@@ -73,3 +75,8 @@ class OcrCall(Call[OcrReply]):
     include_blocks: bool = False
     """Mistral's default is true, and repeats all of the text with its coordinates."""
     confidence_scores_granularity: Literal["page", "block", "word"] | None = None
+
+    def measure(self, reply: OcrReply, meter: Meter) -> None:
+        annotated = self.document_annotation_format or self.bbox_annotation_format
+        per: Per = "1000 annotated pages" if annotated else "1000 pages"
+        meter.add_units(reply.model or self.model, reply.usage_info.pages_processed, per)

@@ -5,6 +5,8 @@ from typing import Annotated, TypeVar
 from pydantic import BeforeValidator
 
 from mistral_mcp.mistral.call import Reply
+from mistral_mcp.mistral.catalog import Catalog
+from mistral_mcp.mistral.consumption import Consumption, Meter
 
 NumberT = TypeVar("NumberT", int, float)
 
@@ -48,6 +50,48 @@ class UsageReply(Reply):
             prompt_audio_seconds=_sum(self.prompt_audio_seconds, other.prompt_audio_seconds),
             service_tier=other.service_tier or self.service_tier,
         )
+
+
+def token_cost(
+    catalog: Catalog, model: str, usage: UsageReply | None, *, regional: bool, batch: bool = False
+) -> float | None:
+    """What counted tokens cost; None where they were not counted, or a price is unknown."""
+    if usage is None or usage.prompt_tokens is None:
+        return None
+    # Of what makes vectors only, some count no completion at all.
+    if usage.completion_tokens is None and usage.total_tokens != usage.prompt_tokens:
+        return None
+    return catalog.cost_usd(
+        model,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens or 0,
+        cached_tokens=usage.cached_tokens,
+        audio_seconds=usage.prompt_audio_seconds or 0,
+        regional=regional,
+        batch=batch,
+        priority=usage.service_tier == "priority",
+    )
+
+
+def meter_tokens(meter: Meter, model: str, usage: UsageReply | None) -> None:
+    """Count a reply's tokens, and what they cost."""
+    cost = token_cost(meter.catalog, model, usage, regional=meter.regional)
+    meter.add(consumption_of(model, usage, cost))
+
+
+def consumption_of(model: str, usage: UsageReply | None, cost_usd: float | None) -> Consumption:
+    """A reply's tokens and seconds, priced already."""
+    counted = usage or UsageReply()
+    prompt, completion = counted.prompt_tokens or 0, counted.completion_tokens or 0
+    return Consumption(
+        model,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=counted.total_tokens or prompt + completion,
+        cached_tokens=counted.cached_tokens,
+        seconds=counted.prompt_audio_seconds or 0,
+        cost_usd=cost_usd,
+    )
 
 
 def _sum(one: NumberT | None, other: NumberT | None) -> NumberT | None:

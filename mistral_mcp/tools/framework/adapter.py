@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import anyio
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from mcp.server.mcpserver.tools.base import Tool
@@ -19,9 +20,10 @@ from mistral_mcp.errors import MistralMcpError, UpstreamError
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
-from mistral_mcp.tools.framework.request import Served, call_context
-from mistral_mcp.tools.framework.results import Result, UnitUsage, Usage
+from mistral_mcp.tools.framework.request import CallContext, Served, call_context
+from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import slim, slim_parameters
+from mistral_mcp.usage.calls import RunningCall, client_name
 
 _HINTS: dict[Effect, dict[str, bool]] = {
     "reads": {"read_only_hint": True, "destructive_hint": False, "idempotent_hint": True},
@@ -103,48 +105,46 @@ class MistralTool(Tool):
         context: Context[Any, Any],
         convert_result: bool = False,  # noqa: ARG002 - the SDK's signature
     ) -> Any:
-        mistral: MistralClient | None = None
+        request: ServerRequestContext[Served, Any] = context.request_context
+        served = request.lifespan_context
+        running = RunningCall(self.name, served.settings.route.kind, _client_of(request))
         try:
-            call = await call_context(context.request_context)
-            mistral = call.mistral
-            validated = self.arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
-            validated = await call.upload_handles.resolve(validated, mistral)
-            if self.keeps_results:
-                validated["kept_results"] = call.kept_results
-            if self.takes_upload_links:
-                validated["upload_handles"] = call.upload_handles
-            result = await self._call(mistral, validated)
-            self._enter(context, mistral, getattr(result, "usage", None))
-            return _success(result, mistral)
+            call = await call_context(request)
+            running.credentials, running.mistral = call.credentials, call.mistral
+            return _success(await self._answer(call, arguments), call.mistral)
         except MistralMcpError as error:
-            if mistral is not None:
-                self._enter(context, mistral, None, failed=True)
-            return _failure(error, mistral)
-        except MCPError:
+            running.error = error
+            return _failure(error, running.mistral)
+        except MCPError as error:
+            running.error = error
             raise
         except Exception as crash:  # noqa: BLE001 - it is raised again, without the secrets
+            running.error = _Crash.of(crash, running.mistral)
             # The SDK logs it; its text stays on the server.
-            raise UnexpectedToolError(f"Error executing tool {self.name}") from _Crash.of(crash, mistral)
+            raise UnexpectedToolError(f"Error executing tool {self.name}") from running.error
+        except BaseException as error:  # the caller hung up
+            running.error = error
+            raise
+        finally:
+            record = running.record()
+            for observer in served.observers:
+                observer.call_ended(record)
+
+    async def _answer(self, call: CallContext, arguments: dict[str, Any]) -> Result:
+        mistral = call.mistral
+        validated = self.arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
+        validated = await call.upload_handles.resolve(validated, mistral)
+        if self.keeps_results:
+            validated["kept_results"] = call.kept_results
+        if self.takes_upload_links:
+            validated["upload_handles"] = call.upload_handles
+        return await self._call(mistral, validated)
 
     async def _call(self, mistral: MistralClient, arguments: dict[str, Any]) -> Result:
         """Run the function, and end it a moment after the deadline that ends its requests: it may compute as well."""
         with anyio.move_on_after(mistral.seconds_left + _GRACE):
             return await self.fn(mistral, **arguments)
         raise mistral.deadline_error()
-
-    def _enter(
-        self, context: Context[Any, Any], mistral: MistralClient, usage: object, *, failed: bool = False
-    ) -> None:
-        served: Served = context.request_context.lifespan_context
-        spent = served.ledger.of(mistral.caller)
-        spent.calls += 1
-        spent.failed += failed
-        if isinstance(usage, Usage):
-            spent.prompt_tokens += usage.prompt_tokens
-            spent.completion_tokens += usage.completion_tokens
-        if isinstance(usage, Usage | UnitUsage):
-            spent.cost_usd += usage.cost_usd or 0
-            spent.unpriced += usage.cost_usd is None
 
 
 _GRACE = 1.0  # seconds, in which a request's own deadline can say more
@@ -159,6 +159,14 @@ class _Crash(Exception):
         if mistral is not None:
             return cls(mistral.caller.mask.text(text))
         return crash
+
+
+def _client_of(request: ServerRequestContext[Served, Any]) -> str | None:
+    """Over HTTP, only clients since 2026 tell it with every request."""
+    params = request.session.client_params
+    if params is None:
+        return None
+    return client_name(params.client_info.name, params.client_info.version)
 
 
 def _description(function: Callable[..., object]) -> str:

@@ -20,7 +20,7 @@ from mistral_mcp.errors import BadArgument
 from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.api.files import LARGEST, DownloadFileCall, GetFileCall
 from mistral_mcp.mistral.api.operations import operation_call
-from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
 from mistral_mcp.mistral.multipart import FilePart
 from mistral_mcp.operations.arguments import Request, is_file
 from mistral_mcp.operations.operation import READS, Operation
@@ -283,9 +283,12 @@ def _usage(mistral: Mistral, request: Request, counted: JsonValue) -> Usage | No
     if not isinstance(counted, dict) or "prompt_tokens" not in counted:
         return None
     try:
-        return usage_of(mistral, _model(request.body), UsageReply.model_validate(counted))
+        usage = UsageReply.model_validate(counted)
     except ValidationError:
         return None
+    model = _model(request.body)
+    meter_tokens(mistral.meter, model, usage)
+    return usage_of(mistral, model, usage)
 
 
 def _compact(value: JsonValue) -> str:

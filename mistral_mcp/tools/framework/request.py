@@ -15,7 +15,8 @@ from mistral_mcp.settings import Settings
 from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.upload_handles import UploadHandles
 from mistral_mcp.upload_links import UploadLinks
-from mistral_mcp.usage import Ledger
+from mistral_mcp.usage.calls import CallObserver
+from mistral_mcp.usage.ledger import Ledger
 
 Mistral = MistralClient
 """A tool's way to Mistral, in its first parameter, `mistral`: filled per request, and no part of the input schema.
@@ -34,12 +35,15 @@ class Served:
     result_store: ResultStore
     upload_links: UploadLinks | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    observers: tuple[CallObserver, ...] = ()
+    """Those who hear of each finished call, the ledger among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """What one call may use: Mistral with the caller's key, and the results kept for this caller."""
 
+    credentials: Credentials
     mistral: MistralClient
     kept_results: KeptResults
     upload_handles: UploadHandles
@@ -52,6 +56,7 @@ async def call_context(request: ServerRequestContext[Served, Any]) -> CallContex
     mistral = _client(request, served, found)
     owner = Owner.of(found, request.request, served.settings.public_url)
     return CallContext(
+        found,
         mistral,
         KeptResults(served.result_store, owner, mistral.caller.mask),
         UploadHandles(served.upload_links, owner),

@@ -6,7 +6,7 @@ from mcp_types import ContentBlock
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from mistral_mcp.mistral.api.chat import CUT_SHORT
-from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.mistral.api.usage import UsageReply, consumption_of, token_cost
 from mistral_mcp.mistral.call import Maybe, Reply, is_none
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.mistral.client import MistralClient
@@ -85,35 +85,19 @@ class UnitUsage(BaseModel):
 
 def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, batch: bool = False) -> Usage:
     """The usage of a reply, priced by the dated catalogue where it was counted."""
-    reply = reply or UsageReply()
-    prompt, completion = reply.prompt_tokens or 0, reply.completion_tokens or 0
-    # Of what makes vectors only, some count no completion at all.
-    counted = reply.prompt_tokens is not None and (
-        reply.completion_tokens is not None or reply.total_tokens == reply.prompt_tokens
-    )
+    cost = token_cost(mistral.catalog, model, reply, regional=mistral.meter.regional, batch=batch)
+    used = consumption_of(model, reply, cost)
     return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=reply.total_tokens or prompt + completion,
-        cached_tokens=reply.cached_tokens or None,
-        cost_usd=mistral.catalog.cost_usd(
-            model,
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            cached_tokens=reply.cached_tokens,
-            audio_seconds=reply.prompt_audio_seconds or 0,
-            regional=mistral.caller.route.kind in {"eu", "us"},
-            batch=batch,
-            priority=reply.service_tier == "priority",
-        )
-        if counted
-        else None,
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        total_tokens=used.total_tokens,
+        cached_tokens=used.cached_tokens or None,
+        cost_usd=used.cost_usd,
     )
 
 
 def unit_cost_of(mistral: MistralClient, model: str, amount: float | None, per: Per) -> float | None:
     """What so many pages, minutes or characters cost on this route; None if that is unknown."""
-    regional = mistral.caller.route.kind in {"eu", "us"}
     if amount is None:
         return None
-    return mistral.catalog.unit_cost_usd(model, amount, per, regional=regional)
+    return mistral.catalog.unit_cost_usd(model, amount, per, regional=mistral.meter.regional)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.usage.calls import CallRecord
 
 _CONNECTIONS = 10_000  # remembered at once; the one unused for longest goes first
 
@@ -27,9 +27,19 @@ class Ledger:
     def __init__(self) -> None:
         self._spent: LRUCache[str, Spent] = LRUCache(_CONNECTIONS)
 
-    def of(self, caller: Caller) -> Spent:
-        digest = caller.digest
+    def of(self, digest: str) -> Spent:
         spent = self._spent.get(digest)
         if spent is None:
             spent = self._spent[digest] = Spent()
         return spent
+
+    def call_ended(self, record: CallRecord) -> None:
+        if record.caller_digest is None:
+            return
+        spent, used = self.of(record.caller_digest), record.used
+        spent.calls += 1
+        spent.failed += record.outcome == "error"
+        spent.prompt_tokens += used.prompt_tokens
+        spent.completion_tokens += used.completion_tokens
+        spent.cost_usd += used.cost_usd or 0
+        spent.unpriced += used.cost_usd is None

@@ -1,0 +1,103 @@
+"""What the replies of one tool call used, and what that costs by the dated catalogue.
+
+    meter = Meter(catalog, regional=False)
+    meter.add_units("mistral-ocr-latest", 12, "1000 pages")
+    meter.total.cost_usd
+
+Each class of call says what a reply of its kind used, in `Call.measure`; `client` asks it of every reply, so that what was
+paid is counted also where the tool fails afterwards.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mistral_mcp.mistral.catalog import Catalog, Per
+
+_PLACES = 10  # of a dollar, as in the catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """What was used of one model."""
+
+    model: str = ""
+    """As Mistral named it; where it named none, as it was asked for."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int = 0
+    """A part of `prompt_tokens`."""
+    pages: int = 0
+    seconds: float = 0.0
+    """Of audio."""
+    characters: int = 0
+    """Spoken."""
+    cost_usd: float | None = 0.0
+    """None where a price is unknown."""
+
+    def __add__(self, other: "Consumption") -> "Consumption":
+        """The sum, under the first one's name."""
+        return replace(
+            self,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            total_tokens=self.total_tokens + other.total_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            pages=self.pages + other.pages,
+            seconds=self.seconds + other.seconds,
+            characters=self.characters + other.characters,
+            cost_usd=_sum(self.cost_usd, other.cost_usd),
+        )
+
+
+NOTHING = Consumption()
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return None
+    return round(one + other, _PLACES)
+
+
+class Meter:
+    """Adds up one tool call, by model."""
+
+    def __init__(self, catalog: Callable[[], Catalog], *, regional: bool) -> None:
+        """`catalog` is asked when something is first priced: most starts price nothing."""
+        self.regional = regional
+        """Whether the prices are those of a regional endpoint."""
+        self._catalog = catalog
+        self._used: dict[str, Consumption] = {}
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._catalog()
+
+    @property
+    def used(self) -> tuple[Consumption, ...]:
+        """One for each model, in the order of their first use."""
+        return tuple(self._used.values())
+
+    @property
+    def total(self) -> Consumption:
+        """Of all models together."""
+        return sum(self._used.values(), NOTHING)
+
+    def add(self, consumption: Consumption) -> None:
+        """What is priced already."""
+        known = self._used.get(consumption.model)
+        if known is None:
+            self._used[consumption.model] = consumption
+        else:
+            self._used[consumption.model] = known + consumption
+
+    def add_units(self, model: str, amount: float, per: Per) -> None:
+        """Pages, minutes or characters."""
+        cost = self.catalog.unit_cost_usd(model, amount, per, regional=self.regional)
+        match per:
+            case "minute":
+                self.add(Consumption(model, seconds=amount * 60, cost_usd=cost))
+            case "million characters":
+                self.add(Consumption(model, characters=round(amount), cost_usd=cost))
+            case _:
+                self.add(Consumption(model, pages=round(amount), cost_usd=cost))

@@ -1,0 +1,134 @@
+"""The record of each finished call, and who hears of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import anyio
+import pytest
+from mcp.client import Client
+from mcp.shared.exceptions import MCPError
+
+from mistral_mcp import Settings, create_server
+from mistral_mcp.credentials import from_key
+from mistral_mcp.sandbox import Fault, Sandbox
+from mistral_mcp.usage.calls import CallRecord
+from tests.conftest import KEY
+
+
+class Records(list[CallRecord]):
+    def call_ended(self, record: CallRecord) -> None:
+        self.append(record)
+
+
+@pytest.fixture
+def records() -> Records:
+    return Records()
+
+
+@pytest.fixture
+async def client(mistral_url: str, records: Records) -> AsyncIterator[Client]:
+    settings = Settings.model_validate({"route": mistral_url, "toolsets": "all", "max_retries": 2})
+    async with Client(create_server(settings, from_key(KEY), observers=[records])) as client:
+        yield client
+
+
+async def test_an_answered_call_is_recorded_with_its_model_tokens_and_cost(client: Client, records: Records):
+    result = await client.call_tool("mistral_chat", {"prompt": "Hello"})
+
+    [record] = records
+    usage = result.structured_content["usage"]
+    assert (record.tool, record.outcome, record.error, record.status) == ("mistral_chat", "ok", None, 200)
+    assert record.model == "mistral-small-latest"
+    assert (record.used.prompt_tokens, record.used.completion_tokens) == (
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+    )
+    assert record.used.cost_usd == usage["cost_usd"]
+    assert record.correlation_id == result.meta["mistral-mcp/correlation_id"]
+    assert record.attempts == 1
+    assert record.ms > 0
+    assert record.route == "base"
+    assert record.client
+
+
+async def test_a_streamed_answer_is_metered_as_one_in_one_piece(client: Client, records: Records):
+    async def listen(*_: object) -> None: ...
+
+    await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=listen)
+    await client.call_tool("mistral_chat", {"prompt": "Hello"})
+
+    streamed, whole = records
+    assert streamed.used == whole.used
+
+
+async def test_what_was_paid_counts_where_the_tool_fails_afterwards(client: Client, records: Records):
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    arguments = {"prompt": "Hello", "json_schema": schema, "model": "sandbox-bad-json"}
+    result = await client.call_tool("mistral_chat", arguments)
+
+    [record] = records
+    assert result.is_error
+    assert (record.outcome, record.error) == ("error", "AnswerMismatch")
+    assert record.used.prompt_tokens > 0
+
+
+async def test_several_models_of_one_call_are_told_apart(client: Client, records: Records):
+    models = ["mistral-small-latest", "mistral-large-latest"]
+    result = await client.call_tool("mistral_compare", {"models": models, "prompt": "Hello"})
+
+    [record] = records
+    assert sorted(used.model for used in record.by_model) == sorted(models)
+    assert record.used.cost_usd == pytest.approx(result.structured_content["total_cost_usd"])
+
+
+async def test_a_failed_call_says_what_failed(client: Client, sandbox: Sandbox, records: Records):
+    sandbox.faults.append(Fault.rate_limited(times=3))
+    await client.call_tool("mistral_chat", {"prompt": "Hello", "model": "mistral-small-latest"})
+    await client.call_tool("mistral_chat", {"prompt": "Hello", "model": "anybody/invented-this"})
+    await client.call_tool("mistral_chat", {"prompt": "Hello", "tone": "kind"})
+
+    limited, unknown, wrong = records
+    assert (limited.error, limited.status, limited.attempts) == ("RateLimited", 429, 3)
+    assert limited.model == "mistral-small-latest"
+    assert (unknown.error, unknown.model) == ("UnknownModel", "other")
+    assert (wrong.error, wrong.status, wrong.attempts, wrong.model) == ("BadArgument", None, 0, None)
+
+
+async def test_a_call_without_a_key_is_recorded_without_credentials(mistral_url: str, records: Records):
+    server = create_server(Settings.model_validate({"route": mistral_url}), from_key(None), observers=[records])
+    async with Client(server) as client:
+        await client.call_tool("mistral_chat", {"prompt": "Hello"})
+
+    [record] = records
+    assert (record.error, record.credentials, record.connection_id) == ("MissingCredential", None, None)
+
+
+async def test_a_call_that_the_client_gives_up_is_recorded_as_cancelled(
+    client: Client, sandbox: Sandbox, records: Records
+):
+    sandbox.faults.append(Fault(delay=30))
+    with anyio.move_on_after(0.2):
+        await client.call_tool("mistral_chat", {"prompt": "Hello"})
+    await client.list_tools()
+
+    [record] = records
+    assert (record.outcome, record.error) == ("error", "Cancelled")
+
+
+async def test_a_tool_that_does_not_exist_is_not_recorded(client: Client, records: Records):
+    with suppress(MCPError):
+        await client.call_tool("mistral_nothing", {})
+
+    assert not records
+
+
+async def test_pages_seconds_and_characters_are_metered(client: Client, records: Records):
+    await client.call_tool("mistral_ocr", {"document": "https://example.org/a.pdf", "pages": "0-2"})
+    await client.call_tool("mistral_speak", {"text": "Good morning"})
+    await client.call_tool("mistral_transcribe", {"url": "https://example.org/a.mp3"})
+
+    ocr, speech, transcription = [record.used for record in records]
+    assert ocr.pages == 3
+    assert speech.characters == len("Good morning")
+    assert transcription.seconds > 0
+    assert all(used.cost_usd for used in (ocr, speech, transcription))
