@@ -143,6 +143,10 @@ def declare(server: MCPServer[Served]) -> None:
         server.add_prompt(Prompt.from_function(function, title=title))
 
 
+def names() -> frozenset[str]:
+    return frozenset(_TOOLS)
+
+
 def fits(prompt: str, offered: frozenset[str]) -> bool:
     """Whether all tools that a prompt makes use of are offered."""
     return _TOOLS[prompt] <= offered

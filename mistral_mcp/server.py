@@ -21,6 +21,7 @@ from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.observing import ExchangeObserver
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
+from mistral_mcp.server_spans import ServerSpans
 from mistral_mcp.settings import Settings
 from mistral_mcp.stdio import client_streams
 from mistral_mcp.suggest import nearest
@@ -87,7 +88,9 @@ def create_server(
     )
     resources.declare(server)
     prompts.declare(server)
-    server.middleware.append(Dispatch(allowed, server))
+    dispatch = Dispatch(allowed, server)
+    server.middleware[0] = ServerSpans(server.middleware[0], dispatch.known_names)
+    server.middleware.append(dispatch)
     return server
 
 
@@ -177,6 +180,16 @@ class Dispatch:
         if handler is None or ctx.request_id is None:
             return await call_next(ctx)
         return await handler(ctx, call_next)
+
+    def known_names(self, ctx: Request) -> frozenset[str]:
+        """Of what this request may ask for."""
+        match ctx.method:
+            case "tools/call":
+                return self._select(ctx)[1]
+            case "prompts/get":
+                return prompts.names()
+            case _:
+                return frozenset()
 
     def _select(self, ctx: Request) -> tuple[Selection, frozenset[str]]:
         """What this request selects, and the names of the tools it is offered."""

@@ -53,7 +53,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instructions": set(),
     "json_rpc": set(),
     "stdio": {"json_rpc"},
-    "server": CORE - {"server"} | {"stdio"},
+    "server_spans": OFFERED,
+    "server": CORE - {"server"} | {"stdio", "server_spans"},
     "http": {*CORE, "json_rpc"},
     "install": {*CORE, "http"},
     "sandbox": set(),  # the other side of the wire: it must not share our mistakes

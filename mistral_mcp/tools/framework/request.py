@@ -88,10 +88,10 @@ def _client(request: ServerRequestContext[Served, Any], served: Served, found: C
         progress = Progress(request.session.report_progress)
     else:
         progress = None
-    return served.upstream.client(caller, progress, _trace(request))
+    return served.upstream.client(caller, progress, caller_trace(request))
 
 
-def _trace(request: ServerRequestContext[Served, Any]) -> dict[str, str]:
+def caller_trace(request: ServerRequestContext[Served, Any]) -> dict[str, str]:
     """The trace that the HTTP request belongs to; one named in `_meta` is current already, by the SDK's span."""
     if request.request is None:
         return {}

@@ -1,0 +1,67 @@
+"""The SDK's span of each message: within the caller's trace, and without what a caller could invent.
+
+The SDK looks for a trace in `_meta` alone; over HTTP it may stand in the headers. And it names a span after whatever the
+message asks for, which could be a key that strayed there, or megabytes.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from typing import Any, cast
+
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp_types import RequestParamsMeta
+
+from mistral_mcp.tools.framework.request import Served, caller_trace
+
+Request = ServerRequestContext[Served, Any]
+Middleware = Callable[[Request, CallNext], Awaitable[HandlerResult]]
+
+_OTHER = "other"
+_METHODS = frozenset(
+    {
+        "initialize",
+        "ping",
+        "server/discover",
+        "tools/list",
+        "tools/call",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "completion/complete",
+        "logging/setLevel",
+        "notifications/initialized",
+        "notifications/cancelled",
+        "notifications/progress",
+        "notifications/roots/list_changed",
+    }
+)
+
+
+class ServerSpans:
+    """Wraps the SDK's middleware that makes the spans; what comes after it sees the message as it is."""
+
+    def __init__(self, inner: Middleware, known_names: Callable[[Request], Collection[str]]) -> None:
+        """`known_names` are those that a request of this method may ask for."""
+        self._inner = inner
+        self._known_names = known_names
+
+    async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        return await self._inner(self._described(ctx), lambda _: call_next(ctx))
+
+    def _described(self, ctx: Request) -> Request:
+        """The message as a trace may show it."""
+        method, params, request_id, meta = ctx.method, ctx.params, ctx.request_id, ctx.meta
+        if method not in _METHODS:
+            method = _OTHER
+        if params and "name" in params:
+            name = params["name"]
+            if not isinstance(name, str) or name not in self._known_names(ctx):
+                name = _OTHER
+            params = {"name": name}
+        if not isinstance(request_id, int):
+            request_id = None
+        if not meta or "traceparent" not in meta:
+            meta = cast("RequestParamsMeta", caller_trace(ctx))
+        return replace(ctx, method=method, params=params, request_id=request_id, meta=meta)
