@@ -44,8 +44,15 @@ _SHORT_CODE = 12  # characters
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Starlette:
-    """The hosted app. The vault opens when the server starts; a start that cannot be raises `BadSetting`."""
+def create_app(
+    settings: Settings,
+    transport: httpx2.AsyncBaseTransport | None = None,
+    client_documents: ClientDocuments | None = None,
+) -> Starlette:
+    """The hosted app. The vault opens when the server starts; a start that cannot be raises `BadSetting`.
+
+    `transport` leads to Mistral, `client_documents` to the metadata documents of OAuth clients.
+    """
     own_wire = transport or serving_wire(settings.network)
     to_mistral = RefusedKeys(own_wire)
     metrics = Metrics()
@@ -55,7 +62,8 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     upstream = Upstream(settings, to_mistral, exchanges)  # to check keys with
     tenancy = Tenancy(settings, vault, upstream, to_mistral, throttle, metrics)
     pages = Pages(tenancy)
-    oauth = _oauth_routes(settings, vault, pages)
+    clients = Clients(vault.registered_clients, client_documents or ClientDocuments())
+    oauth = _oauth_routes(settings, vault, pages, clients)
     resolvers = Resolvers(settings, vault, to_mistral, throttle)
     running = RunningRequests(vault.find_ended)
 
@@ -110,10 +118,10 @@ def create_app(settings: Settings, transport: httpx2.AsyncBaseTransport | None =
     )
 
 
-def _oauth_routes(settings: Settings, vault: Vault, pages: Pages) -> list[BaseRoute]:
+def _oauth_routes(settings: Settings, vault: Vault, pages: Pages, clients: Clients) -> list[BaseRoute]:
     if not settings.oauth:
         return []
-    endpoints = OAuthEndpoints(settings, vault, Clients(vault.registered_clients, ClientDocuments()))
+    endpoints = OAuthEndpoints(settings, vault, clients)
     return [*endpoints.routes(), *ConsentPage(endpoints, pages).routes()]
 
 

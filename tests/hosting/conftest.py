@@ -1,4 +1,4 @@
-"""A vault on each kind of database, and a clock that only tests move."""
+"""A vault on each kind of database, a clock that only tests move, and a hosted server on a real socket."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 
+from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.settings import Settings
-from tests.conftest import skip_without
+from tests.conftest import serving, skip_without
 
 MASTER_KEY = "0123456789abcdef" * 4
 POSTGRES = f"{os.environ.get('PGHOST', '127.0.0.1')}:{os.environ.get('PGPORT', '5432')}/{os.environ.get('PGDATABASE', 'test')}"
@@ -92,6 +94,24 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
         return request.getfixturevalue("sqlite_settings")
     url = request.getfixturevalue("postgres_url")
     return Settings.model_validate({"database_url": url, "master_keys": MASTER_KEY, "data_dir": tmp_path / "data"})
+
+
+@pytest.fixture
+def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
+    """The settings of a hosted server; a module or a test adds its own."""
+    return {"route": mistral_url, "data_dir": tmp_path / "data"}
+
+
+@pytest.fixture
+async def base(hosting: dict[str, Any]) -> AsyncIterator[str]:
+    async with serving(create_app(Settings.model_validate(hosting))) as url:
+        yield url
+
+
+@pytest.fixture
+async def http(base: str) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=base) as client:
+        yield client
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +21,6 @@ from tests.conftest import KEY, at, serving, text_of
 from tests.http.conftest import HEADERS, PING
 
 OTHER_KEY = "oThErKeY0123456789abcdefghijklmn"
-
-
-@pytest.fixture
-def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
-    return {"route": mistral_url, "data_dir": tmp_path / "data"}
-
-
-@pytest.fixture
-async def base(hosting: dict[str, Any]) -> AsyncIterator[str]:
-    async with serving(create_app(Settings.model_validate(hosting))) as url:
-        yield url
-
-
-@pytest.fixture
-async def http(base: str) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=base) as client:
-        yield client
 
 
 async def connected(http: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:

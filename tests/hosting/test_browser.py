@@ -10,10 +10,8 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from mistral_mcp import Settings
-from mistral_mcp.hosting.app import create_app
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import KEY, at, serving, skip_without
+from tests.conftest import KEY, at, skip_without
 from tests.http.conftest import HEADERS, PING
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -54,10 +52,8 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def base(mistral_url: str, tmp_path: Path) -> AsyncIterator[str]:
-    hosting = {"route": mistral_url, "data_dir": tmp_path / "data", "allowed_hosts": "plain.test:*"}
-    async with serving(create_app(Settings.model_validate(hosting))) as url:
-        yield url
+def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
+    return {"route": mistral_url, "data_dir": tmp_path / "data", "allowed_hosts": "plain.test:*"}
 
 
 @pytest.fixture

@@ -59,6 +59,25 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
+def _id(length: int) -> Column[str]:
+    return Column("id", String(length), primary_key=True)
+
+
+def _connection_id() -> Column[str]:
+    """Whose row this is; it goes with its connection."""
+    connection = ForeignKey("mmcp_connections.id", ondelete="CASCADE")
+    return Column("connection_id", String(16), connection, nullable=False, index=True)
+
+
+def _owner() -> Column[str]:
+    """Whose result or upload this is."""
+    return Column("owner", String(64), nullable=False, index=True)
+
+
+def _created_at() -> Column[datetime]:
+    return Column("created_at", Utc, nullable=False)
+
+
 # Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
 metadata = MetaData()
 VERSION_TABLE = "mmcp_version"
@@ -71,7 +90,7 @@ version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), pri
 connections = Table(
     "mmcp_connections",
     metadata,
-    Column("id", String(16), primary_key=True),
+    _id(16),
     Column("label", Text, nullable=False),
     Column("key_hint", String(4), nullable=False),
     Column("key_digest", LargeBinary, index=True),
@@ -80,7 +99,7 @@ connections = Table(
     Column("toolsets", Text),
     Column("read_only", Boolean, nullable=False),
     Column("route", Text),
-    Column("created_at", Utc, nullable=False),
+    _created_at(),
     Column("last_used_at", Utc),
     Column("expires_at", Utc),
     Column("revoked_at", Utc),
@@ -89,18 +108,12 @@ connections = Table(
 tokens = Table(
     "mmcp_tokens",
     metadata,
-    Column("id", String(16), primary_key=True),
-    Column(
-        "connection_id",
-        String(16),
-        ForeignKey("mmcp_connections.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _id(16),
+    _connection_id(),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("wrapped_key", LargeBinary),
     Column("master_key", String(8), nullable=False),
-    Column("created_at", Utc, nullable=False),
+    _created_at(),
     Column("ended_at", Utc),
     Column("kind", String(8), nullable=False, server_default="url"),
     Column("grant_id", String(16), index=True),
@@ -113,14 +126,8 @@ tokens = Table(
 grants = Table(
     "mmcp_grants",
     metadata,
-    Column("id", String(16), primary_key=True),
-    Column(
-        "connection_id",
-        String(16),
-        ForeignKey("mmcp_connections.id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _id(16),
+    _connection_id(),
     Column("client_id", Text, nullable=False),
     Column("client_name", Text, nullable=False),
     Column("redirect_uri", Text, nullable=False),
@@ -128,7 +135,7 @@ grants = Table(
     Column("code_challenge", Text, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("resource", Text, nullable=False),
-    Column("created_at", Utc, nullable=False),
+    _created_at(),
     Column("ended_at", Utc),
 )
 
@@ -146,11 +153,11 @@ clients = Table(
 results = Table(
     "mmcp_results",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("owner", String(64), nullable=False, index=True),
+    _id(32),
+    _owner(),
     Column("sealed_meta", LargeBinary),
     Column("bytes", BigInteger, nullable=False),
-    Column("created_at", Utc, nullable=False),
+    _created_at(),
     Column("expires_at", Utc, nullable=False, index=True),
     Column("used_at", Utc),
 )
@@ -166,12 +173,12 @@ result_pieces = Table(
 uploads = Table(
     "mmcp_uploads",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("owner", String(64), nullable=False, index=True),
+    _id(32),
+    _owner(),
     Column("sealed_caller", LargeBinary),
     Column("sealed_files", LargeBinary),
     Column("begun", Integer, nullable=False),
-    Column("created_at", Utc, nullable=False),
+    _created_at(),
     Column("closes_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False, index=True),
 )

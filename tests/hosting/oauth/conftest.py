@@ -4,37 +4,16 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx2
 import pytest
 
-from mistral_mcp import Settings
-from mistral_mcp.hosting.app import create_app
-from tests.conftest import KEY, serving
+from tests.conftest import KEY
 
 REDIRECT = "http://127.0.0.1:47823/callback"
-
-
-@pytest.fixture
-def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
-    return {"route": mistral_url, "data_dir": tmp_path / "data"}
-
-
-@pytest.fixture
-async def base(hosting: dict[str, Any]) -> AsyncIterator[str]:
-    async with serving(create_app(Settings.model_validate(hosting))) as url:
-        yield url
-
-
-@pytest.fixture
-async def http(base: str) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=base) as client:
-        yield client
 
 
 async def consent(http: httpx2.AsyncClient, url: str, **typed: str) -> dict[str, str]:

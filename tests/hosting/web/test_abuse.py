@@ -2,7 +2,6 @@
 
 import logging
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,6 @@ async def list_models(http: httpx2.AsyncClient, url: str = "/mcp", **headers: st
 @pytest.fixture
 def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
     return {"route": mistral_url, "data_dir": tmp_path / "data", "trusted_proxies": "127.0.0.1"}
-
-
-@pytest.fixture
-async def http(hosting: dict[str, Any]) -> AsyncIterator[httpx2.AsyncClient]:
-    async with (
-        serving(create_app(Settings.model_validate(hosting))) as base,
-        httpx2.AsyncClient(base_url=base) as client,
-    ):
-        yield client
 
 
 def key(number: int) -> str:

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -32,18 +31,6 @@ SCRIPT = "\"'><script>alert(1)</script>"
 @pytest.fixture
 def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
     return {"route": mistral_url, "data_dir": tmp_path / "data", "master_keys": MASTER_KEY}
-
-
-@pytest.fixture
-async def base(hosting: dict[str, Any]) -> AsyncIterator[str]:
-    async with serving(create_app(Settings.model_validate(hosting))) as url:
-        yield url
-
-
-@pytest.fixture
-async def http(base: str) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=base) as client:
-        yield client
 
 
 def stamp_in(page: str) -> str:
