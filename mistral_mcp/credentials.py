@@ -36,6 +36,8 @@ class Credentials:
     toolsets: tuple[str, ...] | None = None
     """What the connection was limited to; None: not at all."""
     read_only: bool = False
+    may_step_up: bool = False
+    """Whether it is the scope of an OAuth access token alone that keeps it from writing."""
     connection_id: str | None = None
     """Of the vault's connection; None for a caller's own key."""
     also_secret: tuple[SecretStr, ...] = field(default=())

@@ -62,6 +62,8 @@ class Message:
     """None: a notification."""
     is_self_contained: bool
     """It names its protocol version, as requests do since 2026: no `initialize` comes before it."""
+    tool: str = ""
+    """Which one is called."""
 
 
 class MessageReader:
@@ -95,7 +97,16 @@ def _read(body: bytes) -> Message:
     method = _check_envelope(message)
     if _drop_unusable_progress_token(message) or _SURROGATE.search(body):
         body = _serialize(message)
-    return Message(body, method, cast("MessageId", message.get("id")), _VERSION_KEY in body)
+    message_id = cast("MessageId", message.get("id"))
+    return Message(body, method, message_id, _VERSION_KEY in body, _find_tool(message))
+
+
+def _find_tool(message: dict[str, object]) -> str:
+    match message:
+        case {"method": "tools/call", "params": {"name": str(name)}}:
+            return name
+        case _:
+            return ""
 
 
 def _as_utf8(body: bytes) -> bytes:

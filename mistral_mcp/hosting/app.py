@@ -110,7 +110,7 @@ def create_app(
         signs_in=settings.oauth,
         way_in="Make a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
         not_found_page=pages.not_found,
-        guard=lambda app: running.guard(resolvers.count_refused_keys(app)),
+        guard=lambda app: running.guard(resolvers.count_refused_keys(resolvers.ask_for_scope(app))),
         result_store=vault.results,
         upload_links=vault.uploads,
         exchange_observer=exchanges,

@@ -25,6 +25,9 @@ CredentialResolver = Callable[[Request], Awaitable[Credentials]]
 BrowserPage = Callable[[Request], Awaitable[Response]]
 """What a person reads who opens an endpoint in a browser."""
 
+TOOL = "mistral_mcp.tool"
+"""Where the name of the tool that is called stands in the ASGI scope."""
+
 _POST_ONLY = "This is the address of an MCP server, which takes POST only: paste it into your MCP client."
 
 
@@ -67,7 +70,8 @@ class McpEndpoint:
             async with self.bodies.read(receive, request.headers, _caller(request, credentials)) as body:
                 message = await self.messages.read(body)
                 # The path may hold a token.
-                found = {"path": "/mcp", "raw_path": b"/mcp", CREDENTIALS: credentials, SELECTION: selection}
+                found = {"path": "/mcp", "raw_path": b"/mcp", TOOL: message.tool}
+                found |= {CREDENTIALS: credentials, SELECTION: selection}
                 headers = sdk_headers(scope["headers"], message.body)
                 form = AnswerForm(_with_json_rpc_errors(send), forms)
                 await self.app({**scope, **found, "headers": headers}, replay(message.body, receive), form)

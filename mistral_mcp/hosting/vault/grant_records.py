@@ -117,7 +117,7 @@ def binding(kind: str, scopes: str, resource: str, expires_at: datetime) -> tupl
 def limit_to_scopes(credentials: Credentials, scopes: list[str]) -> Credentials:
     if WRITE in scopes:
         return credentials
-    return replace(credentials, read_only=True)
+    return replace(credentials, read_only=True, may_step_up=not credentials.read_only)
 
 
 def find_secret(database: sqlalchemy.Connection, token: Token, kind: Kind | None) -> Row[Any] | None:

@@ -28,6 +28,8 @@ from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.responses import client_address
 from mistral_mcp.hosting.web.running import TOKEN_DIGEST
 from mistral_mcp.hosting.web.throttle import Throttle
+from mistral_mcp.http.endpoint import TOOL
+from mistral_mcp.http.responses import error_response
 from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.settings import Settings
 
@@ -84,12 +86,6 @@ class Resolvers:
         except RevokedOrExpired as error:
             error.status = HTTPStatus.UNAUTHORIZED
             raise
-        if credentials.read_only and _names_a_writing_tool(request):
-            error = InsufficientScope(
-                "This access token may only read and compute.", "Sign in again, and allow everything."
-            )
-            error.challenge = challenge(self.settings, request, "insufficient_scope")
-            raise error
         request.scope[TOKEN_DIGEST] = parse_token(token).digest
         return credentials
 
@@ -104,6 +100,22 @@ class Resolvers:
         # Never 401: clients would look for a sign-in, and copy the token into other addresses on the way.
         with self.throttle.counting(client_address(request)):
             return await self._by_token(request, token, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+
+    def ask_for_scope(self, app: ASGIApp) -> ASGIApp:
+        """A call that only the scope of its access token forbids is answered with the scope to sign in for."""
+
+        async def check_scope(scope: Scope, receive: Receive, send: Send) -> None:
+            credentials: Credentials = scope[CREDENTIALS]
+            if not (credentials.may_step_up and _is_writing_tool(scope[TOOL])):
+                await app(scope, receive, send)
+                return
+            error = InsufficientScope(
+                "This access token may only read and compute.", "Sign in again, and allow everything."
+            )
+            error.challenge = challenge(self.settings, HTTPConnection(scope), "insufficient_scope")
+            await error_response(error)(scope, receive, send)
+
+        return check_scope
 
     def count_refused_keys(self, app: ASGIApp) -> ASGIApp:
         """A caller's own key that Mistral refuses counts against the address it came from."""
@@ -149,11 +161,7 @@ def _ways_in(settings: Settings) -> str:
     return advice
 
 
-def _names_a_writing_tool(request: HTTPConnection) -> bool:
-    """By the headers that clients send since 2026-07-28; for older ones the tool's own refusal says it."""
-    if request.headers.get("mcp-method") != "tools/call":
-        return False
+def _is_writing_tool(name: str) -> bool:
     every = tuple(tools.TOOLSETS)
-    return request.headers.get("mcp-name") in tools.names(every, read_only=False) - tools.names(
-        every, read_only=True
-    )
+    writing = tools.names(every, read_only=False) - tools.names(every, read_only=True)
+    return name in writing

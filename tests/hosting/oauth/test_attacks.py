@@ -5,7 +5,6 @@ import re
 import httpx2
 import pytest
 
-from mistral_mcp.hosting.oauth.client_documents import ClientDocuments, is_document_url, is_public
 from tests.conftest import KEY
 from tests.hosting.oauth.conftest import OAuthClient
 from tests.http.conftest import HEADERS, PING
@@ -177,105 +176,6 @@ async def test_registrations_are_limited_per_address(http: httpx2.AsyncClient) -
     assert answers[0] == 201
     assert answers[-1] == 429
     assert (await http.post("/register", content=b"x" * 100_000)).status_code == 413
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        *(
-            "127.0.0.1",
-            "10.0.0.1",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.1",
-            "224.0.0.1",
-        ),
-        *(
-            "::1",
-            "fe80::1%eth0",
-            "fd00::1",
-            "::ffff:127.0.0.1",
-            "::ffff:8.8.8.8",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-        ),
-    ],
-)
-def test_no_document_is_fetched_from_an_address_that_is_not_public(address: str) -> None:
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("http://a.example/c", "https://a.example", "https://a.example/", "https://a.example:8443/c"),
-        *(
-            "https://u:p@a.example/c",
-            "https://a.example/c#x",
-            "https://a.example/../c",
-            "https://a.example/" + "c" * 500,
-        ),
-    ],
-)
-def test_no_such_url_is_taken_for_a_client(url: str) -> None:
-    assert not is_document_url(url)
-
-
-class Web(httpx2.AsyncBaseTransport):
-    """Answers every request, and remembers where it went."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        self.response = response
-        self.requests: list[httpx2.Request] = []
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(request)
-        return self.response
-
-
-def documents(web: Web, *addresses: str) -> ClientDocuments:
-    async def resolver(_host: str, _port: int) -> list[str]:
-        return list(addresses)
-
-    return ClientDocuments(resolver=resolver, transport=lambda: web)
-
-
-URL = "https://client.example/mcp.json"
-DOCUMENT = {"client_id": URL, "client_name": "Its own", "redirect_uris": ["https://client.example/callback"]}
-
-
-async def test_a_document_is_fetched_from_the_very_address_that_was_looked_at() -> None:
-    web = Web(httpx2.Response(200, json=DOCUMENT))
-
-    assert await documents(web, "93.184.216.34").fetch(URL) == DOCUMENT
-    assert web.requests[0].url.host == "93.184.216.34"
-    assert web.requests[0].headers["host"] == "client.example"
-    assert web.requests[0].extensions["sni_hostname"] == "client.example"
-
-
-async def test_one_private_address_among_public_ones_is_enough_to_fetch_nothing() -> None:
-    web = Web(httpx2.Response(200, json=DOCUMENT))
-
-    assert await documents(web, "93.184.216.34", "169.254.169.254").fetch(URL) is None
-    assert await documents(web).fetch(URL) is None
-    assert not web.requests
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        httpx2.Response(302, headers={"location": "https://169.254.169.254/"}),
-        httpx2.Response(200, json=DOCUMENT | {"client_id": "https://other.example/mcp.json"}),
-        httpx2.Response(200, json=DOCUMENT | {"padding": "x" * 20_000}),
-        httpx2.Response(200, content=b"<html>"),
-        httpx2.Response(200, json=[DOCUMENT]),
-    ],
-    ids=["redirect", "another client's", "too large", "no JSON", "a list"],
-)
-async def test_a_document_that_is_not_the_clients_own_is_not_used(response: httpx2.Response) -> None:
-    assert await documents(Web(response), "93.184.216.34").fetch(URL) is None
 
 
 async def test_a_mistyped_code_is_refused(client: OAuthClient) -> None:

@@ -4,70 +4,76 @@ from typing import Any
 
 import httpx2
 import pytest
-from mcp.client import Client
-from mcp.client.auth import OAuthClientProvider, TokenStorage
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
-from pydantic import AnyUrl
+from mcp.shared.exceptions import MCPError
 
 from mistral_mcp.sandbox import Sandbox
 from tests.conftest import KEY, at, text_of
-from tests.hosting.oauth.conftest import REDIRECT, OAuthClient, consent
+from tests.hosting.conftest import tool_call
+from tests.hosting.oauth.conftest import OAuthClient, consent
+from tests.hosting.oauth.sdk import SdkClient
 from tests.http.conftest import HEADERS, PING
 
-
-class Memory(TokenStorage):
-    """Where the SDK's client keeps what it was given."""
-
-    tokens: OAuthToken | None = None
-    client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
-
-
-def sdk_client(http: httpx2.AsyncClient, base: str, memory: Memory, **typed: str) -> OAuthClientProvider:
-    answers: dict[str, str] = {}
-
-    async def open_browser(url: str) -> None:
-        answers.update(await consent(http, url, **typed))
-
-    async def come_back() -> AuthorizationCodeResult:
-        return AuthorizationCodeResult(**answers)
-
-    return OAuthClientProvider(
-        f"{base}/mcp",
-        OAuthClientMetadata(redirect_uris=[AnyUrl(REDIRECT)], client_name="The SDK"),
-        memory,
-        open_browser,
-        come_back,
-    )
+NO_FILE = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
 async def test_the_sdks_client_signs_in_and_calls_a_tool(
     http: httpx2.AsyncClient, base: str, sandbox: Sandbox, mode: str
 ) -> None:
-    memory = Memory()
-    async with (
-        httpx2.AsyncClient(auth=sdk_client(http, base, memory), timeout=30) as signed_in,
-        Client(streamable_http_client(f"{base}/mcp", http_client=signed_in), mode=mode) as client,
-    ):
+    sdk = SdkClient(http, f"{base}/mcp")
+    async with sdk.connect(mode) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
 
     assert not result.is_error, text_of(result)
     assert sandbox.requests[-1].key == KEY
-    assert memory.tokens
-    assert KEY not in memory.tokens.model_dump_json()
+    assert sdk.memory.tokens
+    assert KEY not in sdk.memory.tokens.model_dump_json()
+
+
+async def test_the_sdks_client_refreshes_what_expired_without_a_person(
+    http: httpx2.AsyncClient, base: str
+) -> None:
+    sdk = SdkClient(http, f"{base}/mcp")
+    async with sdk.connect() as client:
+        await client.call_tool("mistral_chat", {"prompt": "Hi"})
+        first = sdk.access_token
+        sdk.expire()
+        result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
+
+    assert not result.is_error, text_of(result)
+    assert sdk.access_token != first
+    assert len(sdk.opened) == 1
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_the_sdks_client_asks_for_the_scope_that_a_call_lacks(
+    http: httpx2.AsyncClient, base: str, sandbox: Sandbox, mode: str
+) -> None:
+    sdk = SdkClient(http, f"{base}/mcp?toolsets=files", typed=[{"access": "read"}, {"access": "write"}])
+    async with sdk.connect(mode) as client:
+        listed = await client.call_tool("mistral_list_files", {})
+        granted = sdk.scopes
+        await client.call_tool("mistral_delete_file", {"file_id": NO_FILE})
+
+    assert not listed.is_error, text_of(listed)
+    assert granted == {"mistral:read"}
+    assert sdk.scopes == {"mistral:read", "mistral:write"}
+    assert len(sdk.opened) == 2
+    assert "scope=mistral%3Aread+mistral%3Awrite" in sdk.opened[1]
+    assert sandbox.requests[-1].method == "DELETE"
+
+
+async def test_whoever_is_not_given_the_scope_is_asked_once_and_not_again(
+    http: httpx2.AsyncClient, base: str, sandbox: Sandbox
+) -> None:
+    sdk = SdkClient(http, f"{base}/mcp?toolsets=files", typed=[{"access": "read"}] * 5)
+    async with sdk.connect() as client:
+        await client.call_tool("mistral_list_files", {})
+        with pytest.raises(MCPError):
+            await client.call_tool("mistral_delete_file", {"file_id": NO_FILE})
+
+    assert len(sdk.opened) == 2
+    assert {request.method for request in sandbox.requests} == {"GET"}
 
 
 async def call(base: str, token: str, tool: str = "mistral_chat", **arguments: Any) -> Any:
@@ -139,8 +145,9 @@ async def test_a_connection_that_is_there_already_can_be_used(client: OAuthClien
     assert refused.status_code == 401
 
 
+@pytest.mark.parametrize("era", ["2026-07-28", "2025-11-25"])
 async def test_whoever_may_only_read_is_offered_only_that_and_is_told_how_to_get_more(
-    client: OAuthClient, base: str
+    client: OAuthClient, base: str, era: str
 ) -> None:
     token = (await client.tokens(access="read"))["access_token"]
 
@@ -148,11 +155,26 @@ async def test_whoever_may_only_read_is_offered_only_that_and_is_told_how_to_get
         names = {tool.name for tool in (await connected.list_tools()).tools}
     assert "mistral_list_files" in names
     assert "mistral_delete_file" not in names
-    headers = {"authorization": f"Bearer {token}", "mcp-method": "tools/call", "mcp-name": "mistral_delete_file"}
-    refused = await client.http.post("/mcp", json=PING, headers=HEADERS | headers)
+    request = tool_call(("mistral_delete_file", {"file_id": NO_FILE}), era)
+    request["headers"]["authorization"] = f"Bearer {token}"
+    refused = await client.http.post("/mcp", **request)
     assert refused.status_code == 403
-    assert 'error="insufficient_scope"' in refused.headers["www-authenticate"]
-    assert "mistral:write" in refused.headers["www-authenticate"]
+    assert refused.headers["www-authenticate"] == (
+        'Bearer error="insufficient_scope", '
+        f'resource_metadata="{base}/.well-known/oauth-protected-resource/mcp", scope="mistral:read mistral:write"'
+    )
+
+
+async def test_a_connection_that_may_only_read_is_not_sent_for_a_wider_scope(client: OAuthClient) -> None:
+    made = (await client.http.post("/connections", json={"api_key": KEY, "read_only": True})).json()
+    request = tool_call(("mistral_delete_file", {"file_id": NO_FILE}))
+    for access in ("read", "write"):
+        token = (await client.tokens(token=made["url"], api_key="", access=access))["access_token"]
+        request["headers"]["authorization"] = f"Bearer {token}"
+        answer = await client.http.post("/mcp", **request)
+
+        assert answer.status_code != 403
+        assert "www-authenticate" not in answer.headers
 
 
 async def test_a_refresh_gives_new_tokens_and_the_old_one_lives_until_the_new_one_is_used(

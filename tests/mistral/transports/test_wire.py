@@ -18,8 +18,9 @@ from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.mistral.transports.wire import Wire, is_untrusted_certificate
 from mistral_mcp.network import Network
+from tests.certificates import self_signed
 from tests.conftest import KEY
-from tests.mistral.transports.test_aiohttp_wire import OK, self_signed
+from tests.mistral.transports.test_aiohttp_wire import OK
 
 pytestmark = pytest.mark.timeout(20)
 BUILDERS = {"stdio": Wire, "serve": serving_wire}
