@@ -15,6 +15,13 @@ from mistral_mcp.mistral.api.audio import SpeechCall, TranscriptionCall, Voice, 
 from mistral_mcp.tools.framework import file_content, parameters
 from mistral_mcp.tools.framework.attached_files import read_audio
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.estimates.estimate import Estimate
+from mistral_mcp.tools.framework.estimates.recordings import (
+    estimate_file,
+    estimate_part,
+    estimate_speech,
+    estimate_url,
+)
 from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.paging import PageSize, counted
@@ -71,7 +78,8 @@ async def mistral_transcribe(
     return_language: Annotated[bool, Field(description="Detect the language.")] = False,
     temperature: Annotated[float | None, Field(description="Sampling temperature.", ge=0, le=1.5)] = None,
     model: parameters.Model = None,
-) -> Transcription:
+    dry_run: parameters.DryRun = None,
+) -> Transcription | Estimate:
     """Turn speech into text. Give url, file_id, or content_base64 with filename."""
     source = file_content.exactly_one_source(
         mistral, url=url, file_id=file_id, content_base64=content_base64, path=path
@@ -95,6 +103,10 @@ async def mistral_transcribe(
         timestamp_granularities=None if timestamps == "none" else [timestamps],
         return_language=return_language or None,
     )
+    if dry_run and url is not None:
+        return estimate_url(mistral, name)
+    if dry_run and file_id is not None:
+        return await estimate_file(mistral, file_id, name)
     async with needs_capability(mistral, name, "audio_transcription"):
         if source in {"url", "file_id"}:
             reply = await transcribe(mistral, call)
@@ -102,6 +114,8 @@ async def mistral_transcribe(
             async with file_content.open_file_part(
                 mistral, filename, content=None, content_base64=content_base64, path=path, max_bytes=files.LARGEST
             ) as part:
+                if dry_run:
+                    return await estimate_part(mistral, part, name)
                 reply = await transcribe(mistral, call.model_copy(update={"file": part}))
     return await transcription_of(mistral, kept_results, reply, reply.model or name)
 
@@ -172,8 +186,11 @@ async def mistral_speak(
     format: Annotated[audio.Format, Field(description="Audio format.")] = "mp3",  # noqa: A002 - the tool's own name for it
     inline: Annotated[bool, Field(description="Attach the audio too.")] = False,
     model: parameters.Model = None,
-) -> Speech:
+    dry_run: parameters.DryRun = None,
+) -> Speech | Estimate:
     """Turn text into speech. The audio comes as a link or a path."""
+    if dry_run:
+        return estimate_speech(mistral, model or audio.SPEAK, text)
     call = SpeechCall(
         model=model or audio.SPEAK,
         input=text,

@@ -11,8 +11,11 @@ from mistral_mcp.mistral.api import batch
 from mistral_mcp.mistral.api.batch import BatchJobReply, BatchRequest
 from mistral_mcp.mistral.api.batch_results import Answer, read_rows
 from mistral_mcp.mistral.api.usage import UsageReply
+from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.estimates.batches import estimate_batch
+from mistral_mcp.tools.framework.estimates.estimate import Estimate
 from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.paging import Page, PageSize, counted, list_text, next_page
 from mistral_mcp.tools.framework.request import Mistral
@@ -178,7 +181,8 @@ async def mistral_create_batch_job(
     ] = None,
     timeout_hours: Annotated[int | None, Field(description="Job timeout.", ge=1, le=168)] = None,
     metadata: Annotated[Metadata | None, Field(description="Names and values of your own.")] = None,
-) -> Job:
+    dry_run: parameters.DryRun = None,
+) -> Job | Estimate:
     """Run many requests as one batch job, within hours and at half price. Give requests or input_files; keep the id."""
     exactly_one_of(requests=requests, input_files=input_files)
     _check_model(endpoint, model, requests or [], from_files=input_files is not None)
@@ -190,6 +194,8 @@ async def mistral_create_batch_job(
         timeout_hours=timeout_hours,
         metadata=metadata,
     )
+    if dry_run:
+        return await estimate_batch(mistral, call)
     return Job.from_reply(await mistral.send(call))
 
 

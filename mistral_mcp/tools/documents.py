@@ -16,6 +16,8 @@ from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.attached_files import MAX_SOURCE, document_chunk, is_office_document
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.document_reading import Reading, read_document
+from mistral_mcp.tools.framework.estimates.documents import estimate_document
+from mistral_mcp.tools.framework.estimates.estimate import Estimate
 from mistral_mcp.tools.framework.file_content import decode_base64
 from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
@@ -157,7 +159,8 @@ async def mistral_ocr(
     blocks: Annotated[bool, Field(description="Add layout blocks with coordinates.")] = False,
     include_images: Annotated[bool, Field(description="Attach the figures as images.")] = False,
     model: parameters.Model = None,
-) -> Ocr:
+    dry_run: parameters.DryRun = None,
+) -> Ocr | Estimate:
     """Read PDFs, scans, slides, office documents and photos as Markdown; with json_schema, also as data.
 
     Each page is paid for once: go on with next_pages, and with mistral_read_result where text is kept.
@@ -171,6 +174,11 @@ async def mistral_ocr(
     else:
         schema = None
     chunk = await document_chunk(mistral, document, "document")
+    annotated = schema is not None or figures
+    if dry_run:
+        return await estimate_document(
+            mistral, chunk, pages, model or ocr.MODEL, annotated=annotated, at_once=schema is not None
+        )
     without_images = is_office_document(chunk) and not include_images and not figures
     call = ocr.OcrCall(
         model=model or ocr.MODEL,
@@ -198,7 +206,7 @@ async def mistral_ocr(
         annotation_errors=errors or None,
         kept=None if shown == read else await _keep(kept_results, read),
         model=reading.model,
-        usage=_usage(mistral, reading, annotated=schema is not None or figures),
+        usage=_usage(mistral, reading, annotated=annotated),
     )
     if figures or include_images:
         await _add_figures(result, reading.pages, kept_results)

@@ -13,6 +13,8 @@ from mistral_mcp.mistral.api import embeddings
 from mistral_mcp.mistral.api.embeddings import Dtype, Row, Vectors
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.estimates.estimate import Estimate, Pricing
+from mistral_mcp.tools.framework.estimates.token_counts import estimate_texts
 from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.paging import counted
@@ -70,9 +72,12 @@ async def mistral_embed(
     output: Annotated[
         Literal["auto", "inline", "link"], Field(description="auto: inline up to 1,024 numbers.")
     ] = "auto",
-) -> Embeddings:
+    dry_run: parameters.DryRun = None,
+) -> Embeddings | Estimate:
     """Turn texts into vectors for use in code; to compare texts use mistral_rank."""
     name = model or mistral.settings.embed_model
+    if dry_run:
+        return await estimate_texts(Pricing.of(mistral, name), inputs)
     async with needs_capability(mistral, name, "embeddings"):
         vectors = await embeddings.embed(
             mistral, model=name, inputs=inputs, output_dimension=output_dimension, output_dtype=output_dtype

@@ -20,6 +20,8 @@ from mistral_mcp.tools.framework.conversation_results import (
     sources_of,
 )
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.estimates.estimate import Estimate
+from mistral_mcp.tools.framework.estimates.token_counts import estimate_chats
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, cut_note, usage_of
 
@@ -72,7 +74,8 @@ async def mistral_compare(
     max_tokens: parameters.MaxTokens = None,
     temperature: parameters.Temperature = None,
     json_schema: parameters.JsonSchema = None,
-) -> Comparison:
+    dry_run: parameters.DryRun = None,
+) -> Comparison | Estimate:
     """Ask several models the same question at once, to compare answers, speed and cost."""
     if json_schema is not None:
         schema = await compile_schema(json_schema, where="json_schema")
@@ -89,6 +92,8 @@ async def mistral_compare(
         )
         for model in models
     ]
+    if dry_run:
+        return await estimate_chats(mistral, calls)
     answers, errors = await _ask_all(mistral, calls, schema)
     if len(errors) == len(calls):
         raise errors[0]

@@ -10,7 +10,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from mcp.server.mcpserver.tools.base import Tool
-from mcp.server.mcpserver.utilities.func_metadata import func_metadata
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata, func_metadata
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
@@ -22,7 +22,7 @@ from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
-from mistral_mcp.tools.framework.slim_schema import slim, slim_parameters
+from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
 from mistral_mcp.usage.calls import RunningCall, client_name
 
 _HINTS: dict[Effect, dict[str, bool]] = {
@@ -59,7 +59,7 @@ class MistralTool(Tool):
             parameters=slim_parameters(schema),
             fn_metadata=Arguments(
                 arg_model=model,
-                output_schema=slim(metadata.output_schema or {}),
+                output_schema=_output_schema(metadata),
                 output_model=metadata.output_model,
                 wrap_output=False,
                 shape=Shape.of(schema, schema.get("$defs", {})),
@@ -173,6 +173,14 @@ def _description(function: Callable[..., object]) -> str:
     """The docstring, with the line breaks of the source taken out of its paragraphs."""
     paragraphs = (function.__doc__ or "").strip().split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _output_schema(metadata: FuncMetadata) -> dict[str, Any]:
+    """The result's schema; of several results what they have together."""
+    schema = slim(metadata.output_schema or {})
+    if metadata.wrap_output:
+        return merge_alternatives(schema["properties"]["result"]["anyOf"])
+    return schema
 
 
 def _success(result: Result, mistral: MistralClient) -> CallToolResult:

@@ -59,6 +59,17 @@ async def read_audio(mistral: Mistral, source: str, argument: str) -> str:
     return url[data.end() :]
 
 
+async def decode_data_url(url: str) -> bytes | None:
+    """What a data URL holds; None for any other URL, and for what is no base64."""
+    data = _DATA.match(url)
+    if data is None:
+        return None
+    try:
+        return await anyio.to_thread.run_sync(base64.b64decode, url[data.end() :])
+    except (binascii.Error, ValueError):
+        return None
+
+
 def is_office_document(chunk: Chunk) -> bool:
     """Whether it is known to be a .docx or .pptx."""
     url = str(chunk.get("document_url", ""))

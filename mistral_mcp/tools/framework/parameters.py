@@ -60,7 +60,7 @@ Images = Annotated[
 Documents = Annotated[list[Source] | None, Field(description="PDFs and such, likewise.", max_length=MAX_DOCUMENTS)]
 Id = Annotated[str, Field(min_length=1, max_length=256)]
 """An id, a model's name: whatever goes into a path, a label or a cache."""
-Model = Annotated[Id | None, Field(description="Model id or alias.")]
+Model = Annotated[Id | None, Field(description="Id or alias.")]
 Temperature = Annotated[float | None, Field(description="0 to 1.5.", ge=0, le=1.5, allow_inf_nan=False)]
 TopP = Annotated[float | None, Field(description="Up to 1.", gt=0, le=1, allow_inf_nan=False)]
 MaxTokens = Annotated[int | None, Field(description="Maximum tokens.", ge=0, le=MAX_INTEGER)]
@@ -68,6 +68,7 @@ Stop = Annotated[list[StopSequence] | None, Field(description="Stop sequences.",
 RandomSeed = Annotated[int | None, Field(description="Seed.", ge=0, le=MAX_INTEGER)]
 JsonSchema = Annotated[dict[str, JsonValue] | None, Field(description="JSON Schema of the answer.")]
 ResponseFormat = Annotated[Literal["text", "json_object"] | None, Field(description="json_object: any JSON.")]
+DryRun = Annotated[bool | None, Field(description="Only estimate the cost.")]
 ReasoningEffort = Annotated[str | None, Field(description="none to max, by model.", pattern="^[a-z]{1,16}$")]
 
 

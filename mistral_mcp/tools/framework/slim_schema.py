@@ -80,6 +80,16 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
     return cast("dict[str, Any]", walk(schema))
 
 
+def merge_alternatives(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    """One flat schema for results of several shapes, since not every client takes alternatives at the root."""
+    merged: dict[str, Any] = {**schemas[0], "properties": {}}
+    for schema in reversed(schemas):
+        merged["properties"] |= schema["properties"]
+    required: list[str] = schemas[0].get("required", [])
+    merged["required"] = [name for name in required if all(name in other["required"] for other in schemas[1:])]
+    return merged
+
+
 def _is_dead_weight(key: str, value: object, node: dict[str, Any]) -> bool:
     if key in {"minItems", "maxItems"}:
         return "prefixItems" not in node  # whose length strict validators want to know

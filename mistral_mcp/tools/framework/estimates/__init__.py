@@ -1,0 +1,1 @@
+"""Dry runs: what a call would cost at least and at most, found without anything that is paid for."""

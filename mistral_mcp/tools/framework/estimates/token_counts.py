@@ -1,0 +1,148 @@
+"""How many tokens a text has, without the model's own tokenizer: bounds that hold for every one of Mistral's.
+
+A token is at least one byte of UTF-8 and never holds parts of two words, so words are the least and bytes the most.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+import anyio.lowlevel
+from pydantic import JsonValue
+
+from mistral_mcp.mistral.api.chat import ChatCall
+from mistral_mcp.mistral.catalog import Catalog
+from mistral_mcp.tools.framework.estimates.estimate import Estimate, Part, Pricing, Range, Units
+from mistral_mcp.tools.framework.request import Mistral
+
+BASIS = "Tokens are at least the words of a text and at most its bytes; no tokenizer was asked."
+COMPLETIONS = "An answer is at most max_tokens, or what its model's context leaves: set it to bound the cost."
+PRIORITY = "whether this key has the priority tier, which costs more"
+
+_SLICE = 64 * 1024  # characters looked at together
+_CONTROL = 24
+"""Tokens that a text or message may have beside its own: where it begins and ends, and whose it is."""
+_TEXT_CHUNKS = frozenset({"text", "thinking", "reference"})
+_DEPTH = 20
+
+
+async def count_tokens(texts: Iterable[str], *, control: int = _CONTROL) -> Range:
+    """Bounds for texts, each with what frames it."""
+    least = most = 0
+    for text in texts:
+        for start in range(0, len(text), _SLICE):
+            piece = text[start : start + _SLICE]
+            # A word may be cut where a slice ends.
+            least += max(len(piece.split()) - bool(start), 0)
+            most += len(piece.encode(errors="surrogatepass"))
+            await anyio.lowlevel.checkpoint()
+        most += control
+    return Range(min=least, max=most)
+
+
+async def count_prompt(body: JsonValue) -> Range:
+    """Bounds for what a chat's body says: its texts, and at most all that it holds as JSON."""
+    words = await count_tokens(_texts(body))
+    whole = json.dumps(body, ensure_ascii=False)
+    bytes_and_frames = await count_tokens([whole], control=_CONTROL * (1 + _messages(body)))
+    return Range(min=words.min, max=bytes_and_frames.max)
+
+
+def holds_files(messages: JsonValue) -> bool:
+    """Whether there are images, sound or documents among a chat's messages, whose tokens no text tells."""
+    if not isinstance(messages, list):
+        return False
+    return any(kind not in _TEXT_CHUNKS for message in messages for kind in _chunk_types(message))
+
+
+def completion_of(catalog: Catalog, model: str, prompt: Range, max_tokens: JsonValue, choices: JsonValue) -> Range:
+    """Bounds of an answer: `max_tokens`, or what the context leaves."""
+    window = catalog.context_window(model)
+    if isinstance(max_tokens, int):
+        most = max_tokens
+    elif window is not None:
+        most = max(window - int(prompt.min or 0), 0)
+    else:
+        return Range(min=1, max=None)
+    if isinstance(choices, int):
+        most *= max(choices, 1)
+    return Range(min=min(1, most), max=most)
+
+
+def within_context(catalog: Catalog, model: str, prompt: Range, *, with_files: bool) -> Range:
+    """No prompt is longer than the context, whatever it holds; with files that is all that is known."""
+    window = catalog.context_window(model)
+    if with_files:
+        return Range(min=prompt.min, max=window)
+    if window is None or prompt.max is None:
+        return prompt
+    return Range(min=min(prompt.min or 0, window), max=min(prompt.max, window))
+
+
+async def estimate_texts(pricing: Pricing, texts: list[str]) -> Estimate:
+    """What embedding these texts would cost."""
+    tokens = await count_tokens(texts)
+    units: Units = {"texts": Range.exactly(len(texts)), "prompt_tokens": tokens}
+    cost = pricing.by_token(tokens, Range.exactly(0))
+    return Estimate.of(pricing.part(units, cost), basis=[BASIS, pricing.basis()])
+
+
+async def estimate_chats(mistral: Mistral, calls: list[ChatCall]) -> Estimate:
+    """What these chats would cost, if all are answered."""
+    parts: list[Part] = []
+    basis = [BASIS, COMPLETIONS]
+    for call in calls:
+        pricing = Pricing.of(mistral, call.model)
+        prompt, completion, cost = await estimate_chat(
+            pricing, call.model_dump(mode="json", exclude_none=True, by_alias=True)
+        )
+        parts.append(pricing.part({"prompt_tokens": prompt, "completion_tokens": completion}, cost))
+        basis.append(pricing.basis())
+    return Estimate.of(*parts, basis=basis, unknown=[PRIORITY])
+
+
+async def estimate_chat(pricing: Pricing, body: dict[str, JsonValue]) -> tuple[Range, Range, Range]:
+    """Of a chat's body: the prompt, the completion, the cost."""
+    catalog, model = pricing.catalog, pricing.model
+    counted = {
+        name: body[name] for name in ("messages", "tools", "response_format", "prompt", "suffix") if name in body
+    }
+    prompt = await count_prompt(counted)
+    prompt = within_context(catalog, model, prompt, with_files=holds_files(body.get("messages")))
+    completion = completion_of(catalog, model, prompt, body.get("max_tokens"), body.get("n"))
+    cost = pricing.by_token(prompt, completion, cached=True)
+    return prompt, completion, cost
+
+
+def _texts(value: JsonValue, depth: int = 0) -> Iterator[str]:
+    """What messages say. Members of other kinds, ids and roles say nothing that must be counted."""
+    if depth > _DEPTH:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item, depth + 1)
+    elif isinstance(value, dict):
+        for name in ("messages", "content", "text", "prompt", "suffix"):
+            member = value.get(name)
+            if isinstance(member, str):
+                yield member
+            else:
+                yield from _texts(member, depth + 1)
+
+
+def _messages(body: JsonValue) -> int:
+    if not isinstance(body, dict):
+        return 0
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        return len(messages)
+    return 1
+
+
+def _chunk_types(message: JsonValue) -> Iterator[JsonValue]:
+    if not isinstance(message, dict):
+        return
+    content = message.get("content")
+    if isinstance(content, list):
+        for chunk in cast("list[dict[str, JsonValue]]", content):
+            yield chunk.get("type", "text")
