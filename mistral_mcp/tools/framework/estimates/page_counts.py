@@ -70,7 +70,11 @@ def _objects(content: bytes) -> dict[int, bytes]:
     return found
 
 
-def _unpack(content: bytes, start: int, room: int) -> bytes:
+def _unpack(
+    content: bytes,
+    start: int,
+    room: int,
+) -> bytes:
     data = _STREAM.search(content, start)
     if data is None or room <= 0:
         return b""
@@ -90,6 +94,11 @@ def _objects_of_stream(dictionary: bytes, unpacked: bytes) -> dict[int, bytes]:
     places = [start + place for place in numbers[1::2]]
     ends = [*places[1:], len(unpacked)]
     objects: dict[int, bytes] = {}
-    for number, place, end in zip(numbers[::2], places, ends, strict=False):
+    for number, place, end in zip(
+        numbers[::2],
+        places,
+        ends,
+        strict=False,
+    ):
         objects[number] = unpacked[place : min(end, place + _ENTRY)]
     return objects
