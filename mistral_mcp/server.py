@@ -23,6 +23,7 @@ from mistral_mcp.mistral.transports.observing import ExchangeObserver
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.server_spans import ServerSpans
 from mistral_mcp.settings import Settings
+from mistral_mcp.skills.extension import SCHEME, Skills
 from mistral_mcp.stdio import client_streams
 from mistral_mcp.suggest import nearest
 from mistral_mcp.tools.framework.adapter import MistralTool
@@ -71,6 +72,7 @@ def create_server(
             await upstream.aclose()
 
     allowed = AllowedToolsets.of(settings)
+    skills = Skills(lambda request: _select(request, allowed)[1])
     server = _Server(
         name="mistral-mcp",
         title=TITLE,
@@ -85,10 +87,11 @@ def create_server(
         cache_hints=dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private")),
         local_files=settings.files_dir is not None,
         toolsets=allowed.chosen,
+        extensions=[skills],
     )
     resources.declare(server)
     prompts.declare(server)
-    dispatch = Dispatch(allowed, server)
+    dispatch = Dispatch(allowed, server, skills)
     server.middleware[0] = ServerSpans(server.middleware[0], dispatch.known_names)
     server.middleware.append(dispatch)
     return server
@@ -156,12 +159,19 @@ class _Server(MCPServer[Served]):
 _MAX_NAME = 64
 
 
+def _select(ctx: Request, allowed: AllowedToolsets) -> tuple[Selection, frozenset[str]]:
+    """What this request selects, and the names of the tools it is offered."""
+    selection = selection_of(ctx.request) or allowed.select()
+    return selection, tools.names(selection.toolsets, read_only=selection.read_only)
+
+
 class Dispatch:
     """The middleware that answers each request for its own caller: with the tools, prompts and words they are offered."""
 
-    def __init__(self, allowed: AllowedToolsets, server: _Server) -> None:
+    def __init__(self, allowed: AllowedToolsets, server: _Server, skills: Skills) -> None:
         self._allowed = allowed
         self._server = server
+        self._skills = skills
         self._resources = resources.Resources()
         self._prompts = prompts.Prompts(server)
         self._handlers: dict[str, Handler] = {
@@ -171,6 +181,7 @@ class Dispatch:
             "tools/call": self._call_tool,
             "prompts/list": self._list_prompts,
             "prompts/get": self._get_prompt,
+            "resources/list": self._list_resources,
             "resources/read": self._read_resource,
             "completion/complete": self._complete,
         }
@@ -185,30 +196,25 @@ class Dispatch:
         """Of what this request may ask for."""
         match ctx.method:
             case "tools/call":
-                return self._select(ctx)[1]
+                return _select(ctx, self._allowed)[1]
             case "prompts/get":
                 return prompts.names()
             case _:
                 return frozenset()
 
-    def _select(self, ctx: Request) -> tuple[Selection, frozenset[str]]:
-        """What this request selects, and the names of the tools it is offered."""
-        selection = selection_of(ctx.request) or self._allowed.select()
-        return selection, tools.names(selection.toolsets, read_only=selection.read_only)
-
     async def _describe(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        _, offered = self._select(ctx)
+        _, offered = _select(ctx, self._allowed)
         described = cast("dict[str, Any]", await call_next(ctx))
         return {**described, "instructions": instructions(offered)}
 
     async def _list_tools(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        selection, offered = self._select(ctx)
+        selection, offered = _select(ctx, self._allowed)
         self._server.load(selection.toolsets)
         listed = cast("dict[str, Any]", await call_next(ctx))
         return {**listed, "tools": [tool for tool in listed["tools"] if tool["name"] in offered]}
 
     async def _call_tool(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        selection, offered = self._select(ctx)
+        selection, offered = _select(ctx, self._allowed)
         name = str((ctx.params or {}).get("name"))
         if name not in offered:
             return await _refuse(name, offered, selection)
@@ -220,7 +226,7 @@ class Dispatch:
         return {**result, "content": [{**block, "text": await _in_offered_words(block["text"], offered)}]}
 
     async def _list_prompts(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        _, offered = self._select(ctx)
+        _, offered = _select(ctx, self._allowed)
         listed = cast("dict[str, Any]", await call_next(ctx))
         return {
             **listed,
@@ -228,11 +234,18 @@ class Dispatch:
         }
 
     async def _get_prompt(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        _, offered = self._select(ctx)
+        _, offered = _select(ctx, self._allowed)
         await self._prompts.check(ctx.params or {}, offered)
         return await call_next(ctx)
 
+    async def _list_resources(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        listed = cast("dict[str, Any]", await call_next(ctx))
+        return {**listed, "resources": [*listed["resources"], *await self._skills.listed_resources(ctx)]}
+
     async def _read_resource(self, ctx: Request, _: CallNext) -> HandlerResult:
+        uri = str((ctx.params or {}).get("uri", ""))
+        if uri.startswith(SCHEME):
+            return await self._skills.read(ctx, uri)
         return await self._resources.read(ctx)
 
     async def _complete(self, ctx: Request, _: CallNext) -> HandlerResult:

@@ -31,6 +31,19 @@ while read -r door url; do
         fi
         printf '%-12s %s: %s, %s\n' "$door" "$version" "$(grep '^Total' "$log")" "$verdict"
     done
+    # Scenarios of an extension are no part of a revision's suite, so each is asked for by name; all toolsets, for all skills.
+    for scenario in sep-2640-skills-enumeration sep-2640-skills-manifest; do
+        log="$work/$door-$scenario.log"
+        verdict="as expected"
+        if ! "$tools/node_modules/.bin/node" "$tools/node_modules/@modelcontextprotocol/conformance/dist/index.js" server \
+            --url "$url?toolsets=all" --scenario "$scenario" --force --spec-version 2026-07-28 \
+            -o "$work/out-$door-skills" >"$log" 2>&1 || ! grep -q '^Passed: .* 0 failed, 0 warnings' "$log"; then
+            verdict="NOT as expected"
+            failed=1
+            sed 's|/c/[^/ ]*/|/c/…/|g' "$log" | tail -40
+        fi
+        printf '%-12s %s: %s, %s\n' "$door" "$scenario" "$(grep '^Passed' "$log")" "$verdict"
+    done
 done <"$work/urls"
 echo "authorization server:"
 PATH="$tools/node_modules/.bin:$PATH" PYTHONPATH=. "$python" tests/conformance/authorization.py "$tools/node_modules/.bin/conformance" || failed=1

@@ -1,4 +1,4 @@
-"""Write the manifests anew: the clients' entries from `mistral_mcp.install`, the version from `mistral_mcp`."""
+"""Write the manifests anew: the clients' entries from `mistral_mcp.install`, the version and the skills from `mistral_mcp`."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ from mistral_mcp import __version__
 from mistral_mcp.install import HOSTS, stdio_entry
 from mistral_mcp.install.documents import render
 from mistral_mcp.install.plan import PLACEHOLDER
+from mistral_mcp.skills.recipes import recipes
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,9 +43,12 @@ def files() -> dict[str, str]:
         for place in places:
             text = re.sub(rf"({place})[0-9][\w.+-]*", rf"\g<1>{__version__}", text)
         found[name] = text
+    for recipe in recipes():
+        found[f"manifests/claude-plugin/skills/{recipe.name}/SKILL.md"] = recipe.text
     return found
 
 
 if __name__ == "__main__":
     for name, text in files().items():
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / name).write_text(text, encoding="utf-8")

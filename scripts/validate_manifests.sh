@@ -29,7 +29,8 @@ validates() {
 
 validates "bundle's manifest" mcpb validate manifests/mcpb/manifest.json
 validates "bundle" mcpb pack manifests/mcpb "$work/mistral-mcp.mcpb"
-validates "Claude plugin" claude plugin validate --strict manifests/claude-plugin
+validates "Claude plugin" claude plugin validate --strict --profile directory manifests/claude-plugin
+validates "skills" claude plugin validate --strict mistral_mcp/skills
 validates "Claude marketplace" claude plugin validate --strict .
 validates "Gemini extension" gemini extensions validate manifests
 validates "Kubernetes" kubernetes-validate --strict manifests/kubernetes.yaml

@@ -29,7 +29,7 @@ async def test_resources_are_listed_and_read_over_every_transport(mistral_url: s
         models = await read(client, "mistral://models")
         one = await read(client, "mistral://models/mistral-small-latest")
 
-    assert listed == {"mistral://models", "mistral://usage"}
+    assert listed == {"mistral://models", "mistral://usage", "skill://choosing-a-model/SKILL.md"}
     assert templates == ["mistral://models/{model}"]
     assert any(model["price"]["date"] for model in models if "price" in model)
     assert "mistral-small-latest" in (one["id"], *one["aliases"])

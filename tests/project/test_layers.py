@@ -28,7 +28,7 @@ OFFERED = {
     "operations",
     "tools",
 }
-CORE = {*OFFERED, "selection", "resources", "prompts", "instructions", "server"}
+CORE = {*OFFERED, "selection", "resources", "prompts", "skills", "instructions", "server"}
 
 # Each room, and the rooms it may import beside itself: those to its left, in the order of CONTRIBUTING.md.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "selection": OFFERED,
     "resources": {*OFFERED, "selection"},
     "prompts": {*OFFERED, "selection", "resources"},
+    "skills": set(),
     "instructions": set(),
     "json_rpc": set(),
     "stdio": {"json_rpc"},

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from mistral_mcp import __version__
+from mistral_mcp import __version__, tools
 from mistral_mcp.settings import Settings
+from mistral_mcp.skills.recipes import recipes
 from scripts import manifests
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,27 @@ def instructions() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", list(manifests.files()))
 def test_each_manifest_is_as_make_manifests_writes_it(name: str):
     assert read(name) == manifests.files()[name]
+
+
+def test_the_plugin_has_the_skills_that_there_are_and_no_other():
+    folder = ROOT / "manifests/claude-plugin/skills"
+
+    assert {file.parent.name for file in folder.glob("*/SKILL.md")} == {recipe.name for recipe in recipes()}
+    assert {file.name for file in folder.rglob("*") if file.is_file()} == {"SKILL.md"}
+
+
+def test_the_plugin_has_the_bundle_s_icon():
+    icons = [ROOT / "manifests/mcpb/icon.png", ROOT / "manifests/claude-plugin/.claude-plugin/icon.png"]
+
+    assert icons[0].read_bytes() == icons[1].read_bytes()
+
+
+def test_the_plugin_s_server_offers_the_tools_that_its_skills_name():
+    plugin = load("manifests/claude-plugin/.claude-plugin/plugin.json")
+    toolsets = plugin["mcpServers"]["mistral"]["env"]["MISTRAL_MCP_TOOLSETS"].split(",")
+    offered = tools.names(tuple(toolsets), read_only=False)
+
+    assert all(recipe.tools <= offered for recipe in recipes())
 
 
 def test_every_version_is_the_package_s():
@@ -204,7 +226,7 @@ def test_the_plugin_and_the_extension_refer_to_the_key_and_hide_it():
     gemini = load("manifests/gemini-extension.json")
     marketplace = load(".claude-plugin/marketplace.json")
 
-    assert plugin["mcpServers"]["mistral"]["env"] == {"MISTRAL_API_KEY": "${user_config.api_key}"}
+    assert plugin["mcpServers"]["mistral"]["env"]["MISTRAL_API_KEY"] == "${user_config.api_key}"
     assert plugin["userConfig"]["api_key"]["sensitive"] is True
     assert gemini["mcpServers"]["mistral"]["env"] == {"MISTRAL_API_KEY": "$MISTRAL_API_KEY"}
     assert gemini["settings"] == [gemini["settings"][0] | {"envVar": "MISTRAL_API_KEY", "sensitive": True}]
