@@ -28,6 +28,7 @@ from mistral_mcp.hosting.web.downloads import Downloads
 from mistral_mcp.hosting.web.legal import legal_routes
 from mistral_mcp.hosting.web.pages import Pages
 from mistral_mcp.hosting.web.resolvers import Resolvers
+from mistral_mcp.hosting.web.responses import client_address
 from mistral_mcp.hosting.web.running import RunningRequests
 from mistral_mcp.hosting.web.throttle import Throttle
 from mistral_mcp.hosting.web.uploads import UploadPages
@@ -63,7 +64,10 @@ def create_app(
     tenancy = Tenancy(settings, vault, upstream, to_mistral, throttle, metrics)
     pages = Pages(tenancy)
     clients = Clients(vault.registered_clients, client_documents or ClientDocuments())
-    oauth = _oauth_routes(settings, vault, pages, clients)
+    oauth_endpoints = OAuthEndpoints(
+        settings, vault, clients, lambda request: throttle.count_registration(client_address(request))
+    )
+    oauth = _oauth_routes(oauth_endpoints, pages)
     resolvers = Resolvers(settings, vault, to_mistral, throttle)
     running = RunningRequests(vault.find_ended)
 
@@ -118,10 +122,9 @@ def create_app(
     )
 
 
-def _oauth_routes(settings: Settings, vault: Vault, pages: Pages, clients: Clients) -> list[BaseRoute]:
-    if not settings.oauth:
+def _oauth_routes(endpoints: OAuthEndpoints, pages: Pages) -> list[BaseRoute]:
+    if not endpoints.settings.oauth:
         return []
-    endpoints = OAuthEndpoints(settings, vault, clients)
     return [*endpoints.routes(), *ConsentPage(endpoints, pages).routes()]
 
 

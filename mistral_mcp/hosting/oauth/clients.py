@@ -129,6 +129,12 @@ def is_safe_redirect(address: str) -> bool:
     return bool(_PRIVATE_SCHEME.fullmatch(parts.scheme)) and parts.scheme not in _DANGEROUS_SCHEMES
 
 
+def is_elsewhere(address: str) -> bool:
+    """A page of somebody's, rather than a program on the person's own device."""
+    parts = urlsplit(address)
+    return parts.scheme in {"http", "https"} and parts.hostname not in LOOPBACK
+
+
 def _without_port(address: AnyUrl) -> str:
     """Loopback addresses are the same on every port."""
     parts = urlsplit(str(address))

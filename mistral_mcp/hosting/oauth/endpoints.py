@@ -4,10 +4,10 @@ The SDK's handlers do the work. What they leave out is added here: `iss` in erro
 token request names (RFC 8707), and a revocation that public clients may ask for (RFC 7009).
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from cachetools import TTLCache
 from mcp.server.auth.handlers.authorize import AuthorizationHandler
 from mcp.server.auth.handlers.register import RegistrationHandler
 from mcp.server.auth.handlers.token import TokenHandler
@@ -23,7 +23,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, request_response
 from starlette.types import ASGIApp
 
-from mistral_mcp.hosting.oauth.clients import Clients
+from mistral_mcp.errors import TooManyFailures
+from mistral_mcp.hosting.oauth.clients import Clients, is_elsewhere
 from mistral_mcp.hosting.oauth.provider import ConsentRequests, Provider
 from mistral_mcp.hosting.vault.grant_records import SCOPES
 from mistral_mcp.hosting.vault.vault import Vault
@@ -31,9 +32,6 @@ from mistral_mcp.http.targets import base_url
 from mistral_mcp.settings import Settings
 
 _LARGEST_BODY = 16 * 1024  # bytes
-_REGISTRATIONS_AN_HOUR = 30  # per address
-_ADDRESSES = 10_000
-_HOUR = 3600
 _AUTH_METHODS = ["none", "client_secret_post", "client_secret_basic"]
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -59,16 +57,17 @@ class OAuthEndpoints:
     settings: Settings
     vault: Vault
     clients: Clients
+    count_registration: Callable[[HTTPConnection], None]
+    """Raises `TooManyFailures` where too many clients came from the request's address."""
 
     def routes(self) -> list[BaseRoute]:
         resource, server = "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"
-        registered: TTLCache[str, int] = TTLCache(_ADDRESSES, _HOUR)
         return [
             *(_open_route(path, self.resource_metadata, "GET") for path in (f"{resource}/mcp", resource)),
             *(_open_route(path, self.server_metadata, "GET") for path in (server, f"{server}/mcp")),
             Route("/authorize", self.authorize, methods=["GET", "POST"]),
             _open_route("/token", self.token, "POST"),
-            _open_route("/register", _limit_per_address(self.register, registered), "POST"),
+            _open_route("/register", self.register, "POST"),
             _open_route("/revoke", self.revoke, "POST"),
         ]
 
@@ -113,7 +112,10 @@ class OAuthEndpoints:
         return _document(OAuthMetadata.model_validate(members))
 
     async def authorize(self, request: Request) -> Response:
-        """To the consent page; errors back to the client, with `iss`."""
+        """To the consent page; errors back to the client, with `iss`.
+
+        Anybody may register an address: nobody is sent to one elsewhere without a look at it (RFC 9700, 4.11.2).
+        """
         if request.method == "GET" and "client_id" not in request.query_params:
             endpoint = resource_url(self.settings, request)
             return _oauth_error("invalid_request", f"Clients send people here. Add {endpoint} to your MCP client.")
@@ -122,7 +124,10 @@ class OAuthEndpoints:
         if not location or location.startswith("consent?"):
             return answer
         issuer = base_url(self.settings, request)
-        return RedirectResponse(construct_redirect_uri(location, iss=issuer), 302, {"cache-control": "no-store"})
+        location = construct_redirect_uri(location, iss=issuer)
+        if is_elsewhere(location):
+            location = f"consent?refused={self.consent_requests.sign_answer(location)}"
+        return RedirectResponse(location, 302, {"cache-control": "no-store"})
 
     async def token(self, request: Request) -> Response:
         provider = self.provider(request)
@@ -132,6 +137,12 @@ class OAuthEndpoints:
         return await TokenHandler(provider, ClientAuthenticator(provider)).handle(request)
 
     async def register(self, request: Request) -> Response:
+        try:
+            self.count_registration(request)
+        except TooManyFailures as error:
+            answer = _oauth_error("invalid_client_metadata", str(error), error.status)
+            answer.headers["retry-after"] = str(math.ceil(error.retry_after or 0))
+            return answer
         options = ClientRegistrationOptions(enabled=True, valid_scopes=list(SCOPES), default_scopes=list(SCOPES))
         return await RegistrationHandler(self.provider(request), options).handle(request)
 
@@ -163,21 +174,3 @@ def _open_route(path: str, handler: Handler, method: str) -> Route:
     headers = ["authorization", "content-type", "mcp-protocol-version"]
     open_to_all = CORSMiddleware(app, allow_origins=["*"], allow_methods=[method], allow_headers=headers)
     return Route(path, open_to_all, methods=[method, "OPTIONS"])
-
-
-def _limit_per_address(handler: Handler, counts: TTLCache[str, int]) -> Handler:
-    async def limited(request: Request) -> Response:
-        if request.client:
-            address = request.client.host
-        else:
-            address = ""
-        counts[address] = counts.get(address, 0) + 1
-        if counts[address] > _REGISTRATIONS_AN_HOUR:
-            answer = _oauth_error(
-                "invalid_client_metadata", "Too many clients were registered from this address.", 429
-            )
-            answer.headers["retry-after"] = str(_HOUR)
-            return answer
-        return await handler(request)
-
-    return limited

@@ -41,22 +41,37 @@ class StaleConsent(BadArgument):
 
 
 class ConsentRequests:
-    """Signs authorization requests and verifies them; any replica verifies those of another."""
+    """Signs authorization requests and verifies them; any replica verifies those of another.
+
+    Also the answers to those that are refused at once, on their way to a page that asks before it leads back.
+    """
 
     def __init__(self, keys: list[bytes]) -> None:
         self._serializer = URLSafeTimedSerializer(keys[::-1], salt="mistral-mcp consent")  # the last one signs
+        self._answers = URLSafeTimedSerializer(keys[::-1], salt="mistral-mcp consent answer")
 
     def sign(self, request: ConsentRequest) -> str:
         return str(self._serializer.dumps(request.model_dump()))
 
     def verify(self, text: str) -> ConsentRequest:
         """Raises `StaleConsent`."""
-        try:
-            return ConsentRequest.model_validate(self._serializer.loads(text, max_age=CONSENT_SECONDS))
-        except BadData:
-            raise StaleConsent(
-                "This request lay open for too long.", "Go back to your client and connect again."
-            ) from None
+        return ConsentRequest.model_validate(_load(self._serializer, text))
+
+    def sign_answer(self, location: str) -> str:
+        return str(self._answers.dumps(location))
+
+    def verify_answer(self, text: str) -> str:
+        """Raises `StaleConsent`."""
+        return str(_load(self._answers, text))
+
+
+def _load(serializer: URLSafeTimedSerializer, text: str) -> object:
+    try:
+        return serializer.loads(text, max_age=CONSENT_SECONDS)
+    except BadData:
+        raise StaleConsent(
+            "This request lay open for too long.", "Go back to your client and connect again."
+        ) from None
 
 
 class _Code(AuthorizationCode):

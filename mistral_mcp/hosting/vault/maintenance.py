@@ -10,10 +10,11 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.records import reseal_token
+from mistral_mcp.hosting.vault.registered_clients import UNUSED_AFTER, delete_unused_clients
 from mistral_mcp.hosting.vault.results import TOMBSTONE
 from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken
 from mistral_mcp.hosting.vault.statements import ERASED
-from mistral_mcp.hosting.vault.tables import clients, connections, grants, result_pieces, results, tokens, uploads
+from mistral_mcp.hosting.vault.tables import connections, grants, result_pieces, results, tokens, uploads
 
 NEVER_USED_AFTER = timedelta(days=30)
 ENDED_AFTER = timedelta(days=90)
@@ -82,7 +83,6 @@ async def sweep(database: Database, now: datetime) -> int:
     never_used = connections.c.last_used_at.is_(None) & (connections.c.created_at <= now - NEVER_USED_AFTER)
     ended = or_(connections.c.revoked_at <= long_ago, connections.c.expires_at <= long_ago)
     of_tokens = select(tokens.c.grant_id).where(tokens.c.grant_id.is_not(None))
-    unused = clients.c.client_id.not_in(select(grants.c.client_id))
     expired_ids = select(connections.c.id).where(expired)
 
     def work(connection: Connection) -> int:
@@ -91,7 +91,7 @@ async def sweep(database: Database, now: datetime) -> int:
         connection.execute(delete(tokens).where(tokens.c.expires_at <= now - timedelta(days=1)))
         connection.execute(delete(grants).where(grants.c.ended_at <= long_ago))
         connection.execute(delete(grants).where(grants.c.id.not_in(of_tokens), grants.c.created_at <= long_ago))
-        connection.execute(delete(clients).where(unused, clients.c.created_at <= now - timedelta(days=1)))
+        delete_unused_clients(connection, now - UNUSED_AFTER)
         connection.execute(update(connections).where(expired).values(ERASED))
         connection.execute(update(tokens).where(tokens.c.connection_id.in_(expired_ids)).values(wrapped_key=None))
         return gone.rowcount

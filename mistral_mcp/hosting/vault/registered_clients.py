@@ -2,21 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy
 from pydantic import SecretStr
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.sealing import SealBroken, seal, unseal
-from mistral_mcp.hosting.vault.tables import clients
+from mistral_mcp.hosting.vault.tables import clients, grants
 
 MOST_CLIENTS = 10_000
+UNUSED_AFTER = timedelta(days=1)
+UNUSED_AFTER_WHEN_FULL = timedelta(hours=1)
+"""A person takes minutes to agree; what is longer ago was a test, or a flood."""
 
 
 class TooManyClients(Exception):
-    """Raised by `add`: the table is full until the next sweep."""
+    """Raised by `add`: the table is full of clients that are used, or came within the hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,16 @@ class RegisteredClient:
 
     described: str
     secret: SecretStr | None
+
+
+def count_clients(database: sqlalchemy.Connection) -> int:
+    return database.execute(select(func.count()).select_from(clients)).scalar_one()
+
+
+def delete_unused_clients(database: sqlalchemy.Connection, registered_before: datetime) -> None:
+    """Those that nobody gave a grant."""
+    unused = clients.c.client_id.not_in(select(grants.c.client_id))
+    database.execute(delete(clients).where(unused, clients.c.created_at <= registered_before))
 
 
 class RegisteredClients:
@@ -55,16 +68,19 @@ class RegisteredClients:
             sealed = None
         else:
             sealed = seal(self._keys()[0], secret.get_secret_value().encode(), client_id)
+        now = self._now()
         row = {
             "client_id": client_id,
             "described": client.described,
             "sealed_secret": sealed,
-            "created_at": self._now(),
+            "created_at": now,
         }
 
         def work(database: sqlalchemy.Connection) -> None:
-            if database.execute(select(func.count()).select_from(clients)).scalar_one() >= MOST_CLIENTS:
-                raise TooManyClients
+            if count_clients(database) >= MOST_CLIENTS:
+                delete_unused_clients(database, now - UNUSED_AFTER_WHEN_FULL)
+                if count_clients(database) >= MOST_CLIENTS:
+                    raise TooManyClients
             database.execute(insert(clients), row)
 
         await self._database.write(work)

@@ -6,7 +6,7 @@ client's name is its own claim; where the person is sent back to is what counts,
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from mcp.server.auth.provider import construct_redirect_uri
 from pydantic import SecretStr, ValidationError
@@ -44,6 +44,8 @@ class ConsentPage:
     async def consent(self, request: Request) -> Response:
         form = Form()
         try:
+            if refused := request.query_params.get("refused"):
+                return self._refused(refused)
             if request.method == "POST":
                 form = await read_form(request)
             signed = form.one("request") or request.query_params.get("request", "")
@@ -59,6 +61,18 @@ class ConsentPage:
         if form.one("decision") != "allow":
             return _back(shown, error="access_denied", error_description="The person did not agree.")
         return await self._allow(request, shown, form)
+
+    def _refused(self, signed: str) -> Response:
+        """A request that `/authorize` refused, of a client elsewhere. Raises `StaleConsent`."""
+        location = self.oauth.consent_requests.verify_answer(signed)
+        parts = urlsplit(location)
+        return self.pages.render(
+            "consent_refused.html",
+            HTTPStatus.BAD_REQUEST,
+            reason=dict(parse_qsl(parts.query)).get("error_description", ""),
+            returns_to=parts.netloc,
+            location=location,
+        )
 
     async def _allow(self, request: Request, shown: "_Shown", form: Form) -> Response:
         try:

@@ -1,4 +1,4 @@
-"""Rate limits per client address: refused credentials, guesses of the sign-up code, new connections.
+"""Rate limits per client address: refused credentials, guesses of the sign-up code, new connections, new OAuth clients.
 
 A valid token is never refused for its address: a hosted client's users all come from a few.
 """
@@ -24,6 +24,7 @@ class Throttle:
         *,
         per_minute: int = 20,
         signups_per_hour: int = 30,
+        registrations_per_hour: int = 30,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._count = count
@@ -35,6 +36,10 @@ class Throttle:
             RateLimit(15 * per_minute, _MINUTE, clock),
         )
         self._signups = (RateLimit(signups_per_hour, _HOUR, clock), RateLimit(3 * signups_per_hour, _HOUR, clock))
+        self._registrations = (
+            RateLimit(registrations_per_hour, _HOUR, clock),
+            RateLimit(3 * registrations_per_hour, _HOUR, clock),
+        )
 
     def check(self, address: str) -> None:
         """Raises `TooManyFailures` where the address had too many credentials refused."""
@@ -71,6 +76,14 @@ class Throttle:
 
     def add_signup(self, address: str) -> None:
         for limit, name in zip(self._signups, (_network(address), _site(address)), strict=True):
+            limit.add(name)
+
+    def count_registration(self, address: str) -> None:
+        """Count an OAuth client that registers itself. Raises `TooManyFailures` where too many did, also from its /48."""
+        names = (_network(address), _site(address))
+        for limit, name in zip(self._registrations, names, strict=True):
+            _refuse(limit.wait(name), "Too many clients were registered from this address.")
+        for limit, name in zip(self._registrations, names, strict=True):
             limit.add(name)
 
 

@@ -43,6 +43,8 @@ class SdkClient:
     typed: Sequence[dict[str, str]] = ({},)
     document: str | None = None
     """The URL of its metadata document; without one it registers itself."""
+    issuer: str | None = None
+    """Whose answer the browser brings; else the server's own."""
     memory: Memory = field(default_factory=Memory)
     opened: list[str] = field(default_factory=list[str])
     provider: OAuthClientProvider = field(init=False)
@@ -80,6 +82,8 @@ class SdkClient:
         typed = self.typed[min(len(self.opened), len(self.typed) - 1)]
         self.opened.append(url)
         self._answer = await consent(self.browser, url, **typed)
+        if self.issuer:
+            self._answer["iss"] = self.issuer
 
     async def _come_back(self) -> AuthorizationCodeResult:
         return AuthorizationCodeResult(**self._answer)

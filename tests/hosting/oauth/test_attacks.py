@@ -1,13 +1,97 @@
-"""What an attacker tries against the sign-in, a row each."""
+"""What an attacker tries against the sign-in. `ATTACKS` is the table: each row names the tests that show what comes of it."""
 
 import re
+from html import unescape
+from pathlib import Path
 
+import anyio
 import httpx2
 import pytest
+from mcp.client.auth import OAuthFlowError
 
 from tests.conftest import KEY
-from tests.hosting.oauth.conftest import OAuthClient
+from tests.hosting.oauth.conftest import REDIRECT, OAuthClient
+from tests.hosting.oauth.sdk import SdkClient
 from tests.http.conftest import HEADERS, PING
+
+ATTACKS = {
+    "a code is played again": (
+        "test_a_code_that_comes_twice_ends_what_came_of_it",
+        "test_of_codes_that_come_at_the_same_time_one_is_good",
+    ),
+    "a code is stolen or guessed": (
+        "test_a_code_is_worth_nothing_without_its_verifier_or_to_another_client",
+        "test_a_mistyped_code_is_refused",
+    ),
+    "PKCE is left out or weakened, at either end": (
+        "test_a_weaker_flow_is_refused",
+        "test_a_code_is_worth_nothing_without_its_verifier_or_to_another_client",
+    ),
+    "a client mixes up two servers": (
+        "test_the_way_back_carries_state_and_issuer",
+        "test_an_error_carries_the_issuer_too",
+        "test_the_sdks_client_takes_no_code_of_another_issuer",
+    ),
+    "a person is sent elsewhere": (
+        "test_nobody_is_sent_to_an_address_that_was_not_registered",
+        "test_nobody_is_sent_elsewhere_by_an_error_without_a_look",
+        "test_an_address_that_a_browser_would_run_cannot_be_registered",
+        "test_an_answer_that_was_changed_on_its_way_leads_nowhere",
+    ),
+    "another site's form agrees": (
+        "test_another_sites_form_agrees_to_nothing",
+        "test_a_request_that_was_changed_on_its_way_is_not_shown",
+    ),
+    "the consent page lies under another site's": (
+        "test_the_consent_page_cannot_be_framed_and_its_form_leads_to_the_client_alone",
+        "test_another_sites_frame_of_the_consent_page_stays_empty",
+    ),
+    "a client document leads inside": (
+        "test_no_document_is_fetched_from_an_address_that_is_not_public",
+        "test_an_id_on_this_machine_or_its_network_is_resolved_and_refused",
+        "test_a_host_that_resolves_to_the_inside_is_not_dialed",
+        "test_one_private_address_among_public_ones_is_enough_to_fetch_nothing",
+        "test_no_such_url_is_taken_for_a_client",
+    ),
+    "a client document leads inside by a redirect": (
+        "test_what_redirects_describes_no_client_and_is_not_followed",
+    ),
+    "a client document leads inside by rebinding": (
+        "test_a_document_is_fetched_from_the_very_address_that_was_looked_at",
+        "test_a_host_that_resolves_otherwise_a_moment_later_gains_nothing",
+    ),
+    "a client document is another's, or too much": (
+        "test_a_document_that_is_not_the_clients_own_is_not_used",
+        "test_a_host_that_cannot_prove_its_name_describes_no_client",
+    ),
+    "a token of another resource, or for another use": (
+        "test_an_access_token_opens_neither_pages_nor_secret_urls_nor_another_server",
+        "test_a_refresh_can_give_up_a_scope_and_never_gain_one",
+        "test_one_clients_refresh_token_is_worth_nothing_to_another",
+    ),
+    "a refresh token is used again": (
+        "test_a_refresh_token_that_comes_back_ends_the_grant",
+        "test_a_refresh_gives_new_tokens_and_the_old_one_lives_until_the_new_one_is_used",
+    ),
+    "registrations flood the table": (
+        "test_registrations_are_limited_per_address",
+        "test_clients_that_register_are_counted_for_their_network",
+        "test_a_flood_of_registrations_is_bounded_and_makes_room_after_an_hour",
+    ),
+    "a client calls itself somebody": (
+        "test_a_name_is_shown_as_it_is_and_called_unchecked",
+        "test_a_name_that_reads_otherwise_than_it_is_written_is_refused",
+        "test_the_consent_page_names_the_host_that_vouches_for_a_client",
+    ),
+}
+
+
+def test_each_row_of_the_table_is_tested() -> None:
+    hosting = Path(__file__).parents[1]
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in hosting.rglob("test_*.py"))
+    missing = [name for names in ATTACKS.values() for name in names if f"def {name}(" not in sources]
+
+    assert not missing
 
 
 async def is_signed_in(client: OAuthClient, token: str) -> bool:
@@ -23,6 +107,22 @@ async def test_a_code_that_comes_twice_ends_what_came_of_it(client: OAuthClient)
     assert again.json()["error"] == "invalid_grant"
     assert not await is_signed_in(client, tokens["access_token"])
     assert (await client.refresh(tokens["refresh_token"])).status_code == 400
+
+
+async def test_of_codes_that_come_at_the_same_time_one_is_good(client: OAuthClient) -> None:
+    code = await client.code()
+    answers: list[httpx2.Response] = []
+
+    async def redeem() -> None:
+        answers.append(await client.redeem(code))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(redeem)
+
+    assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400, 400]
+    good = next(answer for answer in answers if answer.is_success).json()
+    assert not await is_signed_in(client, good["access_token"])  # nobody can say whose it is
 
 
 async def test_a_refresh_token_that_comes_back_ends_the_grant(client: OAuthClient) -> None:
@@ -55,6 +155,10 @@ async def test_a_code_is_worth_nothing_without_its_verifier_or_to_another_client
     other = OAuthClient(client.http, verifier=client.verifier)
     await other.register()
     code = await client.code()
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT}
+
+    without = await client.http.post("/token", data=form | {"client_id": client.client_id})
+    assert without.status_code == 400
 
     assert (await client.redeem(code, code_verifier="x" * 43)).json()["error"] == "invalid_grant"
     assert (await other.redeem(code)).json()["error"] == "invalid_grant"
@@ -67,13 +171,48 @@ async def test_a_code_is_worth_nothing_without_its_verifier_or_to_another_client
 
 @pytest.mark.parametrize(
     "uri",
-    ["https://evil.example/callback", "http://127.0.0.1:47823/other", "http://evil.example@127.0.0.1/callback"],
+    [
+        "https://evil.example/callback",
+        "http://127.0.0.1:47823/other",
+        "http://127.0.0.1:47823/callback/../other",
+        "http://127.0.0.1:47823/callback?next=https://evil.example",
+        "http://127.0.0.1:47823@evil.example/callback",
+        "http://127.0.0.1.evil.example:47823/callback",
+        "http://evil.example@127.0.0.1/callback",
+        "//evil.example/callback",
+    ],
 )
 async def test_nobody_is_sent_to_an_address_that_was_not_registered(client: OAuthClient, uri: str) -> None:
     refused = await client.http.get(client.authorize_url(redirect_uri=uri))
 
     assert refused.status_code == 400
     assert "location" not in refused.headers
+
+
+async def test_nobody_is_sent_elsewhere_by_an_error_without_a_look(http: httpx2.AsyncClient, base: str) -> None:
+    client = OAuthClient(http, redirect_uri="https://evil.example/callback")
+    await client.register()
+
+    refused = await http.get(client.authorize_url(response_type="token"))
+    assert refused.headers["location"].startswith("consent?refused=")
+    page = await http.get(f"/{refused.headers['location']}")
+    assert page.status_code == 400
+    assert "location" not in page.headers
+    link = unescape(re.findall(r'href="(https://evil[^"]*)"', page.text)[0])
+    answer = httpx2.URL(link).params
+    assert (answer["error"], answer["state"], answer["iss"]) == ("unsupported_response_type", "a-state", base)
+
+
+async def test_an_answer_that_was_changed_on_its_way_leads_nowhere(http: httpx2.AsyncClient) -> None:
+    client = OAuthClient(http, redirect_uri="https://evil.example/callback")
+    await client.register()
+    location = (await http.get(client.authorize_url(response_type="token"))).headers["location"]
+    request = (await http.get(client.authorize_url())).headers["location"].partition("request=")[2]
+
+    for changed in (location[:-3], f"consent?refused={request}"):
+        page = await http.get(f"/{changed}")
+        assert page.status_code == 422
+        assert "evil.example" not in page.text
 
 
 async def test_a_loopback_address_may_change_its_port(client: OAuthClient) -> None:
@@ -150,6 +289,39 @@ async def test_a_name_is_shown_as_it_is_and_called_unchecked(http: httpx2.AsyncC
     assert "&lt;b&gt;Claude&lt;/b&gt; (verified)" in page
     assert "nobody has checked it" in page
     assert "127.0.0.1:47823" in page
+
+
+@pytest.mark.parametrize(
+    "name", ["Claude\u202eedualC", "Claude\u200b", "Claude\nYou return to claude.ai", "C" * 101]
+)
+async def test_a_name_that_reads_otherwise_than_it_is_written_is_refused(
+    http: httpx2.AsyncClient, name: str
+) -> None:
+    refused = await OAuthClient(http).register(client_name=name)
+
+    assert refused.status_code == 400
+    assert refused.json()["error"] == "invalid_client_metadata"
+
+
+async def test_the_sdks_client_takes_no_code_of_another_issuer(http: httpx2.AsyncClient, base: str) -> None:
+    sdk = SdkClient(http, f"{base}/mcp", issuer="https://evil.example")
+    with pytest.raises(ExceptionGroup) as raised:
+        async with sdk.connect():
+            pass
+
+    assert raised.group_contains(OAuthFlowError)
+    assert sdk.memory.tokens is None
+
+
+async def test_one_clients_refresh_token_is_worth_nothing_to_another(client: OAuthClient) -> None:
+    other = OAuthClient(client.http)
+    await other.register()
+    tokens = await client.tokens()
+
+    assert (await other.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    revoked = {"token": tokens["refresh_token"], "client_id": other.client_id}
+    await client.http.post("/revoke", data=revoked)
+    assert await is_signed_in(client, tokens["access_token"])
 
 
 async def test_an_access_token_opens_neither_pages_nor_secret_urls_nor_another_server(

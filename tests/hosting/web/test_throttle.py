@@ -41,3 +41,28 @@ def test_time_forgives():
     now = 20.0
     throttle.check("192.0.2.1")
     assert [wait_after_failure(throttle, "192.0.2.1") for _ in range(2)] == [None, 20.0]
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [("2001:db8::2", True), ("2001:db8:0:1::1", False), ("2001:db8:1::1", False), ("192.0.2.1", False)],
+)
+def test_clients_that_register_are_counted_for_their_network(address: str, *, refused: bool):
+    throttle = Throttle(registrations_per_hour=3, clock=lambda: 0.0)
+    for _ in range(3):
+        throttle.count_registration("2001:db8::1")
+
+    if refused:
+        with pytest.raises(TooManyFailures):
+            throttle.count_registration(address)
+    else:
+        throttle.count_registration(address)
+
+
+def test_whoever_has_many_networks_registers_three_times_as_many_and_no_more():
+    throttle = Throttle(registrations_per_hour=3, clock=lambda: 0.0)
+    for number in range(9):
+        throttle.count_registration(f"2001:db8:0:{number}::1")
+
+    with pytest.raises(TooManyFailures):
+        throttle.count_registration("2001:db8:0:ffff::1")
