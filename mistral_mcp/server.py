@@ -14,6 +14,7 @@ from mcp_types import CallToolResult, Icon, TextContent
 from mcp_types import Tool as ListedTool
 
 from mistral_mcp import __version__, prompts, resources, tools
+from mistral_mcp.audit import AuditLog
 from mistral_mcp.credentials import CredentialSource
 from mistral_mcp.instructions import instructions, names_others, omit_unoffered_tools
 from mistral_mcp.kept_results import FolderStore, MemoryStore, ResultStore
@@ -67,7 +68,8 @@ def create_server(
         upstream = Upstream(settings, transport, exchange_observer)
         try:
             ledger = Ledger()
-            yield Served(settings, credentials, upstream, store, upload_links, ledger, (ledger, *observers))
+            hear: tuple[CallObserver, ...] = (ledger, AuditLog(), *observers)
+            yield Served(settings, credentials, upstream, store, upload_links, ledger, hear)
         finally:
             await upstream.aclose()
 

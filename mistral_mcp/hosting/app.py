@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.hosting.monitoring.calls import CallMetrics
 from mistral_mcp.hosting.monitoring.exchanges import ExchangeMetrics
 from mistral_mcp.hosting.monitoring.metrics import Metrics
 from mistral_mcp.hosting.monitoring.requests import RequestObserver
@@ -118,6 +119,7 @@ def create_app(
         result_store=vault.results,
         upload_links=vault.uploads,
         exchange_observer=exchanges,
+        observers=[CallMetrics(metrics)],
         transport=to_mistral,
     )
 

@@ -54,8 +54,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "instructions": set(),
     "json_rpc": set(),
     "stdio": {"json_rpc"},
+    "audit": {*GROUND, "mistral", "credentials", "usage"},
     "server_spans": OFFERED,
-    "server": CORE - {"server"} | {"stdio", "server_spans"},
+    "server": CORE - {"server"} | {"stdio", "server_spans", "audit"},
     "http": {*CORE, "json_rpc"},
     "install": {*CORE, "http"},
     "sandbox": set(),  # the other side of the wire: it must not share our mistakes

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -62,6 +62,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # memory, descriptors, processor time
         self.requests = self._counter("http_requests", "Requests answered.", "route", "method", "status")
         self.seconds = self._histogram("http_seconds", "Time to the end of the response.", _SECONDS, "kind")
         self.active = Gauge("mistral_mcp_http_active", "Requests under way.", registry=self.registry)
@@ -69,6 +70,12 @@ class Metrics:
         self.connections = self._counter(
             "connections", "Connections created, changed, rotated and revoked.", "event"
         )
+        self.tool_calls = self._counter("tool_calls", "Tool calls that have ended.", "tool", "model", "outcome")
+        self.tool_seconds = self._histogram("tool_seconds", "Time of tool calls.", _SECONDS, "outcome")
+        self.tool_errors = self._counter("tool_errors", "Tool calls that failed, by what failed them.", "error")
+        self.tokens = self._counter("tokens", "Tokens used: prompt, cached or completion.", "model", "kind")
+        self.cost_usd = self._counter("cost_usd", "Cost by the list prices, in US dollars.", "model")
+        self.unpriced = self._counter("unpriced_calls", "Tool calls that used what has no known price.")
         self.upstream_seconds = self._histogram(
             "upstream_seconds",
             "Time of exchanges with Mistral, retries included, waits for a turn not.",

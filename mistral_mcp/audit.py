@@ -1,0 +1,78 @@
+"""One line of the log for each tool call: who, what, how it ended and what it cost. Never content, nor a caller's own words."""
+
+import logging
+import re
+
+from mistral_mcp.usage.calls import OTHER, CallRecord
+
+_log = logging.getLogger("mistral_mcp.audit")
+
+_CLIENTS = {
+    "claude-code": "claude-code",
+    "claude": "claude",
+    "codex": "codex",
+    "gemini": "gemini",
+    "vibe": "vibe",
+    "le-chat": "le-chat",
+    "cursor": "cursor",
+    "visual studio code": "vscode",
+    "vscode": "vscode",
+    "copilot": "copilot",
+    "openai": "openai",
+    "chatgpt": "openai",
+    "windsurf": "windsurf",
+    "zed": "zed",
+    "goose": "goose",
+    "cline": "cline",
+    "continue": "continue",
+    "opencode": "opencode",
+    "jetbrains": "jetbrains",
+    "librechat": "librechat",
+    "lm studio": "lm-studio",
+    "lmstudio": "lm-studio",
+    "n8n": "n8n",
+    "inspector": "inspector",
+    "mcp-remote": "mcp-remote",
+}
+"""What the names of known clients hold, and what each is called in the log. Earlier ones go first."""
+_CLIENT = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in _CLIENTS))
+
+
+def client_label(told: str | None) -> str | None:
+    """A client by a name of a closed set, since what it tells may be anything; None where it told nothing."""
+    if told is None:
+        return None
+    found = _CLIENT.search(told.lower())
+    if found is None:
+        return OTHER
+    return _CLIENTS[found[0]]
+
+
+class AuditLog:
+    """A `CallObserver`."""
+
+    def call_ended(self, record: CallRecord) -> None:
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        used = record.used
+        members: dict[str, object] = {
+            "request_id": record.request_id,
+            "correlation_id": record.correlation_id,
+            "connection_id": record.connection_id,
+            "client": client_label(record.client),
+            "tool": record.tool,
+            "model": record.model,
+            "route": record.route,
+            "outcome": record.outcome,
+            "status": record.status,
+            "attempts": record.attempts,
+            "ms": record.ms,
+            "prompt_tokens": used.prompt_tokens,
+            "completion_tokens": used.completion_tokens,
+            "cost_usd": used.cost_usd,
+        }
+        _log.info("tool_call %s", _as_text(members), extra={"event": "tool_call", **members})
+
+
+def _as_text(members: dict[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in members.items() if value is not None)

@@ -1,0 +1,71 @@
+"""Counts each finished tool call: by tool, model and outcome, what failed it, what it used and cost."""
+
+from mistral_mcp import errors
+from mistral_mcp.hosting.monitoring.metrics import OTHER, Metrics
+from mistral_mcp.usage.calls import CallRecord
+
+_MOST_MODELS = 16
+_MOST_PAIRS = 48
+_ERRORS = frozenset(vars(errors)) | {"Cancelled", "MCPError"}
+
+
+class CallMetrics:
+    """A `CallObserver`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        # A caller may ask for every model of the catalogue by every tool: what is named first stays named.
+        self._models = _FirstNames(_MOST_MODELS)
+        self._pairs = _FirstNames(_MOST_PAIRS)
+
+    def call_ended(self, record: CallRecord) -> None:
+        metrics = self._metrics
+        metrics.tool_calls.labels(record.tool, self._model_of(record), record.outcome).inc()
+        metrics.tool_seconds.labels(record.outcome).observe(record.ms / 1000)
+        if record.error:
+            metrics.tool_errors.labels(_error_label(record.error)).inc()
+        self._count_use(record)
+
+    def _model_of(self, record: CallRecord) -> str:
+        if record.model is None:
+            return "none"
+        if self._pairs.admit(f"{record.tool} {record.model}"):
+            return record.model
+        return OTHER
+
+    def _count_use(self, record: CallRecord) -> None:
+        used, metrics = record.used, self._metrics
+        model = record.model or "none"
+        if record.model and not self._models.admit(record.model):
+            model = OTHER
+        for kind, amount in (
+            ("prompt", used.prompt_tokens - used.cached_tokens),
+            ("cached", used.cached_tokens),
+            ("completion", used.completion_tokens),
+        ):
+            if amount > 0:
+                metrics.tokens.labels(model, kind).inc(amount)
+        if used.cost_usd is None:
+            metrics.unpriced.inc()
+        elif used.cost_usd > 0:
+            metrics.cost_usd.labels(model).inc(used.cost_usd)
+
+
+def _error_label(error: str) -> str:
+    """What is none of ours is a bug."""
+    if error in _ERRORS:
+        return error
+    return "Crash"
+
+
+class _FirstNames:
+    """So many names are admitted, those that come first."""
+
+    def __init__(self, most: int) -> None:
+        self._names: set[str] = set()
+        self._most = most
+
+    def admit(self, name: str) -> bool:
+        if len(self._names) < self._most:
+            self._names.add(name)
+        return name in self._names

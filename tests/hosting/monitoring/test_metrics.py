@@ -1,0 +1,32 @@
+"""/metrics grows with nothing that a client invents."""
+
+import anyio
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.hosting.monitoring.conftest import Call
+
+AT_ONCE = 8
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+async def test_invented_models_tools_and_methods_leave_few_series(
+    http: httpx2.AsyncClient, call: Call, count: int
+) -> None:
+    async def invent(numbers: range) -> None:
+        for number in numbers:
+            await call("mistral_chat", {"prompt": "Hi", "model": f"INVENTED-{number}"})
+            await call(f"mistral_INVENTED_{number}", {})
+            await http.request(f"INVENTED{number}", "/mcp")
+
+    async with anyio.create_task_group() as tasks:
+        for first in range(AT_ONCE):
+            tasks.start_soon(invent, range(first, count, AT_ONCE))
+    text = (await http.get("/metrics")).text
+
+    assert "INVENTED" not in text
+    assert 'mistral_mcp_tool_calls_total{model="other",outcome="error",tool="mistral_chat"}' in text
+    series = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    assert len(series) <= 400
+    print(f"{len(series)} series after {count} invented models, tools and methods")  # noqa: T201
