@@ -1,4 +1,4 @@
-"""Write the manifests anew: the clients' entries from `mistral_mcp.install`, the version and the skills from `mistral_mcp`."""
+"""Write the manifests anew: the clients' entries from `mistral_mcp.install`, version, description and skills from `mistral_mcp`."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ from mistral_mcp import __version__
 from mistral_mcp.install import HOSTS, stdio_entry
 from mistral_mcp.install.documents import render
 from mistral_mcp.install.plan import PLACEHOLDER
+from mistral_mcp.server import DESCRIPTION
 from mistral_mcp.skills.recipes import recipes
 
 ROOT = Path(__file__).parent.parent
@@ -25,11 +26,20 @@ VERSIONED = {
     "manifests/mcpb/pyproject.toml": (r'version = "', r"mistral-mcp=="),
     "manifests/claude-plugin/.claude-plugin/plugin.json": (r'"version": "',),
     ".claude-plugin/marketplace.json": (r'"version": "',),
-    "manifests/gemini-extension.json": (r'"version": "',),
+    "gemini-extension.json": (r'"version": "',),
+    ".cursor-plugin/plugin.json": (r'"version": "',),
     "manifests/compose.yaml": (r"ghcr\.io/mistral-mcp/mistral-mcp:",),
     "manifests/kubernetes.yaml": (r"ghcr\.io/mistral-mcp/mistral-mcp:",),
     "Dockerfile": (r'org\.opencontainers\.image\.version="',),
 }
+
+DESCRIBED = (
+    "manifests/server.json",
+    "manifests/mcpb/manifest.json",
+    "manifests/docker/server.yaml",
+    ".claude-plugin/marketplace.json",
+    "gemini-extension.json",
+)
 
 
 def files() -> dict[str, str]:
@@ -43,6 +53,9 @@ def files() -> dict[str, str]:
         for place in places:
             text = re.sub(rf"({place})[0-9][\w.+-]*", rf"\g<1>{__version__}", text)
         found[name] = text
+    for name in DESCRIBED:
+        text = found.get(name) or (ROOT / name).read_text(encoding="utf-8")
+        found[name] = re.sub(r'(description"?: ")Mistral\'s models as tools: [^"]+', rf"\g<1>{DESCRIPTION}", text)
     for recipe in recipes():
         found[f"manifests/claude-plugin/skills/{recipe.name}/SKILL.md"] = recipe.text
     return found

@@ -15,6 +15,7 @@ programs=(
     @anthropic-ai/mcpb@2.1.2
     @openai/codex@0.169.0
     @google/gemini-cli@0.61.0
+    prettier@3.10.1  # what Docker's catalogue checks an entry with
 )
 
 fetch() { npm install --silent --no-audit --no-fund --save-exact --prefix "$into" "$@"; }

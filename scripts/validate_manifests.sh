@@ -32,7 +32,11 @@ validates "bundle" mcpb pack manifests/mcpb "$work/mistral-mcp.mcpb"
 validates "Claude plugin" claude plugin validate --strict --profile directory manifests/claude-plugin
 validates "skills" claude plugin validate --strict mistral_mcp/skills
 validates "Claude marketplace" claude plugin validate --strict .
-validates "Gemini extension" gemini extensions validate manifests
+validates "Gemini extension" gemini extensions validate .
+validates "Docker catalogue" prettier --check manifests/docker/server.yaml  # as its own check does; tests hold the rest
+for pair in manifests/server.json:server .cursor-plugin/plugin.json:cursor-plugin manifests/docker/server.yaml:docker-server glama.json:glama; do
+    validates "${pair##*:}" check-jsonschema --schemafile "tests/fixtures/manifests/${pair##*:}.schema.json" "${pair%%:*}"
+done
 validates "Kubernetes" kubernetes-validate --strict manifests/kubernetes.yaml
 validates "compose file" check-jsonschema --builtin-schema vendor.compose-spec manifests/compose.yaml  # comes with it
 validates "Dockerfile" hadolint Dockerfile

@@ -9,10 +9,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
 from mistral_mcp import __version__, tools
+from mistral_mcp.install import stdio_entry
 from mistral_mcp.settings import Settings
 from mistral_mcp.skills.recipes import recipes
 from scripts import manifests
@@ -76,7 +78,8 @@ def test_every_version_is_the_package_s():
         ].partition("==")[2],
         "plugin": load("manifests/claude-plugin/.claude-plugin/plugin.json")["version"],
         "marketplace": load(".claude-plugin/marketplace.json")["plugins"][0]["version"],
-        "gemini": load("manifests/gemini-extension.json")["version"],
+        "gemini": load("gemini-extension.json")["version"],
+        "cursor": load(".cursor-plugin/plugin.json")["version"],
         "compose": documents("manifests/compose.yaml")[0]["services"]["serve"]["image"].rpartition(":")[2],
         "image": re.search(r'image\.version="(.+?)"', read("Dockerfile"))[1],  # pyright: ignore[reportOptionalSubscript]
     }
@@ -91,6 +94,50 @@ def test_no_manifest_holds_anything_like_a_secret():
             assert not re.search(r"mmcp_[A-Za-z0-9]{8}|\b[0-9a-f]{48,}\b|postgresql://[^$…\s']+:[^$\s]+@", text), (
                 path
             )
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        ("manifests/server.json", "server"),
+        (".cursor-plugin/plugin.json", "cursor-plugin"),
+        ("manifests/docker/server.yaml", "docker-server"),
+        ("glama.json", "glama"),
+    ],
+)
+def test_what_has_no_reader_s_program_to_check_it_keeps_its_reader_s_schema(name: str, schema: str):
+    [document] = documents(name)
+    jsonschema.validate(document, load(f"tests/fixtures/manifests/{schema}.schema.json"))
+
+
+def test_files_stand_at_the_root_where_their_readers_look_for_them():
+    for name in ("gemini-extension.json", "glama.json", ".cursor-plugin/plugin.json", "SECURITY.md", "LICENSE"):
+        assert (ROOT / name).is_file()
+
+
+def test_the_cursor_plugin_names_what_is_there_and_starts_what_install_writes():
+    plugin = load(".cursor-plugin/plugin.json")
+    claude = load("manifests/claude-plugin/.claude-plugin/plugin.json")
+    toolsets = {"MISTRAL_MCP_TOOLSETS": claude["mcpServers"]["mistral"]["env"]["MISTRAL_MCP_TOOLSETS"]}
+
+    assert (ROOT / plugin["logo"]).is_file()
+    assert {file.parent.name for file in (ROOT / plugin["skills"]).glob("*/SKILL.md")} == {
+        recipe.name for recipe in recipes()
+    }
+    assert plugin["mcpServers"] == {"mistral": stdio_entry("cursor", variables=toolsets)}
+    assert plugin["description"] == claude["description"]
+
+
+def test_docker_s_entry_asks_for_what_the_server_reads_and_may_reach_mistral_alone():
+    [entry] = documents("manifests/docker/server.yaml")
+
+    assert entry["run"] == {"command": ["stdio"], "allowHosts": ["api.mistral.ai:443"]}
+    assert [secret["env"] for secret in entry["config"]["secrets"]] == ["MISTRAL_API_KEY"]
+    for variable in entry["config"]["env"]:
+        assert variable["name"].removeprefix("MISTRAL_MCP_").lower() in Settings.model_fields
+        parameter = re.fullmatch(r"\{\{mistral-mcp\.(\w+)\}\}", variable["value"])
+        assert parameter
+        assert parameter[1] in entry["config"]["parameters"]["properties"]
 
 
 # The registry
@@ -223,7 +270,7 @@ def test_the_bundle_s_entry_point_serves_over_stdio():
 
 def test_the_plugin_and_the_extension_refer_to_the_key_and_hide_it():
     plugin = load("manifests/claude-plugin/.claude-plugin/plugin.json")
-    gemini = load("manifests/gemini-extension.json")
+    gemini = load("gemini-extension.json")
     marketplace = load(".claude-plugin/marketplace.json")
 
     assert plugin["mcpServers"]["mistral"]["env"]["MISTRAL_API_KEY"] == "${user_config.api_key}"
