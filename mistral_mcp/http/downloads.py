@@ -1,6 +1,11 @@
-"""`GET /results/{handle}` of the core: a result kept in this process's memory, as a file to save."""
+"""`GET /results/{handle}`: how a kept result is sent, whole or a range of it, and the core's endpoint, which has it in memory.
 
+A result is always saved, never shown: it is whatever a model or a file held.
+"""
+
+import re
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -9,23 +14,98 @@ from starlette.responses import JSONResponse, Response
 from mistral_mcp.errors import ExpiredResult, UnknownResult
 from mistral_mcp.kept_results import ResultStore
 
+Span = tuple[int, int]
+"""The first byte, and the one after the last."""
+
+NOTHING: Span = (0, 0)
+"""A range that lies outside of what there is."""
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_DIGITS = 18  # of a number in a range
+# Shown by a browser, none of these runs anything; all else, HTML and SVG with it, is saved to a file.
+_TEXTS = frozenset({"text/plain", "text/markdown", "text/csv", "application/json", "application/x-ndjson"})
+
 
 def download_from(store: ResultStore) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint. Whoever has the handle has the result, so nothing else is asked."""
+    """The core's endpoint. Whoever has the handle has the result, so nothing else is asked."""
 
     async def download(request: Request) -> Response:
         try:
             content = await store.download(request.path_params["handle"])
         except (UnknownResult, ExpiredResult) as error:
             return JSONResponse({"error": {"message": str(error)}}, error.status, {"cache-control": "no-store"})
-        headers = {
-            # Always saved, never shown: it is whatever a model or a file held.
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(content.filename, safe='')}",
-            "cache-control": "no-store",
-            "content-security-policy": "default-src 'none'; sandbox",
-            "referrer-policy": "no-referrer",
-            "x-content-type-options": "nosniff",
-        }
-        return Response(content.data, headers=headers, media_type="application/octet-stream")
+        size = len(content.data)
+        span = requested_span(request, size)
+        if span == NOTHING:
+            return unsatisfiable(size)
+        status, headers = describe_file(content.filename, content.mime_type, size, span)
+        start, end = span or (0, size)
+        return Response(content.data[start:end], status, headers)
 
     return download
+
+
+def requested_span(request: Request, size: int) -> Span | None:
+    """The range that is asked for; None: all of it. `NOTHING`: one that is not there.
+
+    Several ranges at once, and what is none, are answered with all of it, as RFC 9110 allows.
+    """
+    header = request.headers.get("range", "")
+    found = _RANGE.fullmatch(header.replace(" ", ""))
+    if found is None or found[0] == "bytes=-" or max(map(len, found.groups())) > _DIGITS:
+        return None
+    if not found[1]:
+        last = min(int(found[2]), size)
+        if last:
+            return (size - last, size)
+        return NOTHING
+    start = int(found[1])
+    if found[2]:
+        end = min(int(found[2]) + 1, size)
+    else:
+        end = size
+    if start < end:
+        return (start, end)
+    return NOTHING
+
+
+def unsatisfiable(size: int) -> Response:
+    """The answer to a range that is not there."""
+    headers = {"content-range": f"bytes */{size}", "cache-control": "no-store"}
+    return Response(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+
+
+def describe_file(
+    filename: str,
+    mime_type: str,
+    size: int,
+    span: Span | None,
+) -> tuple[HTTPStatus, dict[str, str]]:
+    """Status and headers of a download."""
+    start, end = span or (0, size)
+    ascii_name = re.sub(r"[^A-Za-z0-9._ -]", "_", filename)
+    headers = {
+        "content-type": _content_type(mime_type),
+        "content-length": str(end - start),
+        "content-disposition": (
+            f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"
+        ),
+        "accept-ranges": "bytes",
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+    if span is None:
+        return HTTPStatus.OK, headers
+    headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    return HTTPStatus.PARTIAL_CONTENT, headers
+
+
+def _content_type(mime_type: str) -> str:
+    kind = mime_type.partition(";")[0].strip().lower()
+    if kind in _TEXTS:
+        return f"{kind}; charset=utf-8"
+    if kind.startswith("text/") or kind.endswith("xml"):
+        return "application/octet-stream"
+    return kind

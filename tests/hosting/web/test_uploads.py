@@ -259,3 +259,41 @@ async def test_a_handle_stands_for_a_file_within_the_body_of_any_operation(
 
     assert not result.is_error, text_of(result)
     assert sandbox.requests[-1].json["document"]["file_id"] != link["handle"]
+
+
+@pytest.mark.parametrize("prefix", ["/tools/ai/mistral", ""])
+async def test_links_work_below_a_deep_path_of_the_public_url(
+    sqlite_settings: Settings, mistral_url: str, prefix: str
+) -> None:
+    """A proxy passes the path on, or takes it off."""
+    public = "https://example.org/tools/ai/mistral"
+    settings = Settings.model_validate(
+        {**sqlite_settings.model_dump(), "route": mistral_url, "public_url": public}
+    )
+    async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
+        made = await connect(http)
+        url = made["url"].replace(public, base + prefix)
+        link = await request_upload(url)
+        page = await http.get(link["upload_url"].replace(public, base + prefix))
+        action = re.search(r'action="([^"]+)"', page.text)
+        script = re.search(r'script src="([^"]+upload.js)"', page.text)
+        assert action
+        assert script
+        form = {"file": ("a.pdf", PDF, "application/pdf")}
+        sent = await http.post(
+            base + prefix + action[1].removeprefix("/tools/ai/mistral"),
+            files=form,
+            headers={"origin": "https://example.org"},
+        )
+        scripted = await http.get(base + prefix + script[1].removeprefix("/tools/ai/mistral"))
+        found = await call(url, "mistral_get_file", file_id=link["handle"])
+        download = await call(url, "mistral_download_file", file_id=link["handle"])
+        kept = download.structured_content["kept"]
+        result = await http.get(kept["url"].replace(public, base + prefix), headers={"range": "bytes=0-7"})
+
+    assert link["upload_url"].startswith(f"{public}/uploads/up_")
+    assert action[1].startswith("/tools/ai/mistral/uploads/up_")
+    assert (page.status_code, sent.status_code, scripted.status_code) == (200, 200, 200)
+    assert found.structured_content["filename"] == "a.pdf"
+    assert kept["url"].startswith(f"{public}/results/kr_")
+    assert (result.status_code, result.content) == (206, PDF[:8])
