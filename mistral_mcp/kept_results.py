@@ -19,6 +19,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ from mistral_mcp.errors import ExpiredResult, ResultTooLarge, UnknownResult
 
 MAX_BYTES = 64 * 1024 * 1024
 """The most that one result may have, and that all results in memory may have together."""
+
+_SWEEP_SECONDS = 60
 
 HANDLE = re.compile(r"kr_[A-Za-z0-9_-]{16,100}")
 
@@ -145,7 +148,7 @@ class MemoryStore:
 class FolderStore:
     """In a folder of the user's machine, one file a result.
 
-    `ttl_seconds`: older results are removed when the next one is kept; None: they are the user's.
+    `ttl_seconds`: older results are removed, while `sweep_regularly` runs and whenever one is kept; None: they are the user's.
     """
 
     def __init__(self, folder: Path, ttl_seconds: float | None, *, clock: Clock = time.time) -> None:
@@ -165,6 +168,12 @@ class FolderStore:
 
     async def download(self, handle: str) -> Content:
         return await anyio.to_thread.run_sync(self._read, handle)
+
+    async def sweep_regularly(self) -> None:
+        """Remove what has expired, in this run or an earlier one, until cancelled."""
+        while True:
+            await anyio.to_thread.run_sync(self._remove_expired)
+            await anyio.sleep(_SWEEP_SECONDS)
 
     def _write(self, handle: str, content: Content) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -192,8 +201,10 @@ class FolderStore:
         if self._ttl is None:
             return
         for path in self._folder.glob("kr_*"):
-            if path.stat().st_mtime + self._ttl < self._clock():
-                path.unlink(missing_ok=True)
+            # Another process may sweep the same folder.
+            with suppress(OSError):
+                if path.lstat().st_mtime + self._ttl < self._clock():
+                    path.unlink()
 
 
 def new_handle() -> str:

@@ -43,4 +43,11 @@ def stdio(**given: object) -> None:
             "client, `mistral-mcp demo` shows what it does, `mistral-mcp --help` lists the rest.",
             err=True,
         )
-    anyio.run(server.run_stdio_async)
+
+    async def serve() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(cache.sweep_regularly)
+            await server.run_stdio_async()
+            group.cancel_scope.cancel()
+
+    anyio.run(serve)

@@ -71,6 +71,34 @@ def test_with_a_pipe_for_stdin_an_interrupt_ends_it_as_well() -> None:
     assert logged == b""  # no traceback, and without a terminal no word on waiting
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache is elsewhere")
+def test_results_of_earlier_runs_are_removed_when_their_time_is_over(tmp_path: Path) -> None:
+    folder = tmp_path / "mistral-mcp" / "results"
+    folder.mkdir(parents=True)
+    old, young, other = folder / "kr_old-a.txt", folder / "kr_young-a.txt", folder / "notes.txt"
+    for path in (old, young, other):
+        path.write_text("A result.")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-m", "mistral_mcp"],
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        while old.exists():
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode() + b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+    assert young.exists()
+    assert other.exists()
+
+
 def test_without_a_command_the_options_of_stdio_are_taken_and_elsewhere_refused() -> None:
     refused = run("--route", "nonsense")
     misplaced = run("--toolsets", "all", "tools")
