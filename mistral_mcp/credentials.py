@@ -40,6 +40,9 @@ class Credentials:
     """Whether it is the scope of an OAuth access token alone that keeps it from writing."""
     connection_id: str | None = None
     """Of the vault's connection; None for a caller's own key."""
+    budget_usd: float | None = None
+    """The connection's own monthly budget; None: it has none."""
+    budget_calls_per_day: int | None = None
     also_secret: tuple[SecretStr, ...] = field(default=())
     """Masked wherever the key is, and never sent: the token that stood for the key."""
 

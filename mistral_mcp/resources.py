@@ -7,7 +7,6 @@ answered by the server's dispatch, and declared to the SDK only to be listed.
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import unquote
 
@@ -29,8 +28,9 @@ from pydantic import ValidationError
 from mistral_mcp.errors import BadArgument, CredentialError, MistralMcpError, UnknownModel
 from mistral_mcp.mistral.api.models import GetModelCall, ListModelsCall, fold_aliases
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.tools.framework.request import Served, client_for
+from mistral_mcp.tools.framework.request import Served, call_context, client_for
 from mistral_mcp.tools.models import Model
+from mistral_mcp.usage.answer import UsageAnswer
 
 MODELS = "mistral://models"
 USAGE = "mistral://usage"
@@ -58,7 +58,7 @@ def declare(server: MCPServer[Served]) -> None:
 
     @server.resource(USAGE, title="Usage", mime_type="application/json")
     def usage() -> str:
-        """This connection's calls, tokens and cost since the server started."""
+        """This connection's calls, tokens and cost: today, this month, and what is left of its budget."""
         raise NotImplementedError
 
     @server.completion()
@@ -76,6 +76,11 @@ def _model_id(uri: str) -> str:
             f"A model's id has at most {_LONGEST_ID} characters.", "Read mistral://models for the ids."
         )
     return name
+
+
+async def _usage(request: Request) -> UsageAnswer:
+    call = await call_context(request)
+    return await request.lifespan_context.ledger.usage_of_caller(call.credentials)
 
 
 @contextmanager
@@ -107,8 +112,7 @@ class Resources:
     async def _read(self, request: Request) -> ReadResourceResult:
         uri = str((request.params or {}).get("uri", ""))
         if uri == USAGE:
-            mistral = await client_for(request)
-            content: object = asdict(request.lifespan_context.ledger.of(mistral.caller.digest))
+            content: object = await _usage(request)
         elif uri == MODELS:
             mistral = await client_for(request)
             reply = await mistral.send(ListModelsCall())

@@ -32,7 +32,8 @@ from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
 from mistral_mcp.usage.calls import CallObserver
-from mistral_mcp.usage.ledger import Ledger
+from mistral_mcp.usage.ledger import Ledger, digest_of_key
+from mistral_mcp.usage.store import MemoryUsage
 
 TITLE = "mistral-mcp"
 REGISTRY_NAME = "io.github.mistral-mcp/mistral-mcp"
@@ -53,23 +54,25 @@ def create_server(
     upload_links: UploadLinks | None = None,
     exchange_observer: ExchangeObserver | None = None,
     observers: Sequence[CallObserver] = (),
+    ledger: Ledger | None = None,
 ) -> MCPServer[Served]:
     """The server of stdio, of HTTP and of tests.
 
     `credentials` is asked for every request. `transport` is the wire itself, innermost; None: real connections.
     `result_store` is the home of long and binary results; None: OUTPUT_DIR where it is set, else this process's memory.
     `upload_links` is the home of upload links; None: there are none. `exchange_observer` hears of each exchange with Mistral.
-    `observers` hear of each finished call.
+    `observers` hear of each finished call. `ledger` adds up what calls use; None: one of this process's memory.
     """
     store = result_store or _default_store(settings)
+    sums = ledger or Ledger(MemoryUsage(), digest_of_key)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
         upstream = Upstream(settings, transport, exchange_observer)
         try:
-            ledger = Ledger()
-            hear: tuple[CallObserver, ...] = (ledger, AuditLog(), *observers)
-            yield Served(settings, credentials, upstream, store, upload_links, ledger, hear)
+            hear: tuple[CallObserver, ...] = (sums, AuditLog(), *observers)
+            async with sums.running():
+                yield Served(settings, credentials, upstream, store, upload_links, sums, hear)
         finally:
             await upstream.aclose()
 

@@ -129,7 +129,8 @@ class Settings(BaseModel):
         default=None, description="sqlite:///path or postgresql://…; default: a file in DATA_DIR."
     )
     data_dir: UserPath | None = Field(
-        default=None, description="Folder of the vault; default: the user's data directory."
+        default=None,
+        description="Folder of the vault, and over stdio of what was used; default: the user's data directory.",
     )
     master_keys: Keys = Field(
         default=(), description="Keys that seal the vault, comma-separated, 64 hex digits each; the first seals."

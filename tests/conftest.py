@@ -1,7 +1,11 @@
 """What every test may use: a sandbox on a real socket, and a real MCP client over each transport."""
 
+import atexit
+import functools
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -90,8 +94,17 @@ async def at(url: str, headers: dict[str, str], mode: str = "auto") -> AsyncGene
         yield client
 
 
+@functools.cache
+def data_folder() -> str:
+    """Where servers over stdio write what was used, unless a test says otherwise: not where the developer's do."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
 def stdio_parameters(url: str, *, key: str | None = KEY, **settings: object) -> StdioServerParameters:
-    environment = {f"MISTRAL_MCP_{name.upper()}": str(value) for name, value in {"route": url, **settings}.items()}
+    settings = {"route": url, "data_dir": data_folder(), **settings}
+    environment = {f"MISTRAL_MCP_{name.upper()}": str(value) for name, value in settings.items()}
     if key is not None:
         environment["MISTRAL_API_KEY"] = key
     return StdioServerParameters(command=sys.executable, args=["-m", "mistral_mcp"], env=environment)

@@ -41,11 +41,19 @@ async def test_usage_adds_up_what_this_connection_has_spent(client: Client) -> N
     await client.call_tool("mistral_chat", {"prompt": "Hello", "model": "mistral-tiny-9"})
     after = await read(client, "mistral://usage")
 
-    assert before["calls"] == 0
-    assert after["calls"] == 3
-    assert after["failed"] == 1
-    assert after["prompt_tokens"] == sum(result.structured_content["usage"]["prompt_tokens"] for result in results)
-    assert after["cost_usd"] > 0
+    assert before["month"]["calls"] == 0
+    assert after["today"] == after["month"]
+    assert after["today"]["calls"] == 3
+    assert after["today"]["errors"] == 1
+    prompts = [result.structured_content["usage"]["prompt_tokens"] for result in results]
+    assert after["today"]["prompt_tokens"] == sum(prompts)
+    assert after["today"]["cost_usd"] > 0
+    assert after["budget"] is None
+    assert [row["tool"] for row in after["by_tool"]] == ["mistral_chat"]
+    assert [(row["model"], row["calls"]) for row in after["by_model"]] == [
+        ("mistral-small-latest", 2),
+        ("other", 1),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ _COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
 
 @click.command()
 @option("--json", "as_json", variable="DOCTOR_JSON", about="Print JSON.", is_flag=True)
-@settings_options(*STDIO, "data_dir", *LOGS)
+@settings_options(*STDIO, *LOGS)
 def doctor(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
     """Check key, network, Mistral and vault.
 

@@ -25,7 +25,7 @@ UPSTREAM = (
     "catalog",
 )
 TOOLS = ("toolsets", "read_only", "chat_model", "code_model", "embed_model", "moderation_model")
-STDIO = (*UPSTREAM, *TOOLS, "files_dir", "output_dir")
+STDIO = (*UPSTREAM, *TOOLS, "files_dir", "output_dir", "data_dir")
 HTTP = (
     "host",
     "port",

@@ -28,13 +28,18 @@ def stdio(**given: object) -> None:
         from mistral_mcp.credentials import from_key  # noqa: PLC0415
         from mistral_mcp.kept_results import FolderStore  # noqa: PLC0415
         from mistral_mcp.server import create_server  # noqa: PLC0415
+        from mistral_mcp.usage.file import FileUsage  # noqa: PLC0415
+        from mistral_mcp.usage.ledger import Ledger, digest_of_key  # noqa: PLC0415
 
         cache = FolderStore(users_cache_dir(os.environ) / "results", settings.result_ttl * 60)
         if settings.output_dir:
             store = FolderStore(settings.output_dir, None)
         else:
             store = cache
-        server = create_server(settings, from_key(key), result_store=store)
+        ledger = None
+        if settings.data_dir:
+            ledger = Ledger(FileUsage(settings.data_dir / "usage.db"), digest_of_key)
+        server = create_server(settings, from_key(key), result_store=store, ledger=ledger)
     # A thread waits in a read of stdin, which Python's own handler of Ctrl-C would not end.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin.isatty():

@@ -45,8 +45,6 @@ class CallRecord:
     """
     credentials: Credentials | None
     """Whose call it was; None where there were no usable credentials. It holds secrets: never log it."""
-    caller_digest: str | None
-    """Tells callers apart while this process lives, and reveals nothing."""
     client: str | None
     """Name and version as the MCP client tells them, cut and cleaned; None where it told none."""
     route: RouteKind
@@ -105,7 +103,6 @@ class RunningCall:
             tool=self.tool,
             model=_model_of(mistral),
             credentials=self.credentials,
-            caller_digest=mistral.caller.digest if mistral else None,
             client=self.client,
             route=mistral.caller.route.kind if mistral else self.route,
             outcome="error" if error else "ok",

@@ -1,45 +1,165 @@
-"""What each connection has used since the start: calls, tokens, cost."""
+"""What each connection has used, by tool, model and day: counted in memory, and written in batches, off the way of a call.
 
-from dataclasses import dataclass
+    ledger = Ledger(MemoryUsage(), digest_of_key)
+    create_server(settings, credentials, ledger=ledger)       # hears of each call, and is written while the server runs
+    answer = await ledger.usage_of(owner, limits)
+
+What is not written yet is lost where the process is killed: two seconds of calls, and the time that a batch takes.
+"""
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 
 from cachetools import LRUCache
 
-from mistral_mcp.usage.calls import CallRecord
+from mistral_mcp.credentials import Credentials
+from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.usage.answer import NO_LIMITS, Limits, UsageAnswer, day_of, first_of_month, usage_answer
+from mistral_mcp.usage.calls import OTHER, CallRecord
+from mistral_mcp.usage.store import Batch, Rows, UsageStore
+from mistral_mcp.usage.sums import Key, Sums
 
-_CONNECTIONS = 10_000  # remembered at once; the one unused for longest goes first
+EVERY = 2.0  # seconds between batches; contract: at most 5 are lost
+
+_MOST_ROWS = 100_000  # not written yet, while the database is away
+_OWNERS = 10_000  # whose models are remembered
+_MOST_NAMES = 50  # of models that are not in the catalogue, for each owner
+_NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
+
+_log = logging.getLogger(__name__)
+
+OwnerName = Callable[[Credentials], str]
+"""The name that a caller's usage is kept under."""
 
 
-@dataclass
-class Spent:
-    """One connection's sum. Calls of unknown price are counted in `unpriced`."""
-
-    calls: int = 0
-    failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: float = 0.0
-    unpriced: int = 0
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Ledger:
-    """By a digest of the key, and never longer than the process lives."""
+    """A `CallObserver`, which adds up what it hears of and hands it to a store."""
 
-    def __init__(self) -> None:
-        self._spent: LRUCache[str, Spent] = LRUCache(_CONNECTIONS)
-
-    def of(self, digest: str) -> Spent:
-        spent = self._spent.get(digest)
-        if spent is None:
-            spent = self._spent[digest] = Spent()
-        return spent
+    def __init__(
+        self,
+        store: UsageStore,
+        owner_of: OwnerName,
+        *,
+        is_counted: Callable[[CallRecord], bool] = lambda _: True,
+        ceiling: Limits = NO_LIMITS,
+        now: Callable[[], datetime] = _utc_now,
+        every: float = EVERY,
+    ) -> None:
+        """`ceiling` holds for every owner; of an owner's own limits and these the lower count."""
+        self._store = store
+        self.owner_of = owner_of
+        self._is_counted = is_counted
+        self._ceiling = ceiling
+        self._now = now
+        self._every = every
+        self._pending: dict[str, Rows] = {}
+        self._rows = 0
+        self._unwritten: Batch | None = None
+        """It may have been written, or not: it is tried again until the store says so."""
+        self._writing = asyncio.Lock()
+        self._names: LRUCache[str, set[str]] = LRUCache(_OWNERS)
 
     def call_ended(self, record: CallRecord) -> None:
-        if record.caller_digest is None:
+        """Counts the call under its first model, and under each what was used of it."""
+        if record.credentials is None or not record.counts or not self._is_counted(record):
             return
-        spent, used = self.of(record.caller_digest), record.used
-        spent.calls += 1
-        spent.failed += record.outcome == "error"
-        spent.prompt_tokens += used.prompt_tokens
-        spent.completion_tokens += used.completion_tokens
-        spent.cost_usd += used.cost_usd or 0
-        spent.unpriced += used.cost_usd is None
+        owner = self.owner_of(record.credentials)
+        failed = record.outcome == "error"
+        if not record.by_model:
+            self._add(owner, record, record.model or "", Sums(calls=1, errors=failed))
+        for position, used in enumerate(record.by_model):
+            sums = Sums.of(used)
+            if position == 0:
+                sums.calls, sums.errors = 1, int(failed)
+            else:
+                sums.shared_calls = 1
+            self._add(owner, record, self._model_name(owner, record, used.model), sums)
+
+    async def usage_of_caller(self, credentials: Credentials) -> UsageAnswer:
+        """What a caller has used, the last call included. Raises `VaultUnavailable`."""
+        own = Limits(credentials.budget_usd, credentials.budget_calls_per_day)
+        return await self.usage_of(self.owner_of(credentials), own)
+
+    async def usage_of(self, owner: str, own_limits: Limits = NO_LIMITS) -> UsageAnswer:
+        """The same by the owner's name: a connection's id, or what `owner_of` gives for a caller's own key."""
+        await self.flush()
+        now = self._now()
+        rows = await self._store.read(owner, first_of_month(now))
+        return usage_answer(rows, own_limits.lower_of(self._ceiling), now)
+
+    async def flush(self) -> None:
+        """Write what was counted. Raises `VaultUnavailable`; it is kept for the next time then."""
+        async with self._writing:
+            while self._unwritten or self._pending:
+                if self._unwritten is None:
+                    self._unwritten = Batch(self._pending)
+                    self._pending = {}
+                    self._rows = 0
+                await self._store.add(self._unwritten)
+                self._unwritten = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Writes every two seconds, and at the end."""
+        writing = asyncio.create_task(self._write_forever())
+        try:
+            yield
+        finally:
+            writing.cancel()
+            await asyncio.wait([writing])
+            with suppress(VaultUnavailable):
+                await self.flush()
+
+    async def _write_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            try:
+                await self.flush()
+            except VaultUnavailable:
+                pass  # it is in the log, and is tried again
+            except Exception:  # noqa: BLE001 - a bug in one batch must not end the writing for good
+                _log.exception("Usage could not be written; retrying.")
+
+    def _add(self, owner: str, record: CallRecord, model: str, sums: Sums) -> None:
+        key = Key(day_of(self._now()), record.tool, model)
+        rows = self._pending.setdefault(owner, {})
+        known = rows.get(key)
+        if known is not None:
+            known.add(sums)
+        elif self._rows < _MOST_ROWS:
+            rows[key] = sums
+            self._rows += 1
+        elif self._rows == _MOST_ROWS:
+            self._rows += 1
+            _log.error("Usage cannot be written, and there is no room for more of it: it is lost until then.")
+
+    def _model_name(self, owner: str, record: CallRecord, name: str) -> str:
+        """As Mistral named it, for some names; what an owner has beyond these is one row together."""
+        if name == record.model or not name:
+            return name
+        known = self._names.get(owner)
+        if known is None:
+            known = self._names[owner] = set()
+        if name not in known:
+            if len(known) >= _MOST_NAMES or not _NAME.fullmatch(name):
+                return OTHER
+            known.add(name)
+        return name
+
+
+def digest_of_key(credentials: Credentials) -> str:
+    """The owner's name where there is no vault: a digest of the key, which reveals nothing of it."""
+    if credentials.key:
+        secret = credentials.key.get_secret_value()
+    else:
+        secret = ""
+    return hashlib.blake2b(secret.encode(), key=b"mistral-mcp usage", digest_size=16).hexdigest()

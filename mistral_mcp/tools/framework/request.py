@@ -1,6 +1,6 @@
 """What a call gets from the running server, and Mistral with the key of whoever asks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -33,9 +33,9 @@ class Served:
     credentials: CredentialSource
     upstream: Upstream
     result_store: ResultStore
-    upload_links: UploadLinks | None = None
-    ledger: Ledger = field(default_factory=Ledger)
-    observers: tuple[CallObserver, ...] = ()
+    upload_links: UploadLinks | None
+    ledger: Ledger
+    observers: tuple[CallObserver, ...]
     """Those who hear of each finished call, the ledger among them."""
 
 

@@ -1,0 +1,195 @@
+"""The usage answer: what a connection used today and this month, and what is left of its budget.
+
+`GET /connections/current/usage`, `mistral://usage`, `/manage` and `mistral-mcp connections usage` all give this. Days and
+months are those of UTC; `by_day`, `by_tool` and `by_model` divide the month.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict, TypeVar
+
+from mistral_mcp.usage.sums import DOLLAR, Key, Sums, add_all
+
+NumberT = TypeVar("NumberT", int, float)
+
+
+class Used(TypedDict):
+    """What calls used together."""
+
+    calls: int
+    """Failed ones included."""
+    errors: int
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int
+    pages: int
+    seconds: float
+    """Of audio."""
+    characters: int
+    cost_usd: float
+    """Of what has a known price."""
+
+
+class UsedByDay(Used):
+    day: str
+    """As YYYY-MM-DD."""
+
+
+class UsedByTool(Used):
+    tool: str
+
+
+class UsedByModel(Used):
+    """A call that asked several models is counted for each of them."""
+
+    model: str
+
+
+class Budget(TypedDict):
+    """The limits that hold, and what is left; each None where there is none."""
+
+    budget_usd: float | None
+    budget_calls_per_day: int | None
+    left_usd: float | None
+    left_calls: int | None
+    resets_at: str
+    """When calls are possible again, or else when the first of the limits begins anew; ISO 8601, in UTC."""
+
+
+class UsageAnswer(TypedDict):
+    """What a connection has used."""
+
+    today: Used
+    month: Used
+    budget: Budget | None
+    """None where there is none."""
+    by_day: list[UsedByDay]
+    """The days of this month that had calls, the oldest first."""
+    by_tool: list[UsedByTool]
+    """The dearest first, and of those that cost the same the most used."""
+    by_model: list[UsedByModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A monthly budget and a daily number of calls; None where there is none."""
+
+    budget_usd: float | None = None
+    budget_calls_per_day: int | None = None
+
+    @property
+    def exist(self) -> bool:
+        return self.budget_usd is not None or self.budget_calls_per_day is not None
+
+    def lower_of(self, other: "Limits") -> "Limits":
+        """The lower of each."""
+        return Limits(
+            _lower(self.budget_usd, other.budget_usd),
+            _lower(self.budget_calls_per_day, other.budget_calls_per_day),
+        )
+
+
+NO_LIMITS = Limits()
+
+
+def usage_answer(rows: Mapping[Key, Sums], limits: Limits, now: datetime) -> UsageAnswer:
+    """Of the rows of this month."""
+    day = day_of(now)
+    today = add_all(sums for key, sums in rows.items() if key.day == day)
+    month = add_all(rows.values())
+    days = sorted(_group(rows, lambda key: key.day).items())
+    tools = _dearest(_group(rows, lambda key: key.tool))
+    models = _dearest(_group(rows, lambda key: key.model))
+    return UsageAnswer(
+        today=_used(today),
+        month=_used(month),
+        budget=budget_left(limits, month.cost, today.calls, now),
+        by_day=[{**_used(sums), "day": name} for name, sums in days],
+        by_tool=[{**_used(sums), "tool": name} for name, sums in tools],
+        by_model=[_used_by_model(name, sums) for name, sums in models if name],
+    )
+
+
+def budget_left(limits: Limits, cost_this_month: int, calls_today: int, now: datetime) -> Budget | None:
+    """What is left of the limits; None where there are none. `cost_this_month` is in ten-billionths of a dollar."""
+    if not limits.exist:
+        return None
+    left_usd = left_calls = None
+    if limits.budget_usd is not None:
+        left_usd = max(round(limits.budget_usd - cost_this_month / DOLLAR, 10), 0)
+    if limits.budget_calls_per_day is not None:
+        left_calls = max(limits.budget_calls_per_day - calls_today, 0)
+    if left_usd == 0 or left_calls is None:
+        reset = next_month(now)
+    else:
+        reset = next_day(now)
+    return Budget(
+        budget_usd=limits.budget_usd,
+        budget_calls_per_day=limits.budget_calls_per_day,
+        left_usd=left_usd,
+        left_calls=left_calls,
+        resets_at=format_time(reset),
+    )
+
+
+def day_of(now: datetime) -> str:
+    return now.strftime("%Y-%m-%d")
+
+
+def first_of_month(now: datetime) -> str:
+    return now.strftime("%Y-%m-01")
+
+
+def next_day(now: datetime) -> datetime:
+    return _midnight(now) + timedelta(days=1)
+
+
+def next_month(now: datetime) -> datetime:
+    return (_midnight(now).replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def format_time(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _lower(one: NumberT | None, other: NumberT | None) -> NumberT | None:
+    known = [each for each in (one, other) if each is not None]
+    return min(known, default=None)
+
+
+def _group(rows: Mapping[Key, Sums], name_of: Callable[[Key], str]) -> dict[str, Sums]:
+    groups: dict[str, Sums] = {}
+    for key, sums in rows.items():
+        groups.setdefault(name_of(key), Sums()).add(sums)
+    return groups
+
+
+def _dearest(groups: Mapping[str, Sums]) -> list[tuple[str, Sums]]:
+    return sorted(groups.items(), key=lambda group: (-group[1].cost, -group[1].calls, group[0]))
+
+
+def _used_by_model(model: str, sums: Sums) -> UsedByModel:
+    used: UsedByModel = {**_used(sums), "model": model}
+    used["calls"] += sums.shared_calls
+    return used
+
+
+def _used(sums: Sums) -> Used:
+    return Used(
+        calls=sums.calls,
+        errors=sums.errors,
+        prompt_tokens=sums.prompt_tokens,
+        completion_tokens=sums.completion_tokens,
+        total_tokens=sums.total_tokens,
+        cached_tokens=sums.cached_tokens,
+        pages=sums.pages,
+        seconds=sums.milliseconds / 1000,
+        characters=sums.characters,
+        cost_usd=sums.cost_usd,
+    )

@@ -1,0 +1,89 @@
+"""Sums of what calls used, in whole numbers, so that they add up exactly wherever and in whatever order they are added."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+from mistral_mcp.mistral.consumption import Consumption
+
+DOLLAR = 10_000_000_000
+"""What `Sums.cost` counts in a dollar: the catalogue's prices have ten places."""
+
+_MOST = 10**15  # of one call; a reply could say anything, and a column holds 64 bits
+
+
+class Key(NamedTuple):
+    """What sums are kept by, within one owner."""
+
+    day: str
+    """In UTC, as YYYY-MM-DD."""
+    tool: str
+    model: str
+    """Empty where no model was asked."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """Of calls, or of many sums."""
+
+    calls: int = 0
+    """Failed ones included."""
+    errors: int = 0
+    shared_calls: int = 0
+    """Calls that are counted under another model, because they asked several."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int = 0
+    pages: int = 0
+    milliseconds: int = 0
+    """Of audio."""
+    characters: int = 0
+    cost: int = 0
+    """In ten-billionths of a dollar; what has no known price costs nothing here."""
+
+    @classmethod
+    def of(cls, used: Consumption) -> "Sums":
+        """What one call used of one model, the call itself not counted."""
+        return cls(
+            prompt_tokens=_bounded(used.prompt_tokens),
+            completion_tokens=_bounded(used.completion_tokens),
+            total_tokens=_bounded(used.total_tokens),
+            cached_tokens=_bounded(used.cached_tokens),
+            pages=_bounded(used.pages),
+            milliseconds=_bounded(used.seconds * 1000),
+            characters=_bounded(used.characters),
+            cost=_bounded((used.cost_usd or 0) * DOLLAR),
+        )
+
+    def add(self, other: "Sums") -> None:
+        for name in NAMES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def values(self) -> list[int]:
+        """In the order of `NAMES`."""
+        return [getattr(self, name) for name in NAMES]
+
+    @property
+    def cost_usd(self) -> float:
+        return self.cost / DOLLAR
+
+
+NAMES = tuple(field.name for field in fields(Sums))
+"""The sums by name, as tables have them."""
+
+
+def add_all(sums: Iterable[Sums]) -> Sums:
+    total = Sums()
+    for each in sums:
+        total.add(each)
+    return total
+
+
+def add_to(rows: dict[Key, Sums], more: Mapping[Key, Sums]) -> None:
+    for key, sums in more.items():
+        rows.setdefault(key, Sums()).add(sums)
+
+
+def _bounded(amount: float) -> int:
+    return round(min(max(amount, 0), _MOST))
