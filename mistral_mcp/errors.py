@@ -39,6 +39,8 @@ A message is one sentence of what happened and one of what to do. Facts are attr
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
 
 
 class MistralMcpError(Exception):
@@ -91,9 +93,24 @@ class InsufficientScope(CredentialError):
 
 
 class RevokedOrExpired(CredentialError):
-    """Raised by `hosting.vault`: a token of ours that was good once. Saying so reveals nothing to whoever never had it."""
+    """Raised by `hosting.vault`: a token of ours that was good once. Saying so reveals nothing to whoever never had it.
+
+    Where it is known, `reason` and `when` tell pages what they say in their own words.
+    """
 
     status = 410
+
+    def __init__(
+        self,
+        what: str,
+        advice: str = "",
+        *,
+        reason: Literal["revoked", "expired", "replaced"] = "revoked",
+        when: datetime | None = None,
+    ) -> None:
+        super().__init__(what, advice)
+        self.reason = reason
+        self.when = when
 
 
 class TooManyFailures(CredentialError):

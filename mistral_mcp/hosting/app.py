@@ -26,8 +26,12 @@ from mistral_mcp.hosting.web.api import ConnectionApi
 from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.consent import ConsentPage
 from mistral_mcp.hosting.web.downloads import Downloads
-from mistral_mcp.hosting.web.legal import legal_routes
-from mistral_mcp.hosting.web.pages import Pages
+from mistral_mcp.hosting.web.pages import connect_page, manage_page
+from mistral_mcp.hosting.web.pages.connect_page import ConnectPage
+from mistral_mcp.hosting.web.pages.legal import legal_routes
+from mistral_mcp.hosting.web.pages.manage_page import ManagePage
+from mistral_mcp.hosting.web.pages.notices import Notices
+from mistral_mcp.hosting.web.pages.rendering import Renderer
 from mistral_mcp.hosting.web.resolvers import Resolvers
 from mistral_mcp.hosting.web.responses import client_address
 from mistral_mcp.hosting.web.running import RunningRequests
@@ -42,6 +46,8 @@ from mistral_mcp.route import LOOPBACK
 from mistral_mcp.settings import Settings
 
 _SHORT_CODE = 12  # characters
+_CHECK_TIMEOUT = 10  # seconds
+_OWN_ORIGIN_CHECK = frozenset({connect_page.PATH, manage_page.PATH})
 
 _log = logging.getLogger(__name__)
 
@@ -61,14 +67,17 @@ def create_app(
     throttle = Throttle(lambda reason: metrics.refused.labels(reason).inc())
     vault = Vault(settings)
     exchanges = ExchangeMetrics(metrics)
-    upstream = Upstream(settings, to_mistral, exchanges)  # to check keys with
-    tenancy = Tenancy(settings, vault, upstream, to_mistral, throttle, metrics)
-    pages = Pages(tenancy)
+    upstream = Upstream(settings, to_mistral, exchanges)  # for files that people upload
+    check = {"max_retries": 0, "timeout": min(settings.timeout, _CHECK_TIMEOUT)}
+    checking = Upstream(settings.model_copy(update=check), to_mistral, exchanges)  # somebody waits before a page
+    tenancy = Tenancy(settings, vault, checking, to_mistral, throttle, metrics)
+    renderer = Renderer(settings, lambda: vault.derive_keys("form stamps"))
+    notices = Notices(tenancy, renderer)
     clients = Clients(vault.registered_clients, client_documents or ClientDocuments())
     oauth_endpoints = OAuthEndpoints(
         settings, vault, clients, lambda request: throttle.count_registration(client_address(request))
     )
-    oauth = _oauth_routes(oauth_endpoints, pages)
+    oauth = _oauth_routes(oauth_endpoints, tenancy, renderer)
     resolvers = Resolvers(settings, vault, to_mistral, throttle)
     running = RunningRequests(vault.find_ended)
 
@@ -81,6 +90,7 @@ def create_app(
                 tasks.cancel_scope.cancel()
         finally:
             await upstream.aclose()
+            await checking.aclose()
             if transport is None:
                 await own_wire.aclose()
 
@@ -98,23 +108,25 @@ def create_app(
     return assemble(
         settings,
         {"/mcp": resolvers.by_header, "/c/{token}/mcp": resolvers.by_url},
-        {"/mcp": pages.endpoint, "/c/{token}/mcp": pages.secret_url},
+        {"/mcp": notices.endpoint, "/c/{token}/mcp": notices.secret_url},
         routes=[
             *ConnectionApi(tenancy).routes(),
-            *pages.routes(),
-            *legal_routes(settings, pages),
+            *ConnectPage(tenancy, renderer).routes(),
+            *ManagePage(tenancy, renderer).routes(),
+            renderer.static_files(),
+            *legal_routes(settings, notices),
             *oauth,
             *Downloads(vault.results).routes(),
-            *UploadPages(vault.uploads, upstream, pages).routes(),
+            *UploadPages(vault.uploads, upstream, renderer).routes(),
             Route("/readyz", readyz),
             Route("/metrics", metrics.page(settings.metrics_token)),
         ],
         middleware=middleware,
         lifespan=lifespan,
-        own_origin_check=pages.paths | {path for route in oauth if (path := getattr(route, "path", ""))},
+        own_origin_check=_OWN_ORIGIN_CHECK | {path for route in oauth if (path := getattr(route, "path", ""))},
         signs_in=settings.oauth,
         way_in="Make a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
-        not_found_page=pages.not_found,
+        not_found_page=notices.not_found,
         guard=lambda app: running.guard(resolvers.count_refused_keys(resolvers.ask_for_scope(app))),
         result_store=vault.results,
         upload_links=vault.uploads,
@@ -124,10 +136,10 @@ def create_app(
     )
 
 
-def _oauth_routes(endpoints: OAuthEndpoints, pages: Pages) -> list[BaseRoute]:
+def _oauth_routes(endpoints: OAuthEndpoints, tenancy: Tenancy, renderer: Renderer) -> list[BaseRoute]:
     if not endpoints.settings.oauth:
         return []
-    return [*endpoints.routes(), *ConsentPage(endpoints, pages).routes()]
+    return [*endpoints.routes(), *ConsentPage(endpoints, tenancy, renderer).routes()]
 
 
 async def prepare(settings: Settings) -> Starlette:

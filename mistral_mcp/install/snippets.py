@@ -66,6 +66,15 @@ _WHERE: dict[str, dict[Language, str]] = {
 }
 
 
+# Menus and commands that are no path; paths are the same in every language.
+_FILES_IN_FRENCH = {
+    "vscode": "mcp.json (commande « MCP: Open User Configuration »)",
+    "zed": "settings.json (commande « zed: open settings file »)",
+    "lmstudio": "Program, Install, Edit mcp.json : ~/.lmstudio/mcp.json",
+    "cline": "MCP Servers, Configure : ~/.cline/data/settings/cline_mcp_settings.json",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Snippet:
     """What is copied for one host, and where it goes."""
@@ -96,19 +105,22 @@ def snippets(url: str, *, name: str = NAME, language: Language = "en") -> list[S
     return [
         Snippet("claude", title("claude"), where("claude"), "text", url, "https://claude.ai/settings/connectors"),
         Snippet("claude-code", title("claude-code"), where("claude-code"), "shell", shlex.join(command)),
-        *(_file_snippet(HOSTS[host], url, name) for host in _FILES),
+        *(_file_snippet(HOSTS[host], url, name, language) for host in _FILES),
         Snippet(
             "chatgpt", title("chatgpt"), where("chatgpt"), "text", url, "https://chatgpt.com/#settings/Connectors"
         ),
         Snippet(
             "vibe-work", title("vibe-work"), where("vibe-work"), "text", url, "https://chat.mistral.ai/connections"
         ),
-        *(_file_snippet(HOSTS[host], url, name) for host in _MORE_FILES),
+        *(_file_snippet(HOSTS[host], url, name, language) for host in _MORE_FILES),
         Snippet("json", title("json"), where("json"), "json", json.dumps(anything, indent=2)),
     ]
 
 
-def _file_snippet(host: Host, url: str, name: str) -> Snippet:
+def _file_snippet(host: Host, url: str, name: str, language: Language) -> Snippet:
+    where = host.where
+    if language == "fr":
+        where = _FILES_IN_FRENCH.get(host.name, where)
     entry = remote_entry(host.name, url)
     text = render(host, name, entry)
-    return Snippet(host.name, host.title, host.where, host.language, text, deeplink(host.name, entry, name=name))
+    return Snippet(host.name, host.title, where, host.language, text, deeplink(host.name, entry, name=name))

@@ -53,7 +53,11 @@ def test_the_wheel_holds_the_whole_package_its_data_and_nothing_else(wheel: dict
     assert {name for name in wheel if ".dist-info/" not in name} == package
     for needed in (
         *("py.typed", "__main__.py", "cli/main.py", "mistral/catalog.json", "sandbox/app.py", "install/hosts.py"),
-        *("hosting/web/templates/connect.html", "hosting/web/static/page.css", "hosting/web/static/page.js"),
+        *(
+            "hosting/web/pages/templates/connect.html",
+            "hosting/web/pages/static/page.css",
+            "hosting/web/pages/texts/fr.toml",
+        ),
         *("hosting/vault/migrations/env.py", "hosting/vault/migrations/versions/0001_connections.py"),
     ):
         assert f"mistral_mcp/{needed}" in package

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import SecretStr
 from sqlalchemy import Row
@@ -184,13 +184,15 @@ def check_live(row: Row[Any] | None, now: datetime) -> Row[Any]:
     """A token's row with its connection's. Raises a `CredentialError` unless it is good now."""
     if row is None:
         raise RefusedCredential("No connection has this token.", "Copy it again, or make a new connection.")
-    for what, when, advice in (
-        ("This connection was revoked", row.revoked_at, "Make a new connection."),
-        ("This connection expired", row.expires_at, "Make a new connection."),
-        ("This token was replaced by a newer one", row.ended_at, "Use the newer one."),
-    ):
+    ends: tuple[tuple[Literal["revoked", "expired", "replaced"], str, datetime | None, str], ...] = (
+        ("revoked", "This connection was revoked", row.revoked_at, "Make a new connection."),
+        ("expired", "This connection expired", row.expires_at, "Make a new connection."),
+        ("replaced", "This token was replaced by a newer one", row.ended_at, "Use the newer one."),
+    )
+    for reason, what, when, advice in ends:
         if when is not None and when <= now:
-            raise RevokedOrExpired(f"{what} on {when:%Y-%m-%d at %H:%M} UTC.", advice)
+            sentence = f"{what} on {when:%Y-%m-%d at %H:%M} UTC."
+            raise RevokedOrExpired(sentence, advice, reason=reason, when=when)
     return row
 
 

@@ -37,6 +37,14 @@ def _parse_known_route(value: object) -> object:
     return route
 
 
+class SignupOff(SignupRefused):
+    """The operator makes all connections."""
+
+
+class WrongSignupCode(SignupRefused):
+    """Connections are for those whom the operator gave the code."""
+
+
 class ConnectionChanges(BaseModel):
     """What of a connection may be changed. `PATCH /connections/current` takes it as JSON, `/manage` as a form."""
 
@@ -154,7 +162,7 @@ class Tenancy:
     def _check_signup(self, code: SecretStr | None, address: str) -> None:
         """The right code is taken from any address: others' wrong guesses lock nobody out."""
         if self.settings.signup == "off":
-            raise SignupRefused("This server makes no new connections.", "Ask its operator for one.")
+            raise SignupOff("This server makes no new connections.", "Ask its operator for one.")
         if self.settings.signup == "code":
             if code:
                 given = code.get_secret_value()
@@ -166,7 +174,7 @@ class Tenancy:
                 expected = ""
             if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
                 self.throttle.fail_guess(address)
-                raise SignupRefused(
+                raise WrongSignupCode(
                     "The sign-up code is missing or wrong.", "Ask this server's operator for the code."
                 )
 

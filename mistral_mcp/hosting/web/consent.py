@@ -4,6 +4,7 @@ The request comes signed from `/authorize` and goes back with the form, so that 
 client's name is its own claim; where the person is sent back to is what counts, and stands beside it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
@@ -21,9 +22,11 @@ from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
 from mistral_mcp.hosting.oauth.provider import ConsentRequest
 from mistral_mcp.hosting.vault.grant_records import READ, SCOPES, WRITE, GrantRequest
 from mistral_mcp.hosting.vault.records import WrongField
-from mistral_mcp.hosting.web.connect import ConnectionRequest
+from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
 from mistral_mcp.hosting.web.forms import Form, read_form
-from mistral_mcp.hosting.web.pages import Pages, find_token
+from mistral_mcp.hosting.web.pages.manage_page import find_token
+from mistral_mcp.hosting.web.pages.problems import describe
+from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
 from mistral_mcp.hosting.web.responses import client_address, error_status
 from mistral_mcp.http.targets import base_url
 
@@ -36,7 +39,8 @@ class ConsentPage:
     """Agreeing creates a grant, and its authorization code goes back to the client."""
 
     oauth: OAuthEndpoints
-    pages: Pages
+    tenancy: Tenancy
+    renderer: Renderer
 
     def routes(self) -> list[BaseRoute]:
         return [Route(PATH, self.consent, methods=["GET", "POST"])]
@@ -45,30 +49,32 @@ class ConsentPage:
         form = Form()
         try:
             if refused := request.query_params.get("refused"):
-                return self._refused(refused)
+                return self._refused(request, refused)
             if request.method == "POST":
                 form = await read_form(request)
             signed = form.one("request") or request.query_params.get("request", "")
             asked = self.oauth.consent_requests.verify(signed)
             client = await self.oauth.clients.find(asked.client_id)
             if client is None or not is_safe_redirect(asked.redirect_uri):
-                return self.pages.render("consent_gone.html", HTTPStatus.BAD_REQUEST)
+                return self.renderer.render(request, "consent_gone.html", HTTPStatus.BAD_REQUEST)
         except MistralMcpError as error:
-            return self.pages.render("consent_gone.html", *error_status(error))
+            return self.renderer.render(request, "consent_gone.html", *error_status(error))
         shown = _Shown(asked, client, signed, base_url(self.oauth.settings, request))
         if request.method != "POST":
-            return self._page(shown, form)
+            return self._page(request, shown, form)
         if form.one("decision") != "allow":
             return _back(shown, error="access_denied", error_description="The person did not agree.")
         return await self._allow(request, shown, form)
 
-    def _refused(self, signed: str) -> Response:
+    def _refused(self, request: Request, signed: str) -> Response:
         """A request that `/authorize` refused, of a client elsewhere. Raises `StaleConsent`."""
         location = self.oauth.consent_requests.verify_answer(signed)
         parts = urlsplit(location)
-        return self.pages.render(
+        return self.renderer.render(
+            request,
             "consent_refused.html",
             HTTPStatus.BAD_REQUEST,
+            keep={"refused": signed},
             reason=dict(parse_qsl(parts.query)).get("error_description", ""),
             returns_to=parts.netloc,
             location=location,
@@ -76,18 +82,20 @@ class ConsentPage:
 
     async def _allow(self, request: Request, shown: "_Shown", form: Form) -> Response:
         try:
-            self.pages.form_tokens.verify(form.one("stamp"))
+            self.renderer.form_tokens.verify(form.one("stamp"))
             code = await self._grant(request, shown, form)
         except ValidationError:
-            return self._page(shown, form, {"api_key": "This does not look like a Mistral API key."}, 422)
+            problems = {"api_key": texts_for(request)["fields"]["api_key"]}
+            return self._page(request, shown, form, problems, HTTPStatus.UNPROCESSABLE_ENTITY)
         except MistralMcpError as error:
             status, headers = error_status(error)
-            return self._page(shown, form, {_field(error, form): str(error)}, status, headers)
+            sentence = describe(error, language_of(request))
+            return self._page(request, shown, form, {_field(error, form): sentence}, status, headers)
         return _back(shown, code=code.get_secret_value())
 
     async def _grant(self, request: Request, shown: "_Shown", form: Form) -> SecretStr:
         """The code. Raises what `Tenancy.create` raises, or a `CredentialError`."""
-        tenancy, address = self.pages.tenancy, client_address(request)
+        tenancy, address = self.tenancy, client_address(request)
         grant = shown.grant_request(form)
         if existing := form.one("token"):
             with tenancy.throttle.counting(address):
@@ -106,9 +114,10 @@ class ConsentPage:
 
     def _page(
         self,
+        request: Request,
         shown: "_Shown",
         form: Form,
-        problems: dict[str, str] | None = None,
+        problems: Mapping[str, str] | None = None,
         status: int = 200,
         headers: dict[str, str] | None = None,
     ) -> Response:
@@ -117,16 +126,19 @@ class ConsentPage:
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
             f"form-action 'self' {shown.form_action}; base-uri 'none'; frame-ancestors 'none'"
         )
-        return self.pages.render(
+        texts = texts_for(request)["consent"]
+        return self.renderer.render(
+            request,
             "consent.html",
             status,
             {"content-security-policy": policy, **(headers or {})},
-            name=shown.client_name,
+            keep={"request": shown.signed},
+            name=shown.client_name or texts["no_name"],
             verified_host=shown.document_host,
-            returns_to=shown.returns_to,
+            returns_to=shown.host or texts["the_app"].format(scheme=shown.form_action),
             may_write=WRITE in shown.asked.scopes,
             signed=shown.signed,
-            signup=self.pages.tenancy.settings.signup,
+            signup=self.tenancy.settings.signup,
             uses_token=bool(form.one("token")),
             problems=problems or {},
         )
@@ -141,9 +153,9 @@ class _Shown:
 
     @property
     def client_name(self) -> str:
-        """As it calls itself, on one line."""
+        """As it calls itself, on one line; it may have no name."""
         name = "".join(character for character in self.client.client_name or "" if character.isprintable())
-        return name[:_LONGEST_NAME].strip() or "A client without a name"
+        return name[:_LONGEST_NAME].strip()
 
     @property
     def document_host(self) -> str:
@@ -153,11 +165,12 @@ class _Shown:
         return ""
 
     @property
-    def returns_to(self) -> str:
+    def host(self) -> str:
+        """Where the person is sent back to; empty for an app of their own machine."""
         parts = urlsplit(self.asked.redirect_uri)
         if parts.scheme in {"http", "https"}:
             return parts.netloc
-        return f"the app for {parts.scheme}:"
+        return ""
 
     @property
     def form_action(self) -> str:

@@ -23,6 +23,14 @@ class ForeignForm(MistralMcpError):
     status = 403
 
 
+class NotOurForm(BadArgument):
+    """What none of these pages sends."""
+
+
+class OversizeForm(BadArgument):
+    """More than any form here holds."""
+
+
 class StaleForm(BadArgument):
     """A form of ours that lay open for too long, or one that is not ours."""
 
@@ -41,25 +49,25 @@ class Form:
 
 
 async def read_form(request: Request) -> Form:
-    """Raises `ForeignForm`, or `BadArgument` for what is no form or too large for one."""
+    """Raises `ForeignForm`, `NotOurForm` or `OversizeForm`."""
     if not _is_from_here(request):
         raise ForeignForm("Another site's page sent this form, so it was not read.", "Fill it in here.")
     if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
-        raise BadArgument("This is not one of this page's forms.")
+        raise NotOurForm("This is not one of this page's forms.")
     body = await read_body(request)
     try:
         return Form(parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
-        raise BadArgument("This is not one of this page's forms.") from None
+        raise NotOurForm("This is not one of this page's forms.") from None
 
 
 async def read_body(request: Request) -> bytes:
-    """Raises `BadArgument` for what is larger than any form here."""
+    """Raises `OversizeForm` for what is larger than any form here."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LARGEST_BODY:
-            raise BadArgument("The request is larger than any connection needs.")
+            raise OversizeForm("The request is larger than any connection needs.")
     return body
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, InstanceOf
 from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.hosting.web.forms import NotOurForm
 from mistral_mcp.mistral.api.files import LARGEST, FileReply
 from mistral_mcp.mistral.call import Call
 
@@ -19,16 +20,32 @@ _LONGEST_HEAD = 16 * 1024  # bytes before the file in a form
 _BOUNDARY = re.compile(r"[ -~]{1,70}")
 
 
+class OversizeFile(BadArgument):
+    """More than Mistral takes."""
+
+
+class EmptyFile(BadArgument):
+    """Nothing to send."""
+
+
+class BrokenFile(BadArgument):
+    """A file that did not come whole, or cannot be read a second time."""
+
+
+class SeveralFiles(BadArgument):
+    """More than one in a form."""
+
+
 class IncomingFile:
     """A file whose content is read while it comes; it can be read once."""
 
     def __init__(self, filename: str, size: int, source: AsyncIterator[bytes]) -> None:
         if size > LARGEST:
-            raise BadArgument(
+            raise OversizeFile(
                 f"The file is larger than {LARGEST // 1024 // 1024} MB, the most that Mistral takes."
             )
         if size <= 0:
-            raise BadArgument("The file is empty.", "Choose another.")
+            raise EmptyFile("The file is empty.", "Choose another.")
         self.filename = _clean(filename)
         self.size = size
         self._source: AsyncIterator[bytes] | None = source
@@ -36,7 +53,7 @@ class IncomingFile:
     async def chunks(self) -> AsyncGenerator[bytes]:
         source, self._source = self._source, None
         if source is None:
-            raise BadArgument("Mistral could not take the file at once.", "Send it again.")
+            raise BrokenFile("Mistral could not take the file at once.", "Send it again.")
         left = self.size
         async for chunk in source:
             left -= len(chunk)
@@ -44,7 +61,7 @@ class IncomingFile:
                 break
             yield chunk
         if left:
-            raise BadArgument("The file was not as long as its request said.", "Send it again.")
+            raise BrokenFile("The file was not as long as its request said.", "Send it again.")
 
 
 class ForwardFileCall(Call[FileReply]):
@@ -98,7 +115,7 @@ async def read_form(request: Request) -> IncomingFile:
     header["content-type"] = request.headers.get("content-type", "")
     boundary = str(header.get_param("boundary") or "")
     if not _BOUNDARY.fullmatch(boundary):
-        raise BadArgument("This is not one of this page's forms.")
+        raise NotOurForm("This is not one of this page's forms.")
     total, stream = _length(request), request.stream()
     buffer, start = b"", -1
     async for chunk in stream:
@@ -113,7 +130,7 @@ async def read_form(request: Request) -> IncomingFile:
         part[name.strip()] = value.strip()
     filename = part.get_filename()
     if start < 0 or not head.startswith(f"--{boundary}".encode()) or filename is None:
-        raise BadArgument("This is not one of this page's forms.")
+        raise NotOurForm("This is not one of this page's forms.")
     tail = f"\r\n--{boundary}--\r\n".encode()
     size = total - start - 4 - len(tail)
     return IncomingFile(filename, size, _without_tail(rest, stream, size, tail))
@@ -135,7 +152,7 @@ async def _without_tail(
         if content:
             yield content
     if end != tail:
-        raise BadArgument("The form holds more than one file.", "Send one at a time.")
+        raise SeveralFiles("The form holds more than one file.", "Send one at a time.")
 
 
 def _length(request: Request) -> int:

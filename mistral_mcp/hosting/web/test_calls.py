@@ -15,9 +15,14 @@ from mistral_mcp.tools import DEFAULT
 
 _REVISION = "2026-07-28"
 
+
+class NoCheapCall(BadArgument):
+    """None of a connection's toolsets has a call that costs next to nothing."""
+
+
 # By toolset, the better proof first; each costs next to nothing.
 _CALLS: dict[str, tuple[str, dict[str, Any]]] = {
-    "core": ("mistral_chat", {"prompt": "Say hello in five words.", "max_tokens": 30}),
+    "core": ("mistral_chat", {"max_tokens": 30}),
     "models": ("mistral_list_models", {"search": "mistral-small"}),
 }
 
@@ -29,7 +34,10 @@ class TestCall:
     tool: str
     worked: bool
     text: str
+    """What the model answered."""
     seconds: float
+    status: int | None = None
+    """Of the failure, where Mistral gave one."""
 
 
 def can_test(connection: Connection) -> bool:
@@ -41,12 +49,14 @@ def _toolset(connection: Connection) -> str | None:
     return next((name for name in _CALLS if name in (connection.toolsets or DEFAULT)), None)
 
 
-async def run_test_call(app: ASGIApp, connection: Connection, token: SecretStr) -> TestCall:
+async def run_test_call(app: ASGIApp, connection: Connection, token: SecretStr, prompt: str) -> TestCall:
     """Call as a client does: at the endpoint, within the connection's toolsets, counted as use."""
     toolset = _toolset(connection)
     if toolset is None:
-        raise BadArgument("None of this connection's toolsets has a call that costs next to nothing.")
+        raise NoCheapCall("None of this connection's toolsets has a call that costs next to nothing.")
     tool, arguments = _CALLS[toolset]
+    if tool == "mistral_chat":
+        arguments = {"prompt": prompt, **arguments}
     meta: dict[str, Any] = {
         "io.modelcontextprotocol/protocolVersion": _REVISION,
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -67,6 +77,10 @@ async def run_test_call(app: ASGIApp, connection: Connection, token: SecretStr) 
     seconds = time.perf_counter() - began
     answer = json.loads(response.content)
     if "error" in answer:
-        return TestCall(tool, worked=False, text=str(answer["error"]["message"]), seconds=seconds)
-    texts = [part["text"] for part in answer["result"]["content"] if part["type"] == "text"]
-    return TestCall(tool, not answer["result"].get("isError"), "\n".join(texts), seconds)
+        return TestCall(tool, worked=False, text="", seconds=seconds)
+    result = answer["result"]
+    if result.get("isError"):
+        failure = result.get("_meta", {}).get("mistral-mcp/error", {})
+        return TestCall(tool, worked=False, text="", seconds=seconds, status=failure.get("status"))
+    texts = [part["text"] for part in result["content"] if part["type"] == "text"]
+    return TestCall(tool, worked=True, text="\n".join(texts), seconds=seconds)

@@ -3,7 +3,6 @@
 Whoever has the link can do nothing but upload. `curl -T file URL` works too.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,9 +15,9 @@ from starlette.routing import Route
 from mistral_mcp.errors import MistralMcpError
 from mistral_mcp.hosting.vault.uploads import VaultUploads
 from mistral_mcp.hosting.web.incoming_files import ForwardFileCall, IncomingFile, read_form, read_raw
-from mistral_mcp.hosting.web.pages import Pages
+from mistral_mcp.hosting.web.pages.problems import describe
+from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
 from mistral_mcp.hosting.web.responses import error_status
-from mistral_mcp.hosting.web.upload_texts import TEXTS
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.upload_links import MOST_FILES, UploadedFile
@@ -37,7 +36,7 @@ _HEADERS = {
 class UploadPages:
     uploads: VaultUploads
     upstream: Upstream
-    pages: Pages
+    renderer: Renderer
 
     def routes(self) -> list[Route]:
         return [
@@ -65,9 +64,10 @@ class UploadPages:
             uploaded = await self._send(handle, file)
         except MistralMcpError as error:
             status, headers = error_status(error)
+            problem = describe(error, language_of(request))
             if is_form:
-                return self._page(request, status, problem=str(error), ended=status == HTTPStatus.GONE)
-            message = {"error": {"message": str(error)}}
+                return self._page(request, status, problem=problem, ended=status == HTTPStatus.GONE)
+            message = {"error": {"message": problem}}
             # What is left of the body is not read, so the connection cannot be used again.
             return JSONResponse(message, status, headers | {"cache-control": "no-store", "connection": "close"})
         if is_form:
@@ -88,34 +88,16 @@ class UploadPages:
             await self.uploads.finish(handle, uploaded)
 
     def _page(self, request: Request, status: int, **values: Any) -> Response:
-        language = choose_language(
-            request.headers.get("accept-language", ""), request.query_params.get("lang", "")
-        )
         defaults: Mapping[str, Any] = {"files": (), "problem": "", "ended": False, "uploaded": None}
-        return self.pages.render(
+        return self.renderer.render(
+            request,
             "upload.html",
             status,
             _HEADERS,
             **{**defaults, **values},
             path=f"/uploads/{request.path_params['handle']}",
-            language=language,
-            text=TEXTS[language],
             most=MOST_FILES,
         )
-
-
-def choose_language(accepted: str, asked: str) -> str:
-    """`fr` where it is asked for, or preferred to English; else `en`."""
-    if asked in TEXTS:
-        return asked
-    weights: dict[str, float] = {}
-    for part in accepted.lower().split(",")[:20]:
-        found = re.fullmatch(r"\s*([a-z]{1,8})(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", part)
-        if found and found[1] in TEXTS:
-            weights[found[1]] = max(weights.get(found[1], 0.0), float(found[2] or 1))
-    if any(weights.values()):
-        return max(weights, key=lambda name: weights[name])
-    return "en"
 
 
 async def _ignore(_done: float, _total: float | None, _message: str | None) -> None:

@@ -11,7 +11,6 @@ import pytest
 from mcp_types import CallToolResult
 
 from mistral_mcp.hosting.app import create_app
-from mistral_mcp.hosting.web.uploads import choose_language
 from mistral_mcp.sandbox import Fault, Sandbox
 from mistral_mcp.settings import Settings
 from tests.conftest import KEY, at, serving, text_of
@@ -227,23 +226,6 @@ async def test_what_is_no_file_is_refused(
     assert sent.status_code == 422
     assert words in sent.text
     assert not sandbox.requests
-
-
-@pytest.mark.parametrize(
-    ("accepted", "asked", "language"),
-    [
-        ("", "", "en"),
-        ("fr-FR,fr;q=0.9,en;q=0.8", "", "fr"),
-        ("en-GB,en;q=0.9,fr;q=0.5", "", "en"),
-        ("de,fr;q=0.1", "", "fr"),
-        ("de", "", "en"),
-        ("fr;q=0", "", "en"),
-        ("en", "fr", "fr"),
-        ("fr", "xx", "fr"),
-    ],
-)
-def test_the_page_speaks_english_or_french(accepted: str, asked: str, language: str) -> None:
-    assert choose_language(accepted, asked) == language
 
 
 async def test_a_handle_stands_for_a_file_within_the_body_of_any_operation(

@@ -6,13 +6,14 @@ const input = document.getElementById("file");
 const camera = document.getElementById("camera");
 const drop = document.getElementById("drop");
 const list = document.getElementById("uploads");
-const words = form.dataset;
+const said = form.dataset;
+const [path, query = ""] = form.getAttribute("action").split("?");
 let queue = Promise.resolve();
 
 function send(file, row, bar) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
-    request.open("PUT", `${form.getAttribute("action")}/${encodeURIComponent(file.name || "photo.jpg")}`);
+    request.open("PUT", `${path}/${encodeURIComponent(file.name || "photo.jpg")}?${query}`);
     request.upload.addEventListener("progress", (event) => {
       bar.value = event.loaded;
     });
@@ -25,11 +26,11 @@ function send(file, row, bar) {
         reason = "";
       }
       bar.value = ok ? bar.max : 0;
-      row.lastChild.textContent = (ok ? words.uploaded : words.failed) + reason;
+      row.lastChild.textContent = (ok ? said.uploaded : said.failed) + reason;
       row.classList.toggle("wrong", !ok);
       resolve();
     });
-    row.lastChild.textContent = words.uploading;
+    row.lastChild.textContent = said.uploading;
     request.send(file);
   });
 }
@@ -44,7 +45,7 @@ function add(files) {
     bar.max = file.size || 1;
     bar.value = 0;
     bar.setAttribute("aria-label", name.textContent);
-    state.textContent = words.waiting;
+    state.textContent = said.waiting;
     row.append(name, bar, state);
     list.append(row);
     queue = queue.then(() => send(file, row, bar));

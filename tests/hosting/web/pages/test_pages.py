@@ -108,7 +108,7 @@ async def test_no_page_needs_anything_inline_or_from_elsewhere(http: httpx2.Asyn
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?! src=\"/static/)", page.text), name
         loaded = re.findall(r'(?:src|<link[^>]* href)="([^"]+)"', page.text)
         assert loaded, name
-        assert all(link.startswith("/static/") for link in loaded), name
+        assert all(re.match(r"/static/|/favicon.ico$|/icon.png$", link) for link in loaded), name
 
 
 async def test_every_field_is_labelled_and_every_id_is_there_once(http: httpx2.AsyncClient) -> None:
@@ -370,6 +370,20 @@ async def test_a_key_that_cannot_be_checked_is_not_kept(http: httpx2.AsyncClient
     assert 'role="alert"' in response.text
     assert 'value="later"' in response.text
     assert KEY not in response.text
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_key_is_checked_in_one_attempt_and_what_failed_is_said_in_words_for_people(
+    http: httpx2.AsyncClient, sandbox: Sandbox, status: int
+) -> None:
+    sandbox.faults.append(Fault(status=status, headers={"retry-after": "20"}, times=None))
+    began = time.monotonic()
+    response = await send(http, api_key=KEY, toolsets="core")
+
+    assert time.monotonic() - began < 5
+    assert len(sandbox.requests) == 1
+    assert not re.search(r"mistral_\w+|HTTP \d|correlation", re.sub(r"<[^>]*>", " ", response.text))
+    assert 'data-busy="Checking the key with Mistral' in response.text
 
 
 @pytest.mark.parametrize("path", ["/", "/manage"])

@@ -11,18 +11,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from mistral_mcp.hosting.web.pages import Pages
+from mistral_mcp.hosting.web.pages.notices import Notices
 from mistral_mcp.http.responses import PRIVATE
 from mistral_mcp.settings import Settings
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def legal_routes(settings: Settings, pages: Pages) -> list[Route]:
+def legal_routes(settings: Settings, notices: Notices) -> list[Route]:
     return [
-        Route("/privacy", _redirect_or(settings.privacy_url, pages.privacy)),
-        Route("/terms", _redirect_or(settings.terms_url, pages.not_found)),
-        Route("/support", _redirect_or(settings.support_url, pages.not_found)),
+        Route("/privacy", _redirect_or(settings.privacy_url, notices.privacy)),
+        Route("/terms", _redirect_or(settings.terms_url, notices.not_found)),
+        Route("/support", _redirect_or(settings.support_url, notices.not_found)),
         Route("/.well-known/openai-apps-challenge", _challenge(settings.apps_challenge)),
     ]
 

@@ -1,6 +1,7 @@
 // Copy buttons, and a form that is sent once. Every page works without this file.
 "use strict";
 
+const words = document.body.dataset;
 const status = document.getElementById("status");
 
 function copyBySelecting(source) {
@@ -24,8 +25,8 @@ async function copy(button) {
     copied = copyBySelecting(source);
   }
   const label = button.textContent;
-  button.textContent = copied ? "Copied" : "Selected";
-  status.textContent = copied ? "Copied to the clipboard." : "Selected: copy it with your keyboard or menu.";
+  button.textContent = copied ? words.copied : words.selected;
+  status.textContent = copied ? words.copiedSaid : words.selectedSaid;
   setTimeout(() => {
     button.textContent = label;
     status.textContent = "";
@@ -45,6 +46,7 @@ for (const form of document.forms) {
     }
     form.dataset.sent = "yes";
     form.setAttribute("aria-busy", "true");
+    status.textContent = form.dataset.busy ?? "";
   });
 }
 

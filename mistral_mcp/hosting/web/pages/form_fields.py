@@ -1,27 +1,9 @@
-"""What the fields of the pages' forms ask for, and what is said beside one whose value cannot be used."""
+"""What the fields of the pages' forms ask for."""
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from mistral_mcp.hosting.web.connect import ConnectionChanges, ConnectionRequest
 from mistral_mcp.hosting.web.forms import Form
-
-# What a person reads beside a field whose value cannot be used; in the order of the form.
-WRONG = {
-    "api_key": "This does not look like a Mistral API key, and was not sent on. Keys come from console.mistral.ai.",
-    "label": "A label is one line of at most 100 characters.",
-    "expires_in_days": "Choose one of these.",
-    "toolsets": "Choose at least one.",
-    "route": "A Cloudflare route needs the account id and the gateway's name: letters, digits, - and _.",
-    "route_token": "Lava needs its secret key here. A token without a route of your own has no use: leave it out.",
-}
-NO_KEY = "Paste your Mistral API key here. Keys come from console.mistral.ai."
-
-
-def wrong_fields(error: ValidationError) -> dict[str, str]:
-    fields = {str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)}
-    return {name: sentence for name, sentence in WRONG.items() if name in fields}
 
 
 def connection_request(form: Form) -> ConnectionRequest:

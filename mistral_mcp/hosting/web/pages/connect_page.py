@@ -1,0 +1,101 @@
+"""`/` takes a key and answers with the connection that it made."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mistral_mcp.errors import InvalidApiKey, MistralMcpError
+from mistral_mcp.hosting.vault.records import WrongField
+from mistral_mcp.hosting.vault.vault import AlreadyCreated
+from mistral_mcp.hosting.web.connect import Tenancy, WrongSignupCode
+from mistral_mcp.hosting.web.forms import Form, read_form
+from mistral_mcp.hosting.web.pages.connection_page import View, render_connection
+from mistral_mcp.hosting.web.pages.form_fields import connection_request
+from mistral_mcp.hosting.web.pages.problems import describe, describe_fields
+from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
+from mistral_mcp.hosting.web.responses import client_address, error_status
+from mistral_mcp.selection import AllowedToolsets
+
+PATH = "/"
+_FEW = 2  # toolsets that are shown before a person asks for more
+
+
+class ConnectPage:
+    def __init__(self, tenancy: Tenancy, renderer: Renderer) -> None:
+        self._tenancy = tenancy
+        self._renderer = renderer
+        self._settings = tenancy.settings
+
+    def routes(self) -> list[Route]:
+        return [Route(PATH, self.home, methods=["GET", "POST"])]
+
+    async def home(self, request: Request) -> Response:
+        """A form; sent, the connection that it created."""
+        if "json" in request.headers.get("content-type", ""):
+            raise HTTPException(HTTPStatus.NOT_FOUND)  # an MCP client that was given the wrong path
+        form = Form()
+        if request.method != "POST":
+            return self._page(request, form)
+        try:
+            form = await read_form(request)
+            form_id = self._renderer.form_tokens.verify(form.one("stamp"))
+            asked = connection_request(form)
+            issued = await self._tenancy.create(asked, client_address(request), form_id)
+        except AlreadyCreated:
+            return self._renderer.render(request, "already.html", HTTPStatus.CONFLICT)
+        except ValidationError as error:
+            problems = describe_fields(error, language_of(request))
+            return self._page(request, form, problems, HTTPStatus.UNPROCESSABLE_ENTITY)
+        except MistralMcpError as error:
+            return self._page(request, form, _beside(request, form, error), *error_status(error))
+        view = View(issued.connection, issued.token, "created")
+        return render_connection(self._renderer, request, view)
+
+    def _page(
+        self,
+        request: Request,
+        form: Form,
+        problems: Mapping[str, str] | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """With what was typed, but for the secrets; problems by field, those of no field under ''."""
+        bound = AllowedToolsets.of(self._settings)
+        if form.fields:
+            chosen = form.all("toolsets")
+        else:
+            chosen = bound.chosen
+        return self._renderer.render(
+            request,
+            "connect.html",
+            status,
+            headers,
+            toolsets=bound.allowed,
+            few=_FEW,
+            chosen=chosen,
+            typed=form.one,
+            signup=self._settings.signup,
+            problems=problems or {},
+            always_read_only=bound.read_only,
+        )
+
+
+def _beside(request: Request, form: Form, error: MistralMcpError) -> dict[str, str]:
+    """A sentence, beside the field that is to blame."""
+    sentence = describe(error, language_of(request))
+    match error:
+        case WrongField(field="api_key") if not form.one("api_key"):
+            return {"api_key": texts_for(request)["fields"]["no_api_key"]}
+        case WrongField():
+            return {error.field: sentence}
+        case InvalidApiKey() if not form.one("route"):
+            return {"api_key": sentence}
+        case WrongSignupCode():
+            return {"signup_code": sentence}
+        case _:
+            return {"": sentence}

@@ -1,0 +1,73 @@
+"""Which language a page speaks, and what it says in it: `texts/en.toml`, `texts/fr.toml`.
+
+A person's choice travels in the address, as `?lang=fr`, and is kept in every link and form; there is no cookie. Without one, the
+browser's `Accept-Language` decides.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast
+
+from markupsafe import Markup
+
+Language = Literal["en", "fr"]
+Texts = Mapping[str, Mapping[str, Markup]]
+"""By page, then by name."""
+
+LANGUAGES: tuple[Language, ...] = ("en", "fr")
+
+_FOLDER = Path(__file__).parent / "texts"
+_MOST_PREFERENCES = 20
+_PREFERENCE = re.compile(r"\s*([a-z]{1,8})(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
+
+
+def choose_language(accepted: str, asked: str) -> Language:
+    """What was asked for, else what the browser prefers, the first of equals; else English."""
+    if asked in LANGUAGES:
+        return asked
+    weights: dict[Language, float] = {}
+    for part in accepted.lower().split(",")[:_MOST_PREFERENCES]:
+        found = _PREFERENCE.fullmatch(part)
+        if found and found[1] in LANGUAGES:
+            language = cast("Language", found[1])
+            weights[language] = max(weights.get(language, 0.0), float(found[2] or 1))
+    if any(weights.values()):
+        return max(weights, key=lambda language: weights[language])
+    return "en"
+
+
+def other_language(language: Language) -> Language:
+    return "fr" if language == "en" else "en"
+
+
+@cache
+def read_texts(language: Language) -> Texts:
+    """They are HTML of ours; what is filled in with `format` is escaped."""
+    pages = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    pages["common"]["language"] = pages.pop("language")
+    return {
+        page: {name: Markup(text) for name, text in texts.items()}  # noqa: S704 - no input is in them
+        for page, texts in pages.items()
+    }
+
+
+def format_day(when: datetime | None, language: Language) -> str:
+    common = read_texts(language)["common"]
+    if when is None:
+        return common["never"]
+    month = common["months"].split()[when.month - 1]
+    if language == "fr" and when.day == 1:
+        return f"1er {month} {when.year}"
+    return f"{when.day} {month} {when.year}"
+
+
+def format_number(number: float, digits: int, language: Language) -> str:
+    """With the language's separators."""
+    text = f"{number:,.{digits}f}"
+    if language == "fr":
+        return text.replace(",", "\u202f").replace(".", ",")
+    return text
