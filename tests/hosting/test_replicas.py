@@ -5,8 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import anyio
 import httpx2
@@ -16,11 +17,13 @@ import pytest
 from mistral_mcp.sandbox import Sandbox
 from tests.conftest import KEY, at, text_of
 from tests.hosting.conftest import MASTER_KEY, SCHEMA
+from tests.hosting.oauth.conftest import OAuthClient, consent
 from tests.http.conftest import HEADERS, PING
 
 pytestmark = pytest.mark.slow
 
 REDIS = "redis://127.0.0.1:6379/9"
+PUBLIC = "https://mcp.example"
 
 
 def free_port() -> int:
@@ -31,13 +34,27 @@ def free_port() -> int:
 
 @pytest.fixture
 async def replicas(postgres_url: str, mistral_url: str) -> AsyncIterator[list[httpx2.AsyncClient]]:
-    environment = {
-        "MISTRAL_MCP_DATABASE_URL": postgres_url,
-        "MISTRAL_MCP_MASTER_KEYS": MASTER_KEY,
-        "MISTRAL_MCP_REDIS_URL": REDIS,
-        "MISTRAL_MCP_ROUTE": mistral_url,
-        "MISTRAL_MCP_LOG_LEVEL": "WARNING",
-    }
+    async with running(mistral_url, DATABASE_URL=postgres_url, REDIS_URL=REDIS) as replicas:
+        yield replicas
+
+
+@pytest.fixture(params=["postgres", "sqlite"])
+async def behind_one_name(
+    request: pytest.FixtureRequest, mistral_url: str, tmp_path: Path
+) -> AsyncIterator[list[httpx2.AsyncClient]]:
+    """Two on each kind of database, which clients know by one URL."""
+    if request.param == "sqlite":
+        shared = {"DATA_DIR": str(tmp_path / "data")}
+    else:
+        shared = {"DATABASE_URL": request.getfixturevalue("postgres_url"), "REDIS_URL": REDIS}
+    async with running(mistral_url, PUBLIC_URL=PUBLIC, **shared) as replicas:
+        yield replicas
+
+
+@asynccontextmanager
+async def running(mistral_url: str, **settings: str) -> AsyncGenerator[list[httpx2.AsyncClient]]:
+    settings |= {"ROUTE": mistral_url, "MASTER_KEYS": MASTER_KEY, "LOG_LEVEL": "WARNING"}
+    environment = {f"MISTRAL_MCP_{name}": value for name, value in settings.items()}
     async with AsyncExitStack() as stack:
         clients: list[httpx2.AsyncClient] = []
         for port in (free_port(), free_port()):
@@ -122,3 +139,34 @@ async def test_a_database_that_goes_away_gives_503_and_comes_back_without_a_rest
     assert gone.status_code == 503
     assert int(gone.headers["retry-after"]) > 0
     assert (await replicas[0].get("/connections/current", headers=headers)).status_code == 200
+
+
+async def test_a_sign_in_goes_over_both_replicas_and_ends_on_both_within_5_seconds(
+    behind_one_name: list[httpx2.AsyncClient], sandbox: Sandbox
+) -> None:
+    one, other = behind_one_name
+    client = OAuthClient(one)
+    assert (await client.register()).status_code == 201
+
+    client.http = other
+    code = (await consent(other, client.authorize_url(resource=f"{PUBLIC}/mcp")))["code"]
+    client.http = one
+    first = (await client.redeem(code)).json()
+    client.http = other
+    second = (await client.refresh(first["refresh_token"])).json()
+
+    signed_in = {"Authorization": f"Bearer {second['access_token']}"}
+    for replica in behind_one_name:
+        async with at(f"{str(replica.base_url).rstrip('/')}/mcp", signed_in) as connected:
+            assert not (await connected.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
+        assert sandbox.requests[-1].key == KEY
+
+    revoked = {"token": second["refresh_token"], "client_id": client.client_id}
+    assert (await one.post("/revoke", data=revoked)).status_code == 200
+    assert (await one.post("/mcp", json=PING, headers=HEADERS | signed_in)).status_code == 401
+    with anyio.fail_after(5):
+        while (await other.post("/mcp", json=PING, headers=HEADERS | signed_in)).status_code == 200:  # noqa: ASYNC110 - another process decides
+            await anyio.sleep(0.1)
+    assert (await other.post("/mcp", json=PING, headers=HEADERS | signed_in)).status_code == 401
+    client.http = other
+    assert (await client.refresh(second["refresh_token"])).json()["error"] == "invalid_grant"
