@@ -13,6 +13,8 @@ from typing import Literal, NoReturn, cast
 import anyio.to_thread
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 
+from mistral_mcp.json_size import count_separators, holds_more_than, without_texts
+
 MAX_DEPTH = 100
 """Objects and lists within each other."""
 MAX_VALUES = 150_000
@@ -25,7 +27,6 @@ MAX_NAME = 256
 _PARSED_AT_ONCE = 256 * 1024  # bytes; what is larger is parsed beside the event loop
 
 _BOM = b"\xef\xbb\xbf"
-_SEPARATORS = (b",", b"[", b"{")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -124,25 +125,15 @@ def _serialize(message: dict[str, object]) -> bytes:
 
 def _check_bounds(body: bytes) -> None:
     """How many values, and how deep, counted before any is built."""
-    separators = sum(body.count(each) for each in _SEPARATORS)
-    if separators <= MAX_DEPTH:
+    if count_separators(body) <= MAX_DEPTH:
         return
-    # Without its texts, in which separators mean nothing.
-    body = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    if body.count(b'"') > 4 * MAX_VALUES:
-        _refuse_values()
-    structure = b"".join(body.split(b'"')[::2])
-    if sum(structure.count(each) for each in _SEPARATORS) > MAX_VALUES:
-        _refuse_values()
+    if holds_more_than(MAX_VALUES, body):
+        raise MessageError(INVALID_REQUEST, f"The message holds more than {MAX_VALUES:,} values.")
     depth = 0
-    for bracket in structure.translate(None, _NO_BRACKETS):
+    for bracket in without_texts(body).translate(None, _NO_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise MessageError(INVALID_REQUEST, f"The message is nested more than {MAX_DEPTH} deep.")
-
-
-def _refuse_values() -> NoReturn:
-    raise MessageError(INVALID_REQUEST, f"The message holds more than {MAX_VALUES:,} values.")
 
 
 def _parse(body: bytes) -> object:

@@ -18,7 +18,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from scripts.isolation import NEW, OLD, Server, product
+from scripts.isolation.product import NEW, OLD, Server, product
 
 LARGEST = 4 * 1024 * 1024
 KEY = "fuzzing-0123456789"

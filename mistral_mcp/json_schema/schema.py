@@ -11,16 +11,14 @@ once per value, and `jsonschema-rs` searches for regular expressions, because it
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from importlib import import_module
 from itertools import islice
 from typing import Any
 
-import anyio.lowlevel
-import anyio.to_thread
 from pydantic import JsonValue
 
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.json_schema.explain import explain
 from mistral_mcp.json_schema.keywords import DRAFTS, REFERENCES, bounded_validator
 from mistral_mcp.json_schema.patterns import MAX_CHARACTERS as MAX_PATTERN
@@ -32,7 +30,7 @@ MAX_CHARACTERS = 100_000  # of a schema, serialized
 MAX_DEPTH = 60  # of a schema
 MAX_OBJECTS = 5_000  # in a schema
 MAX_TOGETHER = 200_000  # characters of all schemas of a call
-_AT_ONCE = 4_000  # characters of a schema that are worked on in the event loop
+_AT_ONCE = 4_000  # characters of a call's schemas that are worked on in the event loop
 
 _TOO_DEEP = "$: cannot be checked, because it is nested too deeply"
 
@@ -159,20 +157,14 @@ async def compile_schemas(schemas: Mapping[str, Mapping[str, JsonValue]]) -> lis
             f"The schemas of this call are larger than {MAX_TOGETHER:,} characters together.",
             "Send fewer or smaller ones.",
         )
-    compiled: list[CallerSchema] = []
-    for where, schema in schemas.items():
-        if sizes[where] > _AT_ONCE:
-            # A thread of plain Python gives way to the event loop every few milliseconds.
-            compiled.append(await anyio.to_thread.run_sync(partial(CallerSchema, schema, where=where)))
-        else:
-            compiled.append(CallerSchema(schema, where=where))
-            await anyio.lowlevel.checkpoint()
-    return compiled
+    if sum(sizes.values()) <= _AT_ONCE:
+        return [CallerSchema(schema, where=where) for where, schema in schemas.items()]
+    return [await run_heavy(CallerSchema, schema, where=where) for where, schema in schemas.items()]
 
 
 async def find_errors(schema: CallerSchema, instance: JsonValue) -> list[str]:
     """What is wrong with `instance`, found without keeping the event loop."""
-    return await anyio.to_thread.run_sync(schema.errors, instance)
+    return await run_heavy(schema.errors, instance)
 
 
 def _serialized_size(schema: Mapping[str, JsonValue], where: str) -> int:

@@ -20,6 +20,8 @@ import httpx2
 from pydantic import ValidationError
 
 from mistral_mcp.errors import UpstreamError
+from mistral_mcp.heavy_work import run_heavy
+from mistral_mcp.json_size import holds_more_than
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
 from mistral_mcp.mistral.catalog import Catalog
@@ -41,6 +43,9 @@ _log = logging.getLogger(__name__)
 
 _ERROR = re.compile(rb'"object"\s*:\s*"[Ee]rror"')
 _ERROR_WITHIN = 1024  # bytes
+
+_READ_AT_ONCE = 256 * 1024  # bytes of a reply; what is larger is read beside the event loop
+_MOST_VALUES = 500_000  # in a reply; no part of any answer of Mistral's holds as many
 
 
 class Upstream:
@@ -147,9 +152,16 @@ class MistralClient:
             response = await self._open(
                 build_request(call, exchange, FILE if call.is_binary() else JSON), exchange
             )
+        if len(response.content) > _READ_AT_ONCE:
+            return await run_heavy(self._read, call, response, exchange)
+        return self._read(call, response, exchange)
+
+    def _read(self, call: Call[ReplyT], response: httpx2.Response, exchange: Exchange) -> ReplyT:
         body = response.content
         if call.is_binary():
             return call.read(self._mask(body))
+        if holds_more_than(_MOST_VALUES, body):
+            raise failures.too_large(exchange)
         body = self.caller.mask.body(body)
         if _ERROR.search(body, 0, _ERROR_WITHIN):
             self._raise_error_in(body, exchange)

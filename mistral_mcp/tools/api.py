@@ -4,10 +4,10 @@ import json
 from functools import partial
 from typing import Annotated, Any
 
-import anyio.to_thread
 from pydantic import BaseModel, Field, JsonValue
 
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.mistral.transports.routes import carries
 from mistral_mcp.operations import arguments, examples, ranking
 from mistral_mcp.operations.operation import READS, Effect, Method, Operation, find
@@ -102,14 +102,14 @@ async def mistral_api_search(
     """Start here for anything at Mistral that no other tool does (agents, workflows, connectors, prompts, datasets, …):
     finds operations of the API. Then mistral_api_describe.
     """
-    found = await anyio.to_thread.run_sync(ranking.search, query, top_k)
+    found = await run_heavy(ranking.search, query, top_k)
     return Hits(operations=[Hit.of(operation) for operation in found])
 
 
 @toolset.tool("Describe an operation", effect="reads")
 async def mistral_api_describe(mistral: Mistral, operation: OperationName) -> Description:
     """See what an operation takes, with an example, before calling it."""
-    return await anyio.to_thread.run_sync(_describe, mistral, operation)
+    return await run_heavy(_describe, mistral, operation)
 
 
 @toolset.tool("Read or compute by an operation", effect="reads")
@@ -122,7 +122,7 @@ async def mistral_api_read(
 ) -> OperationResult:
     """Call an operation whose effect is read or compute."""
     check = partial(_check, operation, parameters, body, reads=True)
-    return await call_operation(mistral, kept_results, *await anyio.to_thread.run_sync(check))
+    return await call_operation(mistral, kept_results, *await run_heavy(check))
 
 
 @toolset.tool("Create, change or delete by an operation", effect="writes")
@@ -135,7 +135,7 @@ async def mistral_api_write(
 ) -> OperationResult:
     """Call an operation whose effect is create, change or delete."""
     check = partial(_check, operation, parameters, body, reads=False)
-    return await call_operation(mistral, kept_results, *await anyio.to_thread.run_sync(check))
+    return await call_operation(mistral, kept_results, *await run_heavy(check))
 
 
 def _describe(mistral: Mistral, operation: str) -> Description:

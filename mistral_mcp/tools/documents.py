@@ -8,7 +8,7 @@ from mcp_types import ContentBlock, ImageContent
 from pydantic import BaseModel, Field, JsonValue, PrivateAttr
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.json_schema import CallerSchema, compile_schema, json_in
+from mistral_mcp.json_schema import CallerSchema, compile_schema, find_errors, json_in
 from mistral_mcp.mistral.api import ocr
 from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.catalog import Per
@@ -198,7 +198,7 @@ async def mistral_ocr(
         reading = await read_document(mistral, call, pages)
     read = [OcrPage.of(page) for page in reading.pages]
     shown = _fitting_pages(read)
-    annotation, errors = _annotation(reading.annotation, schema)
+    annotation, errors = await _annotation(reading.annotation, schema)
     result = Ocr(
         pages=shown,
         next_pages=format_pages(reading.next_pages) or None,
@@ -285,7 +285,7 @@ def _markdown(page: ocr.Page) -> str:
     return text
 
 
-def _annotation(text: str | None, schema: CallerSchema | None) -> tuple[JsonValue, list[str]]:
+async def _annotation(text: str | None, schema: CallerSchema | None) -> tuple[JsonValue, list[str]]:
     """What was extracted, and how it breaks the schema. Mistral may answer null even where one was given."""
     if schema is None:
         return None, []
@@ -295,4 +295,4 @@ def _annotation(text: str | None, schema: CallerSchema | None) -> tuple[JsonValu
         annotation = json_in(text)
     except ValueError:
         return text, ["it is not JSON"]
-    return annotation, schema.errors(annotation)[:3]
+    return annotation, (await find_errors(schema, annotation))[:3]

@@ -6,9 +6,10 @@ import operator
 from typing import Annotated, Literal
 
 import anyio.lowlevel
-import anyio.to_thread
 from pydantic import BaseModel, Field
 
+from mistral_mcp.heavy_work import run_heavy
+from mistral_mcp.kept_results import MAX_BYTES
 from mistral_mcp.mistral.api import embeddings
 from mistral_mcp.mistral.api.embeddings import Dtype, Row, Vectors
 from mistral_mcp.tools.framework import parameters
@@ -80,7 +81,12 @@ async def mistral_embed(
         return await estimate_texts(Pricing.of(mistral, name), inputs)
     async with needs_capability(mistral, name, "embeddings"):
         vectors = await embeddings.embed(
-            mistral, model=name, inputs=inputs, output_dimension=output_dimension, output_dtype=output_dtype
+            mistral,
+            model=name,
+            inputs=inputs,
+            max_bytes=MAX_BYTES,
+            output_dimension=output_dimension,
+            output_dtype=output_dtype,
         )
     count, dimensions, dtype = len(vectors.rows), vectors.dimensions, _NUMPY_DTYPE[vectors.dtype]
     result = Embeddings(
@@ -92,7 +98,7 @@ async def mistral_embed(
     )
     most = {"auto": SMALL, "inline": MAX_INLINE, "link": 0}[output]
     if count * dimensions <= most:
-        result.embeddings = await anyio.to_thread.run_sync(_numbers, vectors)
+        result.embeddings = await run_heavy(_numbers, vectors)
     else:
         result.kept = await kept_results.keep(
             vectors.little_endian(),
@@ -144,7 +150,7 @@ async def mistral_rank(
     """Rank texts by similarity of meaning to a query (semantic search)."""
     name = model or mistral.settings.embed_model
     async with needs_capability(mistral, name, "embeddings"):
-        vectors = await embeddings.embed(mistral, model=name, inputs=[*documents, query])
+        vectors = await embeddings.embed(mistral, model=name, inputs=[*documents, query], max_bytes=2 * MAX_BYTES)
     scores = await _cosines(vectors.rows[-1], vectors.rows[:-1])
     best = heapq.nlargest(top_k, enumerate(scores), key=operator.itemgetter(1))
     results = [Ranked(index=index, score=round(score, 6), document=documents[index]) for index, score in best]

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 from starlette.requests import Request
+from starlette.responses import Response
 
 from mistral_mcp import Settings
 from mistral_mcp.errors import (
@@ -505,3 +506,28 @@ async def test_the_debug_log_names_paths_by_their_template(
     assert "somebody" not in "".join(
         record.getMessage() for record in caplog.records if record.name.startswith("mistral_mcp")
     )
+
+
+async def test_a_reply_of_more_values_than_any_answer_holds_is_not_built() -> None:
+    """Five million empty objects are fifteen megabytes, and take more than a second that nobody else gets."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await Request(scope, receive).body()
+            data = b'{"id": "m", "x": [' + b"{}," * 400_000 + b'"a, [b], {c}"]}'
+            await Response(data, media_type="application/json")(scope, receive, send)
+
+    async with listening(app) as url, way_to(url) as client:
+        with pytest.raises(ReplyTooLarge):
+            await client().send(GetModelCall(model_id="m"))
+
+
+async def test_a_large_reply_of_few_values_is_read() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await Request(scope, receive).body()
+            data = json.dumps({"id": "m", "description": 'of "[{,' * 300_000})
+            await Response(data, media_type="application/json")(scope, receive, send)
+
+    async with listening(app) as url, way_to(url) as client:
+        assert (await client().send(GetModelCall(model_id="m"))).id == "m"

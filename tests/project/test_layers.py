@@ -15,7 +15,7 @@ import mistral_mcp
 
 PACKAGE = Path(mistral_mcp.__file__).parent
 
-GROUND = {"errors", "masking", "suggest", "route", "network", "settings"}
+GROUND = {"errors", "masking", "suggest", "route", "network", "settings", "heavy_work", "json_size"}
 OFFERED = {
     *GROUND,
     "json_schema",
@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "route": set(),
     "network": {"errors"},
     "settings": {"errors", "masking", "route", "network"},
+    "heavy_work": set(),
+    "json_size": set(),
     "json_schema": GROUND,
     "local_files": {*GROUND, "mistral"},
     "mistral": GROUND,
@@ -52,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prompts": {*OFFERED, "selection", "resources"},
     "skills": set(),
     "instructions": set(),
-    "json_rpc": set(),
+    "json_rpc": {"json_size"},
     "stdio": {"json_rpc"},
     "audit": {*GROUND, "mistral", "credentials", "usage"},
     "server_spans": OFFERED,

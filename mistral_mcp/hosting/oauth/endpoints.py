@@ -65,7 +65,7 @@ class OAuthEndpoints:
         return [
             *(_open_route(path, self.resource_metadata, "GET") for path in (f"{resource}/mcp", resource)),
             *(_open_route(path, self.server_metadata, "GET") for path in (server, f"{server}/mcp")),
-            Route("/authorize", self.authorize, methods=["GET", "POST"]),
+            Route("/authorize", _with_small_body(self.authorize), methods=["GET", "POST"]),
             _open_route("/token", self.token, "POST"),
             _open_route("/register", self.register, "POST"),
             _open_route("/revoke", self.revoke, "POST"),
@@ -119,6 +119,7 @@ class OAuthEndpoints:
         if request.method == "GET" and "client_id" not in request.query_params:
             endpoint = resource_url(self.settings, request)
             return _oauth_error("invalid_request", f"Clients send people here. Add {endpoint} to your MCP client.")
+        await request.form()  # where it is none, that is a 400, which the SDK's handler would log as an error
         answer = await AuthorizationHandler(self.provider(request)).handle(request)
         location = answer.headers.get("location", "")
         if not location or location.startswith("consent?"):
@@ -170,7 +171,12 @@ def _oauth_error(error: str, description: str, status: int = 400) -> Response:
 
 def _open_route(path: str, handler: Handler, method: str) -> Route:
     """For clients that run in a page of any site: they send no cookie, and what they hold is in the request."""
-    app: ASGIApp = RequestBodyLimitMiddleware(request_response(handler), _LARGEST_BODY)
     headers = ["authorization", "content-type", "mcp-protocol-version"]
-    open_to_all = CORSMiddleware(app, allow_origins=["*"], allow_methods=[method], allow_headers=headers)
+    open_to_all = CORSMiddleware(
+        _with_small_body(handler), allow_origins=["*"], allow_methods=[method], allow_headers=headers
+    )
     return Route(path, open_to_all, methods=[method, "OPTIONS"])
+
+
+def _with_small_body(handler: Handler) -> ASGIApp:
+    return RequestBodyLimitMiddleware(request_response(handler), _LARGEST_BODY)

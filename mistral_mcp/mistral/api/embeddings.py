@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import anyio
 from pydantic import Field
 
-from mistral_mcp.errors import TooManyInputs, UpstreamError
+from mistral_mcp.errors import BadArgument, TooManyInputs, UpstreamError
 from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient
@@ -31,6 +31,11 @@ _BYTES_PER_TOKEN = 3  # UTF-8 bytes; a low estimate, since a part that is refuse
 
 # How a dtype is kept: `array` type codes; `binary` is packed bits read as signed bytes, as Mistral sends them.
 _TYPECODES = {"float": "f", "int8": "b", "uint8": "B", "binary": "b", "ubinary": "B"}
+
+
+_PACKED = 8  # dimensions in a byte
+_DIMENSIONS = {"mistral-embed": 1_024, "codestral-embed": 1_536}
+"""Of these models and their versions, where nothing else is asked for."""
 
 
 class EmbeddingItem(Reply):
@@ -102,10 +107,18 @@ async def embed(
     *,
     model: str,
     inputs: list[str],
+    max_bytes: int,
     output_dimension: int | None = None,
     output_dtype: Dtype | None = None,
 ) -> Vectors:
-    """Embed any number of inputs. One failed part fails the whole, and says which inputs it held."""
+    """Embed any number of inputs. One failed part fails the whole, and says which inputs it held.
+
+    Raises `BadArgument` where the vectors would have more than `max_bytes`: before anything is sent where the model's
+    dimensions are known, else after one part.
+    """
+    dimensions = output_dimension or known_dimensions(model)
+    if dimensions is not None:
+        _check_size(len(inputs), _bytes_of(dimensions, output_dtype), max_bytes)
     template = EmbeddingCall(
         model=model,
         inputs=[],
@@ -114,20 +127,42 @@ async def embed(
         output_dimension=output_dimension,
         output_dtype=output_dtype,
     )
-    job = _Job(mistral, template, inputs)
-    await job.run()
+    job = _Job(mistral, template, inputs, max_bytes)
+    await job.run(first_alone=dimensions is None)
     return Vectors(job.model, output_dtype or "float", job.rows, job.usage)
+
+
+def known_dimensions(model: str) -> int | None:
+    """How long this model's vectors are; None where that is not known."""
+    return next((size for name, size in _DIMENSIONS.items() if model.startswith(name)), None)
+
+
+def _bytes_of(dimensions: int, dtype: Dtype | None) -> int:
+    """The size of one vector as it is kept."""
+    if dtype in {"binary", "ubinary"}:
+        return dimensions // _PACKED
+    return dimensions * array(_TYPECODES[dtype or "float"]).itemsize
+
+
+def _check_size(count: int, vector: int, max_bytes: int) -> None:
+    if count * vector > max_bytes:
+        most = max_bytes // vector
+        raise BadArgument(
+            f"The vectors of {count:,} inputs would be larger than {max_bytes // 1024 // 1024} MB.",
+            f"Embed at most {most:,} inputs at once.",
+        )
 
 
 class _Job:
     """The parts of one large input on their way."""
 
-    def __init__(self, mistral: MistralClient, template: EmbeddingCall, inputs: list[str]) -> None:
+    def __init__(self, mistral: MistralClient, template: EmbeddingCall, inputs: list[str], max_bytes: int) -> None:
         self.model = template.model
         self.usage = UsageReply()
         self._mistral = mistral
         self._template = template
         self._inputs = inputs
+        self._max_bytes = max_bytes
         self._parts = list(_parts(inputs))
         self._rows: dict[int, Row] = {}
 
@@ -135,9 +170,11 @@ class _Job:
     def rows(self) -> list[Row]:
         return [self._rows[position] for position in range(len(self._inputs))]
 
-    async def run(self) -> None:
+    async def run(self, *, first_alone: bool) -> None:
         """No more parts at once than the key's pacing would let through; the first failure is the failure."""
         queue = iter(self._parts)
+        if first_alone:
+            await self._embed(next(queue))
         failures: list[Exception] = []
 
         async def worker(scope: anyio.CancelScope) -> None:
@@ -184,6 +221,7 @@ class _Job:
         first = next(iter(self._rows.values()))
         if not first or any(len(row) != len(first) for row in rows.values()):
             raise self._mistral.unusable_reply("holds vectors of different lengths, or none")
+        _check_size(len(self._inputs), first.itemsize * len(first), self._max_bytes)
         self.model = reply.model or self.model
         self.usage = self.usage + (reply.usage or UsageReply())
         if self._mistral.progress is not None and len(self._parts) > 1:

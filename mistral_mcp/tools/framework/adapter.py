@@ -17,6 +17,7 @@ from mcp_types import Tool as ListedTool
 from pydantic import JsonValue
 
 from mistral_mcp.errors import MistralMcpError, UpstreamError
+from mistral_mcp.heavy_work import work_for
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
@@ -111,6 +112,7 @@ class MistralTool(Tool):
         try:
             call = await call_context(request)
             running.credentials, running.mistral = call.credentials, call.mistral
+            work_for(call.mistral.caller.digest)
             return _success(await self._answer(call, arguments), call.mistral)
         except MistralMcpError as error:
             running.error = error

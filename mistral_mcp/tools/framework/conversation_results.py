@@ -4,7 +4,7 @@ import json
 
 from pydantic import BaseModel, Field, JsonValue
 
-from mistral_mcp.json_schema import CallerSchema, json_in, parse_json
+from mistral_mcp.json_schema import CallerSchema, find_errors, json_in, parse_json
 from mistral_mcp.mistral.api.content import Chunk
 from mistral_mcp.mistral.api.conversations import ConversationReply, Entry
 from mistral_mcp.tools.framework.kept import Kept, KeptResults
@@ -146,7 +146,7 @@ async def conversation_of(
     if schema is None or calls:
         parsed, errors = (None, [])
     else:
-        parsed, errors = _parse(reply.text, schema)
+        parsed, errors = await _parse(reply.text, schema)
     text, kept = await kept_results.keep_if_long(reply.text, filename="answer.md", mime_type="text/markdown")
     return Conversation(
         conversation_id=reply.conversation_id,
@@ -195,12 +195,12 @@ def arguments_text(entry: Entry) -> str:
     return json.dumps(entry.arguments, ensure_ascii=False)
 
 
-def _parse(text: str, schema: CallerSchema) -> tuple[JsonValue, list[str]]:
+async def _parse(text: str, schema: CallerSchema) -> tuple[JsonValue, list[str]]:
     try:
         answer = json_in(text)
     except ValueError:
         return None, ["it is not JSON"]
-    errors = schema.errors(answer)[:3]
+    errors = (await find_errors(schema, answer))[:3]
     if errors:
         return (None, errors)
     return (answer, [])

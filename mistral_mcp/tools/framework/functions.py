@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Annotated
 
-import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.json_schema import CallerSchema, compile_schemas, parse_json
 from mistral_mcp.mistral.api.chat import ChatReply, ToolCallReply
 from mistral_mcp.mistral.api.messages import wire_call_id
@@ -93,12 +93,7 @@ class Functions:
     async def check_reply(self, reply: ChatReply) -> list[FunctionCall]:
         """The reply's calls, checked without keeping the event loop."""
         calls = calls_with_ids(reply)
-        if calls:
-            return await anyio.to_thread.run_sync(self._check_all, calls)
-        return []
-
-    def _check_all(self, calls: list[ToolCallReply]) -> list[FunctionCall]:
-        return [self.check(call) for call in calls]
+        return [await run_heavy(self.check, call) for call in calls]
 
     def to_api(self) -> list[dict[str, JsonValue]]:
         return [function_to_api(known.function) for known in self._known.values()]

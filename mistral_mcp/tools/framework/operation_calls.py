@@ -12,11 +12,11 @@ from typing import cast
 from urllib.parse import unquote_to_bytes
 
 import anyio
-import anyio.to_thread
 from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json
 
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.api.files import LARGEST, DownloadFileCall, GetFileCall
 from mistral_mcp.mistral.api.operations import operation_call
@@ -127,7 +127,7 @@ async def _with_json(
     try:
         # Off the event loop where it is long.
         if len(body) > LARGE:
-            shown = await anyio.to_thread.run_sync(_read_json, operation, body)
+            shown = await run_heavy(_read_json, operation, body)
         else:
             shown = _read_json(operation, body)
     except ValueError:

@@ -356,3 +356,21 @@ async def test_a_mistyped_code_is_refused(client: OAuthClient) -> None:
 
     assert (await client.redeem(mistyped)).json()["error"] == "invalid_grant"
     assert (await client.redeem(code)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\n" * 3, 400),
+        ("application/x-www-form-urlencoded", b"a=1&" * 2_000, 400),
+        ("application/x-www-form-urlencoded", b"a=" + b"1" * 100_000, 413),
+    ],
+    ids=["no form", "too many fields", "too large"],
+)
+async def test_a_hostile_form_for_the_consent_is_refused_and_is_no_error_of_the_server(
+    client: OAuthClient, caplog: pytest.LogCaptureFixture, kind: str, body: bytes, status: int
+) -> None:
+    refused = await client.http.post("/authorize", content=body, headers={"content-type": kind})
+
+    assert refused.status_code == status
+    assert not caplog.records

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from mistral_mcp import Settings
 from mistral_mcp.errors import (
+    BadArgument,
     InvalidApiKey,
     RequestRefused,
     TimedOut,
@@ -59,7 +60,8 @@ async def client_of(
 
 
 async def embed_text(mistral: MistralClient, inputs: list[str], **options: Any) -> Vectors:
-    return await embeddings.embed(mistral, model=options.pop("model", MODEL), inputs=inputs, **options)
+    bounds = {"model": MODEL, "max_bytes": 128 * 1024 * 1024}
+    return await embeddings.embed(mistral, inputs=inputs, **bounds | options)
 
 
 def as_float32(texts: list[str]) -> bytes:
@@ -370,3 +372,21 @@ async def test_vectors_that_cannot_be_are_a_malformed_reply_and_no_crash(rows: l
             await embed_text(mistral, inputs, output_dtype=dtype)
 
     assert "Try again" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, 0),
+        ({"model": "codestral-embed", "output_dimension": 1_024}, 0),
+        ({"model": "sandbox-embed-of-another-name"}, 1),
+    ],
+    ids=["a known model", "the dimensions that are asked for", "an unknown model: after its first part"],
+)
+async def test_vectors_that_could_not_be_kept_are_not_paid_for(options: dict[str, Any], sent: int) -> None:
+    mistral = Counting(dimensions=1_024)
+    async with client_of(mistral) as client:
+        with pytest.raises(BadArgument, match="larger than 2 MB"):
+            await embed_text(client, texts(513), max_bytes=512 * 4_096, **options)
+
+    assert len(mistral.parts) == sent

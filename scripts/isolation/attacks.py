@@ -1,0 +1,233 @@
+"""What an attacker sends: each at the full size that the bounds let through, or beyond them."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+from scripts.isolation.product import ANSWER_WITHIN, ATTACKER, BODY, NEW, OLD, PATH, Server, call, send
+
+Attack = Callable[[Server], None]
+
+LARGE_FILE = 31 * 1024 * 1024
+
+
+def repeat(piece: str, times: int) -> str:
+    """So many of them, as the items of a JSON list."""
+    return "[" + ",".join([piece] * times) + "]"
+
+
+def fill(piece: str) -> str:
+    """As many as a body holds."""
+    return repeat(piece, (BODY - 500) // (len(piece) + 1))
+
+
+def newer(tool: str, arguments: str) -> bytes:
+    """The same call as clients of 2026 send it."""
+    about = {"io.modelcontextprotocol/protocolVersion": NEW, "io.modelcontextprotocol/clientCapabilities": {}}
+    return call(tool, arguments).replace(b'"params":{', f'"params":{{"_meta":{json.dumps(about)},'.encode())
+
+
+def request(method: str, params: object) -> str:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+
+
+def sends(body: str | bytes, version: str = OLD, times: int = 1) -> Attack:
+    """So many of them at the same time."""
+    raw = body.encode() if isinstance(body, str) else body
+
+    def attack(server: Server) -> None:
+        together([lambda: server.post(raw, version) for _ in range(times)])
+
+    return attack
+
+
+def together(actions: list[Callable[[], object]]) -> None:
+    threads = [threading.Thread(target=action, daemon=True) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(ANSWER_WITHIN)
+
+
+def unfinished_bodies(server: Server) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nX-Mistral-Api-Key: {ATTACKER}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {BODY}\r\n\r\n"
+    held = [server.connect() for _ in range(20)]
+    together([lambda each=each: _send_some(each, head.encode() + b" " * (BODY - 1)) for each in held])
+    for each in held:
+        each.close()
+
+
+def _send_some(connection: socket.socket, data: bytes) -> None:
+    connection.settimeout(3)
+    try:
+        connection.sendall(data)
+    except OSError:
+        return
+
+
+def unread_answers(server: Server) -> None:
+    body = call("mistral_embed", '{"inputs": [' + ",".join(['"a"'] * 200) + '], "output": "inline"}')
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nX-Mistral-Api-Key: {ATTACKER}\r\n"
+    head += f"Content-Type: application/json\r\nAccept: */*\r\nContent-Length: {len(body)}\r\n\r\n"
+    held = [server.connect() for _ in range(20)]
+    for each in held:
+        each.sendall(head.encode() + body)
+    time.sleep(3)
+    for each in held:
+        each.close()
+
+
+def idle_connections(server: Server) -> None:
+    held = [server.connect() for _ in range(1500)]
+    time.sleep(1)
+    for each in held:
+        each.close()
+
+
+def invented_methods(server: Server) -> None:
+    for number in range(500):
+        with server.connect() as connection:
+            connection.sendall(f"M{number}{'X' * 10_000} / HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            connection.recv(100)
+
+
+def long_ids(server: Server) -> None:
+    for number in range(200):
+        server.post(call("mistral_get_model", json.dumps({"model": f"{number}" * 10_000})))
+
+
+def large_file(server: Server) -> None:
+    """A file that is no text, as large as the sandbox takes, read back by its owner four times at once."""
+    key, boundary = f"{ATTACKER}-{time.monotonic_ns()}", "file-of-the-attacker"
+    parts = (
+        'Content-Disposition: form-data; name="purpose"\r\n\r\nocr',
+        'Content-Disposition: form-data; name="file"; filename="large.pdf"\r\nContent-Type: application/pdf\r\n\r\n',
+    )
+    head = "".join(f"--{boundary}\r\n{part}" + "\r\n" * (number == 0) for number, part in enumerate(parts))
+    body = head.encode() + b"\xff\xfe\x00m" * (LARGE_FILE // 4) + f"\r\n--{boundary}--\r\n".encode()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": f"multipart/form-data; boundary={boundary}"}
+    file_id = json.loads(server.ask_mistral("/v1/files", headers, body))["id"]
+    read = call("mistral_download_file", json.dumps({"file_id": file_id}))
+    together([lambda: server.post(read, key=key)] * 4)
+
+
+def other_paths(server: Server) -> None:
+    """What is no MCP: the pages' forms and endpoints, each with as much as a body may hold."""
+    paths = (
+        "/connections",
+        "/register",
+        "/token",
+        "/revoke",
+        "/authorize",
+        "/manage",
+        "/connections/current/rotate",
+    )
+    kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x")
+    bodies = (fill("{}").encode(), b"a=1&" * (BODY // 4), b"--x\r\n\r\n" * (BODY // 7))
+    for path in paths:
+        posts = [
+            partial(send, server.port, "POST", path, {"Content-Type": kind}, body)
+            for kind, body in zip(kinds, bodies, strict=True)
+        ]
+        together(posts)
+
+
+def attacks() -> dict[str, Attack]:
+    return {**_messages(), **_texts(), **_vectors(), **_schemas(), **_sockets()}
+
+
+def _messages() -> dict[str, Attack]:
+    """JSON that costs more to read than to write: first beyond the bounds, then what they let through."""
+    turn = json.dumps({"role": "user", "content": "a" * 700})
+    members = ",".join(f'"{number}":1' for number in range(74_000))
+    short = json.dumps({"role": "user", "content": "a"})
+    operation = f'{{"operation": "chat.complete", "body": {{"model": "m", "messages": {repeat(short, 10_000)}}}}}'
+    return {
+        "messages, empty": sends(call("mistral_chat", f'{{"messages": {fill("{}")}}}')),
+        "messages, too many": sends(call("mistral_chat", f'{{"messages": {repeat("{}", 74_000)}}}'), times=4),
+        "messages, 10,000 empty": sends(call("mistral_chat", f'{{"messages": {repeat("{}", 10_000)}}}'), times=8),
+        "messages, 10,000 turns": sends(call("mistral_chat", f'{{"messages": {repeat(turn, 10_000)}}}'), times=3),
+        "stop": sends(call("mistral_chat", f'{{"prompt": "x", "stop": {repeat("1", 149_000)}}}'), times=4),
+        "floats": sends(call("mistral_chat", f'{{"stop": {repeat("1.5", 149_000)}}}'), times=4),
+        "many members": sends(call("mistral_chat", f"{{{members}}}"), times=4),
+        "unknown argument": sends(call("mistral_chat", f'{{"zz": {repeat("[]", 74_000)}}}'), times=4),
+        "nested": sends(call("mistral_chat", '{"json_schema": ' + '{"a":' * 4000 + "1" + "}" * 4001)),
+        "not closed": sends(b"[" * BODY),
+        "body of an operation": sends(call("mistral_api_read", operation), times=3),
+        "other paths": other_paths,
+    }
+
+
+def _texts() -> dict[str, Attack]:
+    text = json.dumps("x" * (BODY - 1000))
+    uri = "mistral://models/" + "x" * (BODY - 1000)
+    prompt = {"name": "review_code", "arguments": {"code": "x" * 4_000_000}}
+    return {
+        "name of a tool": sends(call("x" * (BODY - 1000), "{}")),
+        "name of a method": sends(f'{{"jsonrpc":"2.0","id":1,"method":"{"x" * (BODY - 1000)}"}}'),
+        "id": sends(f'{{"jsonrpc":"2.0","id":"{"x" * (BODY - 1000)}","method":"ping"}}'),
+        "ids of 50 kB": long_ids,
+        "resource": sends(request("resources/read", {"uri": uri})),
+        "prompt of the menu": sends(request("prompts/get", prompt)),
+        "prompt": sends(call("mistral_chat", f'{{"prompt": {text}}}')),
+        "prompt, 2026": sends(newer("mistral_chat", f'{{"prompt": {text}}}'), NEW),
+        "prompt, escapes": sends(call("mistral_chat", '{"prompt": "' + "\\n" * (BODY // 2 - 500) + '"}')),
+        "prompt, surrogates": sends(call("mistral_chat", '{"prompt": "' + "\\ud83d" * (BODY // 6 - 500) + '"}')),
+        "prompt, 12 at once": sends(call("mistral_chat", f'{{"prompt": {text}}}'), times=12),
+        "file of 31 MB, four times": large_file,
+    }
+
+
+def _vectors() -> dict[str, Attack]:
+    text, pair = '"a"', '"a b"'
+    most = repeat(text, 256)  # vectors of 1,024 numbers that come inline
+    return {
+        "embed, too many": sends(call("mistral_embed", f'{{"inputs": {repeat(text, 20_000)}}}')),
+        "embed, kept": sends(call("mistral_embed", f'{{"inputs": {repeat(text, 16_000)}}}')),
+        "embed, inline": sends(call("mistral_embed", f'{{"inputs": {most}, "output": "inline"}}'), times=20),
+        "embed, inline, 2026": sends(
+            newer("mistral_embed", f'{{"inputs": {most}, "output": "inline"}}'), NEW, times=20
+        ),
+        "rank": sends(call("mistral_rank", f'{{"query": "a", "documents": {repeat(pair, 16_000)}}}')),
+        "moderate": sends(call("mistral_moderate", f'{{"inputs": {repeat(text, 512)}}}'), times=8),
+        "unread answers": unread_answers,
+    }
+
+
+def _schemas() -> dict[str, Attack]:
+    chain = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(60)}
+    schemas = {
+        "chain": {"$defs": {**chain, "a60": {}}, "$ref": "#/$defs/a0"},
+        "pattern": {"type": "string", "pattern": "(a|a)*" * 50 + "$"},
+        "all of": {"allOf": [{"minLength": 1}] * 4_900},
+    }
+    row = json.dumps({"body": {"a": 1}})
+    small = json.dumps({"name": "f", "parameters": {"allOf": [{}] * 350}})
+    functions = ",".join(small.replace('"f"', f'"f{number}"', 1) for number in range(128))
+    rows = {
+        "128 schemas": sends(
+            call("mistral_function_call", f'{{"prompt": "x", "functions": [{functions}]}}'), times=4
+        ),
+        "batch requests": sends(
+            call("mistral_create_batch_job", f'{{"model": "m", "requests": {repeat(row, 10_000)}}}')
+        ),
+    }
+    for name, schema in schemas.items():
+        asked = {"prompt": "x", "json_schema": schema}
+        rows[f"schema, {name}"] = sends(call("mistral_chat", json.dumps(asked)), times=4)
+        read = {"document": "https://example.com/a.pdf", "json_schema": schema}
+        rows[f"schema, {name}, OCR"] = sends(call("mistral_ocr", json.dumps(read)), times=4)
+        rows[f"schema, {name}, stored"] = sends(call("mistral_start_conversation", json.dumps(asked)), times=4)
+    return rows
+
+
+def _sockets() -> dict[str, Attack]:
+    return {
+        "methods": invented_methods,
+        "unfinished bodies": unfinished_bodies,
+        "idle connections": idle_connections,
+    }
