@@ -11,9 +11,12 @@ import click
 import pytest
 
 import mistral_mcp
+from mistral_mcp import tools
 from mistral_mcp.cli.main import main
 from mistral_mcp.cli.options import PREFIX, command_variables
 from mistral_mcp.install import HOSTS, deeplink, stdio_entry
+from mistral_mcp.mistral.transports.routes import carries
+from mistral_mcp.route import Route
 from mistral_mcp.settings import SETTINGS
 from scripts import readme_tables
 
@@ -77,6 +80,49 @@ def test_the_readme_names_every_command_and_only_those():
     shown = set(re.findall(r"`mistral-mcp ([a-z]+)[^`]*`", read("README.md")))
 
     assert shown | {"stdio"} == set(main.commands)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_commands_in_the_documents_take_the_options_they_are_shown_with(document: Path):
+    blocks = re.findall(r"```sh\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    for line in lines:
+        words = line.partition("#")[0].split()
+        if words[:1] != ["mistral-mcp"]:
+            continue
+        command: click.Command = main
+        for word in words[1:]:
+            if isinstance(command, click.Group) and word in command.commands:
+                command = command.commands[word]
+        known = {option for each in command.params for option in each.opts} | {"--help"}
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_what_the_document_about_data_says_of_toolsets_is_said_of_all():
+    section = read("docs/data.md").partition("## What stays at Mistral")[2].partition("\n## ")[0]
+
+    assert sorted(re.findall(r"(?m)^\| `(\w+)` \|", section)) == sorted(tools.TOOLSETS)
+
+
+def test_the_regions_carry_what_the_document_about_data_says():
+    text = " ".join(read("docs/data.md").split())
+    refused = re.search(r"with the reason: (.*?) and what else", text)
+    assert refused
+    stored = {
+        "agents": "/v1/agents/completions",
+        "batch": "/v1/batch/jobs",
+        "conversations": "/v1/conversations",
+        "files": "/v1/files",
+        "libraries": "/v1/libraries",
+        "web search": "/v1/conversations",
+    }
+    assert set(refused[1].split(", ")) == set(stored)
+    for route in (Route(kind="eu"), Route(kind="us")):
+        assert not any(carries(route, "POST", path) for path in stored.values())
+        for path in ("chat/completions", "fim/completions", "embeddings", "moderations", "ocr"):
+            assert carries(route, "POST", f"/v1/{path}")
+        assert carries(route, "POST", "/v1/audio/transcriptions")
+        assert carries(route, "POST", "/v1/audio/speech")
 
 
 def test_the_makefile_has_every_command_that_the_documents_name():
