@@ -90,8 +90,13 @@ class Answer:
 
 async def read_rows(mistral: MistralClient, job: BatchJobReply, only: str | None) -> list[RawRow]:
     """The rows as they came, first those that succeeded. Only the page that is shown is worth reading."""
-    succeeded: list[RawRow] = [row for row in job.outputs if Answer.read(row).has_succeeded]
-    failed: list[RawRow] = [row for row in job.outputs if not Answer.read(row).has_succeeded]
+    succeeded: list[RawRow] = []
+    failed: list[RawRow] = []
+    for row in job.outputs:
+        if Answer.read(row).has_succeeded:
+            succeeded.append(row)
+        else:
+            failed.append(row)
     if only != "failed" and job.output_file and not job.outputs:
         succeeded = await _download_lines(mistral, job.output_file)
     if only != "succeeded" and job.error_file and not failed:

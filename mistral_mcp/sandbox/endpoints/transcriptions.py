@@ -28,6 +28,9 @@ from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 TOKENS_A_SECOND = 12.5
 MAX_BIASES = 100
 MAX_SECONDS = 3 * 3600
+LONG_SECONDS = 600
+SECONDS_OF_BOTH = 7
+"""The two sentences, at 150 words a minute."""
 NOT_A_FORM = "Invalid request, make sure the request is formatted as a multipart/form-data request."
 
 
@@ -77,7 +80,7 @@ def _answer(call: Call, fields: Mapping[str, Sequence[Any]]) -> Reply:
     whole = math.ceil(length)
     if length > MAX_SECONDS:
         raise invalid_args(f"Audio of {whole} seconds is too long: at most {MAX_SECONDS} are allowed.")
-    reply = _reply(body, _compose_sentences(name, body), length)
+    reply = _reply(body, _compose_sentences(name, body, length), length)
     if body.stream:
         return named_stream_reply(_events(reply))
     return json_reply({**reply, "finish_reason": None}, headers=meter.unit_headers("audio-seconds", whole))
@@ -142,9 +145,11 @@ def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]
     return url.partition("?")[0].rpartition("/")[2], LINKED_SECONDS
 
 
-def _compose_sentences(name: str, body: TranscriptionRequest) -> list[str]:
-    """The sentences that are heard."""
+def _compose_sentences(name: str, body: TranscriptionRequest, length: float) -> list[str]:
+    """The sentences that are heard; in a long recording as many as are spoken in that time."""
     sentences = [f"This is the sandbox, which has heard {name}.", "It cannot listen, so it always says the same."]
+    if length >= LONG_SECONDS:
+        sentences *= int(length / SECONDS_OF_BOTH)
     biases = " and ".join(bias.replace("_", " ") for bias in body.context_bias)
     if biases:
         return [*sentences, f"It was told to expect {biases}."]

@@ -1,4 +1,4 @@
-"""What is in a document: the text of texts, and of everything else pages that are made up."""
+"""What is in a document: the text of texts and of simple PDFs, and of everything else pages that are made up."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from mistral_mcp.sandbox.protocol.errors import refusal
 
 PAGE_OBJECT = re.compile(rb"/Type\s*/Page\b")
+PDF_STREAM = re.compile(rb"\bstream\r?\n(.*?)endstream", re.DOTALL)
+PDF_TEXT = re.compile(rb"\(([^()\\]*)\)\s*Tj")
 TEXTUAL = re.compile(r"text/|application/(?:json|jsonl|xml|x-ipynb\+json|x-latex)")
 DEFAULT_PAGES = 3
 """Of a document that does not say how many it has."""
@@ -39,7 +41,21 @@ def read_document(name: str, kind: str, data: bytes) -> Document:
         return Document(name, [None], len(data), drawn=True)
     if TEXTUAL.match(kind):
         return _check_length(Document(name, data.decode(errors="replace").split("\f"), len(data)))
-    return _check_length(Document(name, [None] * (len(PAGE_OBJECT.findall(data)) or DEFAULT_PAGES), len(data)))
+    number = len(PAGE_OBJECT.findall(data)) or DEFAULT_PAGES
+    texts = _texts_of_pdf(data)
+    if len(texts) == number:
+        return _check_length(Document(name, texts, len(data)))
+    return _check_length(Document(name, [None] * number, len(data)))
+
+
+def _texts_of_pdf(data: bytes) -> list[str]:
+    """What is shown by the streams of a PDF that are not compressed, one a page."""
+    texts: list[str] = []
+    for stream in PDF_STREAM.findall(data):
+        lines = PDF_TEXT.findall(stream)
+        if lines:
+            texts.append("\n".join(line.decode("latin-1") for line in lines))
+    return texts
 
 
 def _check_length(document: Document) -> Document:
