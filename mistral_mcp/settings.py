@@ -50,6 +50,10 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Keys = Annotated[tuple[SecretStr, ...], BeforeValidator(_names)]
 
 
+MOST_USD = 1_000_000
+MOST_CALLS = 1_000_000_000
+
+
 class Settings(BaseModel):
     """Settings of the server. Names as in the environment, in lower case and without `MISTRAL_MCP_`."""
 
@@ -147,6 +151,16 @@ class Settings(BaseModel):
         default=None, ge=1, le=3650, description="Longest life of a connection, in days; unset: no limit."
     )
     max_connections_per_key: int = Field(default=10, ge=1, description="Live connections of one Mistral key.")
+    budget_usd: float | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_USD,
+        allow_inf_nan=False,
+        description="Ceiling in US dollars a month, for each connection.",
+    )
+    budget_calls_per_day: int | None = Field(
+        default=None, ge=0, le=MOST_CALLS, description="Ceiling of calls a day, for each connection."
+    )
     privacy_url: str | None = Field(default=None, description="Your privacy policy, for /privacy.")
     terms_url: str | None = Field(default=None, description="Your terms of service, for /terms.")
     support_url: str | None = Field(default=None, description="Where users find help, for /support.")

@@ -31,6 +31,22 @@ def list_connections(as_json: bool, **given: object) -> None:  # noqa: FBT001 - 
         _run(partial(commands.list_connections, settings, as_json=as_json))
 
 
+@connections.command("usage")
+@option("--json", "as_json", variable="USAGE_JSON", about="Print JSON.", is_flag=True)
+@settings_options("data_dir", "budget_usd", "budget_calls_per_day", *LOGS)
+def list_usage(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
+    """Show what each connection used.
+
+    Today and this month, the dearest first; callers with keys of their own too.
+    """
+    settings = _vault_settings(given)
+
+    from mistral_mcp.hosting.usage import report  # noqa: PLC0415
+
+    with waiting("Opening the vault"):
+        _run(partial(report.list_usage, settings, as_json=as_json))
+
+
 @connections.command("create")
 @option("--label", variable="CONNECTION_LABEL", about="A name for the connection.", default="")
 @option(

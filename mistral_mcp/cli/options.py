@@ -45,6 +45,8 @@ HOSTING = (
     "max_expiry_days",
     "max_connections_per_key",
     "result_ttl",
+    "budget_usd",
+    "budget_calls_per_day",
     "privacy_url",
     "terms_url",
     "support_url",

@@ -21,6 +21,7 @@ from mistral_mcp.hosting.monitoring.requests import RequestObserver
 from mistral_mcp.hosting.oauth.client_documents import ClientDocuments
 from mistral_mcp.hosting.oauth.clients import Clients
 from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
+from mistral_mcp.hosting.usage.owners import vault_ledger
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.api import ConnectionApi
 from mistral_mcp.hosting.web.connect import Tenancy
@@ -70,7 +71,8 @@ def create_app(
     upstream = Upstream(settings, to_mistral, exchanges)  # for files that people upload
     check = {"max_retries": 0, "timeout": min(settings.timeout, _CHECK_TIMEOUT)}
     checking = Upstream(settings.model_copy(update=check), to_mistral, exchanges)  # somebody waits before a page
-    tenancy = Tenancy(settings, vault, checking, to_mistral, throttle, metrics)
+    ledger = vault_ledger(settings, vault)
+    tenancy = Tenancy(settings, vault, checking, to_mistral, throttle, metrics, ledger)
     renderer = Renderer(settings, lambda: vault.derive_keys("form stamps"))
     notices = Notices(tenancy, renderer)
     clients = Clients(vault.registered_clients, client_documents or ClientDocuments())
@@ -132,6 +134,7 @@ def create_app(
         upload_links=vault.uploads,
         exchange_observer=exchanges,
         observers=[CallMetrics(metrics)],
+        ledger=ledger,
         transport=to_mistral,
     )
 

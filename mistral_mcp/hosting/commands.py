@@ -33,7 +33,7 @@ async def list_connections(settings: Settings, *, as_json: bool = False) -> str:
         return "There are no connections."
     rows = [_COLUMNS, *(_row(connection) for connection in connections)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    lines = [_align(row, widths) for row in rows]
+    lines = [align(row, widths) for row in rows]
     counts = Counter[str]()
     for connection in connections:
         counts.update(connection.master_keys)
@@ -41,7 +41,7 @@ async def list_connections(settings: Settings, *, as_json: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _align(row: tuple[str, ...], widths: list[int]) -> str:
+def align(row: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 

@@ -73,13 +73,13 @@ class Ledger:
         if record.credentials is None or not record.counts or not self._is_counted(record):
             return
         owner = self.owner_of(record.credentials)
-        failed = record.outcome == "error"
+        failed = int(record.outcome == "error")
         if not record.by_model:
             self._add(owner, record, record.model or "", Sums(calls=1, errors=failed))
         for position, used in enumerate(record.by_model):
             sums = Sums.of(used)
             if position == 0:
-                sums.calls, sums.errors = 1, int(failed)
+                sums.calls, sums.errors = 1, failed
             else:
                 sums.shared_calls = 1
             self._add(owner, record, self._model_name(owner, record, used.model), sums)

@@ -89,3 +89,19 @@ def test_an_operator_revokes_many_at_once(tmp_path: Path, chosen: list[str], lef
 @pytest.mark.parametrize("chosen", [[], ["abc", "--all"], ["--all", "--label", "x"], ["abc", "--older-than", "3"]])
 def test_what_to_revoke_is_said_in_one_way(tmp_path: Path, chosen: list[str]) -> None:
     assert run("connections", "revoke", *chosen, MISTRAL_MCP_DATA_DIR=str(tmp_path)).exit_code == 2
+
+
+def test_an_operator_sees_what_each_connection_used(tmp_path: Path) -> None:
+    environment = {"MISTRAL_MCP_DATA_DIR": str(tmp_path), "MISTRAL_MCP_BUDGET_CALLS_PER_DAY": "9"}
+    made = CliRunner().invoke(
+        main, ["connections", "create", "--label", "phone"], input=f"{KEY}\n", env=environment
+    )
+    identity = made.stdout.split("\n\n")[0].split()[-1]
+    shown = run("connections", "usage", **environment)
+    [entry] = json.loads(run("connections", "usage", "--json", **environment).stdout)["connections"]
+
+    assert "phone" in shown.output
+    assert "9 calls" in shown.output
+    assert (entry["id"], entry["label"]) == (identity, "phone")
+    assert entry["month"]["calls"] == 0
+    assert entry["budget"]["left_calls"] == 9

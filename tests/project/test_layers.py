@@ -94,7 +94,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
     },
     "tools": {"framework": set()},
     "hosting": {
-        "web": {"oauth", "vault", "monitoring"},
+        "usage": {"commands", "vault"},
+        "web": {"oauth", "usage", "vault", "monitoring"},
         "oauth": {"vault"},
         "vault": set(),
         "monitoring": set(),

@@ -14,7 +14,18 @@ from mistral_mcp.hosting.vault.registered_clients import UNUSED_AFTER, delete_un
 from mistral_mcp.hosting.vault.results import TOMBSTONE
 from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken
 from mistral_mcp.hosting.vault.statements import ERASED
-from mistral_mcp.hosting.vault.tables import connections, grants, result_pieces, results, tokens, uploads
+from mistral_mcp.hosting.vault.tables import (
+    allowances,
+    connections,
+    done,
+    grants,
+    result_pieces,
+    results,
+    tokens,
+    uploads,
+    usage,
+)
+from mistral_mcp.usage.store import KEPT_DAYS
 
 NEVER_USED_AFTER = timedelta(days=30)
 ENDED_AFTER = timedelta(days=90)
@@ -100,6 +111,20 @@ async def sweep(database: Database, now: datetime) -> int:
     if count:
         _log.info("Deleted %d connections that were never used, or ended long ago.", count)
     return count
+
+
+async def sweep_usage(database: Database, now: datetime) -> None:
+    """Forget days of long ago, and what was done once and cannot come again."""
+    oldest = (now - timedelta(days=KEPT_DAYS)).strftime("%Y-%m-%d")
+    of_batches = done.c.id.like("batch %") & (done.c.created_at <= now - timedelta(days=1))
+    long_ago = done.c.created_at <= now - timedelta(days=KEPT_DAYS)
+
+    def work(connection: Connection) -> None:
+        connection.execute(delete(usage).where(usage.c.day < oldest))
+        connection.execute(delete(done).where(or_(of_batches, long_ago)))
+        connection.execute(delete(allowances).where(allowances.c.expires_at <= now))
+
+    await database.write(work)
 
 
 async def sweep_results(database: Database, now: datetime) -> None:

@@ -39,6 +39,9 @@ class Connection:
     read_only: bool
     route: Route | None
     """None: the operator's."""
+    budget_usd: float | None = None
+    """For a month; None: no budget of its own."""
+    budget_calls_per_day: int | None = None
     created_at: datetime
     last_used_at: datetime | None
     """To the minute."""
@@ -146,6 +149,8 @@ def connection_row(connection: Connection, secrets: Secrets, data_key: bytes, di
         "key_digest": digest,
         "sealed_key": _seal(data_key, secrets.api_key, terms, "key"),
         "sealed_route_token": _seal(data_key, secrets.route_token, terms, "route token"),
+        "budget_usd": connection.budget_usd,
+        "budget_calls_per_day": connection.budget_calls_per_day,
         "created_at": connection.created_at,
     }
 
@@ -204,6 +209,8 @@ def connection_of(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connectio
         toolsets=_toolsets(row),
         read_only=row.read_only,
         route=_route(row),
+        budget_usd=row.budget_usd,
+        budget_calls_per_day=row.budget_calls_per_day,
         created_at=row.created_at,
         last_used_at=row.last_used_at,
         expires_at=row.expires_at,
@@ -267,6 +274,8 @@ def credentials_of(row: Row[Any], token: Token, secrets: Secrets) -> Credentials
         toolsets=_toolsets(row),
         read_only=row.read_only,
         connection_id=row.id,
+        budget_usd=row.budget_usd,
+        budget_calls_per_day=row.budget_calls_per_day,
         also_secret=(token.text,),
     )
 

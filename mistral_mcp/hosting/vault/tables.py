@@ -15,6 +15,7 @@ What is stored, and who could read it out of a stolen copy:
 | an OAuth code, access or refresh token | never; each is one more token of its connection, stored as such | used, replaced, revoked; expired and swept |
 | an OAuth client's secret        | AES-256-GCM under a key derived from the first master key     | its client is swept |
 | an OAuth client's name and addresses, what was granted | in the clear                           | the client's, the connection's row goes |
+| what was used, by day, tool and model, under a connection's id or an HMAC of a caller's own key; budgets | in the clear | 400 days; budgets with the connection's row |
 
 So the database alone opens nothing, nor does it together with the master keys: a token must be there too. A row goes when
 its connection ended long ago or was never used (`Vault.sweep`); until then its digest answers "revoked" rather than
@@ -29,6 +30,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -38,6 +40,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
+
+from mistral_mcp.usage.sums import NAMES
 
 
 class Utc(TypeDecorator[datetime]):
@@ -81,7 +85,7 @@ def _created_at() -> Column[datetime]:
 # Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
 metadata = MetaData()
 VERSION_TABLE = "mmcp_version"
-VERSION = "0004"
+VERSION = "0005"
 """The newest of `migrations/`."""
 
 version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
@@ -99,6 +103,8 @@ connections = Table(
     Column("toolsets", Text),
     Column("read_only", Boolean, nullable=False),
     Column("route", Text),
+    Column("budget_usd", Double),
+    Column("budget_calls_per_day", Integer),
     _created_at(),
     Column("last_used_at", Utc),
     Column("expires_at", Utc),
@@ -182,3 +188,33 @@ uploads = Table(
     Column("closes_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False, index=True),
 )
+
+usage = Table(
+    "mmcp_usage",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True, index=True),
+    Column("tool", String(64), primary_key=True),
+    Column("model", String(100), primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in NAMES),
+)
+"""`owner` is a connection's id, or a digest of a caller's own key; the sums are those of `usage.sums`."""
+
+done = Table(
+    "mmcp_done",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("created_at", Utc, nullable=False, index=True),
+)
+"""What is done once, however often it is tried and by whom: batches of usage, notices of a limit that is near."""
+
+allowances = Table(
+    "mmcp_allowances",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("holder", String(32), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+)
+"""What a process may still spend of a budget, and what its calls under way have reserved."""

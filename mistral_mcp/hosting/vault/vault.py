@@ -65,15 +65,15 @@ class Vault:
         """
         self._settings = settings
         self._data_dir = settings.data_dir or default_data_dir()
-        self._database = Database(parse_url(settings.database_url, self._data_dir))
+        self.database = self._database = Database(parse_url(settings.database_url, self._data_dir))
         self._keys: MasterKeys | None = None
-        self._now = now
+        self.now = now
         self._lookups = LookupCache(self._load, clock)
         self.grants = Grants(self._database, lambda: self._ring, now, clock)
         keys = partial(self.derive_keys, "oauth client secrets")
         self.registered_clients = RegisteredClients(self._database, keys, now)
         self._minute = minute
-        name_of = partial(owner_name, derive_keys=self.derive_keys)
+        self.owner_name = name_of = partial(owner_name, derive_keys=self.derive_keys)
         self.results = VaultResults(self._database, name_of, now, settings.result_ttl)
         self.uploads = VaultUploads(self._database, name_of, now)
         self._pending = PendingWrites(self._database)
@@ -123,6 +123,8 @@ class Vault:
         route: Route | None = None,
         route_token: SecretStr | None = None,
         connection_id: str | None = None,
+        budget_usd: float | None = None,
+        budget_calls_per_day: int | None = None,
         most_per_key: int | None = None,
         by_operator: bool = False,
     ) -> IssuedToken:
@@ -134,7 +136,7 @@ class Vault:
         records.check_terms(label, expires_in_days)
         if not by_operator:
             records.check_route(api_key, route, route_token)
-        now, token, data_key = self._now(), new_token(), new_key()
+        now, token, data_key = self.now(), new_token(), new_key()
         connection = Connection(
             id=connection_id or records.new_id(),
             label=label,
@@ -142,6 +144,8 @@ class Vault:
             toolsets=None if toolsets is None else tuple(toolsets),
             read_only=read_only,
             route=route,
+            budget_usd=budget_usd,
+            budget_calls_per_day=budget_calls_per_day,
             created_at=now,
             last_used_at=None,
             expires_at=self.expiry(expires_in_days),
@@ -163,18 +167,18 @@ class Vault:
     async def credentials(self, token: SecretStr, source: str) -> Credentials:
         """For every call. Raises `RefusedCredential` (mistyped, unknown), `RevokedOrExpired`, `VaultUnavailable`."""
         found = await self._lookups.find(parse_token(token))
-        self._pending.note_use(found.connection_id, self._now())
+        self._pending.note_use(found.connection_id, self.now())
         return replace(found.credentials, source=source)
 
     async def granted_credentials(self, token: SecretStr, resource: str, source: str) -> Credentials:
         """The same for an OAuth access token, for the server it was issued for."""
         found = await self.grants.credentials(token, resource)
-        self._pending.note_use(found.connection_id, self._now())
+        self._pending.note_use(found.connection_id, self.now())
         return replace(found.credentials, source=source)
 
     async def find_ended(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of tokens that are good no more, always read anew."""
-        now = self._now()
+        now = self.now()
         live = await self._database.read(lambda database: statements.find_live_digests(database, digests, now))
         return set(digests) - live
 
@@ -189,7 +193,7 @@ class Vault:
         api_key: SecretStr | None = None,
     ) -> Connection:
         """Change what a connection may do, or its key; the token stays. Raises `BadArgument` and the same errors."""
-        parsed, now = parse_token(token), self._now()
+        parsed, now = parse_token(token), self.now()
 
         def work(database: sqlalchemy.Connection) -> Connection:
             with records.report_damage():
@@ -212,7 +216,7 @@ class Vault:
 
     async def rotate(self, token: SecretStr) -> IssuedToken:
         """A new token for the same connection; the old one ends at once."""
-        old, new, now = parse_token(token), new_token(), self._now()
+        old, new, now = parse_token(token), new_token(), self.now()
 
         def work(database: sqlalchemy.Connection) -> Connection:
             with records.report_damage():
@@ -228,14 +232,14 @@ class Vault:
 
     async def revoke(self, token: SecretStr) -> str:
         """The connection ends with all its tokens, and what was sealed is erased. Returns its id."""
-        parsed, now = parse_token(token), self._now()
+        parsed, now = parse_token(token), self.now()
         connection_id = await self._database.read(lambda database: statements.find_live_id(database, parsed, now))
         await self.revoke_by_ids([connection_id])
         return connection_id
 
     async def revoke_by_ids(self, ids: Sequence[str]) -> list[str]:
         """The same for the operator. Returns those that were live."""
-        now = self._now()
+        now = self.now()
         try:
             return await self._database.write(
                 lambda database: statements.end_connections(database, ids, now), erases=True
@@ -256,7 +260,8 @@ class Vault:
     async def sweep(self) -> int:
         """Delete what nobody ever used, and what ended long ago; erase what expired. Returns how many were deleted."""
         await self.write_last_used()
-        return await maintenance.sweep(self._database, self._now())
+        await maintenance.sweep_usage(self._database, self.now())
+        return await maintenance.sweep(self._database, self.now())
 
     async def write_last_used(self) -> None:
         """And what was resealed; what cannot be written now is kept for the next time."""
@@ -265,7 +270,7 @@ class Vault:
     def expiry(self, days: int | None) -> datetime | None:
         if days is None:
             return None
-        return self._now() + timedelta(days=days)
+        return self.now() + timedelta(days=days)
 
     def derive_keys(self, purpose: str) -> list[bytes]:
         """Every replica derives the same; they open nothing here. The first is for new things, all for old ones."""
@@ -288,7 +293,7 @@ class Vault:
             return Found(row.id, records.credentials_of(row, token, secrets))
 
     async def _read_live(self, token: Token) -> Row[Any]:
-        now = self._now()
+        now = self.now()
         with records.report_damage():
             return await self._database.read(lambda database: statements.find_live(database, token, now))
 
@@ -306,7 +311,7 @@ class Vault:
                 self._lookups.purge()
                 self.grants.purge()
                 await self._database.erase()
-                await maintenance.sweep_results(self._database, self._now())
+                await maintenance.sweep_results(self._database, self.now())
                 await (self.write_last_used() if run % _HOUR else self.sweep())
             except VaultUnavailable:
                 pass  # it is in the log, and there is a next minute

@@ -35,6 +35,7 @@ class ConnectionApi:
         return [
             Route("/connections", _answer(self.create, HTTPStatus.CREATED), methods=["POST"]),
             Route("/connections/current", _answer(self.current), methods=["GET", "PATCH", "DELETE"]),
+            Route("/connections/current/usage", _answer(self.usage), methods=["GET"]),
             Route("/connections/current/rotate", _answer(self.rotate), methods=["POST"]),
         ]
 
@@ -51,6 +52,9 @@ class ConnectionApi:
             changes = await _read_json(request, ConnectionChanges)
             return connection_json(await self.tenancy.update(token, changes, address))
         return connection_json(await self.tenancy.describe(token, address))
+
+    async def usage(self, request: Request) -> Mapping[str, Any]:
+        return await self.tenancy.usage(_token(request), client_address(request))
 
     async def rotate(self, request: Request) -> Mapping[str, Any]:
         issued = await self.tenancy.rotate(_token(request), client_address(request))

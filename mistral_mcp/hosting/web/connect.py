@@ -25,8 +25,10 @@ from mistral_mcp.mistral.transports import routes
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.route import Route
-from mistral_mcp.settings import Names, Settings
+from mistral_mcp.settings import MOST_CALLS, MOST_USD, Names, Settings
 from mistral_mcp.tools import TOOLSETS
+from mistral_mcp.usage.answer import Limits, UsageAnswer
+from mistral_mcp.usage.ledger import Ledger
 
 
 def _parse_known_route(value: object) -> object:
@@ -55,6 +57,8 @@ class ConnectionChanges(BaseModel):
     toolsets: Names | None = Field(default=None, max_length=2 * len(TOOLSETS))
     read_only: bool = False
     expires_in_days: int | None = Field(default=None, ge=1, le=LONGEST_EXPIRY)
+    budget_usd: float | None = Field(default=None, ge=0, le=MOST_USD, allow_inf_nan=False)
+    budget_calls_per_day: int | None = Field(default=None, ge=0, le=MOST_CALLS)
 
     @field_validator("label")
     @classmethod
@@ -90,6 +94,7 @@ class Tenancy:
     refused_keys: RefusedKeys
     throttle: Throttle
     metrics: Metrics
+    ledger: Ledger
 
     async def create(
         self, asked: ConnectionRequest, address: str, connection_id: str | None = None
@@ -113,6 +118,8 @@ class Tenancy:
             route=asked.route,
             route_token=asked.route_token,
             connection_id=connection_id,
+            budget_usd=asked.budget_usd,
+            budget_calls_per_day=asked.budget_calls_per_day,
             most_per_key=self.settings.max_connections_per_key,
         )
         self.throttle.add_signup(address)
@@ -140,6 +147,15 @@ class Tenancy:
         """Raises a `CredentialError` or `VaultUnavailable`."""
         with self.throttle.counting(address):
             return await self.vault.describe(token)
+
+    async def usage(self, token: SecretStr, address: str) -> UsageAnswer:
+        """What the connection has used, and what is left of its budget. Raises the same errors."""
+        return await self.usage_of(await self.describe(token, address))
+
+    async def usage_of(self, connection: Connection) -> UsageAnswer:
+        """The same for a connection that was looked up already. Raises `VaultUnavailable`."""
+        limits = Limits(connection.budget_usd, connection.budget_calls_per_day)
+        return await self.ledger.usage_of(connection.id, limits)
 
     async def rotate(self, token: SecretStr, address: str) -> IssuedToken:
         """A new token; the old one ends at once."""

@@ -50,6 +50,8 @@ def connection_json(connection: Connection) -> dict[str, Any]:
         "toolsets": list(connection.toolsets) if connection.toolsets else None,
         "read_only": connection.read_only,
         "route": str(route) if route else None,
+        "budget_usd": connection.budget_usd,
+        "budget_calls_per_day": connection.budget_calls_per_day,
         "created_at": connection.created_at.isoformat(),
         "last_used_at": connection.last_used_at.isoformat() if connection.last_used_at else None,
         "expires_at": connection.expires_at.isoformat() if connection.expires_at else None,

@@ -1,0 +1,1 @@
+"""Usage and budgets in the vault's database, for all replicas."""

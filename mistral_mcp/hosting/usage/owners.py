@@ -1,0 +1,41 @@
+"""Whose usage is kept in the vault's database: connections', and that of callers with keys of their own."""
+
+from cachetools import LRUCache
+
+from mistral_mcp.hosting.usage.sums import VaultUsage
+from mistral_mcp.hosting.vault.vault import Vault
+from mistral_mcp.kept_results import Owner
+from mistral_mcp.settings import Settings
+from mistral_mcp.usage.answer import Limits
+from mistral_mcp.usage.calls import CallRecord
+from mistral_mcp.usage.ledger import Ledger
+
+_KNOWN_KEYS = 10_000
+
+
+def vault_ledger(settings: Settings, vault: Vault) -> Ledger:
+    """The ledger of a hosted server."""
+    return Ledger(
+        VaultUsage(vault.database, vault.now),
+        lambda credentials: vault.owner_name(Owner(credentials)),
+        is_counted=KnownKeys().is_counted,
+        ceiling=Limits(settings.budget_usd, settings.budget_calls_per_day),
+        now=vault.now,
+    )
+
+
+class KnownKeys:
+    """Anybody can invent keys, and each would have rows of its own: a caller's own key counts once Mistral has taken it."""
+
+    def __init__(self) -> None:
+        self._known: LRUCache[int, bool] = LRUCache(_KNOWN_KEYS)
+
+    def is_counted(self, record: CallRecord) -> bool:
+        credentials = record.credentials
+        if credentials is None or credentials.connection_id is not None:
+            return True
+        # A hash that only this process can make: no key stays in memory for it.
+        identity = hash(credentials.key and credentials.key.get_secret_value())
+        if record.outcome == "ok" and record.status is not None:
+            self._known[identity] = True
+        return identity in self._known
