@@ -60,7 +60,6 @@ def record(**facts: Any) -> CallRecord:
         "tool": "mistral_chat",
         "model": None,
         "credentials": None,
-        "caller_digest": None,
         "client": None,
         "route": "direct",
         "outcome": "ok",
