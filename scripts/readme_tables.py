@@ -1,4 +1,8 @@
-"""Write README's tables anew from the code: the tools, the settings, and single commands' options. `make docs` runs it; a test asserts that it was."""
+"""Write the READMEs' tables anew from the code: the tools, the settings, and single commands' options. `make docs` runs it; a test asserts that it was.
+
+The French tables are the English ones, cell by cell through `readme_fr.tsv`, where each line is a text and its translation. What has no line
+there stays as it is, and a test asks for one.
+"""
 
 import re
 import sys
@@ -16,7 +20,8 @@ from benchmarks import tokens
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.settings import SETTINGS
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, FRENCH = ROOT / "README.md", ROOT / "README.fr.md"
 PACKAGE = Path(mistral_mcp.__file__).parent
 
 
@@ -114,16 +119,38 @@ def default(value: object) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def rewritten(readme: str) -> str:
-    """The README with what stands between its markers replaced."""
-    for name, table in (
-        ("toolsets", toolsets_table()),
-        ("tools", tool_table()),
-        ("costs", costs_table()),
-        ("settings", settings_table()),
-        ("options", options_table()),
-    ):
+TABLES = {
+    "toolsets": toolsets_table,
+    "tools": tool_table,
+    "costs": costs_table,
+    "settings": settings_table,
+    "options": options_table,
+}
+
+
+def translations() -> dict[str, str]:
+    lines = (Path(__file__).parent / "readme_fr.tsv").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("\t") for line in lines)
+
+
+def in_french(row: str, known: dict[str, str]) -> str:
+    cells = [cell.strip() for cell in row.split("|")]
+    return "|".join(f" {translate(cell, known)} " if cell else cell for cell in cells)
+
+
+def translate(cell: str, known: dict[str, str]) -> str:
+    cell = re.sub(r"^([\d.]+) read, ([\d.]+) written$", r"\1 lus, \2 écrits", cell)
+    return re.sub(r"; ([\d.]+) with a schema$", r" ; \1 avec un schéma", known.get(cell, cell))
+
+
+def rewritten(readme: str, *, french: bool = False) -> str:
+    """A README with what stands between its markers replaced."""
+    known = translations()
+    for name, write in TABLES.items():
         begin, end = f"<!-- {name}: written by make docs -->", f"<!-- end of {name} -->"
+        if begin not in readme:
+            continue
+        table = [in_french(row, known) if french else row for row in write()]
         before, rest = readme.split(begin)
         after = rest.split(end)[1]
         readme = "\n".join([before + begin, *table, end + after])
@@ -132,3 +159,4 @@ def rewritten(readme: str) -> str:
 
 if __name__ == "__main__":
     README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
+    FRENCH.write_text(rewritten(FRENCH.read_text(encoding="utf-8"), french=True), encoding="utf-8")
