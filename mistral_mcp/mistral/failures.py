@@ -210,7 +210,7 @@ def _looks(content: bytes) -> str:
 
 def _speaker(failure: Failure | None, caller: Caller) -> str:
     """Who wrote this reply, as far as one can tell."""
-    here = caller.route.name
+    here = caller.far_end
     if failure is None:
         return here
     if failure.body.gateway:

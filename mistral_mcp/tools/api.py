@@ -180,7 +180,7 @@ def _notes(operation: Operation, mistral: Mistral) -> list[str]:
     if operation.watch:
         notes.append(f"How far it is: {operation.watch}.")
     if not carries(mistral.caller.route, operation.method, operation.path):
-        notes.append(f"The route {mistral.caller.route} does not carry it.")
+        notes.append(f"The route {mistral.caller.shown_route} does not carry it.")
     if not operation.is_json:
         notes.append(f"It answers {operation.media}.")
     return notes

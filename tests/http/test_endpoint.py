@@ -8,6 +8,7 @@ import pytest
 
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
+from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, serving
 from tests.http.conftest import HEADERS, PING
 
@@ -61,3 +62,26 @@ async def test_a_body_beyond_the_limit_is_refused(mistral_url: str) -> None:
             "/mcp", content=json.dumps(PING).ljust(20_000), headers={**HEADERS, "X-API-Key": KEY}
         )
     assert response.status_code == response.json()["error"]["code"] == 413
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(status=503, headers={"retry-after": "0.01"}, times=9), "Mistral failed"),
+        (Fault.rate_limited(), "HTTP 429 from Mistral; waiting"),
+        (Fault(malformed=True), "Try again in 30 s"),
+        (Fault(drop="before_headers", times=9), "Mistral dropped the connection"),
+    ],
+    ids=["503", "a wait, in progress", "no JSON", "dropped"],
+)
+async def test_where_the_operator_s_route_leads_is_not_for_tenants_to_read(
+    http: httpx2.AsyncClient, sandbox: Sandbox, mistral_url: str, fault: Fault, said: str
+) -> None:
+    sandbox.faults.append(fault)
+    call = {"name": "mistral_chat", "arguments": {"prompt": "Hello"}, "_meta": {"progressToken": 1}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    headers = {**HEADERS, "mcp-protocol-version": "2025-06-18", "X-API-Key": KEY}
+    response = await http.post("/mcp", json=body, headers=headers)
+
+    assert said in response.text
+    assert mistral_url.removeprefix("http://").rpartition(":")[0] not in response.text

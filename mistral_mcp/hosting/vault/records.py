@@ -23,6 +23,8 @@ _HINT, _LONG_ENOUGH = 4, 16  # of a shorter key, four characters would tell too 
 
 _DAMAGED = ("What is stored of this connection is damaged.", "Revoke it, and make a new one.")
 
+_NO_KEY = SecretStr("")
+
 _log = logging.getLogger(__name__)
 
 
@@ -147,7 +149,8 @@ def connection_row(connection: Connection, secrets: Secrets, data_key: bytes, di
         "label": connection.label,
         "key_hint": connection.key_hint,
         "key_digest": digest,
-        "sealed_key": _seal(data_key, secrets.api_key, terms, "key"),
+        # Where there is none, that is sealed: nobody who takes a key out of a row has calls paid by the route's own.
+        "sealed_key": _seal(data_key, secrets.api_key or _NO_KEY, terms, "key"),
         "sealed_route_token": _seal(data_key, secrets.route_token, terms, "route token"),
         "budget_usd": connection.budget_usd,
         "budget_calls_per_day": connection.budget_calls_per_day,
@@ -156,7 +159,7 @@ def connection_row(connection: Connection, secrets: Secrets, data_key: bytes, di
 
 
 def _seal(data_key: bytes, secret: SecretStr | None, terms: _Terms, field: str) -> bytes | None:
-    if secret:
+    if secret is not None:
         return seal(data_key, secret.get_secret_value().encode(), *terms.context(field, 2))
     return None
 
@@ -246,16 +249,21 @@ def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys, bound: Sequen
 
 def unseal_secrets(row: Row[Any], data_key: bytes) -> Secrets:
     """Raises `VaultUnavailable` where the row was changed since it was sealed."""
-    if row.sealed_key is None and row.sealed_route_token is None:
+    if row.sealed_key is None and not _is_from_before_seals_of_no_key(row):
         raise _damage(row)
     terms = _Terms(row.id, row.route, row.toolsets, row.read_only, row.expires_at)
     try:
-        return Secrets(
-            _unseal(data_key, row.sealed_key, terms, "key"),
-            _unseal(data_key, row.sealed_route_token, terms, "route token"),
-        )
+        key = _unseal(data_key, row.sealed_key, terms, "key")
+        token = _unseal(data_key, row.sealed_route_token, terms, "route token")
     except SealBroken:
         raise _damage(row) from None
+    if key == _NO_KEY:
+        key = None
+    return Secrets(key, token)
+
+
+def _is_from_before_seals_of_no_key(row: Row[Any]) -> bool:
+    return row.sealed_route_token is not None and seal_version(row.sealed_route_token) == 1
 
 
 def _unseal(data_key: bytes, sealed: bytes | None, terms: _Terms, field: str) -> SecretStr | None:

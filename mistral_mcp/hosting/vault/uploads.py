@@ -98,7 +98,9 @@ class VaultUploads:
             token = SecretStr(secrets["route_token"])
         else:
             token = None
-        return Caller.of(key, "this upload link", Route.parse(secrets["route"]), token), secrets["purpose"]
+        route = Route.parse(secrets["route"])
+        caller = Caller.of(key, "this upload link", route, token, is_tenant=True)
+        return caller, secrets["purpose"]
 
     async def finish(self, handle: str, file: UploadedFile | None) -> None:
         """The file that was begun is at Mistral; None: it failed, and does not count."""

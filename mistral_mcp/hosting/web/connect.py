@@ -214,9 +214,10 @@ class Tenancy:
                 raise WrongField("api_key", error.what, error.advice) from None
         if api_key is None or not self.refused_keys.is_accepted(api_key):
             self.throttle.check(address)
+        is_tenant = route is None
         if route is None:  # the operator's token never goes out on a tenant's own route
             route, route_token = self.settings.route, self.settings.route_token
-        mistral = self.upstream.client(Caller.of(api_key, "this form", route, route_token))
+        mistral = self.upstream.client(Caller.of(api_key, "this form", route, route_token, is_tenant=is_tenant))
         try:
             if routes.carries(route, "GET", "/v1/models"):
                 await mistral.send(ListModelsCall())

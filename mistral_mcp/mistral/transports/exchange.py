@@ -28,14 +28,36 @@ class Caller:
     route: Route
     route_token: SecretStr | None
     mask: Mask
+    is_tenant: bool = False
+    """On the route of an operator, whose address and account are not for tenants to read."""
 
     @classmethod
     def of(
-        cls, key: SecretStr | None, source: str, route: Route, route_token: SecretStr | None, *others: SecretStr
+        cls,
+        key: SecretStr | None,
+        source: str,
+        route: Route,
+        route_token: SecretStr | None,
+        *others: SecretStr,
+        is_tenant: bool = False,
     ) -> "Caller":
         """A caller whose mask knows every secret of theirs; `others` are masked but never sent."""
         known = [secret.get_secret_value() for secret in (key, route_token, *others) if secret is not None]
-        return cls(key, source, route, route_token, Mask(known))
+        return cls(key, source, route, route_token, Mask(known), is_tenant)
+
+    @property
+    def far_end(self) -> str:
+        """Who is at the other end, as this caller may read it, in the middle of a sentence."""
+        if self.is_tenant and self.route.kind == "base":
+            return "Mistral"
+        return self.route.name
+
+    @property
+    def shown_route(self) -> str:
+        """The route as this caller may read it."""
+        if self.is_tenant:
+            return "this server's"
+        return str(self.route)
 
     @property
     def digest(self) -> str:

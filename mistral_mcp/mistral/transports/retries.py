@@ -55,7 +55,7 @@ class Retries(httpx2.AsyncBaseTransport):
             except httpx2.TransportError as error:
                 if not self._may_repeat_after(error, request, exchange) or wait >= exchange.remaining:
                     raise
-                why = f"No answer from {exchange.caller.route.name}"
+                why = f"No answer from {exchange.caller.far_end}"
             else:
                 if response.is_success:
                     self._fresh_files.note(exchange, response)
@@ -64,7 +64,7 @@ class Retries(httpx2.AsyncBaseTransport):
                 wait = max(wait, retry_after(response.headers) or 0)
                 if not self._may_repeat(failure, request, exchange) or wait >= exchange.remaining:
                     return response
-                why = f"HTTP {response.status_code} from {exchange.caller.route.name}"
+                why = f"HTTP {response.status_code} from {exchange.caller.far_end}"
             _log.debug("%s at attempt %d; the next in %.1f s", why, exchange.attempts, wait)
             await exchange.waiting(why, wait)
             await self._sleep(wait)

@@ -104,9 +104,9 @@ class Routes(httpx2.AsyncBaseTransport):
         else:
             body = b""
         if not carries(route, request.method, path):
-            raise _refusal(route, "does not carry this call.")
+            raise _refusal(exchange.caller, "does not carry this call.")
         if endpoint.knows_no_files and _names_file(request.stream, body):
-            raise _refusal(route, "knows no files, so it cannot take a file id.")
+            raise _refusal(exchange.caller, "knows no files, so it cannot take a file id.")
         if endpoint.url == _LAVA:
             encoded = quote(_MISTRAL + target, safe="")
         else:
@@ -129,10 +129,11 @@ class Routes(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _refusal(route: Route, why: str) -> errors.UnsupportedByRoute:
+def _refusal(caller: Caller, why: str) -> errors.UnsupportedByRoute:
+    name = caller.far_end
     return errors.UnsupportedByRoute(
-        f"{route.name[0].upper()}{route.name[1:]} (route {route}) {why}",
-        f"It carries {_ENDPOINTS[route.kind].carries}; use one of these, or a connection with another route.",
+        f"{name[0].upper()}{name[1:]} (route {caller.shown_route}) {why}",
+        f"It carries {_ENDPOINTS[caller.route.kind].carries}; use one of these, or a connection with another route.",
     )
 
 

@@ -82,7 +82,8 @@ def _client(request: ServerRequestContext[Served, Any], served: Served, found: C
             "Set it in this server's entry of your MCP client (a key comes from https://console.mistral.ai), "
             "then restart the server.",
         )
-    caller = Caller.of(found.key, found.source, route, route_token, *found.also_secret)
+    is_tenant = request.request is not None and found.route is None
+    caller = Caller.of(found.key, found.source, route, route_token, *found.also_secret, is_tenant=is_tenant)
     listens = bool(request.meta and request.meta.get("progress_token") is not None)
     if listens:
         progress = Progress(request.session.report_progress)

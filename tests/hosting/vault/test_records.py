@@ -19,6 +19,7 @@ from mistral_mcp.settings import Settings
 from tests.hosting.conftest import Clock
 
 KEY = SecretStr("tEsTkEy0123456789abcdefghijklmn1")
+CLOUDFLARE = Route.parse("cloudflare://account/gateway")
 
 
 def seal_as_version_1(key: bytes, plain: bytes, *context: str) -> bytes:
@@ -114,6 +115,34 @@ async def test_a_row_that_changed_while_it_was_resealed_stays_as_it_is(vault: Va
     await vault.write_last_used()
 
     assert (await sealed_key(vault, issued))[0] is None
+
+
+async def test_a_key_that_was_taken_out_of_a_row_beside_a_route_token_is_damage(vault: Vault, clock: Clock):
+    """Else the gateway's own key would pay for the calls."""
+    token = SecretStr("route-token-0123456789")
+    issued = await vault.create(KEY, route=CLOUDFLARE, route_token=token)
+    await change(vault, issued, sealed_key=None)
+    clock.pass_by(10)
+
+    with pytest.raises(VaultUnavailable, match="damaged"):
+        await vault.credentials(issued.token, "a header")
+
+
+async def test_a_connection_without_a_key_opens_by_its_route_token_also_where_it_is_an_older_one(
+    vault: Vault, clock: Clock
+):
+    token = SecretStr("route-token-0123456789")
+    issued = await vault.create(None, route=CLOUDFLARE, route_token=token)
+    found = await vault.credentials(issued.token, "a header")
+    row = await vault._read_live(parse_token(issued.token))
+    data_key = records.unseal_data_key(row, parse_token(issued.token), vault._ring)
+    older = seal_as_version_1(data_key, token.get_secret_value().encode(), row.id, "route token", str(CLOUDFLARE))
+    await change(vault, issued, sealed_key=None, sealed_route_token=older)
+    clock.pass_by(10)
+
+    found_again = await vault.credentials(issued.token, "a header")
+
+    assert (found.key, found.route_token) == (found_again.key, found_again.route_token) == (None, token)
 
 
 DAMAGE = [
