@@ -48,6 +48,8 @@ class Grant(GrantRequest):
     ended_at: datetime | None
     expires_at: datetime | None
     """When the secret it was looked up by expires."""
+    renewed_at: datetime | None = None
+    """When its client last got a token, as it does at most an hour before each use; None where that was not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,4 +188,5 @@ def grant_of(row: Row[Any], prefix: str = "grant_") -> Grant:
         created_at=value("created_at"),
         ended_at=value("ended_at"),
         expires_at=getattr(row, "token_expires_at", None),
+        renewed_at=getattr(row, "renewed_at", None),
     )

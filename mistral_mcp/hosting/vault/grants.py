@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy
 from pydantic import SecretStr
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from mistral_mcp.errors import RefusedCredential, RevokedOrExpired
 from mistral_mcp.hosting.vault import records, statements
@@ -158,7 +158,9 @@ class Grants:
 
     async def list_of(self, connection_id: str) -> list[Grant]:
         """Those that have not ended, oldest first."""
-        live = select(grants).where(grants.c.connection_id == connection_id, grants.c.ended_at.is_(None))
+        renewed_at = func.max(tokens.c.created_at).label("renewed_at")
+        live = select(grants, renewed_at).join(tokens, tokens.c.grant_id == grants.c.id).group_by(*grants.c)
+        live = live.where(grants.c.connection_id == connection_id, grants.c.ended_at.is_(None))
         rows = await self._database.read(
             lambda database: database.execute(live.order_by(grants.c.created_at)).all()
         )

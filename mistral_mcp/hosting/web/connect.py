@@ -171,6 +171,11 @@ class Tenancy:
         self._record("revoked", connection_id, address)
         return connection_id
 
+    async def end_grant(self, connection: Connection, grant_id: str, address: str) -> None:
+        """End what one client may do with the connection; nothing happens for a grant of another."""
+        await self.vault.grants.revoke_by_id(connection.id, grant_id)
+        self._record("changed", connection.id, address)
+
     def _record(self, event: ConnectionEvent, connection_id: str, address: str) -> None:
         self.metrics.connections.labels(event).inc()
         log_connection_event(event, connection_id, address)

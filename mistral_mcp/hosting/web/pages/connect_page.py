@@ -15,14 +15,16 @@ from mistral_mcp.hosting.vault.vault import AlreadyCreated
 from mistral_mcp.hosting.web.connect import Tenancy, WrongSignupCode
 from mistral_mcp.hosting.web.forms import Form, read_form
 from mistral_mcp.hosting.web.pages.connection_page import View, render_connection
-from mistral_mcp.hosting.web.pages.form_fields import connection_request
+from mistral_mcp.hosting.web.pages.form_fields import connection_request, offer_expiries
+from mistral_mcp.hosting.web.pages.notices import places
 from mistral_mcp.hosting.web.pages.problems import describe, describe_fields
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
+from mistral_mcp.hosting.web.pages.toolset_choices import OWN, offer_presets, offer_toolsets, preset_of
 from mistral_mcp.hosting.web.responses import client_address, error_status
+from mistral_mcp.http.targets import base_url
 from mistral_mcp.selection import AllowedToolsets
 
 PATH = "/"
-_FEW = 2  # toolsets that are shown before a person asks for more
 
 
 class ConnectPage:
@@ -40,23 +42,23 @@ class ConnectPage:
             raise HTTPException(HTTPStatus.NOT_FOUND)  # an MCP client that was given the wrong path
         form = Form()
         if request.method != "POST":
-            return self._page(request, form)
+            return await self._page(request, form)
         try:
             form = await read_form(request)
             form_id = self._renderer.form_tokens.verify(form.one("stamp"))
-            asked = connection_request(form)
+            asked = connection_request(form, AllowedToolsets.of(self._settings).allowed)
             issued = await self._tenancy.create(asked, client_address(request), form_id)
         except AlreadyCreated:
             return self._renderer.render(request, "already.html", HTTPStatus.CONFLICT)
         except ValidationError as error:
             problems = describe_fields(error, language_of(request))
-            return self._page(request, form, problems, HTTPStatus.UNPROCESSABLE_ENTITY)
+            return await self._page(request, form, problems, HTTPStatus.UNPROCESSABLE_ENTITY)
         except MistralMcpError as error:
-            return self._page(request, form, _beside(request, form, error), *error_status(error))
+            return await self._page(request, form, _beside(request, form, error), *error_status(error))
         view = View(issued.connection, issued.token, "created")
-        return render_connection(self._renderer, request, view)
+        return await render_connection(self._renderer, request, view)
 
-    def _page(
+    async def _page(
         self,
         request: Request,
         form: Form,
@@ -66,23 +68,38 @@ class ConnectPage:
     ) -> Response:
         """With what was typed, but for the secrets; problems by field, those of no field under ''."""
         bound = AllowedToolsets.of(self._settings)
+        presets = await offer_presets(bound)
         if form.fields:
             chosen = form.all("toolsets")
+            preset = form.one("preset") or OWN
         else:
             chosen = bound.chosen
+            preset = preset_of(chosen, presets)
         return self._renderer.render(
             request,
             "connect.html",
             status,
             headers,
-            toolsets=bound.allowed,
-            few=_FEW,
+            presets=presets,
+            preset=preset,
+            toolsets=await offer_toolsets(bound),
             chosen=chosen,
+            read_only=bool(form.one("read_only")),
+            places=places(language_of(request)),
+            sign_in_url=self._sign_in_url(request),
+            expiries=offer_expiries(self._settings),
+            most_days=self._settings.max_expiry_days,
             typed=form.one,
             signup=self._settings.signup,
             problems=problems or {},
             always_read_only=bound.read_only,
         )
+
+    def _sign_in_url(self, request: Request) -> str:
+        """Empty where clients cannot sign in."""
+        if not self._settings.oauth:
+            return ""
+        return base_url(self._settings, request) + "/mcp"
 
 
 def _beside(request: Request, form: Form, error: MistralMcpError) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A connection as its holder sees it: the address, an entry for each client, what it is and may do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
@@ -8,15 +9,18 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mistral_mcp.hosting.vault.grant_records import WRITE, Grant
 from mistral_mcp.hosting.vault.vault import Connection
+from mistral_mcp.hosting.web.pages.form_fields import offer_expiries
 from mistral_mcp.hosting.web.pages.problems import describe_status
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
+from mistral_mcp.hosting.web.pages.toolset_choices import KEEP, offer_presets, offer_toolsets, preset_of
 from mistral_mcp.hosting.web.responses import secret_url
 from mistral_mcp.hosting.web.test_calls import TestCall, can_test
-from mistral_mcp.install.snippets import snippets
+from mistral_mcp.install.snippets import Snippet, snippets
 from mistral_mcp.selection import AllowedToolsets
 
-Action = Literal["created", "rotated", "changed", "shown", "revoked"]
+Action = Literal["created", "rotated", "changed", "shown", "revoked", "grant_ended"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,36 @@ class View:
     action: Action
     test_call: TestCall | None = None
     problem: str = ""
+    grants: Sequence[Grant] = ()
+    """Clients that signed in to it."""
 
 
-def render_connection(renderer: Renderer, request: Request, view: View) -> Response:
+# Where each host runs; what is not named here is a program of the computer.
+_DEVICES: dict[str, frozenset[str]] = {
+    "web": frozenset({"claude", "chatgpt", "vibe-work"}),
+    "terminal": frozenset({"claude-code", "codex", "gemini", "vibe", "copilot-cli", "opencode"}),
+    "any": frozenset({"json"}),
+}
+_ORDER = ("web", "computer", "terminal", "any")
+
+
+def _by_device(every: Sequence[Snippet]) -> dict[str, list[Snippet]]:
+    devices: dict[str, list[Snippet]] = {device: [] for device in _ORDER}
+    for snippet in every:
+        device = next((name for name, hosts in _DEVICES.items() if snippet.host in hosts), "computer")
+        devices[device].append(snippet)
+    return devices
+
+
+async def render_connection(renderer: Renderer, request: Request, view: View) -> Response:
     url = secret_url(renderer.settings, request, view.token)
     bound = AllowedToolsets.of(renderer.settings)
+    presets = await offer_presets(bound)
+    if view.connection.toolsets is None:
+        chosen, preset = bound.chosen, KEEP
+    else:
+        chosen = view.connection.toolsets
+        preset = preset_of(chosen, presets)
     language = language_of(request)
     test_problem = ""
     if view.test_call is not None and not view.test_call.worked:
@@ -46,14 +75,21 @@ def render_connection(renderer: Renderer, request: Request, view: View) -> Respo
         "connection.html",
         status,
         problem=view.problem,
-        toolsets=bound.allowed,
-        chosen=view.connection.toolsets or bound.allowed,
+        presets=presets,
+        preset=preset,
+        toolsets=await offer_toolsets(bound),
+        chosen=chosen,
+        read_only=view.connection.read_only,
+        expiries=offer_expiries(renderer.settings),
+        most_days=renderer.settings.max_expiry_days,
+        grants=view.grants,
+        may_write=WRITE,
         always_read_only=bound.read_only,
         action=view.action,
         connection=view.connection,
         url=url,
         token=view.token.get_secret_value(),
-        snippets=snippets(url, language=language),
+        devices=_by_device(snippets(url, language=language)),
         can_test=can_test(view.connection),
         test_call=view.test_call,
         test_problem=test_problem,

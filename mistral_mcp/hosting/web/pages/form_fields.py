@@ -4,9 +4,19 @@ from typing import Any
 
 from mistral_mcp.hosting.web.connect import ConnectionChanges, ConnectionRequest
 from mistral_mcp.hosting.web.forms import Form
+from mistral_mcp.hosting.web.pages.toolset_choices import KEEP, read_toolsets
+from mistral_mcp.settings import Settings
+
+_EXPIRIES = (30, 90, 365)  # days
 
 
-def connection_request(form: Form) -> ConnectionRequest:
+def offer_expiries(settings: Settings) -> list[int]:
+    """In days, as far as the operator allows."""
+    most = settings.max_expiry_days
+    return [days for days in _EXPIRIES if most is None or days <= most]
+
+
+def connection_request(form: Form, allowed: tuple[str, ...]) -> ConnectionRequest:
     """Raises `ValidationError`. What was left empty was not given."""
     route = form.one("route")
     if route.startswith("cloudflare"):
@@ -15,17 +25,15 @@ def connection_request(form: Form) -> ConnectionRequest:
         name: form.one(name) for name in ("api_key", "label", "expires_in_days", "route_token", "signup_code")
     }
     given: dict[str, Any] = {name: text for name, text in (texts | {"route": route}).items() if text}
-    return ConnectionRequest(toolsets=tuple(form.all("toolsets")), read_only=bool(form.one("read_only")), **given)
+    toolsets = read_toolsets(form, allowed)
+    return ConnectionRequest(toolsets=toolsets, read_only=bool(form.one("read_only")), **given)
 
 
 def connection_changes(form: Form, allowed: tuple[str, ...]) -> ConnectionChanges:
-    """Raises `ValidationError`. An empty key and "keep" change nothing; every toolset there is means no limit."""
-    chosen = tuple(form.all("toolsets"))
+    """Raises `ValidationError`. An empty key and "keep" change nothing."""
     given: dict[str, Any] = {"label": form.one("label"), "read_only": bool(form.one("read_only"))}
-    if set(chosen) == set(allowed):
-        given["toolsets"] = None
-    else:
-        given["toolsets"] = chosen
+    if form.one("preset") != KEEP:
+        given["toolsets"] = read_toolsets(form, allowed)
     if form.one("api_key"):
         given["api_key"] = form.one("api_key")
     expires = form.one("expires_in_days")

@@ -1,5 +1,6 @@
 """`/manage` takes a secret URL, answers with its connection, and does what the buttons there say."""
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from pydantic import SecretStr, ValidationError
@@ -50,7 +51,8 @@ class ManagePage:
             return self._renderer.render(request, "manage.html", status, headers, problem=problem)
         if view.action == "revoked":
             return self._renderer.render(request, "revoked.html", connection=view.connection)
-        return render_connection(self._renderer, request, view)
+        grants = await self._tenancy.vault.grants.list_of(view.connection.id)
+        return await render_connection(self._renderer, request, replace(view, grants=grants))
 
     async def _act(self, request: Request, token: SecretStr, form: Form) -> View:
         tenancy, address = self._tenancy, client_address(request)
@@ -66,6 +68,10 @@ class ManagePage:
                 return await self._try(request, token, address)
             case "change":
                 return await self._change(request, token, form, address)
+            case "end_grant":
+                connection = await tenancy.describe(token, address)
+                await tenancy.end_grant(connection, form.one("grant"), address)
+                return View(connection, token, "grant_ended")
             case _:
                 return View(await tenancy.describe(token, address), token, "shown")
 

@@ -118,7 +118,10 @@ async def test_every_field_is_labelled_and_every_id_is_there_once(http: httpx2.A
         for reference in re.findall(r'(?:aria-describedby|aria-labelledby|data-for|\bfor)="([^"]*)"', page.text):
             assert set(reference.split()) <= set(ids), (name, reference)
         for field in re.findall(r"<(?:input|select)[^>]*>", page.text):
-            assert re.search(r'type="(hidden|checkbox)"', field) or re.search(r'\bid="', field), (name, field)
+            assert re.search(r'type="(hidden|checkbox|radio)"', field) or re.search(r'\bid="', field), (
+                name,
+                field,
+            )
 
 
 def test_every_colour_of_text_can_be_read_on_its_ground() -> None:
