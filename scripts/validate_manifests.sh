@@ -41,4 +41,9 @@ validates "Kubernetes" kubernetes-validate --strict manifests/kubernetes.yaml
 validates "compose file" check-jsonschema --builtin-schema vendor.compose-spec manifests/compose.yaml  # comes with it
 validates "Dockerfile" hadolint Dockerfile
 validates "tools' definitions" tdqs lint --command "$PWD/.venv/bin/mistral-mcp --toolsets all,fine_tuning" --fail-on warning
+if command -v promtool >/dev/null; then
+    validates "alert rules" promtool check rules manifests/prometheus-alerts.yaml
+else
+    printf '%-22s %s\n' "alert rules" "not checked: there is no promtool here"
+fi
 exit "$failed"
