@@ -253,9 +253,9 @@ def problems(row: Row, seen: Seen) -> list[str]:
     result, text, meta = seen.result, text_of(seen.result), dict(seen.result.meta or {})
     said, _, partial = text.partition("\n\nWhat had come before it broke:\n")
     attempts = meta.get("mistral-mcp/attempts", 1)
-    told = meta.get("mistral-mcp/error")
+    report = meta.get("mistral-mcp/error")
     expected = {"status": None, "code": None, **row.error}
-    found = {name: (told or {}).get(name) for name in expected}
+    found = {name: (report or {}).get(name) for name in expected}
     lasting = meta.get("mistral-mcp/correlation_id")
     whole = not row.faults or not row.faults[-1].interruption.cut
     answered = [request for request in seen.sandbox.requests if request.status is not None]
@@ -273,7 +273,7 @@ def problems(row: Row, seen: Seen) -> list[str]:
     if row.words:
         checks |= {
             f"says {text!r}": re.search(row.words, said) is not None,
-            f"has the facts {told}": found == expected,
+            f"has the facts {report}": found == expected,
             "is no sentence": re.fullmatch(r"[A-Z].*[.)]", said) is not None and "\n" not in said,
             "does not say what to do": len(re.findall(r"[.] (?=[A-Z])", said)) >= 1,
             "names no attempts": row.hits == 1 or f"{row.hits} attempts" in said,
@@ -283,7 +283,7 @@ def problems(row: Row, seen: Seen) -> list[str]:
             "structured": result.structured_content is None,
         }
     else:
-        checks |= {"no result": bool(result.structured_content), "error facts": told is None}
+        checks |= {"no result": bool(result.structured_content), "error facts": report is None}
     return [problem for problem, fine in checks.items() if not fine]
 
 

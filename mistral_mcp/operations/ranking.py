@@ -44,17 +44,17 @@ def search(question: str, limit: int) -> list[Operation]:
         for name, score in best.items():
             scores[name] += score
     asked = {word for group in groups for word in group}
-    wish = Wish.of(words(question[:MAX_CHARACTERS]), asked)
+    query = Query.of(words(question[:MAX_CHARACTERS]), asked)
     for name in scores:
-        scores[name] *= _fit(known[name], wish)
+        scores[name] *= _fit(known[name], query)
     if question.strip() in known:
         scores[question.strip()] = math.inf
     return [known[name] for name in sorted(scores, key=lambda name: (-scores[name], len(name), name))[:limit]]
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a question tells beside its words."""
+class Query:
+    """What a question says apart from its words."""
 
     asked: frozenset[str]
     """The stems that stand in it, or that its words stand for."""
@@ -64,29 +64,29 @@ class Wish:
     """Whether something is to be deleted, stopped or closed."""
 
     @classmethod
-    def of(cls, said: list[str], asked: set[str]) -> "Wish":
+    def of(cls, said: list[str], asked: set[str]) -> "Query":
         plurals = frozenset(stem(word) for word in said if word.endswith("s") and not word.endswith("ss"))
         return cls(frozenset(asked), plurals, bool(said) and said[0] in QUESTIONS, bool(asked & ENDING))
 
 
-def _fit(operation: Operation, wish: Wish) -> float:
+def _fit(operation: Operation, query: Query) -> float:
     """More where the question names what is done; less for what it would have named: what else stands in the id, that
     something old is meant, that something is deleted or changed.
     """
     verb, nouns = _verb(operation.id), _nouns(operation.id)
-    fit = BESIDE ** len(nouns - wish.asked)
-    if verb in wish.asked:
+    fit = BESIDE ** len(nouns - query.asked)
+    if verb in query.asked:
         fit *= VERB
-    elif wish.ends and operation.effect != "delete":
+    elif query.ends and operation.effect != "delete":
         fit *= OTHER
     if operation.deprecated:
         fit *= OLD
-    if operation.effect == "delete" and not wish.ends:
+    if operation.effect == "delete" and not query.ends:
         fit *= UNASKED
-    if wish.is_question and operation.effect not in READS:
+    if query.is_question and operation.effect not in READS:
         fit *= OTHER
-    if verb in ("list", "get") and _last_noun(operation.id) in wish.asked:
-        fit *= NUMBER if (verb == "list") is (_last_noun(operation.id) in wish.plurals) else 1.0
+    if verb in ("list", "get") and _last_noun(operation.id) in query.asked:
+        fit *= NUMBER if (verb == "list") is (_last_noun(operation.id) in query.plurals) else 1.0
     return fit
 
 

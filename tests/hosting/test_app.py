@@ -1,4 +1,4 @@
-"""The hosted app over real sockets: doors, calls, refusals, what the operator sees."""
+"""The hosted app over real sockets: endpoints, calls, refusals, what the operator sees."""
 
 import logging
 import re

@@ -47,7 +47,7 @@ Start = Callable[[int], "subprocess.Popen[str]"]
 @pytest.fixture
 def start(settings: Settings) -> Iterator[Start]:
     """Starts a writer, which waits to be told to go."""
-    told = {
+    options = {
         "data_dir": str(settings.data_dir),
         "database_url": settings.database_url.get_secret_value() if settings.database_url else None,
         "master_keys": [key.get_secret_value() for key in settings.master_keys],
@@ -55,7 +55,7 @@ def start(settings: Settings) -> Iterator[Start]:
     with contextlib.ExitStack() as stack:
 
         def start(count: int) -> "subprocess.Popen[str]":
-            command = [sys.executable, "-c", WRITER, json.dumps(told), str(count)]
+            command = [sys.executable, "-c", WRITER, json.dumps(options), str(count)]
             process = subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import jsonschema
 import pytest
+from mistralai.client.models import MCPServerCard
 
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
@@ -41,6 +42,13 @@ def test_the_card_asks_for_a_key_only_where_one_is_needed(*, byok: bool, signs_i
     jsonschema.validate(card, SCHEMA)
     headers = card["remotes"][0].get("headers", [])  # pyright: ignore[reportIndexIssue]
     assert [header["isRequired"] for header in headers] == ([not signs_in] if byok else [])
+
+
+def test_mistral_s_own_sdk_reads_the_card() -> None:
+    card = MCPServerCard.model_validate(server_card(PUBLIC, byok=True, signs_in=True))
+    [remote] = card.remotes or []
+
+    assert (card.name, remote.url) == ("io.github.mistral-mcp/mistral-mcp", f"{PUBLIC}/mcp")
 
 
 async def test_the_card_says_what_the_server_says_of_itself(mistral_url: str, http: httpx2.AsyncClient) -> None:

@@ -20,13 +20,13 @@ from tests.install.machines import (
 
 def test_claude_code_adds_the_entry_through_its_own_command(machine: Machine, program):
     planned = plan(machine, "claude-code", settings={"toolsets": "core,files"})
-    told = program("claude", f"echo '{planned.preview()}' > {planned.file}")
+    log = program("claude", f"echo '{planned.preview()}' > {planned.file}")
 
     first = apply.install(machine, planned)
     again = apply.install(machine, planned)
 
     assert (first.how, again.how) == ("command", "unchanged")
-    assert told.read_text().splitlines() == [
+    assert log.read_text().splitlines() == [
         *("mcp", "add", "--scope", "user", "mistral", "--env", "MISTRAL_API_KEY=${MISTRAL_API_KEY}"),
         *("--env", "MISTRAL_MCP_TOOLSETS=core,files"),
         *("--", SCRIPT),
@@ -35,7 +35,7 @@ def test_claude_code_adds_the_entry_through_its_own_command(machine: Machine, pr
 
 @pytest.mark.parametrize(("host", "name"), [("claude-code", "claude"), ("gemini", "gemini"), ("vscode", "code")])
 def test_no_key_and_no_secret_url_is_on_any_command_line(machine: Machine, program, host: str, name: str):
-    told = program(name)
+    log = program(name)
 
     outputs = [
         run(machine, host, MISTRAL_API_KEY=KEY),
@@ -46,7 +46,7 @@ def test_no_key_and_no_secret_url_is_on_any_command_line(machine: Machine, progr
     ]
 
     assert [result.exit_code for result in outputs] == [0] * 5
-    arguments = told.read_text()
+    arguments = log.read_text()
     assert "far\n" in arguments or '"name":"far"' in arguments
     shown = arguments + "".join(result.output for result in outputs)
     assert KEY not in shown

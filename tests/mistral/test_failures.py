@@ -635,7 +635,7 @@ def test_the_recorded_refusal_of_a_key_is_understood():
     assert error.correlation_id == record["headers"]["mistral-correlation-id"]
 
 
-# What is told by words, where a code is missing or says less
+# Failures known by their words, where a code is missing or says less
 
 
 REASONING = "reasoning_effort='medium' is not supported. Must be one of (<ReasoningEffort.none: 'none'>)"
@@ -875,11 +875,11 @@ def test_every_exception_of_httpx2_has_its_sentence():
 def test_a_broken_connection_is_told_without_the_exceptions_own_text(kind: type):
     error = kind.__new__(kind)
     error.args = (f"failed at https://api.lava.so/v1/forward?u=x with {KEY}",)
-    told = failures.connection_error(error, exchange("lava-byok", attempts=3))
-    assert isinstance(told, errors.LocalNetworkError if kind is httpx2.ProxyError else errors.Unavailable)
-    assert "the lava gateway" in str(told).lower()
-    assert "3 attempts" in str(told)
-    assert not any(part in str(told) for part in (KEY, "https", "forward"))
+    mapped = failures.connection_error(error, exchange("lava-byok", attempts=3))
+    assert isinstance(mapped, errors.LocalNetworkError if kind is httpx2.ProxyError else errors.Unavailable)
+    assert "the lava gateway" in str(mapped).lower()
+    assert "3 attempts" in str(mapped)
+    assert not any(part in str(mapped) for part in (KEY, "https", "forward"))
 
 
 DROPPED = {

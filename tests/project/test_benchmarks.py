@@ -117,8 +117,8 @@ def test_the_whole_suite_runs_quickly_and_every_row_is_there(tmp_path: Path) -> 
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
 
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(file.read_bytes())
-    rows = [row for row in told["rows"] if row["name"] != "everything beside a peer"]
+    report = json.loads(file.read_bytes())
+    rows = [row for row in report["rows"] if row["name"] != "everything beside a peer"]
     assert [(row["name"], row["beside"]) for row in rows] == [
         (name, beside) for name, others in EXPECTED.items() for beside in others
     ]
@@ -129,4 +129,4 @@ def test_the_whole_suite_runs_quickly_and_every_row_is_there(tmp_path: Path) -> 
         assert all(math.isfinite(row[figure]) for figure in ("ours", *(["baseline"] if row["beside"] else []))), (
             row
         )
-    assert not [trouble for trouble in told["troubles"] if "calls failed" in trouble]
+    assert not [trouble for trouble in report["troubles"] if "calls failed" in trouble]

@@ -71,8 +71,8 @@ async def test_status_and_body_have_the_recorded_shape(name: str, api: httpx2.As
 @pytest.mark.parametrize("name", NAMES)
 async def test_headers_are_the_recorded_ones(name: str, api: httpx2.AsyncClient):
     recording, reply = await replayed(name, api)
-    told = {header for header in recording["headers"] if "latency" not in header} | OF_THE_EDGE
-    assert set(reply.headers) | OF_THE_EDGE == told
+    expected = {header for header in recording["headers"] if "latency" not in header} | OF_THE_EDGE
+    assert set(reply.headers) | OF_THE_EDGE == expected
     assert reply.headers["content-type"] == recording["headers"]["content-type"]
 
 

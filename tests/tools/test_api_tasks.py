@@ -57,12 +57,12 @@ async def test_make_an_agent_and_ask_it(person: Person):
         instructions="Answer in verse.",
     )
     talk = await person.does("ask an agent something", "conversations.start", agent_id=agent["id"], inputs="Hello")
-    told = await person.does(
+    report = await person.does(
         "messages of a conversation", "conversations.messages", {"conversation_id": talk["conversation_id"]}
     )
 
     assert talk["outputs"]
-    assert "Hello" in str(told["messages"])
+    assert "Hello" in str(report["messages"])
 
 
 async def test_change_an_agent_and_roll_back(person: Person):

@@ -40,19 +40,19 @@ async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def listener(mistral_url: str) -> AsyncIterator[Client]:
-    """A client over HTTP, where progress is told."""
+    """A client over HTTP, with progress reports."""
     async with over_http(mistral_url, toolsets="audio") as client:
         yield client
 
 
 async def heard(client: Client, arguments: dict[str, object]) -> tuple[CallToolResult, list[str]]:
-    told: list[str] = []
+    reports: list[str] = []
 
     async def listen(_: float, __: float | None, message: str | None) -> None:
         if message:
-            told.append(message)
+            reports.append(message)
 
-    return await client.call_tool("mistral_transcribe", arguments, progress_callback=listen), told
+    return await client.call_tool("mistral_transcribe", arguments, progress_callback=listen), reports
 
 
 async def test_speech_becomes_text_priced_by_the_minute(client: Client) -> None:
@@ -111,12 +111,12 @@ async def test_a_caller_who_listens_gets_the_same_in_pieces(
 ) -> None:
     for asked in ({"url": URL}, {"url": URL, "timestamps": "word"}):
         whole = await client.call_tool("mistral_transcribe", asked)
-        result, told = await heard(listener, asked)
+        result, reports = await heard(listener, asked)
         assert b'name="stream"' in sandbox.requests[-1].body
         assert result.structured_content["text"] == whole.structured_content["text"]
         assert result.structured_content["usage"] == whole.structured_content["usage"]
         assert result.structured_content.get("segments") == whole.structured_content.get("segments")
-        assert "".join(told) in {"", whole.structured_content["text"]}
+        assert "".join(reports) in {"", whole.structured_content["text"]}
 
 
 async def test_a_stream_that_breaks_keeps_what_had_come(listener: Client, sandbox: Sandbox) -> None:

@@ -30,20 +30,20 @@ async def client(mistral_url: str) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def listener(mistral_url: str) -> AsyncIterator[Client]:
-    """A client over HTTP, where progress is told."""
+    """A client over HTTP, with progress reports."""
     async with over_http(mistral_url, toolsets="conversations") as client:
         yield client
 
 
 async def heard(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[CallToolResult, list[str]]:
     """The result for a caller who listens, and the texts that were told on the way."""
-    told: list[str] = []
+    reports: list[str] = []
 
     async def listen(_: float, __: float | None, message: str | None) -> None:
         if message:
-            told.append(message)
+            reports.append(message)
 
-    return await client.call_tool(tool, arguments, progress_callback=listen), told
+    return await client.call_tool(tool, arguments, progress_callback=listen), reports
 
 
 async def started(client: Client, **arguments: object) -> dict[str, Any]:
@@ -66,8 +66,8 @@ async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, s
     conversation = await started(client)
     assert sandbox.requests[-1].json == {"inputs": "Hello there", "model": "mistral-small-latest"}
 
-    told = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
-    await client.call_tool("mistral_append_conversation", told)
+    reports = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
+    await client.call_tool("mistral_append_conversation", reports)
     assert sandbox.requests[-1].json == {"inputs": "And now?"}
 
 
@@ -114,8 +114,8 @@ async def test_a_function_is_called_and_its_result_taken(client: Client, sandbox
     assert f'calls get_weather({{"city": "Paris"}}), id {call["id"]}' in text_of(result)
 
     results = [{"tool_call_id": call["id"], "result": {"celsius": 20}}]
-    told = {"conversation_id": result.structured_content["conversation_id"], "function_results": results}
-    answer = await client.call_tool("mistral_append_conversation", told)
+    reports = {"conversation_id": result.structured_content["conversation_id"], "function_results": results}
+    answer = await client.call_tool("mistral_append_conversation", reports)
     assert '{"celsius": 20}' in answer.structured_content["text"]
     assert sandbox.requests[-1].json == {
         "inputs": [{"type": "function.result", "tool_call_id": call["id"], "result": '{"celsius": 20}'}]
@@ -129,8 +129,8 @@ async def test_a_tool_that_waits_for_a_yes_is_confirmed_or_denied(client: Client
     assert call["confirmation_status"] == "pending"
 
     confirmations = [{"tool_call_id": call["id"], "confirmation": word}]
-    told = {"conversation_id": conversation["conversation_id"], "tool_confirmations": confirmations}
-    answer = await client.call_tool("mistral_append_conversation", told)
+    reports = {"conversation_id": conversation["conversation_id"], "tool_confirmations": confirmations}
+    answer = await client.call_tool("mistral_append_conversation", reports)
     assert len(answer.structured_content.get("executions", [])) == runs
 
 
@@ -146,10 +146,10 @@ async def test_a_caller_who_listens_gets_the_same_in_pieces(
     client: Client, listener: Client, sandbox: Sandbox, arguments: dict[str, Any]
 ) -> None:
     whole = await started(client, **arguments)
-    result, told = await heard(listener, "mistral_start_conversation", arguments)
+    result, reports = await heard(listener, "mistral_start_conversation", arguments)
 
     assert sandbox.requests[-1].json["stream"] is True
-    assert "".join(told) == whole["text"]
+    assert "".join(reports) == whole["text"]
     for once in (whole, result.structured_content):
         once.pop("conversation_id")
         for file in once.get("files", ()):
@@ -159,8 +159,8 @@ async def test_a_caller_who_listens_gets_the_same_in_pieces(
 
 async def test_an_append_is_streamed_too(listener: Client, sandbox: Sandbox) -> None:
     conversation = await started(listener)
-    told = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
-    result, texts = await heard(listener, "mistral_append_conversation", told)
+    reports = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
+    result, texts = await heard(listener, "mistral_append_conversation", reports)
 
     assert sandbox.requests[-1].json == {"inputs": "And now?", "stream": True}
     assert result.structured_content["conversation_id"] == conversation["conversation_id"]
@@ -247,9 +247,9 @@ def test_events_of_an_unknown_type_are_passed_over() -> None:
 
 async def test_a_conversation_is_read_page_by_page(client: Client) -> None:
     conversation = await started(client, name="Mine")
-    told = {"conversation_id": conversation["conversation_id"]}
-    await client.call_tool("mistral_append_conversation", {**told, "prompt": "And now?"})
-    result = await client.call_tool("mistral_get_conversation", {**told, "page_size": 3})
+    reports = {"conversation_id": conversation["conversation_id"]}
+    await client.call_tool("mistral_append_conversation", {**reports, "prompt": "And now?"})
+    result = await client.call_tool("mistral_get_conversation", {**reports, "page_size": 3})
 
     structured = result.structured_content
     assert (structured["total"], structured["next_page"]) == (4, 1)
@@ -257,17 +257,17 @@ async def test_a_conversation_is_read_page_by_page(client: Client) -> None:
     assert [entry["role"] for entry in structured["entries"]] == ["user", "assistant", "user"]
     assert "user: Hello there" in text_of(result)
     assert "(4 entries; more on page 1)" in text_of(result)
-    rest = await client.call_tool("mistral_get_conversation", {**told, "page": 1, "page_size": 3})
+    rest = await client.call_tool("mistral_get_conversation", {**reports, "page": 1, "page_size": 3})
     assert len(rest.structured_content["entries"]) == 1
     assert "next_page" not in rest.structured_content
 
 
 async def test_calls_and_results_are_part_of_what_is_read(client: Client) -> None:
     conversation = await started(client, prompt="The weather in Paris?", tools=[WEATHER])
-    told = {"conversation_id": conversation["conversation_id"]}
+    reports = {"conversation_id": conversation["conversation_id"]}
     results = [{"tool_call_id": conversation["calls"][0]["id"], "result": "20 degrees"}]
-    await client.call_tool("mistral_append_conversation", {**told, "function_results": results})
-    entries = (await client.call_tool("mistral_get_conversation", told)).structured_content["entries"]
+    await client.call_tool("mistral_append_conversation", {**reports, "function_results": results})
+    entries = (await client.call_tool("mistral_get_conversation", reports)).structured_content["entries"]
 
     assert [entry["type"] for entry in entries[1:3]] == ["function.call", "function.result"]
     assert entries[1]["text"] == 'get_weather({"city": "Paris"})'
@@ -277,9 +277,9 @@ async def test_calls_and_results_are_part_of_what_is_read(client: Client) -> Non
 
 async def test_a_long_entry_is_cut_and_longer_alone(client: Client) -> None:
     conversation = await started(client, prompt="x" * 3 * LONG)
-    told = {"conversation_id": conversation["conversation_id"]}
-    page = (await client.call_tool("mistral_get_conversation", told)).structured_content["entries"][0]["text"]
-    alone = await client.call_tool("mistral_get_conversation", {**told, "page_size": 1})
+    reports = {"conversation_id": conversation["conversation_id"]}
+    page = (await client.call_tool("mistral_get_conversation", reports)).structured_content["entries"][0]["text"]
+    alone = await client.call_tool("mistral_get_conversation", {**reports, "page_size": 1})
 
     assert len(page) < len(alone.structured_content["entries"][0]["text"]) <= LONG + 1
     kept = alone.structured_content["kept"]

@@ -72,6 +72,6 @@ async def test_a_name_cannot_leave_its_path(client: Client, sandbox: Sandbox, mo
 
 
 def test_a_context_window_that_mistral_leaves_out_is_the_catalogues() -> None:
-    told, left_out = (ModelCard(id="codestral-2508", max_context_length=length) for length in (1000, None))
+    given, left_out = (ModelCard(id="codestral-2508", max_context_length=length) for length in (1000, None))
 
-    assert [Model.of(card, Catalog.load()).context_length for card in (told, left_out)] == [1000, 131072]
+    assert [Model.of(card, Catalog.load()).context_length for card in (given, left_out)] == [1000, 131072]

@@ -151,14 +151,14 @@ async def test_resealed_offline_everything_opens_without_the_old_key(settings: S
 
 async def test_resealing_goes_in_batches_and_tells_how_far_it_is(settings: Settings):
     created = await make(with_keys(settings, OLD), 20)
-    told: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     async with Vault.open(with_keys(settings, NEW, OLD)) as vault:
         resealed = await maintenance.reseal(
-            vault._database, vault._ring, lambda done, of: told.append((done, of)), batch=7
+            vault._database, vault._ring, lambda done, of: reports.append((done, of)), batch=7
         )
 
     assert resealed == Resealed(moved=20, left={})
-    assert told == [(7, 20), (14, 20), (20, 20)]
+    assert reports == [(7, 20), (14, 20), (20, 20)]
 
     assert await keys_found(with_keys(settings, NEW), created) == {KEY}
 

@@ -98,7 +98,7 @@ def assembled(*events: str) -> ChatReply:
     return assembly.reply()
 
 
-def told(reply: ChatReply) -> dict[str, Any]:
+def facts(reply: ChatReply) -> dict[str, Any]:
     """What tools take from a reply."""
     calls = [(made.id, made.function.name, made.function.arguments) for made in reply.tool_calls]
     return {
@@ -213,7 +213,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_whole_reply_is_read_in_every_shape(shape: str) -> None:
     whole, expected = SHAPES[shape]
-    reply = told(parsed(whole))
+    reply = facts(parsed(whole))
 
     assert {name: reply[name] for name in expected} == expected
 
@@ -229,7 +229,7 @@ def test_and_in_one_event_of_a_stream(shape: str) -> None:
         pytest.skip("a delta is one message")
     event = {**whole, "choices": [{**choice, "delta": message}]}
 
-    reply = told(assembled(json.dumps(event)))
+    reply = facts(assembled(json.dumps(event)))
 
     assert {name: reply[name] or None for name in expected if name != "content"} == {
         name: value or None for name, value in expected.items() if name != "content"
@@ -281,13 +281,13 @@ def test_a_recorded_stream() -> None:
         chunk({"content": " 3"}, "stop", usage=USAGE),
     )
 
-    assert told(reply) == told(parsed(body({"content": "1, 2, 3"})))
+    assert facts(reply) == facts(parsed(body({"content": "1, 2, 3"})))
 
 
 def test_usage_that_comes_after_the_last_piece_or_with_no_choice_counts() -> None:
     events = [chunk({"content": "Hi"}), chunk({}, "stop"), chunk({}, choices=[], usage=USAGE)]
 
-    assert told(assembled(*events)) == told(parsed(body()))
+    assert facts(assembled(*events)) == facts(parsed(body()))
 
 
 def test_thinking_and_text_in_one_delta() -> None:
@@ -299,7 +299,7 @@ def test_thinking_and_text_in_one_delta() -> None:
         chunk({"content": "!"}, "stop", usage=USAGE),
     )
 
-    assert told(reply) == told(parsed(body({"content": [thought("So, four.", closed=True), words("4!")]})))
+    assert facts(reply) == facts(parsed(body({"content": [thought("So, four.", closed=True), words("4!")]})))
 
 
 def test_calls_that_come_whole() -> None:
@@ -307,7 +307,7 @@ def test_calls_that_come_whole() -> None:
     reply = assembled(chunk({"content": "", "tool_calls": calls}, "tool_calls", usage=USAGE))
 
     expected = parsed(body({"content": "", "tool_calls": calls}, {"finish_reason": "tool_calls"}))
-    assert told(reply) == told(expected)
+    assert facts(reply) == facts(expected)
 
 
 @pytest.mark.parametrize("identity", [{"id": "null"}, {"id": None}, {"id": ...}, {"id": "null", "index": ...}])
@@ -318,8 +318,8 @@ def test_calls_without_an_id_are_as_many_streamed_as_whole(identity: dict[str, A
     streamed = assembled(chunk({"tool_calls": calls}, "tool_calls"))
 
     assert (
-        told(streamed)["calls"]
-        == told(parsed(body({"tool_calls": calls})))["calls"]
+        facts(streamed)["calls"]
+        == facts(parsed(body({"tool_calls": calls})))["calls"]
         == [
             ("null", "f", "{}"),
             ("null", "g", "{}"),
@@ -343,7 +343,7 @@ def test_a_call_in_fragments_is_put_together(later: dict[str, Any], name: Any) -
         chunk({"tool_calls": [fragment("}")]}, "tool_calls"),
     )
 
-    assert told(reply)["calls"] == [("g6fVbXS8K", "f", '{"a": 1}'), ("abcdefgh2", "f", "[")]
+    assert facts(reply)["calls"] == [("g6fVbXS8K", "f", '{"a": 1}'), ("abcdefgh2", "f", "[")]
 
 
 @pytest.mark.parametrize("later", ["toolcall0", "null", None, ..., "g6fVbXS8K"])
@@ -363,7 +363,7 @@ def test_a_fragment_without_a_name_continues_the_latest_call_of_its_index(later:
         chunk({}, "tool_calls"),
     )
 
-    assert told(reply)["calls"] == [("g6fVbXS8K", "read", '{"path": '), ("abcdefgh2", "f", '{"b": {}}')]
+    assert facts(reply)["calls"] == [("g6fVbXS8K", "read", '{"path": '), ("abcdefgh2", "f", '{"b": {}}')]
 
 
 def test_a_name_that_comes_before_its_id_is_one_call() -> None:
@@ -372,7 +372,7 @@ def test_a_name_that_comes_before_its_id_is_one_call() -> None:
         chunk({"tool_calls": [call(function={"arguments": "{}"})]}, "tool_calls"),
     )
 
-    assert told(reply)["calls"] == [("g6fVbXS8K", "f", "{}")]
+    assert facts(reply)["calls"] == [("g6fVbXS8K", "f", "{}")]
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def test_however_a_reply_is_split_it_is_the_same_reply(made: tuple[dict[str, Any
     assembly = ChatAssembly()
     pieces = [assembly.add(event) for event in events]
 
-    assert told(assembly.reply()) == told(parsed(whole))
+    assert facts(assembly.reply()) == facts(parsed(whole))
     assert "".join(pieces) == assembly.text == parsed(whole).text
     assert assembly.finished
 
@@ -522,7 +522,7 @@ async def test_nobody_who_does_not_listen_gets_a_stream(listens: Any) -> None:
     async with mistral.client(listens=listens) as client:
         reply = await complete(client, CALL)
 
-    assert told(reply) == told(parsed(body()))
+    assert facts(reply) == facts(parsed(body()))
     assert [asked.get("stream") for asked in mistral.bodies] == [True if listens else None]
     assert "stream_options" not in mistral.bodies[0]
 

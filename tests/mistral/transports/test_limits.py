@@ -508,7 +508,7 @@ async def test_tokens_per_minute_can_be_set():
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "expected"),
     [
         ("x-ratelimit-limit-req-minute", ({("req", 60): 5}, {}, {})),
         ("X-RateLimit-Remaining-Tokens-Minute", ({}, {("tokens", 60): 5}, {})),
@@ -528,8 +528,8 @@ async def test_tokens_per_minute_can_be_set():
         ("date", ({}, {}, {})),
     ],
 )
-def test_headers_are_read_by_their_form(header, told):
-    assert parse_rate_limit_headers(httpx2.Response(200, headers={header: "5"})) == told
+def test_headers_are_read_by_their_form(header, expected):
+    assert parse_rate_limit_headers(httpx2.Response(200, headers={header: "5"})) == expected
     assert parse_rate_limit_headers(httpx2.Response(200, headers={header: "many"})) == ({}, {}, {})
 
 

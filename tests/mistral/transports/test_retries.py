@@ -425,13 +425,13 @@ async def test_the_sandboxs_faults_end_as_they_should(case: str):
         try:
             response = await Retries(wire, sleep=sleep).handle_async_request(request)
             await response.aread()
-            told = (
+            sentence = (
                 ""
                 if response.is_success
                 else str(failures.error_of(response.extensions["failure"], made.exchange))
             )
         except httpx2.HTTPError as error:
-            told = str(failures.connection_error(error, made.exchange))
+            sentence = str(failures.connection_error(error, made.exchange))
     assert (len(sandbox.requests), made.exchange.attempts) == (attempts, attempts)
-    assert (text in told) if text else not told
-    assert "k" * 32 not in told
+    assert (text in sentence) if text else not sentence
+    assert "k" * 32 not in sentence

@@ -130,8 +130,8 @@ async def test_ids_can_be_ones_that_are_not_taken_back(said, refused, weather: d
     message = await said(model="sandbox-foreign-ids", tools=[weather], messages=[user])
     call_id = message["tool_calls"][0]["id"]
     result = {"role": "tool", "tool_call_id": call_id, "content": "Sunny"}
-    told = await refused(model="sandbox-foreign-ids", tools=[weather], messages=[user, message, result])
-    assert told[1:3] == ("invalid_function_call", "3280")
+    error = await refused(model="sandbox-foreign-ids", tools=[weather], messages=[user, message, result])
+    assert error[1:3] == ("invalid_function_call", "3280")
 
 
 async def test_thinking_can_be_split(said, refused):

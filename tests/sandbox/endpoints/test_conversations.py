@@ -231,8 +231,8 @@ async def test_a_guardrail_can_block_a_conversation(start, refused):
     guardrail = {"block_on_error": False, "moderation_llm_v2": {"action": "block"}}
     reply = await refused(inputs="I will kill you", guardrails=[guardrail])
     assert reply.status_code == 403
-    told = await start(guardrails=[{"block_on_error": False, "moderation_llm_v2": {"action": "none"}}])
-    assert told.guardrails[0]["moderation_llm_v2"]["violated"] is False
+    conversation = await start(guardrails=[{"block_on_error": False, "moderation_llm_v2": {"action": "none"}}])
+    assert conversation.guardrails[0]["moderation_llm_v2"]["violated"] is False
 
 
 async def test_code_makes_a_file_where_it_is_asked_to(sdk: Mistral, start):

@@ -59,8 +59,8 @@ async def test_a_job_goes_on_as_it_is_looked_at_and_makes_a_model(api: httpx2.As
 
 
 async def test_a_dry_run_tells_what_it_would_take(api: httpx2.AsyncClient, create):
-    told = (await create("?dry_run=true", hyperparameters={"training_steps": 10})).json()
-    assert (told["object"], told["training_steps"], told["cost"]) == ("job.metadata", 10, 4.0)
+    estimate = (await create("?dry_run=true", hyperparameters={"training_steps": 10})).json()
+    assert (estimate["object"], estimate["training_steps"], estimate["cost"]) == ("job.metadata", 10, 4.0)
     assert (await api.get(JOBS)).json() == {"data": [], "object": "list", "total": 0}
 
 

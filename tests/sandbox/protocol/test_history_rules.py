@@ -88,16 +88,16 @@ async def test_an_assistant_message_thinks_once_before_it_speaks(chat, refused):
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
     empty, text = ({"type": "text", "text": text} for text in ("", "Hi"))
     for content in ([thought, thought, text], [thought, empty, thought, text]):
-        told = await refused(messages=[USER, {"role": "assistant", "content": content}, USER])
-        assert told == (*ASSISTANT, "Expected at most one leading ThinkChunk, got 2")
+        error = await refused(messages=[USER, {"role": "assistant", "content": content}, USER])
+        assert error == (*ASSISTANT, "Expected at most one leading ThinkChunk, got 2")
     later = [thought, text, thought]
     assert (await chat(messages=[USER, {"role": "assistant", "content": later}, USER])).status_code == 200
 
 
 async def test_a_result_says_whose_it_is(refused):
     answered = {"role": "tool", "content": "42"}
-    told = await refused(messages=[USER, calling("abcdefghi"), answered])
-    assert told == (*CALL, "Tool call id has to be defined.")
+    error = await refused(messages=[USER, calling("abcdefghi"), answered])
+    assert error == (*CALL, "Tool call id has to be defined.")
 
 
 async def test_ids_are_unique_within_a_turn(refused):

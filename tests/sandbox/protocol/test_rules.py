@@ -60,8 +60,8 @@ async def test_one_model_has_a_default_that_greedy_thinking_does_not_allow(chat,
 
 @pytest.mark.parametrize("model", ["mistral-small-latest", "magistral-medium-latest"])
 async def test_no_model_has_the_reasoning_prompt_mode_any_more(model: str, refused):
-    told = await refused(model=model, prompt_mode="reasoning")
-    assert told[3] == "Reasoning prompt mode is not enabled for this model"
+    error = await refused(model=model, prompt_mode="reasoning")
+    assert error[3] == "Reasoning prompt mode is not enabled for this model"
 
 
 @pytest.mark.parametrize(
