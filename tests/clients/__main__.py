@@ -21,12 +21,18 @@ from typing import cast
 import anyio
 import httpx2
 
+from mistral_mcp import Settings
+from mistral_mcp.hosting.app import create_app
+from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 from mistral_mcp.sandbox import Sandbox, listening
 from mistral_mcp.tools import DEFAULT, names
 from tests.clients import model, proxy
 from tests.clients.clients import KINDS, Kind
 from tests.clients.place import KEY, PRODUCT, Around, Failed, NotOffline, Place
+from tests.clients.sign_ins import SIGN_INS, documents
+from tests.clients.signing_in import SignIn
 from tests.clients.witness import Log, Seen
+from tests.hosting.oauth.local_web import LocalWeb, serving_documents
 
 AT_ONCE = 4  # clients
 
@@ -37,14 +43,17 @@ class Row:
 
     kind: Kind
     place: Place
+    sign_in: SignIn | None = None
     seconds: float = 0
     failed: bool = False
     verdict: str = ""
 
-    async def fill(self) -> None:
+    async def fill(self, http: httpx2.AsyncClient) -> None:
         began = time.monotonic()
         try:
             self.verdict = self._judged(await self.kind.run(self.place), self.place.log.seen())
+            if self.sign_in:
+                await self.sign_in.end(http, str(self.place.url).removesuffix("/mcp"))
         except Exception as raised:  # noqa: BLE001 - one client must not stop the others
             error = _first(raised)
             self.failed = not isinstance(error, NotOffline)
@@ -73,8 +82,12 @@ class Row:
             _calls(seen),
             ", ".join(sorted(seen.revisions)) or "-",
             f"{self.seconds:.1f} s",
-            self.verdict,
+            self._verdict_and_steps(),
         )
+
+    def _verdict_and_steps(self) -> str:
+        steps = self.sign_in.steps if self.sign_in else []
+        return f"{self.verdict} ({', '.join(steps)})" if steps else self.verdict
 
 
 HEAD = ("client", "version", "transport", "credential", "tools", "called", "revision", "took", "verdict")
@@ -153,17 +166,39 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
                 place = Place(around, door, url, home, log)
                 place.prepare()
                 rows.append(Row(kind, place))
-        await _run(rows)
+        with_web = await proxies.enter_async_context(_serving_with_web(mistral, work))
+        for kind in SIGN_INS:
+            home, sign_in = work / str(len(rows)), SignIn()
+            log = Log(home.with_suffix(".log"))
+            base = await proxies.enter_async_context(listening(proxy.create_app(with_web, http, log, sign_in)))
+            place = Place(around, "sign-in", f"{base}/mcp", home, log)
+            place.prepare()
+            place.prepare_browser()
+            rows.append(Row(kind, place, sign_in))
+        await _run(rows, http)
         _print(rows)
         return not any(row.failed for row in rows)
 
 
-async def _run(rows: list[Row]) -> None:
+@asynccontextmanager
+async def _serving_with_web(mistral: str, work: Path) -> AsyncGenerator[str]:
+    """The same server in this process, which finds clients' metadata documents on this machine."""
+    folder = work / "web"
+    folder.mkdir()
+    settings = Settings.model_validate({"route": mistral, "data_dir": folder / "data", "log_level": "WARNING"})
+    async with (
+        serving_documents(LocalWeb(documents()), folder) as client_documents,
+        listening(create_app(settings, client_documents=client_documents), http=ClientProtocol) as server,
+    ):
+        yield server
+
+
+async def _run(rows: list[Row], http: httpx2.AsyncClient) -> None:
     limit = anyio.CapacityLimiter(AT_ONCE)
 
     async def limited(row: Row) -> None:
         async with limit:
-            await row.fill()
+            await row.fill(http)
 
     async with anyio.create_task_group() as group:
         for row in reversed(rows):  # the slowest are last

@@ -42,25 +42,26 @@ class Kind:
 async def python(place: Place) -> int:
     server = place.server("Authorization", f"Bearer {place.around.token}")
     if place.url is None:
-        return await _python_over_stdio(place, server)
+        return await python_over_stdio(place, server)
     async with httpx2.AsyncClient(headers=server["headers"], timeout=PATIENCE) as http:
         return await _with_python(streamable_http_client(place.url, http_client=http))
 
 
-async def _python_over_stdio(place: Place, server: dict[str, Any]) -> int:
+async def python_over_stdio(place: Place, server: dict[str, Any], calls: int = 1) -> int:
     log = place.home / "stderr.log"
     with log.open("w", encoding="utf-8") as out:
         try:
-            return await _with_python(stdio_client(StdioServerParameters(**server, cwd=place.project), out))
+            return await _with_python(stdio_client(StdioServerParameters(**server, cwd=place.project), out), calls)
         except Exception as error:
             raise place.failure(f"{error!r} {log.read_text(encoding='utf-8')}") from error
 
 
-async def _with_python(transport: Transport) -> int:
+async def _with_python(transport: Transport, calls: int = 1) -> int:
     with anyio.fail_after(PATIENCE):
         async with Client(transport, read_timeout_seconds=PATIENCE) as client:
             tools = (await client.list_tools()).tools
-            await client.call_tool(TOOL, ARGUMENTS)
+            for _ in range(calls):
+                await client.call_tool(TOOL, ARGUMENTS)
             return len(tools)
 
 
@@ -73,7 +74,7 @@ async def mcp_remote(place: Place) -> int:
     file = place.home / ".config" / "Claude" / "claude_desktop_config.json"
     entry = json.loads(file.read_text(encoding="utf-8"))["mcpServers"]["mistral"]
     offline = {"npm_config_offline": "true"}
-    return await _python_over_stdio(place, {**entry, "env": place.variables | offline | entry.get("env", {})})
+    return await python_over_stdio(place, {**entry, "env": place.variables | offline | entry.get("env", {})})
 
 
 async def fastmcp(place: Place) -> int:
@@ -162,14 +163,7 @@ def inspector(era: str) -> Run:
 async def claude_code(place: Place) -> int:
     """Through `install`, the health check, and a turn in print mode, whose model is the stand-in."""
     claude = place.program("claude")
-    place.variables.update(
-        ANTHROPIC_BASE_URL=place.around.model,
-        ANTHROPIC_API_KEY="pretend",
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
-        DISABLE_AUTOUPDATER="1",
-        ENABLE_TOOL_SEARCH="false",  # the model is offered all tools at once
-        MCP_CONNECTION_NONBLOCKING="false",  # and not before the server is up
-    )
+    place.use_model_for_claude()
     await place.install("claude-code")
     names = ["mistral"]
     if place.url is not None and place.door == "secret URL":  # what the connect page tells a person to type
@@ -232,16 +226,20 @@ async def codex(place: Place) -> int:
     await place.install("codex")
     if not re.search(r"^mistral .* enabled", said := await place.run(program, "mcp", "list"), re.MULTILINE):
         raise place.failure(said)
-    nowhere = f'{{name = "none", base_url = "{place.around.model}", supports_websockets = false}}'
-    command = [program, "app-server", "-c", "model_provider=none", "-c", f"model_providers.none={nowhere}"]
-    async with Rpc.started(place, command) as rpc:
-        about = {"clientInfo": {"name": "check", "version": "1"}, "capabilities": {"experimentalApi": True}}
-        await rpc.ask("initialize", about)
-        servers = (await rpc.ask("mcpServerStatus/list", {}))["data"]
-        thread = (await rpc.ask("thread/start", {"cwd": str(place.project), "ephemeral": True}))["thread"]["id"]
-        call = {"threadId": thread, "server": "mistral", "tool": TOOL, "arguments": ARGUMENTS}
+    async with Rpc.codex(place) as rpc:
+        return await call_from_codex(rpc)
+
+
+async def call_from_codex(rpc: "Rpc", calls: int = 1) -> int:
+    """Codex's app server calls tools without a model."""
+    about = {"clientInfo": {"name": "check", "version": "1"}, "capabilities": {"experimentalApi": True}}
+    await rpc.ask("initialize", about)
+    servers = (await rpc.ask("mcpServerStatus/list", {}))["data"]
+    started = await rpc.ask("thread/start", {"cwd": str(rpc.place.project), "ephemeral": True})
+    call = {"threadId": started["thread"]["id"], "server": "mistral", "tool": TOOL, "arguments": ARGUMENTS}
+    for _ in range(calls):
         await rpc.ask("mcpServer/tool/call", call)
-        return sum(len(server["tools"]) for server in servers)
+    return sum(len(server["tools"]) for server in servers)
 
 
 @dataclass(slots=True)
@@ -255,7 +253,10 @@ class Rpc:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, place: Place, command: list[str]) -> AsyncGenerator["Rpc"]:
+    async def codex(cls, place: Place) -> AsyncGenerator["Rpc"]:
+        nowhere = f'{{name = "none", base_url = "{place.around.model}", supports_websockets = false}}'
+        command = [place.program("codex"), "app-server", "-c", "model_provider=none"]
+        command += ["-c", f"model_providers.none={nowhere}"]
         started = anyio.open_process(command, cwd=place.project, env=place.variables, stderr=subprocess.DEVNULL)
         with anyio.fail_after(PATIENCE):
             async with await started as process:

@@ -11,7 +11,7 @@ import anyio
 
 from tests.clients.witness import Log
 
-Door = Literal["stdio", "/mcp", "secret URL"]
+Door = Literal["stdio", "/mcp", "secret URL", "sign-in"]
 
 KEY = "kEyOfClients0123456789abcdefghij"
 PRODUCT = Path(sys.executable).with_name("mistral-mcp")
@@ -83,6 +83,37 @@ class Place:
             MISTRAL_API_KEY=KEY,
             NODE_MODULES=str(self.around.node_modules),
         )
+
+    def prepare_browser(self) -> None:
+        """What clients open an authorization URL with: Chromium, and a person who agrees."""
+        browser = self.home / "bin" / "xdg-open"
+        program = Path(__file__).parents[1] / "hosting" / "oauth" / "browser.py"
+        browser.write_text(
+            f"#!/bin/sh\nexec '{sys.executable}' '{program}' {KEY} \"$1\" >>'{self.browser_log}' 2>&1\n",
+            encoding="utf-8",
+        )
+        browser.chmod(0o755)
+        self.variables.update(BROWSER=str(browser))
+        del self.variables["MISTRAL_API_KEY"]
+
+    def use_model_for_claude(self) -> None:
+        """Claude Code asks the stand-in for its model."""
+        self.variables.update(
+            ANTHROPIC_BASE_URL=self.around.model,
+            ANTHROPIC_API_KEY="pretend",
+            CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1",
+            DISABLE_AUTOUPDATER="1",
+            ENABLE_TOOL_SEARCH="false",  # the model is offered all tools at once
+            MCP_CONNECTION_NONBLOCKING="false",  # and not before the server is up
+        )
+
+    @property
+    def browser(self) -> str:
+        return self.variables["BROWSER"]
+
+    @property
+    def browser_log(self) -> Path:
+        return self.home / "browser.log"
 
     @property
     def program_file(self) -> Path:

@@ -10,24 +10,28 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.clients.signing_in import SignIn
 from tests.clients.witness import Log
 
 _OF_ONE_HOP = {b"connection", b"keep-alive", b"transfer-encoding"}
 
 
-def create_app(upstream: str, http: httpx2.AsyncClient, log: Log) -> Starlette:
-    """Before the server at `upstream`."""
+def create_app(upstream: str, http: httpx2.AsyncClient, log: Log, sign_in: SignIn | None = None) -> Starlette:
+    """Before the server at `upstream`. `sign_in` hears of every exchange."""
     links = map(str, itertools.count())
 
     async def pass_on(request: Request) -> Response:
         link, body = next(links), await request.body()
         log.add(link, body, request.headers.get("mcp-protocol-version"), _credential(request.headers))
         # Whatever is compressed could not be read here.
-        headers = [pair for pair in request.headers.raw if pair[0] not in _OF_ONE_HOP | {b"accept-encoding"}]
+        came = sign_in.headers(request) if sign_in else request.headers.raw
+        headers = [pair for pair in came if pair[0] not in _OF_ONE_HOP | {b"accept-encoding"}]
         headers.append((b"accept-encoding", b"identity"))
         target = httpx2.URL(upstream).copy_with(raw_path=_path(request))
         asked = http.build_request(request.method, target, headers=headers, content=body)
         answer = await http.send(asked, stream=True)
+        if sign_in:
+            sign_in.note_call(request, body, answer.status_code)
 
         async def through() -> AsyncGenerator[bytes]:
             passed = b""
@@ -38,6 +42,8 @@ def create_app(upstream: str, http: httpx2.AsyncClient, log: Log) -> Starlette:
                     yield chunk
             finally:
                 await answer.aclose()
+                if sign_in:
+                    sign_in.note(request, body, answer.status_code, passed)
 
         response = StreamingResponse(through(), answer.status_code)
         response.raw_headers = [pair for pair in answer.headers.raw if pair[0].lower() not in _OF_ONE_HOP]
