@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Real clients against the product, over stdio, /mcp with headers and the secret URL, each at one version and in a home of
-# its own. Prints a table; a client that fails, fails this.
+# Real clients against the product, over stdio, /mcp with headers, the secret URL and signed in by OAuth, each at one version
+# and in a home of its own. Prints a table; a client that fails, fails this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
