@@ -88,6 +88,9 @@ class Metrics:
         self.upstream_retries = self._counter("upstream_retries", "Attempts after the first.")
         self.pacing_waits = self._counter("pacing_waits", "Exchanges that waited for their turn.")
         self.pacing_seconds = self._counter("pacing_wait_seconds", "Time that exchanges waited for their turn.")
+        # At 0 from the start, since alerts look at their growth: a series that begins with 1 has none.
+        self.tool_errors.labels("Crash")
+        self.connections.labels("created")
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         if status == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -81,6 +81,13 @@ def test_every_model_with_every_tool_leaves_a_bounded_number_of_series() -> None
     assert len(series) < 400
 
 
+async def test_what_alerts_wait_for_is_counted_from_0(http: httpx2.AsyncClient) -> None:
+    text = (await http.get("/metrics")).text
+
+    assert 'mistral_mcp_tool_errors_total{error="Crash"} 0.0' in text
+    assert 'mistral_mcp_connections_total{event="created"} 0.0' in text
+
+
 def test_an_error_that_is_none_of_ours_is_a_crash() -> None:
     metrics = Metrics()
     CallMetrics(metrics).call_ended(record(outcome="error", error="ZeroDivisionError"))
