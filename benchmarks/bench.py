@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from benchmarks.plans import Outcome, Plan
 from benchmarks.processes import Costs, Lines, Server, free_port, python, running, talking
-from benchmarks.wire import INITIALIZE, INITIALIZED, KEY, Door, Era, Json, answer_to, as_bytes, http, keys, mcp
+from benchmarks.wire import INITIALIZE, INITIALIZED, KEY, Era, Json, Target, answer_to, as_bytes, http, keys, mcp
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class Contender:
     def with_everything(self) -> "Contender":
         return replace(self, environment={**self.environment, **self.everything})
 
-    def door(self, port: int, *, era: Era, key: str = KEY) -> Door:
+    def target(self, port: int, *, era: Era, key: str = KEY) -> Target:
         expect = answer_to(key) if self.own_keys else "Hello there,"
         return mcp(port, self.tool, self.arguments, era=era, key=key, expect=expect)
 
@@ -175,9 +175,9 @@ class Bench:
     def plan(self, contender: Contender, port: int, callers: int, calls: int, *, era: Era = "2026-07-28") -> Plan:
         """The chat tool, each caller with a key of its own where the server lets it."""
         calls = max(callers, calls // contender.slow)
-        doors = [contender.door(port, era=era, key=key) for key in keys(callers)]
+        targets = [contender.target(port, era=era, key=key) for key in keys(callers)]
         return Plan(
-            doors=doors, callers=callers, calls=calls, handshake=handshake(port) if era == "2025-11-25" else []
+            targets=targets, callers=callers, calls=calls, handshake=handshake(port) if era == "2025-11-25" else []
         )
 
 

@@ -19,7 +19,7 @@ async def measure(bench: Bench) -> list[Row]:
         bench.serving(bench.ours()) as (server,),
         talking(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client,
     ):
-        door = mcp(
+        target = mcp(
             server.port,
             "mistral_embed",
             {"inputs": texts},
@@ -27,7 +27,7 @@ async def measure(bench: Bench) -> list[Row]:
             key=KEY,
             expect=f"{task.inputs:,} vectors of 1024 dimensions",
         )
-        plan = Plan(doors=[door], callers=1, calls=1)
+        plan = Plan(targets=[target], callers=1, calls=1)
 
         async def ours() -> tuple[float, float]:
             load = await bench.load(plan, server)

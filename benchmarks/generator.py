@@ -28,7 +28,7 @@ class Ready(NamedTuple):
     request: bytes
     expect: bytes
     position: int
-    """Which of the plan's doors it is."""
+    """Which of the plan's targets it is."""
 
 
 class Failed(Exception):
@@ -81,13 +81,13 @@ class Run:
         self.firsts: list[float] = []
         self.errors: Counter[str] = Counter()
         self.answers: dict[int, str] = {}
-        ports = sorted({door.port for door in plan.doors})
+        ports = sorted({target.port for target in plan.targets})
         self.callers = [{port: Connection(port) for port in ports} for _ in range(plan.callers)]
         self._first = plan.first.encode()
         self._ids = itertools.count(CALL_ID + 1)
 
     async def open(self) -> list[Ready]:
-        """Every connection, so that none is opened while the clock runs; and the doors, with a session if there is one."""
+        """Every connection, so that none is opened while the clock runs; and the targets, with a session if there is one."""
         # A thousand at once is more than most servers will queue.
         for some in _batched(self.callers):
             connecting = (connection.open() for caller in some for connection in caller.values())
@@ -95,8 +95,8 @@ class Run:
             await asyncio.gather(*connecting, return_exceptions=True)
         extra = await self._session() if self.plan.handshake else b""
         return [
-            Ready(door.port, _with(door.request.encode("latin-1"), extra), door.expect.encode(), position)
-            for position, door in enumerate(self.plan.doors)
+            Ready(target.port, _with(target.request.encode("latin-1"), extra), target.expect.encode(), position)
+            for position, target in enumerate(self.plan.targets)
         ]
 
     async def _session(self) -> bytes:
@@ -113,8 +113,8 @@ class Run:
             self.sessions[port] = extra
         return self.sessions[port]
 
-    async def run(self, doors: list[Ready]) -> Outcome:
-        left = itertools.islice(itertools.cycle(doors), self.plan.calls)
+    async def run(self, targets: list[Ready]) -> Outcome:
+        left = itertools.islice(itertools.cycle(targets), self.plan.calls)
         busy, began = time.process_time(), time.perf_counter()
         await asyncio.gather(*(self._caller(connections, left) for connections in self.callers))
         seconds = time.perf_counter() - began
@@ -132,23 +132,23 @@ class Run:
         )
 
     async def _caller(self, connections: dict[int, Connection], left: Iterator[Ready]) -> None:
-        for door in left:
-            connection = connections[door.port]
+        for target in left:
+            connection = connections[target.port]
             try:
                 async with asyncio.timeout(self.plan.timeout):
-                    await self._call(connection, door)
+                    await self._call(connection, target)
             except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError, Failed) as error:
                 connection.close()
                 self.errors[f"{type(error).__name__} {error}"[:300].strip()] += 1
 
-    async def _call(self, connection: Connection, door: Ready) -> None:
-        request = door.request
+    async def _call(self, connection: Connection, target: Ready) -> None:
+        request = target.request
         if self.plan.handshake:
             request = request.replace(_ID, b'"id":%d' % next(self._ids), 1)
         began = time.perf_counter()
         head, body, first = await connection.exchange(request, self._first)
         ended = time.perf_counter()
-        if head[9:12] not in {b"200", b"201"} or door.expect not in body:
+        if head[9:12] not in {b"200", b"201"} or target.expect not in body:
             raise Failed(f"{head[9:12].decode()} {body[-200:].decode('utf-8', 'replace')}")
         if self._first and not first:
             raise Failed("nothing came before the answer")
@@ -156,7 +156,7 @@ class Run:
         if first:
             self.firsts.append(first - began)
         if self.plan.keep:
-            self.answers[door.position] = body.decode()
+            self.answers[target.position] = body.decode()
 
 
 def _batched(callers: list[dict[int, Connection]]) -> Iterator[list[dict[int, Connection]]]:
@@ -175,10 +175,10 @@ def main() -> None:
     with asyncio.Runner() as runner:
         for line in sys.stdin:
             run = Run(Plan.model_validate_json(line), sessions)
-            doors = runner.run(run.open())
+            targets = runner.run(run.open())
             print("ready", flush=True)
             sys.stdin.readline()
-            print(runner.run(run.run(doors)).model_dump_json(), flush=True)
+            print(runner.run(run.run(targets)).model_dump_json(), flush=True)
 
 
 if __name__ == "__main__":

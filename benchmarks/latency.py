@@ -16,8 +16,8 @@ async def measure(bench: Bench) -> list[Row]:
 
 
 async def _direct(bench: Bench) -> float:
-    door = direct(bench.upstream.port, question("Hello"), expect="Hello there,")
-    plan = Plan(doors=[door], callers=1, calls=bench.scale.sequential)
+    target = direct(bench.upstream.port, question("Hello"), expect="Hello there,")
+    plan = Plan(targets=[target], callers=1, calls=bench.scale.sequential)
     return percentile((await bench.load(plan)).outcome.latencies, 50) * 1000
 
 

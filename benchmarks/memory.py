@@ -2,7 +2,7 @@
 
 from benchmarks.bench import CORE, Bench, Contender, interleaved
 from benchmarks.rows import Goal, Row, median_row
-from benchmarks.tenants import connect, own_doors
+from benchmarks.tenants import connect, own_targets
 from benchmarks.wire import keys
 
 _CALLERS = 32
@@ -60,6 +60,6 @@ async def _with_connections(bench: Bench) -> Row:
         await bench.load(await connect(bench, theirs, [server]))
         with_vault = server.rss_mb()
     async with bench.serving(bench.ours()) as (server,):
-        await bench.load(own_doors(theirs, [server]))
+        await bench.load(own_targets(theirs, [server]))
         without_vault = server.rss_mb()
     return Row("memory with vault connections", "MB", with_vault, "as many keys in headers", without_vault)

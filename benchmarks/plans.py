@@ -2,13 +2,13 @@
 
 from pydantic import BaseModel
 
-from benchmarks.wire import Door
+from benchmarks.wire import Target
 
 
 class Plan(BaseModel):
-    """So many calls by so many callers at once, at these doors in turn."""
+    """So many calls by so many callers at once, at these targets in turn."""
 
-    doors: list[Door]
+    targets: list[Target]
     callers: int
     calls: int
     handshake: list[str] = []
@@ -16,7 +16,7 @@ class Plan(BaseModel):
     first: str = ""
     """What is waited for within a streamed answer: its arrival is timed too."""
     keep: bool = False
-    """Give the answers back, one a door."""
+    """Give the answers back, one for each target."""
     timeout: float = 60
     """Seconds for one call."""
 

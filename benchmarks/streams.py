@@ -43,7 +43,7 @@ def _minimal(bench: Bench) -> Contender:
 
 def _plan(port: int, callers: int, calls: int, prompt: str) -> Plan:
     """Callers that listen, each with its own key. The answer is the word so many times."""
-    doors = [
+    targets = [
         mcp(
             port,
             "mistral_chat",
@@ -55,7 +55,7 @@ def _plan(port: int, callers: int, calls: int, prompt: str) -> Plan:
         )
         for key in keys(callers)
     ]
-    return Plan(doors=doors, callers=callers, calls=calls, first=_PROGRESS)
+    return Plan(targets=targets, callers=callers, calls=calls, first=_PROGRESS)
 
 
 async def _first_progress(bench: Bench, ours: Server, minimal: Server) -> list[Row]:
@@ -66,7 +66,7 @@ async def _first_progress(bench: Bench, ours: Server, minimal: Server) -> list[R
     plans = {
         "ours": _plan(ours.port, 1, calls, prompt),
         "minimal, streaming": _plan(minimal.port, 1, calls, prompt),
-        "direct call's first chunk": Plan(doors=[chunk], callers=1, calls=calls, first="data:"),
+        "direct call's first chunk": Plan(targets=[chunk], callers=1, calls=calls, first="data:"),
     }
     ways = {name: lambda plan=plan: bench.load(plan) for name, plan in plans.items()}
     await interleaved(ways, 1)

@@ -27,7 +27,7 @@ async def connect(bench: Bench, keys: Sequence[str], servers: Sequence[Server], 
         http(port, "/connections", as_bytes({"api_key": key}), _from(number), expect='"token"')
         for number, key in enumerate(keys)
     ]
-    outcome = (await bench.load(Plan(doors=asked, callers=8, calls=len(asked), keep=True))).outcome
+    outcome = (await bench.load(Plan(targets=asked, callers=8, calls=len(asked), keep=True))).outcome
     if outcome.errors:
         raise CannotMeasure(f"connections could not be made: {outcome.errors}")
     paths = [f"/c/{_made.validate_json(answer).token}/mcp" for answer in outcome.answers]
@@ -38,14 +38,14 @@ def _from(number: int) -> dict[str, str]:
     return {"x-forwarded-for": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
 
 
-def own_doors(keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
+def own_targets(keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
     """The same calls at `/mcp`, keys in headers."""
     return _plan(keys, servers, each, None)
 
 
 def _plan(keys: Sequence[str], servers: Sequence[Server], each: int, paths: Sequence[str] | None) -> Plan:
     """Every answer tells which key went out, and must be its tenant's."""
-    doors = [
+    targets = [
         mcp(
             servers[number % len(servers)].port,
             "mistral_chat",
@@ -57,4 +57,4 @@ def _plan(keys: Sequence[str], servers: Sequence[Server], each: int, paths: Sequ
         )
         for number, key in enumerate(keys)
     ]
-    return Plan(doors=doors, callers=_CALLERS, calls=len(doors) * each)
+    return Plan(targets=targets, callers=_CALLERS, calls=len(targets) * each)

@@ -14,7 +14,7 @@ import psycopg
 from benchmarks.bench import Bench, interleaved
 from benchmarks.processes import CannotMeasure
 from benchmarks.rows import Goal, Row, median_row, not_measured
-from benchmarks.tenants import connect, own_doors
+from benchmarks.tenants import connect, own_targets
 from benchmarks.wire import keys
 
 _BESIDE = "keys in headers"
@@ -69,7 +69,7 @@ async def _replicas(bench: Bench, database: str, settings: dict[str, str]) -> li
     async with bench.serving(one, replace(one, name="the other")) as servers:
         tenants = keys(bench.scale.tenants)
         plans = {
-            _BESIDE: own_doors(tenants, servers, bench.scale.calls_each),
+            _BESIDE: own_targets(tenants, servers, bench.scale.calls_each),
             "vault": await connect(bench, tenants, servers, bench.scale.calls_each),
         }
         for plan in plans.values():  # the first call of each finds no cache

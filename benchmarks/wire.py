@@ -47,7 +47,7 @@ def answer_to_header(authorization: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class Door:
+class Target:
     """One prepared request and what a right answer to it holds."""
 
     port: int
@@ -56,7 +56,7 @@ class Door:
     expect: str
 
 
-def http(port: int, path: str, body: bytes, headers: Mapping[str, str], *, expect: str) -> Door:
+def http(port: int, path: str, body: bytes, headers: Mapping[str, str], *, expect: str) -> Target:
     lines = {
         "host": f"127.0.0.1:{port}",
         "accept": "application/json, text/event-stream",
@@ -65,7 +65,7 @@ def http(port: int, path: str, body: bytes, headers: Mapping[str, str], *, expec
         **headers,
     }
     head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
-    return Door(port, head + body.decode("latin-1"), expect)
+    return Target(port, head + body.decode("latin-1"), expect)
 
 
 def tool_call(tool: str, arguments: Json, era: Era, *, listening: bool = False) -> Json:
@@ -93,7 +93,7 @@ def mcp(
     in_header: bool = True,
     listening: bool = False,
     expect: str | None = None,
-) -> Door:
+) -> Target:
     """A tool call over HTTP. The key travels in a header unless the path stands for it."""
     headers = {"mcp-protocol-version": era}
     if era == "2026-07-28":
@@ -104,7 +104,7 @@ def mcp(
     return http(port, path, body, headers, expect=answer_to(key) if expect is None else expect)
 
 
-def direct(port: int, body: Json, *, expect: str) -> Door:
+def direct(port: int, body: Json, *, expect: str) -> Target:
     """The same question to the upstream itself, with no server between."""
     return http(port, "/v1/chat/completions", as_bytes(body), {"authorization": f"Bearer {KEY}"}, expect=expect)
 

@@ -17,11 +17,11 @@ pids+=($!)
 for _ in $(seq 300); do [ -s "$work/urls" ] && break; sleep 0.1; done
 
 failed=0
-while read -r door url; do
+while read -r endpoint url; do
     for version in 2026-07-28 2025-11-25; do
-        log="$work/$door-$version.log"
+        log="$work/$endpoint-$version.log"
         if "$tools/node_modules/.bin/node" "$tools/node_modules/@modelcontextprotocol/conformance/dist/index.js" server \
-            --url "$url" --suite all --spec-version "$version" -o "$work/out-$door-$version" \
+            --url "$url" --suite all --spec-version "$version" -o "$work/out-$endpoint-$version" \
             --expected-failures "tests/conformance/baseline-$version.yml" >"$log" 2>&1; then
             verdict="as expected"
         else
@@ -29,20 +29,20 @@ while read -r door url; do
             failed=1
             sed 's|/c/[^/ ]*/|/c/…/|g' "$log" | tail -40
         fi
-        printf '%-12s %s: %s, %s\n' "$door" "$version" "$(grep '^Total' "$log")" "$verdict"
+        printf '%-12s %s: %s, %s\n' "$endpoint" "$version" "$(grep '^Total' "$log")" "$verdict"
     done
     # Scenarios of an extension are no part of a revision's suite, so each is asked for by name; all toolsets, for all skills.
     for scenario in sep-2640-skills-enumeration sep-2640-skills-manifest; do
-        log="$work/$door-$scenario.log"
+        log="$work/$endpoint-$scenario.log"
         verdict="as expected"
         if ! "$tools/node_modules/.bin/node" "$tools/node_modules/@modelcontextprotocol/conformance/dist/index.js" server \
             --url "$url?toolsets=all" --scenario "$scenario" --force --spec-version 2026-07-28 \
-            -o "$work/out-$door-skills" >"$log" 2>&1 || ! grep -q '^Passed: .* 0 failed, 0 warnings' "$log"; then
+            -o "$work/out-$endpoint-skills" >"$log" 2>&1 || ! grep -q '^Passed: .* 0 failed, 0 warnings' "$log"; then
             verdict="NOT as expected"
             failed=1
             sed 's|/c/[^/ ]*/|/c/…/|g' "$log" | tail -40
         fi
-        printf '%-12s %s: %s, %s\n' "$door" "$scenario" "$(grep '^Passed' "$log")" "$verdict"
+        printf '%-12s %s: %s, %s\n' "$endpoint" "$scenario" "$(grep '^Passed' "$log")" "$verdict"
     done
 done <"$work/urls"
 echo "authorization server:"
