@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Real clients against the product, over stdio, /mcp with headers, the secret URL and signed in by OAuth, each at one version
-# and in a home of its own. Prints a table; a client that fails, fails this.
+# and in a home of its own. Prints a table; a client that fails, fails this, and so does a converter of schemas that refuses or
+# loses something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,6 +33,8 @@ environment fastmcp "fastmcp-slim[client]==4.1.6" "$python" &
 installing+=($!)
 environment google "google-genai==3.6.1 mcp==2.3.0" "$python" &
 installing+=($!)
+environment converters "openai-agents==0.24.0 pydantic-ai-slim[openai]==2.68.0 google-genai==3.6.1" "$python" &
+installing+=($!)
 environment agents openai-agents==0.24.0 "$python" &
 installing+=($!)
 environment langchain_mcp_adapters langchain-mcp-adapters==0.3.2 "$python" &
@@ -44,4 +47,8 @@ environment vibe mistral-vibe==3.0.2 "${PYTHON:-python3.13}" python3.13 python3.
 installing+=($!)
 for job in "${installing[@]}"; do wait "$job"; done
 
-"$python" -m tests.clients "$tools/node_modules" "$work/environments"
+failed=0
+"$python" -m tests.clients "$tools/node_modules" "$work/environments" || failed=1
+echo "What libraries' own converters make of all input schemas:"
+"$work/environments/converters/bin/python" tests/clients/schema_converters.py "$(dirname "$python")/mistral-mcp" || failed=1
+exit $failed

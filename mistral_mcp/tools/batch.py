@@ -16,7 +16,7 @@ from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.estimates.batches import estimate_batch
 from mistral_mcp.tools.framework.estimates.estimate import Estimate
-from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
+from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults, shorten_text
 from mistral_mcp.tools.framework.paging import Page, PageSize, counted, list_text, next_page
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
@@ -121,24 +121,18 @@ class Row(BaseModel):
     def cut(self, room: int) -> "Row":
         """As much of it as fits into so many characters."""
         if self.error is not None:
-            return self.model_copy(update={"error": _cut(self.error, room)})
+            return self.model_copy(update={"error": shorten_text(self.error, room)})
         if self.text is not None:
-            return self.model_copy(update={"text": _cut(self.text, room)})
+            return self.model_copy(update={"text": shorten_text(self.text, room)})
         whole = json.dumps(self.body, ensure_ascii=False)
         if len(whole) <= room:
             return self
-        return self.model_copy(update={"text": _cut(whole, room), "body": None})
+        return self.model_copy(update={"text": shorten_text(whole, room), "body": None})
 
     def line(self) -> str:
         if self.error is not None:
             return f"[{self.custom_id}] FAILED: {self.error}"
         return f"[{self.custom_id}] {self.text or json.dumps(self.body, ensure_ascii=False)}"
-
-
-def _cut(text: str, room: int) -> str:
-    if len(text) <= room:
-        return text
-    return f"{text[:room]}…"
 
 
 class Rows(Result):

@@ -16,7 +16,7 @@ from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.estimates.estimate import Estimate, Pricing
 from mistral_mcp.tools.framework.estimates.token_counts import estimate_texts
-from mistral_mcp.tools.framework.kept import Kept, KeptResults
+from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults, shorten_text
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.paging import counted
 from mistral_mcp.tools.framework.request import Mistral
@@ -123,7 +123,7 @@ class Ranked(BaseModel):
 
     index: int
     score: float
-    document: str
+    document: str = Field(description="Its beginning, where all of them are too long to show.")
 
 
 class Ranking(Result):
@@ -153,7 +153,14 @@ async def mistral_rank(
         vectors = await embeddings.embed(mistral, model=name, inputs=[*documents, query], max_bytes=2 * MAX_BYTES)
     scores = await _cosines(vectors.rows[-1], vectors.rows[:-1])
     best = heapq.nlargest(top_k, enumerate(scores), key=operator.itemgetter(1))
-    results = [Ranked(index=index, score=round(score, 6), document=documents[index]) for index, score in best]
+    results = [
+        Ranked(
+            index=index,
+            score=round(score, 6),
+            document=shorten_text(documents[index], LONG // len(best)),
+        )
+        for index, score in best
+    ]
     return Ranking(results=results, model=vectors.model, usage=usage_of(mistral, vectors.model, vectors.usage))
 
 

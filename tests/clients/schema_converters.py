@@ -1,9 +1,8 @@
 """What libraries make of our input schemas: their own converters, in an environment of their own.
 
-    python -m venv env && env/bin/pip install openai-agents==0.24.0 "pydantic-ai-slim[openai]==2.68.0" google-genai==3.3.0
     env/bin/python tests/clients/schema_converters.py .venv/bin/mistral-mcp
 
-Lists all tools over stdio, converts each by OpenAI's strict rules (openai-agents, pydantic-ai) and to Gemini's declarations
+`scripts/clients.sh` makes the environment, and runs it. Lists all tools over stdio, converts each by OpenAI's strict rules (openai-agents, pydantic-ai) and to Gemini's declarations
 (google-genai), and fails where one is refused, or where an object or a list loses what it may hold.
 """
 

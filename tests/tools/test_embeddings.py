@@ -28,6 +28,16 @@ def rows_of(result: CallToolResult) -> list[list[float]]:
     return [numbers[row * dimensions : (row + 1) * dimensions] for row in range(count)]
 
 
+async def test_ranked_documents_are_cut_to_what_a_result_can_show(client: Client) -> None:
+    documents = ["again " * 2_000] * 20
+    result = await client.call_tool("mistral_rank", {"query": "again", "documents": documents, "top_k": 20})
+
+    shown = [hit["document"] for hit in result.structured_content["results"]]
+    assert len(shown) == 20
+    assert all(document == f"{documents[0][:2_000]}…" for document in shown)
+    assert len(text_of(result)) < 42_000
+
+
 async def test_one_vector_comes_inline(client: Client) -> None:
     result = await client.call_tool("mistral_embed", {"inputs": ["Hello"]})
 

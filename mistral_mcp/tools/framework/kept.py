@@ -96,3 +96,10 @@ class KeptResults:
     async def read(self, handle: str) -> Content:
         """Raises `UnknownResult` or `ExpiredResult`."""
         return await self._store.read(self._owner, handle)
+
+
+def shorten_text(text: str, room: int) -> str:
+    """As much of a text as there is room for."""
+    if len(text) <= room:
+        return text
+    return f"{text[:room]}…"
