@@ -134,8 +134,8 @@ def translations() -> dict[str, str]:
 
 
 def in_french(row: str, known: dict[str, str]) -> str:
-    cells = [cell.strip() for cell in row.split("|")]
-    return "|".join(f" {translate(cell, known)} " if cell else cell for cell in cells)
+    cells = row.strip("|").split("|")
+    return f"|{'|'.join(f' {translate(cell.strip(), known)} ' for cell in cells)}|"
 
 
 def translate(cell: str, known: dict[str, str]) -> str:
