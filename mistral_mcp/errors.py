@@ -210,6 +210,9 @@ class UnsupportedByRoute(MistralMcpError):
 class BudgetSpent(MistralMcpError):
     """Raised before a call begins; the text says when the budget begins anew, and where to change it."""
 
+    code = "budget_spent"
+    retry_after: float | None = None  # seconds
+
 
 class UpstreamError(MistralMcpError):
     """A request that failed at Mistral or on the way. Raised by `mistral.client` only.

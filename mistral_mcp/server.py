@@ -1,7 +1,7 @@
 """Assembles the MCP server: settings, whose key, and the way to Mistral. Holds no tools."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, cast
 
 import anyio.to_thread
@@ -31,6 +31,7 @@ from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
+from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallObserver
 from mistral_mcp.usage.ledger import Ledger, digest_of_key
 from mistral_mcp.usage.store import MemoryUsage
@@ -55,6 +56,7 @@ def create_server(
     exchange_observer: ExchangeObserver | None = None,
     observers: Sequence[CallObserver] = (),
     ledger: Ledger | None = None,
+    budgets: Budgets | None = None,
 ) -> MCPServer[Served]:
     """The server of stdio, of HTTP and of tests.
 
@@ -62,6 +64,7 @@ def create_server(
     `result_store` is the home of long and binary results; None: OUTPUT_DIR where it is set, else this process's memory.
     `upload_links` is the home of upload links; None: there are none. `exchange_observer` hears of each exchange with Mistral.
     `observers` hear of each finished call. `ledger` adds up what calls use; None: one of this process's memory.
+    `budgets` are asked before each call; None: there are no limits.
     """
     store = result_store or _default_store(settings)
     sums = ledger or Ledger(MemoryUsage(), digest_of_key)
@@ -71,8 +74,8 @@ def create_server(
         upstream = Upstream(settings, transport, exchange_observer)
         try:
             hear: tuple[CallObserver, ...] = (sums, AuditLog(), *observers)
-            async with sums.running():
-                yield Served(settings, credentials, upstream, store, upload_links, sums, hear)
+            async with budgets.running() if budgets else nullcontext(), sums.running():
+                yield Served(settings, credentials, upstream, store, upload_links, sums, budgets, hear)
         finally:
             await upstream.aclose()
 

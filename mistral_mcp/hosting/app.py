@@ -1,6 +1,7 @@
 """The core's HTTP app with what the vault adds: MCP endpoints for connections, the JSON calls and pages to make them."""
 
 import logging
+import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -21,7 +22,7 @@ from mistral_mcp.hosting.monitoring.requests import RequestObserver
 from mistral_mcp.hosting.oauth.client_documents import ClientDocuments
 from mistral_mcp.hosting.oauth.clients import Clients
 from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
-from mistral_mcp.hosting.usage.owners import vault_ledger
+from mistral_mcp.hosting.usage.owners import vault_budgets, vault_ledger
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.api import ConnectionApi
 from mistral_mcp.hosting.web.connect import Tenancy
@@ -71,7 +72,8 @@ def create_app(
     upstream = Upstream(settings, to_mistral, exchanges)  # for files that people upload
     check = {"max_retries": 0, "timeout": min(settings.timeout, _CHECK_TIMEOUT)}
     checking = Upstream(settings.model_copy(update=check), to_mistral, exchanges)  # somebody waits before a page
-    ledger = vault_ledger(settings, vault)
+    holder = secrets.token_hex(8)
+    ledger = vault_ledger(settings, vault, holder)
     tenancy = Tenancy(settings, vault, checking, to_mistral, throttle, metrics, ledger)
     renderer = Renderer(settings, lambda: vault.derive_keys("form stamps"))
     notices = Notices(tenancy, renderer)
@@ -135,6 +137,7 @@ def create_app(
         exchange_observer=exchanges,
         observers=[CallMetrics(metrics)],
         ledger=ledger,
+        budgets=vault_budgets(settings, vault, holder, ledger),
         transport=to_mistral,
     )
 

@@ -35,6 +35,7 @@ from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
 from mistral_mcp.settings import Settings
 from mistral_mcp.upload_links import UploadLinks
+from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallObserver
 from mistral_mcp.usage.ledger import Ledger
 
@@ -77,6 +78,7 @@ def assemble(
     exchange_observer: ExchangeObserver | None = None,
     observers: Sequence[CallObserver] = (),
     ledger: Ledger | None = None,
+    budgets: Budgets | None = None,
     transport: httpx2.AsyncBaseTransport,
 ) -> Starlette:
     """The app: MCP at each endpoint, a path and its credential resolver, with whatever is added to it.
@@ -84,7 +86,7 @@ def assemble(
     `browser_pages` are for people who open an endpoint, `not_found_page` for those who open another path, and `way_in` says
     to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from.
     `signs_in` is whether clients can get in by OAuth. `guard` wraps what runs once a request's credentials are known.
-    `result_store`, `upload_links`, `exchange_observer`, `observers` and `ledger` are as in `create_server`.
+    `result_store`, `upload_links`, `exchange_observer`, `observers`, `ledger` and `budgets` are as in `create_server`.
     """
     # Local files are for the one person at a machine.
     server = create_server(
@@ -96,6 +98,7 @@ def assemble(
         exchange_observer=exchange_observer,
         observers=observers,
         ledger=ledger,
+        budgets=budgets,
     )
     # Stateless: any replica answers any request, and no caller's session can be reached by another.
     server.streamable_http_app(

@@ -84,10 +84,24 @@ class Ledger:
                 sums.shared_calls = 1
             self._add(owner, record, self._model_name(owner, record, used.model), sums)
 
+    def limits_of(self, credentials: Credentials) -> Limits:
+        """The caller's own, and the ceiling."""
+        own = Limits(credentials.budget_usd, credentials.budget_calls_per_day)
+        return own.lower_of(self._ceiling)
+
+    def unwritten(self, owner: str) -> tuple[int, int]:
+        """An owner's calls, and their cost in ten-billionths of a dollar, that the store may not have yet."""
+        calls = cost = 0
+        batches = [self._pending] if self._unwritten is None else [self._pending, self._unwritten.rows]
+        for rows in batches:
+            for sums in rows.get(owner, {}).values():
+                calls += sums.calls
+                cost += sums.cost
+        return calls, cost
+
     async def usage_of_caller(self, credentials: Credentials) -> UsageAnswer:
         """What a caller has used, the last call included. Raises `VaultUnavailable`."""
-        own = Limits(credentials.budget_usd, credentials.budget_calls_per_day)
-        return await self.usage_of(self.owner_of(credentials), own)
+        return await self.usage_of(self.owner_of(credentials), self.limits_of(credentials))
 
     async def usage_of(self, owner: str, own_limits: Limits = NO_LIMITS) -> UsageAnswer:
         """The same by the owner's name: a connection's id, or what `owner_of` gives for a caller's own key."""

@@ -80,6 +80,11 @@ def add_all(sums: Iterable[Sums]) -> Sums:
     return total
 
 
+def cost_of(by_model: Iterable[Consumption]) -> int:
+    """As it will be counted."""
+    return add_all(map(Sums.of, by_model)).cost
+
+
 def add_to(rows: dict[Key, Sums], more: Mapping[Key, Sums]) -> None:
     for key, sums in more.items():
         rows.setdefault(key, Sums()).add(sums)

@@ -2,26 +2,40 @@
 
 from cachetools import LRUCache
 
+from mistral_mcp.hosting.usage.allowances import VaultAllowances
 from mistral_mcp.hosting.usage.sums import VaultUsage
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.kept_results import Owner
 from mistral_mcp.settings import Settings
 from mistral_mcp.usage.answer import Limits
+from mistral_mcp.usage.budget_texts import BudgetTexts
+from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallRecord
 from mistral_mcp.usage.ledger import Ledger
 
 _KNOWN_KEYS = 10_000
 
 
-def vault_ledger(settings: Settings, vault: Vault) -> Ledger:
-    """The ledger of a hosted server."""
+def vault_ledger(settings: Settings, vault: Vault, holder: str) -> Ledger:
+    """The ledger of a hosted server. `holder` is the name of this process among all, as for its budgets."""
     return Ledger(
-        VaultUsage(vault.database, vault.now),
+        VaultUsage(vault.database, vault.now, holder),
         lambda credentials: vault.owner_name(Owner(credentials)),
         is_counted=KnownKeys().is_counted,
         ceiling=Limits(settings.budget_usd, settings.budget_calls_per_day),
         now=vault.now,
     )
+
+
+def vault_budgets(settings: Settings, vault: Vault, holder: str, ledger: Ledger) -> Budgets:
+    """The budgets of a hosted server: connections' own, and the operator's ceiling."""
+    ceiling = Limits(settings.budget_usd, settings.budget_calls_per_day)
+    if settings.public_url:
+        manage = f"{settings.public_url}/manage"
+    else:
+        manage = "/manage of this server"
+    store = VaultAllowances(vault.database, vault.now)
+    return Budgets(ledger, store, BudgetTexts(ceiling, manage), now=vault.now, holder=holder)
 
 
 class KnownKeys:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, select, text
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.tables import Utc, usage
 from mistral_mcp.usage.store import Batch, Rows
-from mistral_mcp.usage.sums import NAMES, Key, Sums
+from mistral_mcp.usage.sums import NAMES, Key, Sums, add_all
 
 # The same words on SQLite and Postgres; SQLAlchemy has them in each dialect's own module, which a start should do without.
 _COLUMNS = ("owner", "day", "tool", "model", *NAMES)
@@ -17,6 +17,10 @@ _ADD = text(
     f"INSERT INTO mmcp_usage ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "  # noqa: S608 - names of ours
     "ON CONFLICT (owner, day, tool, model) DO UPDATE SET "
     + ", ".join(f"{name} = mmcp_usage.{name} + excluded.{name}" for name in NAMES)
+)
+_RELEASE = text(
+    "UPDATE mmcp_allowances SET calls = CASE WHEN calls > :calls THEN calls - :calls ELSE 0 END, "
+    "cost = CASE WHEN cost > :cost THEN cost - :cost ELSE 0 END WHERE owner = :owner AND holder = :holder"
 )
 _DO_ONCE = text(
     "INSERT INTO mmcp_done (id, created_at) VALUES (:id, :created_at) ON CONFLICT (id) DO NOTHING"
@@ -26,9 +30,11 @@ _DO_ONCE = text(
 class VaultUsage:
     """The `UsageStore` of hosting."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], holder: str = "") -> None:
+        """`holder` is the process's name among those that hold shares of budgets: what is written, it holds no more."""
         self._database = database
         self._now = now
+        self._holder = holder
 
     async def add(self, batch: Batch) -> None:
         """Once, however often it is tried: nobody knows whether a transaction that timed out was carried out."""
@@ -37,6 +43,7 @@ class VaultUsage:
         def work(database: Connection) -> None:
             if do_once(database, f"batch {batch.id}", self._now()):
                 database.execute(_ADD, values)
+                database.execute(_RELEASE, [self._released(owner, rows) for owner, rows in batch.rows.items()])
 
         await self._database.write(work)
 
@@ -50,6 +57,10 @@ class VaultUsage:
         for owner, key, sums in await self._read(select(usage).where(usage.c.day >= since)):
             found.setdefault(owner, {})[key] = sums
         return found
+
+    def _released(self, owner: str, rows: Rows) -> dict[str, object]:
+        written = add_all(rows.values())
+        return {"owner": owner, "holder": self._holder, "calls": written.calls, "cost": written.cost}
 
     async def _read(self, statement: Select[Any]) -> list[tuple[str, Key, Sums]]:
         return await self._database.read(lambda database: [_entry(row) for row in database.execute(statement)])

@@ -16,7 +16,7 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
 from pydantic import JsonValue
 
-from mistral_mcp.errors import MistralMcpError, UpstreamError
+from mistral_mcp.errors import BudgetSpent, MistralMcpError, UpstreamError
 from mistral_mcp.heavy_work import work_for
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
@@ -24,7 +24,10 @@ from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
+from mistral_mcp.usage.bounds import most_that_it_costs
+from mistral_mcp.usage.budgets import Reservation
 from mistral_mcp.usage.calls import RunningCall, client_name
+from mistral_mcp.usage.sums import cost_of
 
 _HINTS: dict[Effect, dict[str, bool]] = {
     "reads": {"read_only_hint": True, "destructive_hint": False, "idempotent_hint": True},
@@ -109,11 +112,14 @@ class MistralTool(Tool):
         request: ServerRequestContext[Served, Any] = context.request_context
         served = request.lifespan_context
         running = RunningCall(self.name, served.settings.route.kind, _client_of(request))
+        reservation: Reservation | None = None
         try:
             call = await call_context(request)
             running.credentials, running.mistral = call.credentials, call.mistral
             work_for(call.mistral.caller.digest)
-            return _success(await self._answer(call, arguments), call.mistral)
+            reservation = await self._reserve(served, call, arguments)
+            result = _success(await self._answer(call, arguments), call.mistral)
+            return _with_note(result, reservation)
         except MistralMcpError as error:
             running.error = error
             return _failure(error, running.mistral)
@@ -129,8 +135,22 @@ class MistralTool(Tool):
             raise
         finally:
             record = running.record()
+            if reservation and served.budgets:
+                served.budgets.end(reservation, cost_of(record.by_model))
             for observer in served.observers:
                 observer.call_ended(record)
+
+    async def _reserve(self, served: Served, call: CallContext, arguments: dict[str, Any]) -> Reservation | None:
+        """Raises `BudgetSpent`."""
+        if served.budgets is None:
+            return None
+        mistral = call.mistral
+
+        def bound() -> int:
+            takes = self.parameters["properties"]
+            return most_that_it_costs(self.name, arguments, takes, served.settings, mistral.catalog)
+
+        return await served.budgets.begin(call.credentials, bound, mistral.seconds_left)
 
     async def _answer(self, call: CallContext, arguments: dict[str, Any]) -> Result:
         mistral = call.mistral
@@ -196,12 +216,21 @@ def _success(result: Result, mistral: MistralClient) -> CallToolResult:
     )
 
 
+def _with_note(result: CallToolResult, reservation: Reservation | None) -> CallToolResult:
+    """With a sentence more, where the caller's budget is nearly used up and nobody said so yet."""
+    if reservation is not None and (note := reservation.take_note()):
+        result.content.append(TextContent(type="text", text=note))
+    return result
+
+
 def _failure(error: MistralMcpError, mistral: MistralClient | None) -> CallToolResult:
     text = str(error)
     meta: dict[str, Any] = _result_meta(mistral) if mistral is not None else {}
     if mistral is not None:
         text = mistral.caller.mask.text(text)
     facts: dict[str, JsonValue] = {}
+    if isinstance(error, BudgetSpent):
+        facts = {"code": error.code, "retry_after": error.retry_after}
     if isinstance(error, UpstreamError):
         facts = {"status": error.status, "code": error.code, "retry_after": error.retry_after}
         if error.correlation_id:

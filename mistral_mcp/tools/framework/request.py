@@ -15,6 +15,7 @@ from mistral_mcp.settings import Settings
 from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.upload_handles import UploadHandles
 from mistral_mcp.upload_links import UploadLinks
+from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallObserver
 from mistral_mcp.usage.ledger import Ledger
 
@@ -35,6 +36,7 @@ class Served:
     result_store: ResultStore
     upload_links: UploadLinks | None
     ledger: Ledger
+    budgets: Budgets | None
     observers: tuple[CallObserver, ...]
     """Those who hear of each finished call, the ledger among them."""
 

@@ -1,0 +1,90 @@
+"""What a call costs at most, as far as its arguments tell before anything is sent.
+
+A token is at least a character, and no answer is longer than it may be; where a call sets no bound, one that few answers
+reach. The figure is reserved while the call is under way, and given back when its cost is known.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from mistral_mcp.mistral.catalog import Catalog, Price
+from mistral_mcp.settings import Settings
+from mistral_mcp.usage.sums import DOLLAR
+
+_ANSWER = 4096  # tokens of an answer whose length is not bounded
+_CONTEXT = 131_072  # tokens, where a model's context is not known
+_PAGES = 50  # more than a result shows
+_MINUTES = 60
+_MILLION = 1_000_000
+
+
+def most_that_it_costs(
+    tool: str, arguments: Mapping[str, object], takes: Mapping[str, object], settings: Settings, catalog: Catalog
+) -> int:
+    """In ten-billionths of a dollar. `takes` are the tool's parameters: one that takes no model asks none."""
+    if not {"model", "models", "agent_id", "conversation_id"} & takes.keys():
+        return 0
+    characters = sum(map(len, _texts(arguments)))
+    given = arguments.get("max_tokens")
+    answer = given if isinstance(given, int) and given > 0 else _ANSWER
+    total = 0.0
+    for model in _models(tool, arguments, settings):
+        price = catalog.price_of(model)
+        if price is not None:
+            total += _tokens(price, min(characters, catalog.context_window(model) or _CONTEXT), answer)
+            total += _units(price, characters)
+    return round(total * DOLLAR)
+
+
+def _models(tool: str, arguments: Mapping[str, object], settings: Settings) -> list[str]:
+    several, one = arguments.get("models"), arguments.get("model")
+    if isinstance(several, list):
+        return [name for name in cast("list[object]", several)[:8] if isinstance(name, str)]
+    if isinstance(one, str) and one:
+        return [one]
+    return [DEFAULTS.get(tool) or getattr(settings, _SETTINGS.get(tool, "chat_model"))]
+
+
+_SETTINGS = {
+    "mistral_embed": "embed_model",
+    "mistral_rank": "embed_model",
+    "mistral_code_complete": "code_model",
+    "mistral_moderate": "moderation_model",
+}
+DEFAULTS = {
+    "mistral_ocr": "mistral-ocr-latest",
+    "mistral_transcribe": "voxtral-mini-transcribe-latest",
+    "mistral_speak": "voxtral-mini-tts-latest",
+}
+
+
+def _tokens(price: Price, prompt: int, answer: int) -> float:
+    cost = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
+    return cost / _MILLION
+
+
+def _units(price: Price, characters: int) -> float:
+    """A price by the minute beside one for tokens is that of audio in a chat, which is rare."""
+    cost = 0.0
+    for unit in price.units:
+        match unit.per:
+            case "million characters":
+                cost = max(cost, characters * unit.usd / _MILLION)
+            case "minute":
+                cost = max(cost, _MINUTES * unit.usd)
+            case _:
+                cost = max(cost, _PAGES * unit.usd / 1000)
+    return cost
+
+
+def _texts(arguments: Mapping[str, object]) -> Iterator[str]:
+    """All that is written in them, however deep."""
+    rest: list[object] = [arguments]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            rest += cast("Mapping[str, object]", value).values()
+        elif isinstance(value, list):
+            rest += cast("list[object]", value)

@@ -1,0 +1,77 @@
+"""What a call is reserved with: never less than it costs, as far as its arguments tell."""
+
+from typing import Any
+
+import pytest
+
+from mistral_mcp.mistral.api import audio, ocr
+from mistral_mcp.mistral.catalog import Catalog
+from mistral_mcp.settings import Settings
+from mistral_mcp.usage.bounds import DEFAULTS, most_that_it_costs
+from mistral_mcp.usage.sums import DOLLAR
+
+CATALOG = Catalog.load()
+TAKES = {"prompt": {}, "model": {}}
+
+
+def bound(tool: str, arguments: dict[str, Any], takes: dict[str, Any] = TAKES) -> float:
+    return most_that_it_costs(tool, arguments, takes, Settings(), CATALOG) / DOLLAR
+
+
+def test_a_chat_costs_at_most_a_token_a_character_and_the_longest_answer():
+    most = bound("mistral_chat", {"prompt": "x" * 1000, "max_tokens": 100})
+    cost = CATALOG.cost_usd("mistral-small-latest", prompt_tokens=1000, completion_tokens=100)
+
+    assert most == pytest.approx(cost)
+
+
+def test_a_picture_is_not_counted_beyond_the_context_of_the_model():
+    window = CATALOG.context_window("mistral-small-latest")
+    picture = {"messages": [{"role": "user", "content": [{"image_url": "x" * 10_000_000}]}], "max_tokens": 1}
+    assert bound("mistral_chat", picture) == pytest.approx(
+        CATALOG.cost_usd("mistral-small-latest", prompt_tokens=window, completion_tokens=1)
+    )
+
+
+def test_each_of_several_models_is_counted():
+    alone = [
+        bound("mistral_chat", {"prompt": "Hi", "model": model})
+        for model in ("mistral-small-latest", "mistral-large-latest")
+    ]
+    both = bound(
+        "mistral_compare",
+        {"prompt": "Hi", "models": ["mistral-small-latest", "mistral-large-latest"]},
+        {"models": {}},
+    )
+
+    assert both == pytest.approx(sum(alone), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("mistral_embed", {"inputs": ["Hello"]}),
+        ("mistral_code_complete", {"prompt": "def f("}),
+        ("mistral_ocr", {"document": "https://example.org/a.pdf"}),
+        ("mistral_transcribe", {"url": "https://example.org/a.mp3"}),
+        ("mistral_speak", {"text": "Hello"}),
+    ],
+)
+def test_a_tool_that_names_no_model_is_counted_with_its_own(tool: str, arguments: dict[str, Any]):
+    assert bound(tool, arguments) > 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"model": "nobody-knows"}, {"models": 7}, {"max_tokens": "many", "model": None}]
+)
+def test_arguments_that_are_wrong_stop_nothing(arguments: dict[str, Any]):
+    assert bound("mistral_chat", arguments) >= 0
+
+
+def test_the_default_models_are_those_of_the_tools():
+    known = {"mistral_ocr": ocr.MODEL, "mistral_transcribe": audio.TRANSCRIBE, "mistral_speak": audio.SPEAK}
+    assert known == DEFAULTS
+
+
+def test_what_asks_no_model_is_free():
+    assert bound("mistral_list_files", {"search": "x"}, {"search": {}}) == 0
