@@ -12,9 +12,10 @@ from mcp_types import Implementation
 from mistral_mcp import Settings, create_server
 from mistral_mcp.audit import client_label
 from mistral_mcp.credentials import from_key
+from mistral_mcp.http.app import create_app
 from mistral_mcp.logs import JsonFormatter, TextFormatter
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import KEY
+from tests.conftest import KEY, at, serving
 
 MEMBERS = {
     "event",
@@ -109,6 +110,17 @@ async def test_names_that_a_caller_invents_are_other(mistral_url: str, audit: li
 
     assert (line["model"], line["client"]) == ("other", "other")
     assert "INVENTED" not in json.dumps(line)
+
+
+async def test_a_client_of_2025_is_known_by_its_user_agent(mistral_url: str, audit: list[dict[str, Any]]) -> None:
+    headers = {"X-API-Key": KEY, "User-Agent": "claude-code/2.1.0 (cli)"}
+    async with (
+        serving(create_app(Settings(route=mistral_url))) as base,
+        at(f"{base}/mcp", headers, "legacy") as mcp,
+    ):
+        await mcp.call_tool(*CHAT)
+
+    assert [line["client"] for line in audit] == ["claude-code"]
 
 
 @pytest.mark.parametrize(

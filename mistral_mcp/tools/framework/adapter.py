@@ -184,10 +184,11 @@ class _Crash(Exception):
 
 
 def _client_of(request: ServerRequestContext[Served, Any]) -> str | None:
-    """Over HTTP, only clients since 2026 tell it with every request."""
+    """Over HTTP, only clients since 2026 tell it with every request; of others there is the program that sends for them."""
     params = request.session.client_params
     if params is None:
-        return None
+        http = request.request
+        return client_name(http.headers.get("user-agent", ""), "") if http else None
     return client_name(params.client_info.name, params.client_info.version)
 
 
