@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,9 +24,13 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route, async_playwright
 
 from mistral_mcp.hosting.app import create_app
+from mistral_mcp.hosting.usage.sums import VaultUsage
+from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.sandbox.app import Sandbox
 from mistral_mcp.sandbox.serving import listening
 from mistral_mcp.settings import Settings
+from mistral_mcp.usage.store import Batch
+from mistral_mcp.usage.sums import DOLLAR, Key, Sums
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -40,6 +45,12 @@ NOTICES = {
     "dead": f"/c/{'mmcp_' + 'x' * 40}/mcp",
 }
 OPEN_ALL = "document.querySelectorAll('details').forEach(it => { it.removeAttribute('name'); it.open = true })"
+USED = (
+    ("mistral_embed", "mistral-embed"),
+    ("mistral_chat", "mistral-small-latest"),
+    ("mistral_ocr", "mistral-ocr-latest"),
+    ("mistral_chat", "mistral-large-latest"),
+)
 DOCS = Path(__file__).parents[1] / "docs"
 # The pictures of docs/: page, device, scheme, language.
 SHOWN = {
@@ -53,12 +64,12 @@ SHOWN = {
 
 
 @asynccontextmanager
-async def serve() -> AsyncGenerator[str]:
+async def serve() -> AsyncGenerator[tuple[str, Settings]]:
     with tempfile.TemporaryDirectory() as folder:
         async with listening(Sandbox()) as mistral:
             settings = Settings.model_validate({"route": mistral, "data_dir": folder, "log_level": "error"})
             async with listening(create_app(settings)) as base:
-                yield base
+                yield base, settings
 
 
 @asynccontextmanager
@@ -69,12 +80,13 @@ async def browse() -> AsyncGenerator[Browser]:
         await browser.close()
 
 
-async def walk(page: Page, base: str, language: str) -> AsyncGenerator[str]:
+async def walk(page: Page, base: str, settings: Settings, language: str) -> AsyncGenerator[str]:
     """Go through the pages, and give the name of each while it is there."""
     lang = f"?lang={language}"
     async for name in _connect(page, base, lang):
         yield name
     url = await page.locator("#url").input_value()
+    await _use(base, settings, url)
     async for name in _manage(page, base, lang, url):
         yield name
     async for name in _upload(page, base, lang, url):
@@ -149,6 +161,27 @@ async def _upload(page: Page, base: str, lang: str, url: str) -> AsyncGenerator[
     yield "upload-ended"
 
 
+async def _use(base: str, settings: Settings, url: str) -> None:
+    """Have the connection used on some days of this month, within a budget."""
+    headers = {"authorization": f"Bearer {url.split('/')[-2]}"}
+    async with httpx2.AsyncClient(base_url=base, headers=headers) as http:
+        budget = {"budget_usd": 5, "budget_calls_per_day": 200}
+        made = (await http.patch("/connections/current", json=budget)).json()
+    first, today = datetime.now(UTC).replace(day=1), datetime.now(UTC)
+    rows: dict[Key, Sums] = {}
+    for number in range(today.day):
+        day = (first + timedelta(days=number)).strftime("%Y-%m-%d")
+        for place, (tool, model) in enumerate(USED):
+            calls = (number * 7 + place * 5) % 11
+            if calls:
+                cost = calls * (place + 1) * DOLLAR // 1000
+                tokens = calls * 900
+                sums = Sums(calls=calls, errors=calls // 8, total_tokens=tokens, cost=cost)
+                rows[Key(day, tool, model)] = sums
+    async with Vault.open(settings) as vault:
+        await VaultUsage(vault.database, vault.now).add(Batch({made["id"]: rows}))
+
+
 def _file(name: str) -> Any:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": b"%PDF-1.4\n" * 1000}
 
@@ -197,7 +230,7 @@ async def take_pictures(folder: Path, *, docs: bool) -> int:
     """How many barriers axe-core found."""
     wanted = {what: name for name, what in SHOWN.items()}
     barriers = 0
-    async with serve() as base, browse() as browser:
+    async with serve() as (base, settings), browse() as browser:
         for language in ("en", "fr"):
             for scheme in ("light", "dark"):
                 for device, (width, height) in WIDTHS.items():
@@ -207,7 +240,7 @@ async def take_pictures(folder: Path, *, docs: bool) -> int:
                         viewport={"width": width, "height": height}, color_scheme=scheme, locale=language
                     )
                     page = await context.new_page()
-                    async for name in walk(page, base, language):
+                    async for name in walk(page, base, settings, language):
                         if docs:
                             if file := wanted.get((name, device, scheme, language)):
                                 await page.screenshot(path=folder / file)

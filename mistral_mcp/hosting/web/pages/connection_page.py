@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Literal
 
@@ -12,13 +14,16 @@ from starlette.responses import Response
 from mistral_mcp.hosting.vault.grant_records import WRITE, Grant
 from mistral_mcp.hosting.vault.vault import Connection
 from mistral_mcp.hosting.web.pages.form_fields import offer_expiries
+from mistral_mcp.hosting.web.pages.languages import Language
 from mistral_mcp.hosting.web.pages.problems import describe_status
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
 from mistral_mcp.hosting.web.pages.toolset_choices import KEEP, offer_presets, offer_toolsets, preset_of
+from mistral_mcp.hosting.web.pages.usage_pictures import UsagePictures, draw, format_dollars
 from mistral_mcp.hosting.web.responses import secret_url
 from mistral_mcp.hosting.web.test_calls import TestCall, can_test
 from mistral_mcp.install.snippets import Snippet, snippets
 from mistral_mcp.selection import AllowedToolsets
+from mistral_mcp.usage.answer import UsageAnswer
 
 Action = Literal["created", "rotated", "changed", "shown", "revoked", "grant_ended"]
 
@@ -34,6 +39,20 @@ class View:
     problem: str = ""
     grants: Sequence[Grant] = ()
     """Clients that signed in to it."""
+    usage: UsageAnswer | None = None
+    """Of no use where the connection was created just now."""
+
+
+def _draw(usage: UsageAnswer | None, language: Language) -> UsagePictures | None:
+    if usage is None or not usage["by_day"]:
+        return None
+    return draw(usage, language)
+
+
+def _reset_of(usage: UsageAnswer | None) -> datetime | None:
+    if usage is None or usage["budget"] is None:
+        return None
+    return datetime.fromisoformat(usage["budget"]["resets_at"])
 
 
 # Where each host runs; what is not named here is a program of the computer.
@@ -83,6 +102,10 @@ async def render_connection(renderer: Renderer, request: Request, view: View) ->
         expiries=offer_expiries(renderer.settings),
         most_days=renderer.settings.max_expiry_days,
         grants=view.grants,
+        usage=view.usage,
+        pictures=_draw(view.usage, language),
+        resets_at=_reset_of(view.usage),
+        dollars=partial(format_dollars, language=language),
         may_write=WRITE,
         always_read_only=bound.read_only,
         action=view.action,

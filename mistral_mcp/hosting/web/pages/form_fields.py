@@ -34,6 +34,9 @@ def connection_changes(form: Form, allowed: tuple[str, ...]) -> ConnectionChange
     given: dict[str, Any] = {"label": form.one("label"), "read_only": bool(form.one("read_only"))}
     if form.one("preset") != KEEP:
         given["toolsets"] = read_toolsets(form, allowed)
+    for name in ("budget_usd", "budget_calls_per_day"):
+        if name in form.fields:
+            given[name] = form.one(name).replace(",", ".") or None
     if form.one("api_key"):
         given["api_key"] = form.one("api_key")
     expires = form.one("expires_in_days")

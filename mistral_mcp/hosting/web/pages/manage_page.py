@@ -52,7 +52,9 @@ class ManagePage:
         if view.action == "revoked":
             return self._renderer.render(request, "revoked.html", connection=view.connection)
         grants = await self._tenancy.vault.grants.list_of(view.connection.id)
-        return await render_connection(self._renderer, request, replace(view, grants=grants))
+        usage = await self._tenancy.usage_of(view.connection)
+        view = replace(view, grants=grants, usage=usage)
+        return await render_connection(self._renderer, request, view)
 
     async def _act(self, request: Request, token: SecretStr, form: Form) -> View:
         tenancy, address = self._tenancy, client_address(request)
