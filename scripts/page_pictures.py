@@ -52,14 +52,14 @@ USED = (
     ("mistral_chat", "mistral-large-latest"),
 )
 DOCS = Path(__file__).parents[1] / "docs"
-# The pictures of docs/: page, device, scheme, language.
+# The pictures of docs/: page, device, scheme, language, and the part of the page; else what is in sight.
 SHOWN = {
-    "connect-page.png": ("connect", "desktop", "light", "en"),
-    "connect-page-dark.png": ("made", "desktop", "dark", "en"),
-    "connect-page-phone.png": ("made", "phone", "light", "en"),
-    "consent-page.png": ("consent", "phone", "dark", "en"),
-    "upload-page.png": ("uploaded", "phone", "light", "fr"),
-    "manage-page.png": ("shown", "desktop", "light", "fr"),
+    "connect-page.png": ("connect", "desktop", "light", "en", ""),
+    "connect-page-dark.png": ("connect", "desktop", "dark", "en", ""),
+    "connect-page-phone.png": ("made", "phone", "dark", "fr", ""),
+    "consent-page.png": ("consent", "phone", "light", "en", ""),
+    "upload-page.png": ("uploading", "phone", "light", "fr", ""),
+    "manage-page.png": ("shown", "desktop", "light", "en", "section:has(svg)"),
 }
 
 
@@ -228,13 +228,13 @@ async def find_barriers(page: Page) -> list[str]:
 
 async def take_pictures(folder: Path, *, docs: bool) -> int:
     """How many barriers axe-core found."""
-    wanted = {what: name for name, what in SHOWN.items()}
+    wanted = SHOWN.values()
     barriers = 0
     async with serve() as (base, settings), browse() as browser:
         for language in ("en", "fr"):
             for scheme in ("light", "dark"):
                 for device, (width, height) in WIDTHS.items():
-                    if docs and not any(what[1:] == (device, scheme, language) for what in wanted):
+                    if docs and not any(what[1:4] == (device, scheme, language) for what in wanted):
                         continue
                     context = await browser.new_context(
                         viewport={"width": width, "height": height}, color_scheme=scheme, locale=language
@@ -242,8 +242,7 @@ async def take_pictures(folder: Path, *, docs: bool) -> int:
                     page = await context.new_page()
                     async for name in walk(page, base, settings, language):
                         if docs:
-                            if file := wanted.get((name, device, scheme, language)):
-                                await page.screenshot(path=folder / file)
+                            await _picture_for_docs(page, folder, (name, device, scheme, language))
                             continue
                         await page.screenshot(
                             path=folder / f"{name}-{device}-{scheme}-{language}.png", full_page=True
@@ -253,6 +252,14 @@ async def take_pictures(folder: Path, *, docs: bool) -> int:
                             print(f"{name} {device} {scheme} {language}: {line}")
                     await context.close()
     return barriers
+
+
+async def _picture_for_docs(page: Page, folder: Path, now: tuple[str, str, str, str]) -> None:
+    for file, (*what, part) in SHOWN.items():
+        if tuple(what) == now and part:
+            await page.locator(part).screenshot(path=folder / file)
+        elif tuple(what) == now:
+            await page.screenshot(path=folder / file)
 
 
 def main() -> None:
