@@ -358,6 +358,7 @@ async def test_privacy_terms_and_support_are_the_operators_else_privacy_is_ours(
     assert answers["/support"].headers["location"] == "mailto:help@example.org"
     assert answers["/terms"].status_code == 404
     assert "30 days" in ours.text
+    assert "400 days" in ours.text
 
 
 async def test_a_reviewer_s_connection_calls_the_sandbox_and_shows_no_address(

@@ -15,6 +15,7 @@ from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
 from mistral_mcp.hosting.web.responses import client_address, error_status
 from mistral_mcp.http.targets import base_url
 from mistral_mcp.install.snippets import snippets
+from mistral_mcp.usage.store import KEPT_DAYS
 
 
 class Notices:
@@ -50,6 +51,7 @@ class Notices:
             request,
             "privacy.html",
             ended_days=ENDED_AFTER.days,
+            usage_days=KEPT_DAYS,
             result_minutes=f"{self._settings.result_ttl:g}",
         )
 
