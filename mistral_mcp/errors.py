@@ -17,6 +17,7 @@ MistralMcpError
 ├── UnknownResult         a handle of a kept result that this caller does not have
 ├── ExpiredResult         a kept result whose time is over, or that was used up
 ├── ResultTooLarge        more than may be kept
+├── ResultTooLong         more than may be shown; it is kept
 ├── BudgetSpent           the connection's budget, or the operator's ceiling, is used up
 ├── UnsupportedByRoute    the configured route has no way for this call
 └── UpstreamError         Mistral, or a gateway in front of it, failed or refused
@@ -201,6 +202,13 @@ class ResultTooLarge(MistralMcpError):
             f"The result has {size / 1024 / 1024:.0f} MB, and at most {limit // 1024 // 1024} MB are kept.",
             "Ask for less at once.",
         )
+
+
+class ResultTooLong(MistralMcpError):
+    """Raised at the seam. `where` says where all of the result is kept."""
+
+    def __init__(self, size: int, where: str) -> None:
+        super().__init__(f"The result has {size:,} bytes, more than can be shown at once.", where)
 
 
 class UnsupportedByRoute(MistralMcpError):

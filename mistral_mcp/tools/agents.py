@@ -17,6 +17,7 @@ from mistral_mcp.tools.framework.functions import (
     assistant_message,
     calls_text,
 )
+from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Answer, Maybe, usage_of
 
@@ -38,6 +39,7 @@ class AgentAnswer(Answer):
 @toolset.tool("Ask an agent", effect="reads")
 async def mistral_agent_complete(
     mistral: Mistral,
+    kept_results: KeptResults,
     agent_id: Annotated[
         str,
         Field(description="ag_…, as Mistral's console or GET /v1/agents lists it.", min_length=1, max_length=100),
@@ -73,7 +75,7 @@ async def mistral_agent_complete(
     )
     reply = await complete(mistral, call)
     calls = await known.check_reply(reply)
-    return AgentAnswer(
+    answer = AgentAnswer(
         text=reply.text,
         model=reply.model,
         finish_reason=reply.finish_reason,
@@ -83,3 +85,4 @@ async def mistral_agent_complete(
         calls=calls,
         assistant_message=assistant_message(reply) if calls else None,
     )
+    return await answer.fit(kept_results)

@@ -139,6 +139,10 @@ def _check_transcription(
         )
 
 
+MAX_INLINE = 4 * 1024 * 1024
+"""Characters of base64 that are attached; what is larger is kept alone."""
+
+
 class SpeechUsage(UnitUsage):
     characters: int
 
@@ -211,7 +215,7 @@ async def mistral_speak(
         characters=len(text), cost_usd=unit_cost_of(mistral, call.model, len(text), "million characters")
     )
     result = Speech(model=call.model, format=format, bytes=len(data), voice_id=voice_id, kept=kept, usage=usage)
-    if inline:
+    if inline and len(reply.audio_data) <= MAX_INLINE:
         return result.with_audio(reply.audio_data)
     return result
 

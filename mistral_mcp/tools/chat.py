@@ -5,6 +5,7 @@ from mistral_mcp.mistral.api.chat import ChatCall, response_format_of
 from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Answer, usage_of
 
@@ -14,6 +15,7 @@ toolset = Toolset()
 @toolset.tool("Chat with Mistral", effect="reads")
 async def mistral_chat(
     mistral: Mistral,
+    kept_results: KeptResults,
     prompt: parameters.Prompt = None,
     messages: parameters.Messages = None,
     system: parameters.System = None,
@@ -48,7 +50,7 @@ async def mistral_chat(
         reasoning_effort=reasoning_effort,
     )
     reply = await complete(mistral, call)
-    return Answer(
+    answer = Answer(
         text=reply.text,
         model=reply.model or call.model,
         finish_reason=reply.finish_reason,
@@ -56,3 +58,4 @@ async def mistral_chat(
         parsed=await parameters.parsed_answer(reply, schema, response_format),
         thinking=reply.thinking or None,
     )
+    return await answer.fit(kept_results)

@@ -8,9 +8,10 @@ from mistral_mcp.mistral.api.chat import FimCall
 from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Result, Usage, cut_note, usage_of
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, cut_note, kept_note, usage_of
 from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
 
 toolset = Toolset()
@@ -22,15 +23,17 @@ class CodeCompletion(Result):
     completion: str
     finish_reason: str
     model: str
+    kept: Maybe[Kept] = None
     usage: Usage
 
     def to_text(self) -> str:
-        return self.completion + cut_note(self.finish_reason)
+        return self.completion + kept_note(self.kept, self.completion) + cut_note(self.finish_reason)
 
 
 @toolset.tool("Complete code", effect="reads")
 async def mistral_code_complete(
     mistral: Mistral,
+    kept_results: KeptResults,
     prompt: Annotated[str, Field(description="Code before the cursor.", min_length=1)],
     suffix: Annotated[str | None, Field(description="Code after it.")] = None,
     model: parameters.Model = None,
@@ -56,8 +59,10 @@ async def mistral_code_complete(
     async with needs_capability(mistral, call.model, "completion_fim"):
         reply = await complete(mistral, call)
     name = reply.model or call.model
+    completion, kept = await kept_results.keep_if_long(reply.text, filename="completion.txt")
     return CodeCompletion(
-        completion=reply.text,
+        completion=completion,
+        kept=kept,
         finish_reason=reply.finish_reason,
         model=name,
         usage=usage_of(mistral, name, reply.usage),

@@ -29,6 +29,8 @@ toolset = Toolset()
 
 MAX_IMAGES = 20
 """Attached to one result."""
+MAX_ATTACHED = 4 * 1024 * 1024
+"""Characters of base64 that they have together; more are kept."""
 SHOWN_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 _FIGURE_SCHEMA: dict[str, JsonValue] = {
@@ -124,6 +126,8 @@ class Ocr(Result):
         """Attach an image, where hosts can show it and there are not too many."""
         found = _DATA_IMAGE.fullmatch(image)
         if found is None or len(self._images) >= MAX_IMAGES:
+            return False
+        if sum(len(attached.data) for attached in self._images) + len(found[2]) > MAX_ATTACHED:
             return False
         mime_type = found[1] or "image/jpeg"
         if mime_type not in SHOWN_IMAGES:

@@ -43,6 +43,8 @@ _NUMPY_DTYPE: dict[Dtype, str] = {
 class Embeddings(Result):
     """Vectors in the order of the inputs: here, or kept as little-endian numbers, row after row."""
 
+    has_own_bound = True
+
     model: str
     count: int
     dimensions: int

@@ -10,6 +10,7 @@ from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.fitting import keep_beginning
 from mistral_mcp.tools.framework.functions import (
     AnyFunction,
     FunctionCall,
@@ -18,8 +19,9 @@ from mistral_mcp.tools.framework.functions import (
     assistant_message,
     calls_text,
 )
+from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Result, Usage, cut_note, usage_of
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, cut_note, kept_note, usage_of
 
 toolset = Toolset()
 
@@ -29,18 +31,20 @@ class FunctionCalls(Result):
 
     calls: list[FunctionCall]
     text: str
+    kept: Maybe[Kept] = None
     assistant_message: dict[str, JsonValue]
     finish_reason: str
     model: str
     usage: Usage
 
     def to_text(self) -> str:
-        return calls_text(self.calls, self.text + cut_note(self.finish_reason))
+        return calls_text(self.calls, self.text + kept_note(self.kept, self.text) + cut_note(self.finish_reason))
 
 
 @toolset.tool("Call functions", effect="reads")
 async def mistral_function_call(
     mistral: Mistral,
+    kept_results: KeptResults,
     functions: Annotated[list[AnyFunction], Field(description="Functions.", min_length=1, max_length=128)],
     prompt: parameters.Prompt = None,
     messages: parameters.MessagesWithCalls = None,
@@ -86,9 +90,11 @@ async def mistral_function_call(
         calls = await known.check_reply(reply)
         usage = usage + (reply.usage or UsageReply())
     name = reply.model or call.model
+    text, kept = await keep_beginning(reply.text, kept_results)
     return FunctionCalls(
         calls=calls,
-        text=reply.text,
+        text=text,
+        kept=kept,
         assistant_message=assistant_message(reply),
         finish_reason=reply.finish_reason,
         model=name,

@@ -22,8 +22,10 @@ from mistral_mcp.tools.framework.conversation_results import (
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.estimates.estimate import Estimate
 from mistral_mcp.tools.framework.estimates.token_counts import estimate_chats
+from mistral_mcp.tools.framework.fitting import keep_beginning
+from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, cut_note, usage_of
+from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, cut_note, kept_note, usage_of
 
 toolset = Toolset()
 
@@ -39,6 +41,7 @@ class ModelAnswer(BaseModel):
     finish_reason: Maybe[str] = None
     seconds: float
     usage: Maybe[Usage] = None
+    kept: Maybe[Kept] = None
     error: Maybe[str] = None
 
     def text_for_reader(self) -> str:
@@ -46,7 +49,8 @@ class ModelAnswer(BaseModel):
         if self.usage is not None and self.usage.cost_usd is not None:
             facts.append(f"${self.usage.cost_usd:.6f}")
         heading = f"## {self.model} ({', '.join(facts)})"
-        answer = (self.text or "") + cut_note(self.finish_reason or "")
+        text = self.text or ""
+        answer = text + kept_note(self.kept, text) + cut_note(self.finish_reason or "")
         if self.error:
             error = f"FAILED: {self.error}"
         else:
@@ -67,6 +71,7 @@ class Comparison(Result):
 @toolset.tool("Compare models", effect="reads")
 async def mistral_compare(
     mistral: Mistral,
+    kept_results: KeptResults,
     models: Annotated[list[ModelName], Field(description="Models to ask, 2 to 8.", min_length=2, max_length=8)],
     prompt: parameters.Prompt = None,
     messages: parameters.Messages = None,
@@ -97,9 +102,21 @@ async def mistral_compare(
     answers, errors = await _ask_all(mistral, calls, schema)
     if len(errors) == len(calls):
         raise errors[0]
+    for answer in answers:
+        await _fit(answer, kept_results, LONG // len(answers))
     costs = [answer.usage.cost_usd for answer in answers if answer.usage is not None]
     known = [cost for cost in costs if cost is not None]
     return Comparison(answers=answers, total_cost_usd=sum(known) if len(known) == len(costs) else None)
+
+
+async def _fit(answer: ModelAnswer, kept_results: KeptResults, room: int) -> None:
+    """Keep an answer that is too long to be shown beside the others."""
+    if answer.text is not None:
+        answer.text, answer.kept = await keep_beginning(answer.text, kept_results, room)
+    if answer.kept is not None:
+        answer.parsed = None  # which is all of it again
+    if answer.error:
+        answer.error = answer.error[:room]
 
 
 async def _ask_all(
@@ -147,17 +164,21 @@ class WebAnswer(Result):
     """An answer, and the pages it was drawn from."""
 
     text: str
+    kept: Maybe[Kept] = None
     sources: list[Source]
     model: str
     usage: ConversationUsage
 
     def to_text(self) -> str:
-        return "\n\n".join([self.text, *(source.line() for source in self.sources)])
+        return "\n\n".join(
+            [self.text + kept_note(self.kept, self.text), *(source.line() for source in self.sources)]
+        )
 
 
 @toolset.tool("Search the web", effect="reads")
 async def mistral_web_search(
     mistral: Mistral,
+    kept_results: KeptResults,
     query: Annotated[str, Field(description="Question.", min_length=1, max_length=100_000)],
     model: parameters.Model = None,
 ) -> WebAnswer:
@@ -166,8 +187,10 @@ async def mistral_web_search(
     call = StartConversationCall(model=chosen, inputs=query, tools=[{"type": "web_search"}], store=False)
     reply = await converse(mistral, call, model=chosen)
     name = next((entry.model for entry in reversed(reply.outputs) if entry.model), chosen)
+    text, kept = await keep_beginning(reply.text, kept_results)
     return WebAnswer(
-        text=reply.text,
+        text=text,
+        kept=kept,
         sources=sources_of(reply),
         model=name,
         usage=conversation_usage(mistral, name, reply),

@@ -21,6 +21,7 @@ from mistral_mcp.heavy_work import work_for
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
+from mistral_mcp.tools.framework.fitting import shorten_partial, structured_content
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
@@ -118,8 +119,9 @@ class MistralTool(Tool):
             running.credentials, running.mistral = call.credentials, call.mistral
             work_for(call.mistral.caller.digest)
             reservation = await self._reserve(served, call, arguments)
-            result = _success(await self._answer(call, arguments), call.mistral)
-            return _with_note(result, reservation)
+            result = await self._answer(call, arguments)
+            fields = await structured_content(result, call.kept_results, f"{self.name}.json")
+            return _with_note(_success(result, fields, call.mistral), reservation)
         except MistralMcpError as error:
             running.error = error
             return _failure(error, running.mistral)
@@ -160,7 +162,11 @@ class MistralTool(Tool):
             validated["kept_results"] = call.kept_results
         if self.takes_upload_links:
             validated["upload_handles"] = call.upload_handles
-        return await self._call(mistral, validated)
+        try:
+            return await self._call(mistral, validated)
+        except UpstreamError as error:
+            await shorten_partial(error, call.kept_results)
+            raise
 
     async def _call(self, mistral: MistralClient, arguments: dict[str, Any]) -> Result:
         """Run the function, and end it a moment after the deadline that ends its requests: it may compute as well."""
@@ -206,13 +212,13 @@ def _output_schema(metadata: FuncMetadata) -> dict[str, Any]:
     return schema
 
 
-def _success(result: Result, mistral: MistralClient) -> CallToolResult:
+def _success(result: Result, fields: JsonValue, mistral: MistralClient) -> CallToolResult:
     # Replies come masked; what a result repeats of the caller's own arguments does not.
     mask = mistral.caller.mask
     text = TextContent(type="text", text=mask.text(result.to_text()))
     return CallToolResult(
         content=[text, *result.extra_content()],
-        structured_content=mask.value(result.model_dump(mode="json")),
+        structured_content=mask.value(fields),
         _meta=_result_meta(mistral) or None,
     )
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mistral_mcp.kept_results import Content, Owner, ResultStore
 from mistral_mcp.masking import Mask
-from mistral_mcp.tools.framework.results import Maybe
+from mistral_mcp.mistral.call import Maybe
 
 LONG = 40_000
 """Characters that one result may show: some 10,000 tokens."""
@@ -91,6 +91,7 @@ class KeptResults:
         """The text where it is short; else its beginning, and where all of it is."""
         if len(text) <= limit:
             return text, None
+        text = self._mask.text(text)  # before it is cut: of a secret, half would be left
         return text[:limit], await self.keep(text, mime_type=mime_type, filename=filename)
 
     async def read(self, handle: str) -> Content:

@@ -1,6 +1,6 @@
 """What a tool gives back: a result model, its usage, and the small parts that results share."""
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from mcp_types import ContentBlock
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -10,6 +10,7 @@ from mistral_mcp.mistral.api.usage import UsageReply, consumption_of, token_cost
 from mistral_mcp.mistral.call import Maybe, Reply, is_none
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.mistral.client import MistralClient
+from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 
 MaybeJson = Annotated[JsonValue, Field(exclude_if=is_none)]
 """The same for any JSON value."""
@@ -19,6 +20,9 @@ class Result(BaseModel):
     """What a tool gives back. Its fields are the structured result, which must make sense alone; so must its text."""
 
     model_config = ConfigDict(protected_namespaces=())
+
+    has_own_bound: ClassVar[bool] = False
+    """Whether the tool itself bounds how large it gets."""
 
     @classmethod
     def from_reply(cls, reply: Reply, **members: object) -> Self:
@@ -65,9 +69,28 @@ class Answer(Result):
     usage: Usage
     parsed: MaybeJson = Field(default=None, description="the answer as JSON, where that was asked for")
     thinking: Maybe[str] = None
+    kept: Maybe[Kept] = None
+
+    async def fit(self, kept_results: KeptResults) -> Self:
+        """The same, with its text kept where it is too long to show."""
+        self.text, self.kept = await kept_results.keep_if_long(
+            self.text, filename="answer.md", mime_type="text/markdown"
+        )
+        if self.kept is not None:
+            self.parsed = None  # which is all of it again
+        if self.thinking is not None and len(self.thinking) > LONG:
+            self.thinking = f"{self.thinking[:LONG]}…"
+        return self
 
     def to_text(self) -> str:
-        return self.text + cut_note(self.finish_reason)
+        return self.text + kept_note(self.kept, self.text) + cut_note(self.finish_reason)
+
+
+def kept_note(kept: Kept | None, shown: str) -> str:
+    """How much of a text is shown, and where the rest is."""
+    if kept is None:
+        return ""
+    return f"\n\n{kept.note(len(shown))}"
 
 
 def cut_note(finish_reason: str) -> str:

@@ -24,6 +24,8 @@ from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral, Served
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import KEYWORDS
+from mistral_mcp.usage.ledger import Ledger, digest_of_key
+from mistral_mcp.usage.store import MemoryUsage
 from tests.conftest import KEY, in_memory, text_of
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
@@ -191,9 +193,11 @@ async def test_what_only_computes_ends_at_the_deadline_too(mistral_url: str) -> 
 
     settings = Settings.model_validate({"route": mistral_url, "timeout": 0.2})
 
+    ledger = Ledger(MemoryUsage(), digest_of_key)
+
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[Served]:
-        yield Served(settings, from_key(KEY), Upstream(settings), MemoryStore(60))
+        yield Served(settings, from_key(KEY), Upstream(settings), MemoryStore(60), None, ledger, ())
 
     server = MCPServer(
         "slow", tools=[MistralTool.of(declared) for declared in slow.declarations], lifespan=lifespan
