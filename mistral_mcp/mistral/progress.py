@@ -12,6 +12,9 @@ Report = Callable[[float, float | None, str | None], Awaitable[None]]
 _MOST = 10
 _SECOND = 1.05  # a little long: reports may come nearer to each other than they went out
 _INTERVAL = 0.125  # seconds between texts, or parts
+_LONGEST = (
+    100_000  # characters of one report: clients take events of a megabyte, and a character is up to six bytes
+)
 _FOR_WAITS = (
     6  # of the ten: many parts of a large input may begin to wait at once, and the answer must not wait for that
 )
@@ -54,8 +57,8 @@ class Progress:
 
     async def flush(self) -> None:
         """Report the rest of the text, as soon as there may be a report."""
-        if self._pending:
-            message, self._pending = self._pending, ""
+        while self._pending:
+            message, self._pending = self._pending[:_LONGEST], self._pending[_LONGEST:]
             self._done += len(message)
             await self._sleep_while_full()
             await self._send(message)

@@ -28,6 +28,8 @@ toolset = Toolset()
 SMALL = 1_024
 """Numbers that come inline by themselves: one mistral-embed vector, for which a model pays 6,000 tokens already."""
 MAX_INLINE = 262_144
+MAX_INLINE_HTTP = 65_536
+"""Clients take events of up to a megabyte, and a number has some eleven characters."""
 MAX_INPUTS = 20_000
 
 # As numpy and most vector stores call them; packed dtypes are bytes.
@@ -98,7 +100,11 @@ async def mistral_embed(
         dtype=dtype,
         usage=usage_of(mistral, vectors.model, vectors.usage),
     )
-    most = {"auto": SMALL, "inline": MAX_INLINE, "link": 0}[output]
+    if kept_results.over_http:
+        max_inline = MAX_INLINE_HTTP
+    else:
+        max_inline = MAX_INLINE
+    most = {"auto": SMALL, "inline": max_inline, "link": 0}[output]
     if count * dimensions <= most:
         result.embeddings = await run_heavy(_numbers, vectors)
     else:

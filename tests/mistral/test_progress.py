@@ -159,3 +159,21 @@ async def test_parts_and_waits_in_any_order_end_at_the_total(steps: list[tuple[b
     _, progress, total, _ = listener.heard[-1]
     assert progress == total
     assert all(total is None or progress <= total for _, progress, total, _ in listener.heard)
+
+
+async def test_much_text_comes_in_several_reports_and_all_of_it() -> None:
+    heard: list[str] = []
+
+    async def report(_: float, __: float | None, message: str | None) -> None:
+        heard.append(message or "")
+
+    async def pass_by(_: float) -> None:
+        clock[0] += 1
+
+    clock = [0.0]
+    progress = Progress(report, lambda: clock[0], pass_by)
+    await progress.text("ab" * 200_000)
+    await progress.flush()
+
+    assert "".join(heard) == "ab" * 200_000
+    assert max(map(len, heard)) <= 100_000

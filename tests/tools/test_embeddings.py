@@ -10,7 +10,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
+from tests.conftest import in_memory, over_http, read_kept, refuses_at_once, text_of
 
 
 @pytest.fixture
@@ -214,3 +214,14 @@ async def test_vectors_whose_tokens_were_not_counted_cost_nobody_knows_what(
     result = await client.call_tool("mistral_embed", {"inputs": ["x"]})
 
     assert result.structured_content["usage"]["cost_usd"] == cost
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_what_comes_inline_over_http_is_no_more_than_clients_take(mistral_url: str, mode: str) -> None:
+    """The SDK's client gives up on an event of more than a megabyte, and with it on the whole connection."""
+    async with over_http(mistral_url, mode=mode) as client:
+        most = await client.call_tool("mistral_embed", {"inputs": ["a"] * 64, "output": "inline"})
+        more = await client.call_tool("mistral_embed", {"inputs": ["a"] * 256, "output": "inline"})
+
+    assert len(most.structured_content["embeddings"]) == 64
+    assert more.structured_content["kept"]["shape"] == [256, 1024]

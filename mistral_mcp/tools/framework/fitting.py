@@ -7,8 +7,10 @@ from mistral_mcp.errors import ResultTooLong, UpstreamError
 from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.results import Result
 
-LARGEST = 1_000_000
-"""Bytes of JSON that no result exceeds: a list of things may be longer than its texts. Vectors have a bound of their own."""
+LARGEST = 250_000
+"""Bytes of JSON that no result exceeds, some 60,000 tokens; text comes beside it, and clients take a megabyte of both.
+Vectors have a bound of their own.
+"""
 
 
 async def structured_content(result: Result, kept_results: KeptResults, filename: str) -> JsonValue:

@@ -61,6 +61,11 @@ class KeptResults:
         self._owner = owner
         self._mask = mask
 
+    @property
+    def over_http(self) -> bool:
+        """Whether the caller came over HTTP."""
+        return self._owner.base_url is not None
+
     async def keep(
         self, content: str | bytes, *, mime_type: str = "text/plain", filename: str, **facts: Any
     ) -> Kept:
