@@ -11,10 +11,12 @@ RUN python -m venv /opt/venv
 COPY requirements.txt ./
 RUN /opt/venv/bin/python -m pip install --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY scripts/third_party_notices.py ./scripts/
 COPY mistral_mcp ./mistral_mcp
 # Nothing that builds or installs goes into the image that runs.
 RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation . \
     && /opt/venv/bin/python -m pip uninstall --yes hatchling editables pathspec pluggy trove-classifiers pip \
+    && /opt/venv/bin/python scripts/third_party_notices.py > /opt/venv/THIRD_PARTY_NOTICES.txt \
     && /opt/venv/bin/python -m compileall -q /opt/venv/lib
 
 FROM python:3.13-slim
