@@ -27,8 +27,10 @@ from mistral_mcp.hosting.web.forms import Form, read_form
 from mistral_mcp.hosting.web.pages.manage_page import find_token
 from mistral_mcp.hosting.web.pages.problems import describe
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
+from mistral_mcp.hosting.web.pages.toolset_choices import offer_presets, preset_of, read_toolsets
 from mistral_mcp.hosting.web.responses import client_address, error_status
 from mistral_mcp.http.targets import base_url
+from mistral_mcp.selection import AllowedToolsets
 
 PATH = "/consent"
 _LONGEST_NAME = 100
@@ -61,7 +63,7 @@ class ConsentPage:
             return self.renderer.render(request, "consent_gone.html", *error_status(error))
         shown = _Shown(asked, client, signed, base_url(self.oauth.settings, request))
         if request.method != "POST":
-            return self._page(request, shown, form)
+            return await self._page(request, shown, form)
         if form.one("decision") != "allow":
             return _back(shown, error="access_denied", error_description="The person did not agree.")
         return await self._allow(request, shown, form)
@@ -86,11 +88,11 @@ class ConsentPage:
             code = await self._grant(request, shown, form)
         except ValidationError:
             problems = {"api_key": texts_for(request)["fields"]["api_key"]}
-            return self._page(request, shown, form, problems, HTTPStatus.UNPROCESSABLE_ENTITY)
+            return await self._page(request, shown, form, problems, HTTPStatus.UNPROCESSABLE_ENTITY)
         except MistralMcpError as error:
             status, headers = error_status(error)
             sentence = describe(error, language_of(request))
-            return self._page(request, shown, form, {_field(error, form): sentence}, status, headers)
+            return await self._page(request, shown, form, {_field(error, form): sentence}, status, headers)
         return _back(shown, code=code.get_secret_value())
 
     async def _grant(self, request: Request, shown: "_Shown", form: Form) -> SecretStr:
@@ -105,6 +107,7 @@ class ConsentPage:
             ConnectionRequest(
                 api_key=SecretStr(key) if key else None,
                 label=grant.client_name,
+                toolsets=read_toolsets(form, self._bound.allowed) or None,
                 signup_code=SecretStr(signup_code) if signup_code else None,
             ),
             address,
@@ -112,7 +115,11 @@ class ConsentPage:
         # Nobody has seen the connection's own token: the grant alone opens it.
         return await tenancy.vault.grants.issue_code(issued.token, grant, replaces=True)
 
-    def _page(
+    @property
+    def _bound(self) -> AllowedToolsets:
+        return AllowedToolsets.of(self.tenancy.settings)
+
+    async def _page(
         self,
         request: Request,
         shown: "_Shown",
@@ -127,6 +134,7 @@ class ConsentPage:
             f"form-action 'self' {shown.form_action}; base-uri 'none'; frame-ancestors 'none'"
         )
         texts = texts_for(request)["consent"]
+        presets = await offer_presets(self._bound)
         return self.renderer.render(
             request,
             "consent.html",
@@ -136,6 +144,8 @@ class ConsentPage:
             name=shown.client_name or texts["no_name"],
             verified_host=shown.document_host,
             returns_to=shown.host or texts["the_app"].format(scheme=shown.form_action),
+            presets=presets,
+            preset=form.one("preset") or preset_of(self._bound.chosen, presets),
             may_write=WRITE in shown.asked.scopes,
             signed=shown.signed,
             signup=self.tenancy.settings.signup,

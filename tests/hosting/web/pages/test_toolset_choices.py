@@ -13,6 +13,7 @@ from mistral_mcp.hosting.web.pages.toolset_choices import PRESETS, count_tokens,
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.tools import DEFAULT, RETIRED, TOOLSETS
 from tests.conftest import KEY, at, serving
+from tests.hosting.oauth.conftest import OAuthClient
 
 HERE = {"sec-fetch-site": "same-origin"}
 
@@ -96,3 +97,19 @@ async def test_no_longer_life_is_offered_than_the_operator_allows(hosting: dict[
 
     assert re.findall(r'<option value="(\d*)"', page[: page.index("route-hint")])[:2] == ["", "30"]
     assert "In 60 days, the most here" in page
+
+
+async def test_a_client_that_signs_in_gets_the_preset_that_was_agreed_to(http: httpx2.AsyncClient) -> None:
+    client = OAuthClient(http)
+    await client.register()
+    code = await client.code(preset="documents")
+    access_token = (await client.redeem(code)).json()["access_token"]
+    page = (await http.get(client.authorize_url(), follow_redirects=True)).text
+
+    assert "Takes about" in page
+    assert 'value="essentials" checked' in page
+    async with at(
+        f"{http.base_url}/mcp".replace("//mcp", "/mcp"), {"authorization": f"Bearer {access_token}"}
+    ) as mcp:
+        offered = {tool.name for tool in (await mcp.list_tools()).tools}
+    assert offered == tools.names(PRESETS["documents"], read_only=False)
