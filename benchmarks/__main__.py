@@ -13,7 +13,20 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import calls, embedding, faults, latency, memory, peers, start, streams, tokens, vault, workers
+from benchmarks import (
+    calls,
+    counting,
+    embedding,
+    faults,
+    latency,
+    memory,
+    peers,
+    start,
+    streams,
+    tokens,
+    vault,
+    workers,
+)
 from benchmarks.bench import QUICK, Bench, Scale, opened
 from benchmarks.processes import CannotMeasure
 from benchmarks.rows import Row, Saved, as_json, comparison, machine, not_measured, table
@@ -22,6 +35,7 @@ ALL: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "start": start.measure,
     "latency": latency.measure,
     "calls": calls.measure,
+    "counting": counting.measure,
     "streams": streams.measure,
     "embedding": embedding.measure,
     "memory": memory.measure,

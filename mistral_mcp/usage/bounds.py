@@ -22,6 +22,8 @@ def most_that_it_costs(
     tool: str, arguments: Mapping[str, object], takes: Mapping[str, object], settings: Settings, catalog: Catalog
 ) -> int:
     """In ten-billionths of a dollar. `takes` are the tool's parameters: one that takes no model asks none."""
+    if arguments.get("dry_run"):
+        return 0
     if not {"model", "models", "agent_id", "conversation_id"} & takes.keys():
         return 0
     characters = sum(map(len, _texts(arguments)))
