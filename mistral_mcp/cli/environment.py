@@ -178,6 +178,15 @@ def users_cache_dir(environ: Mapping[str, str]) -> Path:
     return Path(base or tempfile.gettempdir(), "mistral-mcp")
 
 
+def has_browser(environ: Mapping[str, str]) -> bool:
+    """Whether this user can open a page of this machine: not over SSH, and on a Unix without a display neither."""
+    if environ.get("SSH_CONNECTION"):
+        return False
+    if sys.platform in {"darwin", "win32"}:
+        return True
+    return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
 def forbid_core_dumps() -> None:
     """Keys of many callers are in memory: no dump of it is written, and on Linux no other process of the user reads it."""
     try:

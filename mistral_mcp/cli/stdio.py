@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from mistral_mcp.cli.environment import api_key, gc_frozen_during_startup, start, users_cache_dir
+from mistral_mcp.cli.environment import api_key, gc_frozen_during_startup, has_browser, start, users_cache_dir
 from mistral_mcp.cli.options import LOGS, PREFIX, STDIO, settings_options
 from mistral_mcp.errors import BadSetting
 
@@ -26,6 +26,7 @@ def stdio(**given: object) -> None:
         import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
         from mistral_mcp.credentials import from_key  # noqa: PLC0415
+        from mistral_mcp.http.local_uploads import LocalUploads  # noqa: PLC0415
         from mistral_mcp.kept_results import FolderStore  # noqa: PLC0415
         from mistral_mcp.server import create_server  # noqa: PLC0415
         from mistral_mcp.usage.file import FileUsage  # noqa: PLC0415
@@ -39,7 +40,14 @@ def stdio(**given: object) -> None:
         ledger = None
         if settings.data_dir:
             ledger = Ledger(FileUsage(settings.data_dir / "usage.db"), digest_of_key)
-        server = create_server(settings, from_key(key), result_store=store, ledger=ledger)
+        uploads = LocalUploads(settings)
+        server = create_server(
+            settings,
+            from_key(key),
+            result_store=store,
+            upload_links=uploads if has_browser(os.environ) else None,
+            ledger=ledger,
+        )
     # A thread waits in a read of stdin, which Python's own handler of Ctrl-C would not end.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin.isatty():
@@ -52,6 +60,7 @@ def stdio(**given: object) -> None:
     async def serve() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(cache.sweep_regularly)
+            await group.start(uploads.run)
             await server.run_stdio_async()
             group.cancel_scope.cancel()
 

@@ -6,7 +6,16 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from mistral_mcp.errors import CredentialError, MissingCredential, NothingSelected, VaultUnavailable
+from mistral_mcp.errors import (
+    BadArgument,
+    CredentialError,
+    InvalidApiKey,
+    MissingCredential,
+    MistralMcpError,
+    NothingSelected,
+    UpstreamError,
+    VaultUnavailable,
+)
 
 PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 """Headers of every answer that is for one caller."""
@@ -33,3 +42,18 @@ def error_response(error: CredentialError | VaultUnavailable | NothingSelected) 
     if error.retry_after is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after))
     return json_rpc_error(error.status, str(error), headers)
+
+
+def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
+    """The status of an answer about this error, and its headers."""
+    status = getattr(error, "status", None)
+    if isinstance(error, BadArgument | InvalidApiKey):
+        status = 422
+    elif isinstance(error, UpstreamError):
+        status = 503
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is None:
+        headers = {}
+    else:
+        headers = {"retry-after": str(int(retry_after) + 1)}
+    return status or 500, headers

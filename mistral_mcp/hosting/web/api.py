@@ -18,9 +18,9 @@ from mistral_mcp.hosting.web.responses import (
     client_address,
     connection_json,
     describe_problems,
-    error_status,
     issued_json,
 )
+from mistral_mcp.http.responses import error_status
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

@@ -28,7 +28,8 @@ from mistral_mcp.hosting.web.pages.manage_page import find_token
 from mistral_mcp.hosting.web.pages.problems import describe
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
 from mistral_mcp.hosting.web.pages.toolset_choices import offer_presets, preset_of, read_toolsets
-from mistral_mcp.hosting.web.responses import client_address, error_status
+from mistral_mcp.hosting.web.responses import client_address
+from mistral_mcp.http.responses import error_status
 from mistral_mcp.http.targets import base_url
 from mistral_mcp.selection import AllowedToolsets
 

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from mistral_mcp.errors import ExpiredResult, MistralMcpError
 from mistral_mcp.hosting.vault.results import StoredResult, VaultResults
-from mistral_mcp.hosting.web.responses import error_status
 from mistral_mcp.http.downloads import NOTHING, describe_file, requested_span, unsatisfiable
+from mistral_mcp.http.responses import error_status
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument, MistralMcpError
 from mistral_mcp.hosting.vault.records import new_id
+from mistral_mcp.http.incoming_files import NotOurForm
 
 LIFETIME = 2 * 60 * 60  # seconds; long enough to look for a key in between
 _LARGEST_BODY = 16 * 1024  # bytes
@@ -21,10 +22,6 @@ class ForeignForm(MistralMcpError):
     """A form that another site's page sent. What it held is not looked at."""
 
     status = 403
-
-
-class NotOurForm(BadArgument):
-    """What none of these pages sends."""
 
 
 class OversizeForm(BadArgument):

@@ -6,7 +6,6 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 from starlette.requests import HTTPConnection, Request
 
-from mistral_mcp.errors import BadArgument, InvalidApiKey, MistralMcpError, UpstreamError
 from mistral_mcp.hosting.vault.vault import Connection, IssuedToken
 from mistral_mcp.http.targets import base_url
 from mistral_mcp.settings import Settings
@@ -16,21 +15,6 @@ def client_address(request: HTTPConnection) -> str:
     if request.client:
         return request.client.host
     return "unknown"
-
-
-def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
-    """The status of an answer about this error, and its headers."""
-    status = getattr(error, "status", None)
-    if isinstance(error, BadArgument | InvalidApiKey):
-        status = 422
-    elif isinstance(error, UpstreamError):
-        status = 503
-    retry_after = getattr(error, "retry_after", None)
-    if retry_after is None:
-        headers = {}
-    else:
-        headers = {"retry-after": str(int(retry_after) + 1)}
-    return status or 500, headers
 
 
 def secret_url(settings: Settings, request: Request, token: SecretStr) -> str:

@@ -27,7 +27,7 @@ class UploadHandles:
 
     async def create(self, mistral: MistralClient, purpose: str) -> UploadLink:
         """Raises `BadArgument` where this server makes no links."""
-        if self._links is None or self._owner.base_url is None:
+        if self._links is None:
             raise BadArgument(
                 "This server makes no upload links.",
                 "Use mistral_upload_file, or give a path or an https URL instead.",

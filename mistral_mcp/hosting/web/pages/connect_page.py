@@ -20,7 +20,8 @@ from mistral_mcp.hosting.web.pages.notices import places
 from mistral_mcp.hosting.web.pages.problems import describe, describe_fields
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
 from mistral_mcp.hosting.web.pages.toolset_choices import OWN, offer_presets, offer_toolsets, preset_of
-from mistral_mcp.hosting.web.responses import client_address, error_status
+from mistral_mcp.hosting.web.responses import client_address
+from mistral_mcp.http.responses import error_status
 from mistral_mcp.http.targets import base_url
 from mistral_mcp.selection import AllowedToolsets
 

@@ -16,8 +16,9 @@ from mistral_mcp.hosting.web.pages.connection_page import View, render_connectio
 from mistral_mcp.hosting.web.pages.form_fields import connection_changes
 from mistral_mcp.hosting.web.pages.problems import describe, describe_fields
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
-from mistral_mcp.hosting.web.responses import client_address, error_status
+from mistral_mcp.hosting.web.responses import client_address
 from mistral_mcp.hosting.web.test_calls import run_test_call
+from mistral_mcp.http.responses import error_status
 from mistral_mcp.selection import AllowedToolsets
 
 PATH = "/manage"

@@ -12,7 +12,8 @@ from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.pages.languages import Language
 from mistral_mcp.hosting.web.pages.problems import describe
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
-from mistral_mcp.hosting.web.responses import client_address, error_status
+from mistral_mcp.hosting.web.responses import client_address
+from mistral_mcp.http.responses import error_status
 from mistral_mcp.http.targets import base_url
 from mistral_mcp.install.snippets import snippets
 from mistral_mcp.usage.store import KEPT_DAYS

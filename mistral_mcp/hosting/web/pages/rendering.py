@@ -47,7 +47,8 @@ class Renderer:
         self._form_keys = form_keys
 
     def static_files(self) -> Mount:
-        return Mount("/static", _Static(directory=_HERE / "static"), name="static")
+        files = _Static(directory=_HERE / "static", packages=[("mistral_mcp.http", "static")])
+        return Mount("/static", files, name="static")
 
     @property
     def form_tokens(self) -> FormTokens:

@@ -13,7 +13,7 @@ import pytest
 from mistral_mcp import Settings, errors
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.vault.statements import TooManyConnections
-from mistral_mcp.hosting.web import connect, forms, incoming_files, test_calls
+from mistral_mcp.hosting.web import connect, forms, test_calls
 from mistral_mcp.hosting.web.pages import manage_page
 from mistral_mcp.hosting.web.pages.languages import (
     LANGUAGES,
@@ -22,6 +22,7 @@ from mistral_mcp.hosting.web.pages.languages import (
     format_number,
     read_texts,
 )
+from mistral_mcp.http import incoming_files
 from mistral_mcp.tools import TOOLSETS
 from tests.conftest import KEY, serving
 from tests.hosting.conftest import MASTER_KEY

@@ -12,12 +12,15 @@ from pydantic import Field, InstanceOf
 from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.hosting.web.forms import NotOurForm
 from mistral_mcp.mistral.api.files import LARGEST, FileReply
 from mistral_mcp.mistral.call import Call
 
 _LONGEST_HEAD = 16 * 1024  # bytes before the file in a form
 _BOUNDARY = re.compile(r"[ -~]{1,70}")
+
+
+class NotOurForm(BadArgument):
+    """What none of our pages sends."""
 
 
 class OversizeFile(BadArgument):

@@ -1,0 +1,124 @@
+"""`/uploads/{handle}`: files that a person gives to a model go on to Mistral as they come.
+
+Whoever has the link can do nothing but upload. `curl -T file URL` works too. Where the links are kept, and what the page looks
+like, differs: `hosting` has a vault and its pages, stdio a page on this machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mistral_mcp.errors import MistralMcpError
+from mistral_mcp.http.incoming_files import ForwardFileCall, IncomingFile, read_form, read_raw
+from mistral_mcp.http.responses import error_status
+from mistral_mcp.mistral.client import Upstream
+from mistral_mcp.mistral.progress import Progress
+from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.upload_links import UploadedFile, Uploads
+
+# The page sends files with a script, and its form says where it comes from.
+UPLOAD_PAGE_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "same-origin",
+}
+
+
+class OpenLinks(Protocol):
+    """A home of upload links, as their pages see it: the handle in the address is all they know."""
+
+    async def look(self, handle: str) -> Uploads:
+        """Raises `UnknownUpload` or `ExpiredUpload`."""
+        ...
+
+    async def begin(self, handle: str) -> tuple[Caller, str]:
+        """Count a file that is about to come. Returns whose key it goes with, and its purpose. Raises as `look` does."""
+        ...
+
+    async def finish(self, handle: str, file: UploadedFile | None) -> None:
+        """The file that was begun is at Mistral; None: it failed, and does not count."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileReception:
+    """The endpoints; a subclass has the page."""
+
+    uploads: OpenLinks
+    upstream: Upstream
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/uploads/{handle}", self.page, methods=["GET", "HEAD"]),
+            Route("/uploads/{handle}", self.receive, methods=["POST", "PUT"]),
+            Route("/uploads/{handle}/{filename}", self.receive, methods=["POST", "PUT"]),
+        ]
+
+    def render(
+        self,
+        request: Request,
+        status: int,
+        *,
+        files: Sequence[UploadedFile] = (),
+        problem: str = "",
+        ended: bool = False,
+    ) -> Response:
+        """The page."""
+        raise NotImplementedError
+
+    def describe(self, request: Request, error: MistralMcpError) -> str:
+        """What a person reads of an error."""
+        raise NotImplementedError
+
+    async def page(self, request: Request) -> Response:
+        try:
+            found = await self.uploads.look(request.path_params["handle"])
+        except MistralMcpError as error:
+            return self.render(request, error_status(error)[0], ended=True)
+        return self.render(request, HTTPStatus.OK, files=found.files)
+
+    async def receive(self, request: Request) -> Response:
+        """One file. A form is answered with the page, everything else with JSON."""
+        handle = request.path_params["handle"]
+        is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+        try:
+            if is_form:
+                file = await read_form(request)
+            else:
+                file = read_raw(request)
+            uploaded = await self._send(handle, file)
+        except MistralMcpError as error:
+            status, headers = error_status(error)
+            problem = self.describe(request, error)
+            if is_form:
+                return self.render(request, status, problem=problem, ended=status == HTTPStatus.GONE)
+            message = {"error": {"message": problem}}
+            # What is left of the body is not read, so the connection cannot be used again.
+            return JSONResponse(message, status, headers | {"cache-control": "no-store", "connection": "close"})
+        if is_form:
+            found = await self.uploads.look(handle)
+            return self.render(request, HTTPStatus.OK, files=found.files)
+        body = {"handle": handle, "filename": uploaded.filename, "bytes": uploaded.bytes}
+        return JSONResponse(body, HTTPStatus.CREATED, {"cache-control": "no-store"})
+
+    async def _send(self, handle: str, file: IncomingFile) -> UploadedFile:
+        caller, purpose = await self.uploads.begin(handle)
+        uploaded: UploadedFile | None = None
+        try:
+            mistral = self.upstream.client(caller, Progress(_ignore))  # with the deadline of a long call
+            reply = await mistral.send(ForwardFileCall(purpose=purpose, file=file))
+            uploaded = UploadedFile(reply.id, reply.filename or file.filename, reply.bytes or file.size)
+            return uploaded
+        finally:
+            await self.uploads.finish(handle, uploaded)
+
+
+async def _ignore(_done: float, _total: float | None, _message: str | None) -> None:
+    """Nobody listens."""
