@@ -296,8 +296,9 @@ def test_only_settings_that_exist_are_set(name: str):
     assert named - set(Settings.model_fields) == set()
 
 
-def test_compose_runs_two_hardened_servers_on_one_vault_and_keeps_secrets_in_the_env_file():
-    services = documents("manifests/compose.yaml")[0]["services"]
+def test_compose_runs_two_hardened_servers_on_one_vault_and_mounts_secrets_as_files():
+    compose = documents("manifests/compose.yaml")[0]
+    services = compose["services"]
     serve = services["serve"]
 
     assert serve["deploy"]["replicas"] == 2
@@ -309,7 +310,12 @@ def test_compose_runs_two_hardened_servers_on_one_vault_and_keeps_secrets_in_the
         assert service["healthcheck"]["test"][0] == "CMD"
         for key, value in service.get("environment", {}).items():
             if re.search(r"PASSWORD|TOKEN|KEYS|DATABASE_URL", key):
-                assert re.search(r"\$\{\w+:\?[^}]*\}", value), f"{key} must come from the environment"
+                assert key.endswith("_FILE"), key
+                assert value.removeprefix("/run/secrets/") in service["secrets"]
+    assert set(compose["secrets"]) == {
+        name for service in services.values() for name in service.get("secrets", [])
+    }
+    assert all(secret["file"] == f"./secrets/{name}" for name, secret in compose["secrets"].items())
 
 
 def test_the_cluster_s_pods_are_two_bare_and_unprivileged():
