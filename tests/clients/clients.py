@@ -62,7 +62,20 @@ async def _with_python(transport: Transport, calls: int = 1) -> int:
             tools = (await client.list_tools()).tools
             for _ in range(calls):
                 await client.call_tool(TOOL, ARGUMENTS)
+            embedded = await client.call_tool("mistral_embed", {"inputs": ["a"], "output": "link"})
+            await _get_whole((embedded.structured_content or {})["kept"])
             return len(tools)
+
+
+async def _get_whole(kept: dict[str, Any]) -> None:
+    """A result that was kept, by its link or at its path."""
+    if "path" in kept:
+        whole = await anyio.Path(kept["path"]).read_bytes()
+    else:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as http:
+            whole = (await http.get(kept["url"])).raise_for_status().content
+    if len(whole) != kept["bytes"]:
+        raise Failed(f"of a kept result of {kept['bytes']} bytes it got {len(whole)}")
 
 
 async def mcp_remote(place: Place) -> int:
