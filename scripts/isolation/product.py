@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +74,14 @@ def send(port: int, method: str, path: str, headers: dict[str, str], body: bytes
 
 
 @contextmanager
-def product(folder: str, log: IO[bytes] | None = None) -> Iterator[Server]:
+def product(
+    folder: str, log: IO[bytes] | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """The sandbox and `serve` on top of it."""
     mistral, port = _free_port(), _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MISTRAL_")}
     environment |= {"MISTRAL_MCP_ROUTE": f"http://127.0.0.1:{mistral}", "MISTRAL_MCP_LOG_LEVEL": "ERROR"}
+    environment |= settings or {}
     command = [sys.executable, "-m", "mistral_mcp"]
     # What Mistral would work is not ours.
     upstream = ["nice", "-n", "15", *command, "sandbox", "--port", str(mistral)]

@@ -1,0 +1,55 @@
+"""The fuzz finds what it is there to find, and knows every route."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scripts.fuzz.__main__ import LARGEST, Target
+from scripts.fuzz.surface import METHODS, Known, Request, requests_to, route_methods
+
+KNOWN = Known("mmcp_a", "client", ("kr_a",), {"token": ["mmcp_a"]})
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "found"),
+    [
+        (200, b"{}", ""),
+        (404, b"{}", ""),
+        (503, b"{}", ""),
+        (500, b"{}", "status 500"),
+        (200, b"x" * (LARGEST + 1), "an answer of"),
+        (200, b"Traceback (most recent call last)", "Traceback"),
+    ],
+)
+def test_what_must_not_be_is_a_finding_with_the_request(status: int, answer: bytes, found: str):
+    target = Target("target", st.just("the request"), lambda _: (status, answer))
+
+    target.explore(0)
+
+    assert found in target.finding
+    assert bool(found) == bool(target.finding)
+    assert "FAILED" in str(target) or not found
+
+
+def test_a_connection_that_breaks_is_a_finding():
+    def breaks(_: object) -> tuple[int, bytes]:
+        raise ConnectionResetError
+
+    target = Target("target", st.just("the request"), breaks)
+    target.explore(0)
+
+    assert "ConnectionResetError" in target.finding
+
+
+def test_every_route_of_the_hosted_app_is_a_target():
+    routes = route_methods()
+
+    assert {"/mcp", "/c/{token}/mcp", "/connections", "/results/{handle}", "/token", "/authorize"} <= routes.keys()
+    assert "DELETE" in routes["/connections/current"]
+
+
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(requests_to("/results/{handle}", ("GET",), KNOWN))
+def test_a_request_to_a_route_names_no_placeholder(request: Request):
+    assert request.method in METHODS
+    assert "{handle}" not in request.path
