@@ -57,7 +57,7 @@ def from_key(key: str | SecretStr | None) -> CredentialSource:
 
     async def source(_: HTTPConnection | None) -> Credentials:
         if text:
-            return own_key(SecretStr(text), "MISTRAL_API_KEY")
+            return validate_user_key(SecretStr(text), "MISTRAL_API_KEY")
         return Credentials(None, "MISTRAL_API_KEY")
 
     return source
@@ -149,7 +149,7 @@ def is_token(secret: SecretStr) -> bool:
     return secret.get_secret_value()[: len(TOKEN_PREFIX)].lower() == TOKEN_PREFIX
 
 
-def own_key(secret: SecretStr, source: str) -> Credentials:
+def validate_user_key(secret: SecretStr, source: str) -> Credentials:
     """A caller's own Mistral key, for this request and never stored. Raises `RefusedCredential` for what is none."""
     text = secret.get_secret_value()
     if _PLACEHOLDER.fullmatch(text):

@@ -5,7 +5,7 @@ from httpx2 import AsyncClient
 from pydantic import SecretStr
 
 from mistral_mcp import Settings
-from mistral_mcp.credentials import own_key
+from mistral_mcp.credentials import validate_user_key
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
 from tests.conftest import KEY, Connect, in_memory, over_http, serving, text_of
@@ -94,4 +94,4 @@ async def test_quotes_around_a_key_are_taken_off(
     "key", ["0123456789abcdefABCDEF0123456789", "nonesuch0123456789", "xxAb0123456789", "myKey0123456789abcd"]
 )
 def test_what_only_resembles_a_placeholder_is_a_key(key: str):
-    assert own_key(SecretStr(key), "it").key == SecretStr(key)
+    assert validate_user_key(SecretStr(key), "it").key == SecretStr(key)

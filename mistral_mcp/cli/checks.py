@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from mistral_mcp.cli import upstream_checks
 from mistral_mcp.cli.findings import Finding
-from mistral_mcp.credentials import own_key
+from mistral_mcp.credentials import validate_user_key
 from mistral_mcp.errors import MistralMcpError, RefusedCredential
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.settings import Settings
@@ -55,7 +55,7 @@ def _check_key(key: SecretStr | None, *, pays: bool) -> Finding:
             "MISTRAL_API_KEY is not set; create a key at https://console.mistral.ai, in API keys, and set it",
         )
     try:
-        own_key(key, "MISTRAL_API_KEY")
+        validate_user_key(key, "MISTRAL_API_KEY")
     except RefusedCredential as error:
         return Finding("key", "failed", str(error))
     return Finding("key", "ok", f"MISTRAL_API_KEY is set, ends in {key.get_secret_value()[-2:]}")

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 _IN_THE_ENTRY = ("toolsets", "read_only", "files_dir", "route")
 
 
-def _hosts(_context: object = None, _parameter: object = None, begun: str = "") -> list[str]:
+def _hosts(_context: object = None, _parameter: object = None, incomplete: str = "") -> list[str]:
     """The hosts that `install` knows; for a shell, those that begin so."""
     from mistral_mcp.install import HOSTS  # noqa: PLC0415
 
-    return [host for host in HOSTS if host.startswith(begun)]
+    return [host for host in HOSTS if host.startswith(incomplete)]
 
 
 @click.command()
@@ -151,7 +151,7 @@ def _settings_for_entry(environ: Mapping[str, str], given: Mapping[str, object],
 
 def _ask_for_key(url: str | None) -> str | None:
     """A key, typed without echo. A remote endpoint takes a connection's token as well."""
-    from mistral_mcp.credentials import is_token, own_key  # noqa: PLC0415
+    from mistral_mcp.credentials import is_token, validate_user_key  # noqa: PLC0415
 
     what = "Mistral API key"
     if url:
@@ -160,7 +160,7 @@ def _ask_for_key(url: str | None) -> str | None:
     if not key.get_secret_value():
         return None
     if not is_token(key):
-        own_key(key, "the prompt")
+        validate_user_key(key, "the prompt")
     elif url is None:
         raise BadSetting("That is a connection's token, not a key.", "Give the server's address with --url.")
     return key.get_secret_value()

@@ -50,6 +50,7 @@ HOSTING = (
     "privacy_url",
     "terms_url",
     "support_url",
+    "apps_challenge",
 )  # the others are secrets, or hold some: environment only
 LOGS = ("log_level", "log_format")
 SECRETS = ("route_token", "master_keys", "signup_code", "metrics_token", "database_url", "redis_url")
@@ -93,11 +94,11 @@ def url_host(host: str) -> str:
     return host
 
 
-def complete_toolsets(_context: object, _parameter: object, begun: str) -> list[str]:
+def complete_toolsets(_context: object, _parameter: object, incomplete: str) -> list[str]:
     """For a shell: the names that the last one of a list may become."""
     from mistral_mcp.tools import TOOLSETS  # noqa: PLC0415
 
-    before, comma, last = begun.rpartition(",")
+    before, comma, last = incomplete.rpartition(",")
     return [before + comma + name for name in [*TOOLSETS, "all"] if name.startswith(last)]
 
 

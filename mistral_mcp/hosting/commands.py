@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from mistral_mcp.credentials import own_key
+from mistral_mcp.credentials import validate_user_key
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.hosting.vault.vault import Connection, Vault
 from mistral_mcp.route import Route
@@ -115,7 +115,7 @@ async def create_connection(
     unknown = [name for name in names or () if name not in TOOLSETS]
     if unknown:
         raise BadArgument(f"There is no toolset {unknown[0]!r}.", f"There are {', '.join(TOOLSETS)}.")
-    own_key(key, "the prompt")
+    validate_user_key(key, "the prompt")
     async with Vault.open(settings) as vault:
         issued = await vault.create(
             key,

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from starlette.requests import HTTPConnection
 
-from mistral_mcp.credentials import KEY_HEADERS, Credentials, from_headers, is_token, own_key
+from mistral_mcp.credentials import KEY_HEADERS, Credentials, from_headers, is_token, validate_user_key
 from mistral_mcp.errors import RefusedCredential
 from mistral_mcp.http.endpoint import CredentialResolver
 from mistral_mcp.settings import Settings
@@ -22,7 +22,7 @@ def key_resolver(settings: Settings) -> CredentialResolver:
             )
         if not settings.byok:
             raise RefusedCredential("This server takes no Mistral keys.", "Ask its operator for a connection.")
-        return own_key(secret, source)
+        return validate_user_key(secret, source)
 
     return resolve
 

@@ -246,9 +246,9 @@ class Catalog:
     def _as_of(today: Date, entry: Entry) -> Prices:
         """Of each kind of price the one that began last, or the first one known."""
         periods = sorted(entry.prices, key=lambda period: period.since or Date.min)
-        begun = [period for period in periods if period.since is None or period.since <= today]
+        current = [period for period in periods if period.since is None or period.since <= today]
         found: dict[str, object] = {}
-        for period in begun or periods[:1]:
+        for period in current or periods[:1]:
             found |= period.model_dump(exclude_none=True, by_alias=True)
         return Prices.model_validate(found)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, SecretStr, field_validator
 
-from mistral_mcp.credentials import own_key
+from mistral_mcp.credentials import validate_user_key
 from mistral_mcp.errors import InvalidApiKey, RefusedCredential, SignupRefused
 from mistral_mcp.hosting.monitoring.connection_audit import ConnectionEvent, log_connection_event
 from mistral_mcp.hosting.monitoring.metrics import Metrics
@@ -214,7 +214,7 @@ class Tenancy:
         """Ask Mistral, with the cheapest call that the route carries; not for addresses that had too many keys refused."""
         if api_key is not None:
             try:
-                own_key(api_key, "api_key")
+                validate_user_key(api_key, "api_key")
             except RefusedCredential as error:
                 raise WrongField("api_key", error.what, error.advice) from None
         if api_key is None or not self.refused_keys.is_accepted(api_key):

@@ -10,7 +10,14 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp import tools
-from mistral_mcp.credentials import KEY_HEADERS, Credentials, find_in_headers, from_headers, is_token, own_key
+from mistral_mcp.credentials import (
+    KEY_HEADERS,
+    Credentials,
+    find_in_headers,
+    from_headers,
+    is_token,
+    validate_user_key,
+)
 from mistral_mcp.credentials import SCOPE as CREDENTIALS
 from mistral_mcp.errors import (
     AmbiguousCredential,
@@ -71,7 +78,7 @@ class Resolvers:
                     "Authorization takes this server's own tokens only, and what it carries is none.",
                     "Send a Mistral key as X-Mistral-Api-Key.",
                 )
-            credentials = own_key(secret, source)
+            credentials = validate_user_key(secret, source)
         if not self.refused_keys.is_accepted(secret):
             self.throttle.check(address)
         return credentials
