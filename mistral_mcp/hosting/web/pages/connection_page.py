@@ -18,7 +18,7 @@ from mistral_mcp.hosting.web.pages.languages import Language
 from mistral_mcp.hosting.web.pages.problems import describe_status
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
 from mistral_mcp.hosting.web.pages.toolset_choices import KEEP, offer_presets, offer_toolsets, preset_of
-from mistral_mcp.hosting.web.pages.usage_pictures import UsagePictures, draw, format_dollars
+from mistral_mcp.hosting.web.pages.usage_pictures import UsagePictures, draw, format_amount, format_dollars
 from mistral_mcp.hosting.web.responses import secret_url
 from mistral_mcp.hosting.web.test_calls import TestCall, can_test
 from mistral_mcp.install.snippets import Snippet, snippets
@@ -105,6 +105,7 @@ async def render_connection(renderer: Renderer, request: Request, view: View) ->
         usage=view.usage,
         pictures=_draw(view.usage, language),
         resets_at=_reset_of(view.usage),
+        amount=partial(format_amount, language=language),
         dollars=partial(format_dollars, language=language),
         may_write=WRITE,
         always_read_only=bound.read_only,

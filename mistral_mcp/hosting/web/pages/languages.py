@@ -23,6 +23,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "fr")
 _FOLDER = Path(__file__).parent / "texts"
 _MOST_PREFERENCES = 20
 _PREFERENCE = re.compile(r"\s*([a-z]{1,8})(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
+_SPACED = re.compile(r" (?=[:;?!»])")
 
 
 def choose_language(accepted: str, asked: str) -> Language:
@@ -44,13 +45,20 @@ def other_language(language: Language) -> Language:
     return "fr" if language == "en" else "en"
 
 
+def bind_punctuation(text: str, language: Language) -> str:
+    """In French a space stands before these signs, and no line may end there."""
+    if language == "fr":
+        return _SPACED.sub("\u00a0", text)
+    return text
+
+
 @cache
 def read_texts(language: Language) -> Texts:
     """They are HTML of ours; what is filled in with `format` is escaped."""
     pages = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     pages["common"]["language"] = pages.pop("language")
     return {
-        page: {name: Markup(text) for name, text in texts.items()}  # noqa: S704 - no input is in them
+        page: {name: Markup(bind_punctuation(text, language)) for name, text in texts.items()}  # noqa: S704 - no input is in them
         for page, texts in pages.items()
     }
 

@@ -16,6 +16,7 @@ from mistral_mcp.hosting.web.forms import FormTokens
 from mistral_mcp.hosting.web.pages.languages import (
     Language,
     Texts,
+    bind_punctuation,
     choose_language,
     format_day,
     format_number,
@@ -87,6 +88,7 @@ class Renderer:
             "other": other,
             "other_name": read_texts(other)["common"]["language"],
             "switch": "?" + urlencode({**(keep or {}), "lang": other}),
+            "bind": partial(bind_punctuation, language=language),
             "day": partial(format_day, language=language),
             "number": partial(format_number, language=language),
             "unused_days": NEVER_USED_AFTER.days,

@@ -20,6 +20,7 @@ _LONGEST_BAR = 250
 _ROW_HIGH = 44
 _MOST_ROWS = 8
 _FEW_DOLLARS = 1
+_LEAST = 0.0001  # dollars
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,14 @@ def _scale(amount: float, highest: float, longest: float) -> float:
     return round(max(amount / highest * longest, 2), 1)
 
 
-def format_dollars(amount: float, language: Language) -> str:
-    """In cents, or in hundredths of a cent where it is little."""
+def format_amount(amount: float, language: Language) -> str:
+    """Of dollars: in cents, or in hundredths of a cent where it is little."""
     if amount >= _FEW_DOLLARS or amount == 0:
-        digits = 2
-    else:
-        digits = 4
-    return f"{format_number(amount, digits, language)} USD"
+        return format_number(amount, 2, language)
+    if amount < _LEAST:
+        return f"< {format_number(_LEAST, 4, language)}"
+    return format_number(amount, 4, language)
+
+
+def format_dollars(amount: float, language: Language) -> str:
+    return f"{format_amount(amount, language)} USD"

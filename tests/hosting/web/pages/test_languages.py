@@ -108,6 +108,14 @@ def test_dates_and_numbers_are_written_as_the_language_does() -> None:
     assert [format_number(1234.5, 1, language) for language in LANGUAGES] == ["1,234.5", "1\u202f234,5"]
 
 
+def test_no_french_line_begins_with_a_sign_that_a_space_stands_before() -> None:
+    texts = [text for page in read_texts("fr").values() for text in page.values()]
+
+    assert not [text for text in texts if re.search(r" [:;?!]", text)]
+    assert any("\u00a0:" in text for text in texts)
+    assert not [text for page in read_texts("en").values() for text in page.values() if "\u00a0" in text]
+
+
 @pytest.fixture
 async def http(mistral_url: str, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     hosting = {"route": mistral_url, "data_dir": tmp_path / "data", "master_keys": MASTER_KEY}

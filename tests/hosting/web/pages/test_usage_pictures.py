@@ -74,6 +74,7 @@ def test_the_dearest_models_are_drawn_each_with_its_figure() -> None:
     [
         (0, "0.00 USD", "0,00 USD"),
         (0.00123, "0.0012 USD", "0,0012 USD"),
+        (0.000001, "< 0.0001 USD", "< 0,0001 USD"),
         (1234.5, "1,234.50 USD", "1\u202f234,50 USD"),
     ],
 )
