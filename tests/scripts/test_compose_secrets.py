@@ -5,6 +5,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,9 +82,12 @@ def test_redis_lets_nobody_in_without_the_password(secrets: Path):
 
 @contextmanager
 def postgres(secrets: Path, port: int) -> Iterator[None]:
-    """As compose.yaml starts it: with TLS, by the certificate."""
-    folder = secrets.parent / "postgres"
-    folder.mkdir()
+    """As compose.yaml starts it: with TLS, by the certificate. Its folder is its own user's, which pytest's are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from start_postgres(secrets, Path(folder), port)
+
+
+def start_postgres(secrets: Path, folder: Path, port: int) -> Iterator[None]:
     shutil.copy(secrets / "postgres.crt", folder)
     key = folder / "postgres.key"
     shutil.copy(secrets / "postgres.key", key)
@@ -94,8 +98,6 @@ def postgres(secrets: Path, port: int) -> Iterator[None]:
         user = {"user": "postgres"}
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, "postgres")
-        for parent in (secrets.parent, *secrets.parent.parents[:2]):
-            parent.chmod(0o755)
     bin_folder = POSTGRES[-1].parent
     made = ["-U", "mistral_mcp", "--auth-host=scram-sha-256", f"--pwfile={folder / 'postgres-password'}"]
     subprocess.run([bin_folder / "initdb", "-D", folder / "data", *made], check=True, capture_output=True, **user)  # noqa: S603
