@@ -13,7 +13,7 @@ from typing import Literal, NoReturn, cast
 import anyio.to_thread
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 
-from mistral_mcp.json_size import count_separators, holds_more_than, without_texts
+from mistral_mcp.bounds.json_size import count_separators, holds_more_than, without_texts
 
 MAX_DEPTH = 100
 """Objects and lists within each other."""

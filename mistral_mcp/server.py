@@ -14,15 +14,15 @@ from mcp_types import CallToolResult, Icon, TextContent
 from mcp_types import Tool as ListedTool
 
 from mistral_mcp import __version__, prompts, resources, tools
-from mistral_mcp.audit import AuditLog
 from mistral_mcp.credentials import CredentialSource
 from mistral_mcp.instructions import instructions, names_others, omit_unoffered_tools
 from mistral_mcp.kept_results import FolderStore, MemoryStore, ResultStore
 from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.observing import ExchangeObserver
+from mistral_mcp.monitoring.audit import AuditLog
+from mistral_mcp.monitoring.server_spans import ServerSpans
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
-from mistral_mcp.server_spans import ServerSpans
 from mistral_mcp.settings import Settings
 from mistral_mcp.skills.extension import SCHEME, Skills
 from mistral_mcp.stdio import client_streams

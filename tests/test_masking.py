@@ -32,6 +32,8 @@ from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral, Served
 from mistral_mcp.tools.framework.results import Result
+from mistral_mcp.usage.ledger import Ledger, digest_of_key
+from mistral_mcp.usage.store import MemoryUsage
 from tests.conftest import KEY, TRANSPORTS, in_memory, over_http, stdio_parameters, text_of
 
 ODD = 'p+q/"r\\s%t=u&v<w>x'
@@ -368,7 +370,9 @@ async def with_tools(toolset: Toolset, url: str, key: str) -> AsyncGenerator[Cli
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[Served]:
         upstream = Upstream(given)
-        yield Served(given, from_key(key), upstream, MemoryStore(60))
+        yield Served(
+            given, from_key(key), upstream, MemoryStore(60), None, Ledger(MemoryUsage(), digest_of_key), None, ()
+        )
         await upstream.aclose()
 
     server = MCPServer(
@@ -420,7 +424,16 @@ async def test_a_gateways_tokens_are_masked_like_the_key(route: str) -> None:
 
         @asynccontextmanager
         async def lifespan(_: object) -> AsyncGenerator[Served]:
-            yield Served(given, from_key(KEY), Upstream(given, wire), MemoryStore(60))
+            yield Served(
+                given,
+                from_key(KEY),
+                Upstream(given, wire),
+                MemoryStore(60),
+                None,
+                Ledger(MemoryUsage(), digest_of_key),
+                None,
+                (),
+            )
             await wire.aclose()
 
         async with Client(MCPServer("gateway", tools=tools.build("core"), lifespan=lifespan)) as client:

@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.json_schema.explain import explain
 from mistral_mcp.json_schema.keywords import DRAFTS, REFERENCES, bounded_validator
 from mistral_mcp.json_schema.patterns import MAX_CHARACTERS as MAX_PATTERN

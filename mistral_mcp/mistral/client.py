@@ -19,9 +19,9 @@ import anyio
 import httpx2
 from pydantic import ValidationError
 
+from mistral_mcp.bounds.heavy_work import run_heavy
+from mistral_mcp.bounds.json_size import holds_more_than
 from mistral_mcp.errors import UpstreamError
-from mistral_mcp.heavy_work import run_heavy
-from mistral_mcp.json_size import holds_more_than
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
 from mistral_mcp.mistral.catalog import Catalog

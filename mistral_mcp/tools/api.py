@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, JsonValue
 
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.mistral.transports.routes import carries
 from mistral_mcp.operations import arguments, examples, ranking
 from mistral_mcp.operations.operation import READS, Effect, Method, Operation, find

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import anyio.lowlevel
 from pydantic import BaseModel, Field
 
-from mistral_mcp.heavy_work import run_heavy
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.kept_results import MAX_BYTES
 from mistral_mcp.mistral.api import embeddings
 from mistral_mcp.mistral.api.embeddings import Dtype, Row, Vectors

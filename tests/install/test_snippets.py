@@ -34,7 +34,17 @@ def test_what_is_copied_is_the_same_in_both_languages_and_what_is_read_is_not():
     ]
     pairs = zip(english, french, strict=True)
     in_words = {one.host for one, other in pairs if one.where != other.where}
-    assert in_words == {"claude", "claude-code", "chatgpt", "vibe-work", "json"}
+    assert in_words == {
+        "claude",
+        "claude-code",
+        "chatgpt",
+        "vibe-work",
+        "json",
+        "vscode",
+        "zed",
+        "lmstudio",
+        "cline",
+    }
 
 
 def test_links_with_a_secret_in_them_never_lead_to_a_web_server():

@@ -15,7 +15,7 @@ import mistral_mcp
 
 PACKAGE = Path(mistral_mcp.__file__).parent
 
-GROUND = {"errors", "masking", "suggest", "route", "network", "settings", "heavy_work", "json_size"}
+GROUND = {"errors", "masking", "suggest", "route", "network", "settings", "bounds"}
 OFFERED = {
     *GROUND,
     "json_schema",
@@ -38,8 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "route": set(),
     "network": {"errors"},
     "settings": {"errors", "masking", "route", "network"},
-    "heavy_work": set(),
-    "json_size": set(),
+    "bounds": set(),
     "json_schema": GROUND,
     "local_files": {*GROUND, "mistral"},
     "mistral": GROUND,
@@ -54,11 +53,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prompts": {*OFFERED, "selection", "resources"},
     "skills": set(),
     "instructions": set(),
-    "json_rpc": {"json_size"},
+    "json_rpc": {"bounds"},
     "stdio": {"json_rpc"},
-    "audit": {*GROUND, "mistral", "credentials", "usage"},
-    "server_spans": OFFERED,
-    "server": CORE - {"server"} | {"stdio", "server_spans", "audit"},
+    "monitoring": OFFERED,
+    "server": CORE - {"server"} | {"stdio", "monitoring"},
     "http": {*CORE, "json_rpc"},
     "install": {*CORE, "http"},
     "sandbox": set(),  # the other side of the wire: it must not share our mistakes

@@ -16,8 +16,8 @@ from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from mcp_types import Tool as ListedTool
 from pydantic import JsonValue
 
+from mistral_mcp.bounds.heavy_work import work_for
 from mistral_mcp.errors import BudgetSpent, MistralMcpError, UpstreamError
-from mistral_mcp.heavy_work import work_for
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly

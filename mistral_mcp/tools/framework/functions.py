@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.json_schema import CallerSchema, compile_schemas, parse_json
 from mistral_mcp.mistral.api.chat import ChatReply, ToolCallReply
 from mistral_mcp.mistral.api.messages import wire_call_id

@@ -15,8 +15,8 @@ import anyio
 from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json
 
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.api.files import LARGEST, DownloadFileCall, GetFileCall
 from mistral_mcp.mistral.api.operations import operation_call

@@ -7,7 +7,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from mistral_mcp.heavy_work import run_heavy, work_for
+from mistral_mcp.bounds.heavy_work import run_heavy, work_for
 
 
 async def test_a_caller_with_many_pieces_keeps_another_waiting_for_one_of_them_only() -> None:

@@ -10,10 +10,10 @@ from mcp.client import Client
 from mcp_types import Implementation
 
 from mistral_mcp import Settings, create_server
-from mistral_mcp.audit import client_label
 from mistral_mcp.credentials import from_key
 from mistral_mcp.http.app import create_app
 from mistral_mcp.logs import JsonFormatter, TextFormatter
+from mistral_mcp.monitoring.audit import client_label
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, at, serving
 
