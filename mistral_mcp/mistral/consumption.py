@@ -81,6 +81,8 @@ class Meter:
     @property
     def total(self) -> Consumption:
         """Of all models together."""
+        if len(self._used) == 1:
+            return next(iter(self._used.values()))
         return sum(self._used.values(), NOTHING)
 
     def add(self, consumption: Consumption) -> None:

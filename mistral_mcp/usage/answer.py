@@ -85,6 +85,8 @@ class Limits:
 
     def lower_of(self, other: "Limits") -> "Limits":
         """The lower of each."""
+        if not other.exist:
+            return self
         return Limits(
             _lower(self.budget_usd, other.budget_usd),
             _lower(self.budget_calls_per_day, other.budget_calls_per_day),
@@ -135,7 +137,7 @@ def budget_left(limits: Limits, cost_this_month: int, calls_today: int, now: dat
 
 
 def day_of(now: datetime) -> str:
-    return now.strftime("%Y-%m-%d")
+    return now.date().isoformat()
 
 
 def first_of_month(now: datetime) -> str:

@@ -29,13 +29,20 @@ def most_that_it_costs(
     characters = sum(map(len, _texts(arguments)))
     given = arguments.get("max_tokens")
     answer = given if isinstance(given, int) and given > 0 else _ANSWER
-    total = 0.0
-    for model in _models(tool, arguments, settings):
-        price = catalog.price_of(model)
-        if price is not None:
-            total += _tokens(price, min(characters, catalog.context_window(model) or _CONTEXT), answer)
-            total += _units(price, characters)
-    return round(total * DOLLAR)
+    costs = (_cost(catalog, model, characters, answer) for model in _models(tool, arguments, settings))
+    return round(sum(costs) * DOLLAR)
+
+
+def _cost(catalog: Catalog, model: str, characters: int, answer: int) -> float:
+    """In dollars; 0 where no price is known."""
+    prompt = min(characters, catalog.context_window(model) or _CONTEXT)
+    tokens = catalog.cost_usd(model, prompt_tokens=prompt, completion_tokens=answer)
+    if tokens is not None:
+        return tokens
+    price = catalog.price_of(model)
+    if price is None:
+        return 0.0
+    return _tokens(price, prompt, answer) + _units(price, characters)
 
 
 def _models(tool: str, arguments: Mapping[str, object], settings: Settings) -> list[str]:

@@ -30,6 +30,7 @@ from mistral_mcp.usage.sums import DOLLAR
 SHARE_EXPIRES = 30.0  # seconds after which a share that its process did not renew goes back
 _RENEW = 10.0
 _EVERY = 2.0  # seconds between looks at what can go back
+_KEEP = 20.0  # seconds that an unused share stays here while there is enough for all
 _FORGET = 60.0  # seconds after which an account without a share is forgotten
 _PATIENCE = 10.0  # seconds that a call waits for what others have reserved
 _PAUSE = 0.1  # seconds between two questions whether something went back
@@ -110,6 +111,8 @@ class _Account:
     held: Amount = NONE
     """As the store has it."""
     held_at: float = 0.0
+    is_tight: bool = True
+    """Whether half of a limit is taken: others may soon need what this process does not use."""
     quiet_until: float = 0.0
     """Nothing was left a moment ago: the store is not asked again before."""
     used_at: float = 0.0
@@ -175,7 +178,9 @@ class Budgets:
         limits = self._ledger.limits_of(credentials)
         if not limits.exist:
             return None
-        owner, cost = self._ledger.owner_of(credentials), bound()
+        owner, cost = self._ledger.owner_of(credentials), 0
+        if limits.budget_usd is not None:
+            cost = bound()
         deadline = time.monotonic() + min(patience, self._patience)
         while True:
             account = self._account(owner, limits)
@@ -236,6 +241,7 @@ class Budgets:
             period = account.period
             grant = await self._store.take(claim)
             account.spent = grant.spent
+            account.is_tight = _is_tight(claim.limits, grant.taken)
             account.held = claim.under_way.plus(unwritten).plus(grant.left.positive())
             account.held_at = time.monotonic()
             if account.period == period:
@@ -265,19 +271,29 @@ class Budgets:
             now = time.monotonic()
             changed: dict[str, Amount] = {}
             for owner, account in list(self._accounts.items()):
-                if now - account.used_at > _EVERY:
+                idle = now - account.used_at
+                if idle > (_EVERY if account.is_tight else _KEEP):
                     account.give_back()
                 held = account.left.positive().plus(account.under_way)
                 held = held.plus(Amount(*self._ledger.unwritten(owner)))
-                if held != account.held or (held != NONE and now - account.held_at > _RENEW):
+                is_old = held != NONE and now - account.held_at > _RENEW
+                # What the store has meanwhile is never too little: where there is enough for all, it may be too much.
+                differs = held != account.held and (account.is_tight or held == NONE)
+                if is_old or differs:
                     changed[owner] = held
-                elif held == NONE and now - account.used_at > _FORGET:
+                elif held == NONE and idle > _FORGET:
                     del self._accounts[owner]
             if changed:
                 await self._store.hold(self._holder, changed)
             for owner, held in changed.items():
                 self._accounts[owner].held = held
                 self._accounts[owner].held_at = now
+
+
+def _is_tight(limits: Limits, taken: Amount) -> bool:
+    if limits.budget_calls_per_day is not None and 2 * taken.calls > limits.budget_calls_per_day:
+        return True
+    return limits.budget_usd is not None and 2 * taken.cost > limits.budget_usd * DOLLAR
 
 
 def _is_used_up(limits: Limits, spent: Amount) -> bool:

@@ -53,7 +53,7 @@ class Sums:
             pages=_bounded(used.pages),
             milliseconds=_bounded(used.seconds * 1000),
             characters=_bounded(used.characters),
-            cost=_bounded((used.cost_usd or 0) * DOLLAR),
+            cost=_cost(used),
         )
 
     def add(self, other: "Sums") -> None:
@@ -82,7 +82,7 @@ def add_all(sums: Iterable[Sums]) -> Sums:
 
 def cost_of(by_model: Iterable[Consumption]) -> int:
     """As it will be counted."""
-    return add_all(map(Sums.of, by_model)).cost
+    return sum(_cost(used) for used in by_model)
 
 
 def add_to(rows: dict[Key, Sums], more: Mapping[Key, Sums]) -> None:
@@ -90,5 +90,11 @@ def add_to(rows: dict[Key, Sums], more: Mapping[Key, Sums]) -> None:
         rows.setdefault(key, Sums()).add(sums)
 
 
+def _cost(used: Consumption) -> int:
+    return _bounded((used.cost_usd or 0) * DOLLAR)
+
+
 def _bounded(amount: float) -> int:
+    if 0 <= amount <= _MOST:
+        return round(amount)
     return round(min(max(amount, 0), _MOST))

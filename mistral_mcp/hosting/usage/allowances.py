@@ -16,7 +16,7 @@ from mistral_mcp.usage.budgets import NONE, SHARE_EXPIRES, Amount, Claim, Grant
 from mistral_mcp.usage.sums import DOLLAR
 
 _PART = 8  # a share is this part of what is left
-_MOST_CALLS = 64  # of one share
+_MOST_CALLS = 512  # of one share
 
 _HOLD = text(
     "INSERT INTO mmcp_allowances (owner, holder, calls, cost, expires_at) "

@@ -85,6 +85,8 @@ class MasterKeys:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_key_id(key): key for key in keys}
         self.first = _key_id(keys[0])
+        self._derived: dict[str, list[bytes]] = {}
+        """By purpose, of which there are a few: some are needed for every call."""
 
     def __contains__(self, key_id: str) -> bool:
         return key_id in self._keys
@@ -100,8 +102,12 @@ class MasterKeys:
 
     def derive_keys(self, purpose: str) -> list[bytes]:
         """Keys for another purpose, one from each of the ring: the first is for new things, all for old ones."""
-        info = f"mistral-mcp master key 1 {purpose}".encode()
-        return [HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(key) for key in self._keys.values()]
+        if purpose not in self._derived:
+            info = f"mistral-mcp master key 1 {purpose}".encode()
+            self._derived[purpose] = [
+                HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(key) for key in self._keys.values()
+            ]
+        return self._derived[purpose]
 
 
 def _key_id(key: bytes) -> str:
