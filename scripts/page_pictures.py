@@ -149,7 +149,7 @@ async def _manage(page: Page, base: str, lang: str, url: str) -> AsyncGenerator[
 
 
 async def _upload(page: Page, base: str, lang: str, url: str) -> AsyncGenerator[str]:
-    link = await _request_upload(url)
+    link = await request_upload(url)
     await page.goto(link + lang)
     yield "upload"
     await page.locator("#file").set_input_files([_file("contract.pdf"), _file("receipt.png")])
@@ -206,7 +206,7 @@ async def _authorize_url(base: str) -> str:
     return f"{base}/authorize?{urlencode(query)}"
 
 
-async def _request_upload(url: str) -> str:
+async def request_upload(url: str) -> str:
     params = {"name": "mistral_request_upload", "arguments": {"purpose": "ocr"}}
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-06-18"}

@@ -10,7 +10,8 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from mistral_mcp.sandbox import Sandbox
+from mistral_mcp.sandbox import Fault, Sandbox
+from scripts.page_pictures import request_upload
 from tests.conftest import KEY, at, skip_without
 from tests.http.conftest import HEADERS, PING
 
@@ -270,6 +271,64 @@ async def test_another_sites_form_is_not_read(opened: Open, base: str) -> None:
         await expect(page.get_by_role("alert")).to_contain_text("Another site's page sent this form")
         await expect(page.get_by_label("Label")).to_have_value("")
         assert await made(base) == 0
+
+
+DROP = """files => {
+  const held = new DataTransfer();
+  for (const [name, kind] of files) held.items.add(new File(["%PDF-1.4 text"], name, {type: kind}));
+  for (const kind of ["dragover", "drop"]) {
+    document.getElementById("drop").dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: held}));
+  }
+}"""
+
+
+async def open_upload(page: Page, base: str, lang: str) -> None:
+    async with httpx2.AsyncClient(base_url=base) as http:
+        made = (await http.post("/connections", json={"api_key": KEY, "toolsets": ["files"]})).json()
+    await page.goto(f"{await request_upload(made['url'])}?lang={lang}")
+
+
+async def test_files_that_are_dropped_go_one_after_another_and_what_fails_says_why(
+    opened: Open, base: str, sandbox: Sandbox
+) -> None:
+    async with opened(PHONE) as page:
+        await open_upload(page, base, "fr")
+        sandbox.faults.append(Fault(status=422, match="/v1/files"))
+        await page.evaluate(DROP, [["a.pdf", "application/pdf"], ["b.pdf", "application/pdf"]])
+
+        rows = page.get_by_role("listitem")
+        await expect(rows.nth(0)).to_contain_text("échec")
+        await expect(rows.nth(0)).to_contain_text("Mistral n'a pas accepté cet envoi")
+        await expect(rows.nth(1)).to_contain_text("envoyé")
+        await page.reload()
+        await expect(page.get_by_role("listitem")).to_have_text(["b.pdf"])
+
+
+async def test_one_file_is_sent_without_javascript(opened: Open, base: str) -> None:
+    async with opened(PHONE, java_script_enabled=False) as page:
+        await open_upload(page, base, "fr")
+        file = {"name": "été.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 text"}
+        await page.get_by_label("Déposez des fichiers").set_input_files([file])
+        await page.get_by_role("button", name="Envoyer").click()
+
+        await expect(page.get_by_role("listitem")).to_have_text(["été.pdf"])
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Envoyer des fichiers")
+
+
+async def test_the_language_is_switched_on_every_page_and_stays(opened: Open) -> None:
+    async with opened(locale="en-GB") as page:
+        await page.goto("/")
+        await page.get_by_role("link", name="Français").click()
+        await page.get_by_label("Clé d'API Mistral").fill(KEY)
+        await page.get_by_role("button", name="Obtenir mon adresse").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Votre connexion est prête")
+        url = await page.get_by_label("Adresse secrète").input_value()
+
+        await page.get_by_role("button", name="English").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Your connection")
+        assert await page.get_by_label("Secret address").input_value() == url
+        await page.get_by_role("link", name="Manage").first.click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Manage a connection")
 
 
 async def test_the_keyboard_alone_is_enough(opened: Open) -> None:
