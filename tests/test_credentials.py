@@ -5,7 +5,8 @@ from httpx2 import AsyncClient
 from pydantic import SecretStr
 
 from mistral_mcp import Settings
-from mistral_mcp.credentials import validate_user_key
+from mistral_mcp.credentials import from_scope, validate_user_key
+from mistral_mcp.errors import MissingCredential, RefusedCredential
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
 from tests.conftest import KEY, Connect, in_memory, over_http, serving, text_of
@@ -32,6 +33,24 @@ async def test_what_is_no_key_of_mistrals_is_not_sent_on(mistral_url: str, sandb
     assert "MISTRAL_API_KEY" in text_of(result)
     assert key not in text_of(result)
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize("key", ["k3yk3yk3", "k" * 512])
+def test_a_key_may_be_as_short_or_as_long_as_it_is_taken(key: str):
+    assert validate_user_key(SecretStr(key), "a header").key == SecretStr(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("k3yk3yk", "too short"), ("k3y k3yk", "without spaces"), ("k" * 513, "not a key")]
+)
+def test_what_is_a_little_shorter_or_longer_is_no_key(key: str, words: str):
+    with pytest.raises(RefusedCredential, match=words):
+        validate_user_key(SecretStr(key), "a header")
+
+
+async def test_a_request_that_no_front_looked_at_is_told_how_to_carry_a_key():
+    with pytest.raises(MissingCredential, match=r"carries no credential\..*X-Mistral-Api-Key"):
+        await from_scope(None)
 
 
 PLACEHOLDERS = [

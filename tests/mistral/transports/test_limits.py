@@ -337,9 +337,21 @@ async def test_a_wait_beyond_the_deadline_is_refused_at_once_and_says_when_to_co
     with pytest.raises(errors.RateLimited) as refused:
         await call(limits, seconds=30)
     assert refused.value.retry_after == pytest.approx(42, abs=2)
-    assert f"{refused.value.retry_after} s" in str(refused.value)
+    assert str(refused.value).count(f"{refused.value.retry_after} s") == 2  # what happened, and what to do
+    assert refused.value.attempts == 1
     assert clock.slept == []
     assert len(upstream.requests) == 1
+
+
+async def test_a_moment_too_long_is_a_second_to_come_back_in():
+    clock, upstream = Clock(), Upstream(minute(1, 0))
+    limits = Limits(upstream, now=clock.now, sleep=clock.sleep)
+    await call(limits)
+    clock.time += 61.8
+    with pytest.raises(errors.RateLimited) as refused:
+        await call(limits, seconds=0.01)
+
+    assert refused.value.retry_after == 1
 
 
 async def test_whoever_queues_behind_others_is_refused_by_the_time_those_need():
