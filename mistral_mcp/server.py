@@ -21,7 +21,7 @@ from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.observing import ExchangeObserver
 from mistral_mcp.monitoring.audit import AuditLog
-from mistral_mcp.monitoring.server_spans import ServerSpans
+from mistral_mcp.monitoring.server_spans import ServerSpans, span_observers
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.settings import Settings
 from mistral_mcp.skills.extension import SCHEME, Skills
@@ -73,7 +73,7 @@ def create_server(
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
         upstream = Upstream(settings, transport, exchange_observer)
         try:
-            hear: tuple[CallObserver, ...] = (sums, AuditLog(), *observers)
+            hear: tuple[CallObserver, ...] = (sums, AuditLog(), *span_observers(), *observers)
             async with budgets.running() if budgets else nullcontext(), sums.running():
                 yield Served(settings, credentials, upstream, store, upload_links, sums, budgets, hear)
         finally:

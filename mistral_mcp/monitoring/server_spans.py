@@ -6,12 +6,14 @@ message asks for, which could be a key that strayed there, or megabytes.
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp_types import RequestParamsMeta
 
 from mistral_mcp.tools.framework.request import Served, caller_trace
+from mistral_mcp.usage.calls import CallObserver
 
 Request = ServerRequestContext[Served, Any]
 Middleware = Callable[[Request, CallNext], Awaitable[HandlerResult]]
@@ -37,6 +39,15 @@ _METHODS = frozenset(
         "notifications/roots/list_changed",
     }
 )
+
+
+def span_observers() -> list[CallObserver]:
+    """Those who write on a call's span what it used."""
+    if find_spec("opentelemetry") is None:
+        return []
+    from mistral_mcp.monitoring.span_usage import SpanUsage  # noqa: PLC0415 - only where it is installed
+
+    return [SpanUsage()]
 
 
 class ServerSpans:

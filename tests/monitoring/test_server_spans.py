@@ -96,6 +96,9 @@ def test_a_call_is_a_server_span_with_a_client_span_in_it_within_the_caller_s_tr
 
     assert server["name"] == "tools/call mistral_chat"
     assert server["attributes"]["gen_ai.tool.name"] == "mistral_chat"
+    assert server["attributes"]["gen_ai.response.model"].startswith("mistral-")
+    assert server["attributes"]["gen_ai.usage.input_tokens"] > 0
+    assert server["attributes"]["gen_ai.usage.output_tokens"] > 0
     assert (server["trace"], server["parent"]) == (TRACE_ID, CALLER_SPAN)
     assert client["name"].startswith("chat mistral-")
     assert (client["trace"], client["parent"]) == (TRACE_ID, server["id"])
