@@ -52,16 +52,19 @@ class Progress:
     async def text(self, piece: str) -> None:
         """A piece of the answer; reported with what came since the last report."""
         self._pending += piece
-        if self._since_last() >= _INTERVAL and self._full() <= 0:
-            await self.flush()
+        if self._pending and self._since_last() >= _INTERVAL and self._full() <= 0:
+            await self._send_text()
 
     async def flush(self) -> None:
         """Report the rest of the text, as soon as there may be a report."""
         while self._pending:
-            message, self._pending = self._pending[:_LONGEST], self._pending[_LONGEST:]
-            self._done += len(message)
             await self._sleep_while_full()
-            await self._send(message)
+            await self._send_text()
+
+    async def _send_text(self) -> None:
+        message, self._pending = self._pending[:_LONGEST], self._pending[_LONGEST:]
+        self._done += len(message)
+        await self._send(message)
 
     async def parts(self, done: int, total: int) -> None:
         """Parts of a large input that are done."""

@@ -28,7 +28,7 @@ NEWEST = 20  # events, and checkpoints
 
 JobId = Annotated[str, Field(description="Job id.", min_length=1, max_length=100)]
 TunedModel = Annotated[str, Field(description="Model id, ft:….", min_length=1, max_length=256)]
-FileIds = Annotated[list[str], Field(min_length=1, max_length=100)]
+FileIds = Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(min_length=1, max_length=100)]
 
 
 def job_line(job: JobReply) -> str:

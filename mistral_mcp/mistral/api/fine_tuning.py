@@ -5,7 +5,7 @@ Source: `/v1/fine_tuning/…`; the jobs in an older OpenAPI file only.
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -80,8 +80,8 @@ class DeletedReply(Reply):
 class ClassifierTarget(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str
-    labels: list[str]
+    name: Annotated[str, Field(max_length=256)]
+    labels: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=1_000)]
     weight: float | None = None
     loss_function: Literal["single_class", "multi_class"] | None = None
 

@@ -78,14 +78,15 @@ class Confirmation(BaseModel):
 
 
 _TEXT = {"type": "string"}
+_ID = {"type": "string", "maxLength": 256}
 _TOOL_SCHEMA = {
     "type": "object",
     "properties": {
-        "type": {"type": "string", "enum": [*BUILT_IN, "function", "document_library"]},
-        "name": _TEXT,
+        "type": {"type": "string", "enum": [*BUILT_IN, "function", "document_library"], "maxLength": 64},
+        "name": _ID,
         "description": _TEXT,
         "parameters": {"type": "object"},
-        "library_ids": {"type": "array", "items": _TEXT},
+        "library_ids": {"type": "array", "items": _ID},
     },
 }
 _RESULT_SCHEMA = {"type": "object", "properties": {"tool_call_id": _TEXT, "result": _TEXT}}

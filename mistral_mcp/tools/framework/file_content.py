@@ -24,7 +24,9 @@ def _filename(name: str) -> str:
     raise ValueError("a file name has no slashes and no line breaks")
 
 
-Filename = Annotated[str, AfterValidator(_filename), Field(description="File name with its extension.")]
+Filename = Annotated[
+    str, AfterValidator(_filename), Field(description="File name with its extension.", max_length=255)
+]
 Text = Annotated[str | None, Field(description="Content as text.", max_length=64 * 1024 * 1024)]
 Base64 = Annotated[str | None, Field(description="Content as base64.", max_length=96 * 1024 * 1024)]
 LocalPath = Annotated[

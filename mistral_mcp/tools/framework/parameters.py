@@ -16,6 +16,7 @@ from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
 MAX_MESSAGES = 10_000
 MAX_IMAGES = 100
 MAX_DOCUMENTS = 50
+MAX_ID = 256
 
 _MEMBERS: dict[str, dict[str, JsonValue]] = {
     "role": {"type": "string"},
@@ -25,15 +26,18 @@ _MEMBERS: dict[str, dict[str, JsonValue]] = {
         "items": {
             "type": "object",
             "properties": {
-                "id": {"type": "string"},
+                "id": {"type": "string", "maxLength": MAX_ID},
                 "function": {
                     "type": "object",
-                    "properties": {"name": {"type": "string"}, "arguments": {"type": "string"}},
+                    "properties": {
+                        "name": {"type": "string", "maxLength": MAX_ID},
+                        "arguments": {"type": "string"},
+                    },
                 },
             },
         },
     },
-    "tool_call_id": {"type": "string"},
+    "tool_call_id": {"type": "string", "maxLength": MAX_ID},
 }
 
 
@@ -58,7 +62,7 @@ Images = Annotated[
     list[Source] | None, Field(description="URLs, data URLs, file ids or paths.", max_length=MAX_IMAGES)
 ]
 Documents = Annotated[list[Source] | None, Field(description="PDFs and such, likewise.", max_length=MAX_DOCUMENTS)]
-Id = Annotated[str, Field(min_length=1, max_length=256)]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 """An id, a model's name: whatever goes into a path, a label or a cache."""
 Model = Annotated[Id | None, Field(description="Id or alias.")]
 Temperature = Annotated[float | None, Field(description="0 to 1.5.", ge=0, le=1.5, allow_inf_nan=False)]

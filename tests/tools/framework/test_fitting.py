@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from mcp.client import Client
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from mistral_mcp.sandbox import listening
@@ -115,3 +117,29 @@ async def test_a_list_that_is_too_long_to_show_is_kept_and_the_error_says_where(
     [path] = [word for word in text_of(result).split() if "mistral_list_models" in word]
     kept = json.loads(read_kept({"path": path.rstrip(".]")}))
     assert len(kept["models"]) == 400
+
+
+async def test_a_stream_that_never_ends_is_not_read_on() -> None:
+    async def flood(_: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            nonlocal sent
+            event = {"id": "1", "model": "m", "choices": [{"index": 0, "delta": {"content": "x" * 500_000}}]}
+            while True:
+                sent += 1
+                await anyio.lowlevel.checkpoint()  # at which it is ended, once nobody reads
+                yield f"data: {json.dumps(event)}\n\n".encode()
+
+        return StreamingResponse(pieces(), media_type="text/event-stream")
+
+    async def listen(*_: object) -> None:
+        """A caller that asks for progress."""
+
+    sent = 0
+    mistral = Starlette(routes=[Route("/v1/chat/completions", flood, methods=["POST"])])
+    async with listening(mistral) as url, over_http(url, stream_timeout=20) as client:
+        with anyio.fail_after(20):
+            result = await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=listen)
+
+    assert result.is_error
+    assert "larger than" in text_of(result)
+    assert sent < 60
