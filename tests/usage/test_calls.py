@@ -132,3 +132,21 @@ async def test_pages_seconds_and_characters_are_metered(client: Client, records:
     assert speech.characters == len("Good morning")
     assert transcription.seconds > 0
     assert all(used.cost_usd for used in (ocr, speech, transcription))
+
+
+async def test_operations_of_the_whole_api_are_metered_too(client: Client, records: Records):
+    document = {"type": "document_url", "document_url": "https://example.org/a.pdf"}
+    chat = {"model": "mistral-small-latest", "messages": [{"role": "user", "content": "Hello"}]}
+    for operation, body in (
+        ("chat.complete", chat),
+        ("ocr.process", {"model": "mistral-ocr-latest", "document": document, "pages": [0, 1]}),
+        ("audio.speech.create", {"model": "voxtral-mini-tts-latest", "input": "Hello", "response_format": "mp3"}),
+    ):
+        called = {"operation": operation, "body": body}
+        result = await client.call_tool("mistral_api_read", called)
+        assert not result.is_error, result.content
+
+    chat_used, ocr, speech = [record.used for record in records]
+    assert chat_used.total_tokens > 0
+    assert (ocr.pages, speech.characters) == (2, 5)
+    assert all(used.cost_usd for used in (chat_used, ocr, speech))

@@ -16,6 +16,8 @@ from pydantic import InstanceOf, JsonValue
 from pydantic_core import to_json
 
 from mistral_mcp.mistral.call import Call, Method, path_segment
+from mistral_mcp.mistral.catalog import Per
+from mistral_mcp.mistral.consumption import Meter
 from mistral_mcp.mistral.multipart import FilePart, Form
 
 MAX_JSON = 8 * 1024 * 1024
@@ -70,6 +72,22 @@ def operation_call(method: Method, path: str, *, repeatable: bool, binary: bool)
     if not binary:
         members["max_bytes"] = MAX_JSON
     return type("OperationCall", (OperationCall,), members)
+
+
+def meter_units(meter: Meter, path: str, body: JsonValue, counted: JsonValue) -> None:
+    """Count what is not paid by the token: pages read, characters spoken."""
+    if not isinstance(body, dict):
+        return
+    model, text = body.get("model"), body.get("input")
+    name = model if isinstance(model, str) else ""
+    if path == "/v1/audio/speech" and isinstance(text, str):
+        meter.add_units(name, len(text), "million characters")
+    if path == "/v1/ocr" and isinstance(counted, dict):
+        pages = counted.get("pages_processed")
+        annotated = body.get("document_annotation_format") or body.get("bbox_annotation_format")
+        per: Per = "1000 annotated pages" if annotated else "1000 pages"
+        if isinstance(pages, int):
+            meter.add_units(name, pages, per)
 
 
 def _items(value: JsonValue) -> list[JsonValue]:

@@ -19,7 +19,7 @@ from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.api.files import LARGEST, DownloadFileCall, GetFileCall
-from mistral_mcp.mistral.api.operations import operation_call
+from mistral_mcp.mistral.api.operations import meter_units, operation_call
 from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
 from mistral_mcp.mistral.multipart import FilePart
 from mistral_mcp.operations.arguments import Request, is_file
@@ -105,7 +105,7 @@ def _read_json(operation: Operation, body: bytes) -> _Shown:
     """Raises ValueError."""
     reply: JsonValue = from_json(body, allow_inf_nan=False)
     if isinstance(reply, dict):
-        usage = reply.get("usage")
+        usage = reply.get("usage") or reply.get("usage_info")
     else:
         usage = None
     reply = mask_secrets(reply)
@@ -132,7 +132,7 @@ async def _with_json(
             shown = _read_json(operation, body)
     except ValueError:
         raise mistral.unusable_reply("is no JSON") from None
-    result.result, result.usage = shown.reply, _usage(mistral, request, shown.usage)
+    result.result, result.usage = shown.reply, _usage(mistral, operation, request, shown.usage)
     if shown.note:
         filename, kind = f"{operation.id}.json", "application/json"
         result.kept = await kept_results.keep(shown.whole, mime_type=kind, filename=filename)
@@ -278,9 +278,10 @@ def _tokens(operation: Operation, content: JsonValue) -> int:
     return 0
 
 
-def _usage(mistral: Mistral, request: Request, counted: JsonValue) -> Usage | None:
+def _usage(mistral: Mistral, operation: Operation, request: Request, counted: JsonValue) -> Usage | None:
     """What it cost, where the reply counts tokens."""
     if not isinstance(counted, dict) or "prompt_tokens" not in counted:
+        meter_units(mistral.meter, operation.path, request.body, counted)
         return None
     try:
         usage = UsageReply.model_validate(counted)
