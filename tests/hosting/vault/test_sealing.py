@@ -2,7 +2,15 @@
 
 import pytest
 
-from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken, new_key, seal, unseal
+from mistral_mcp.hosting.vault.sealing import (
+    MasterKeyMissing,
+    MasterKeys,
+    SealBroken,
+    is_outdated,
+    new_key,
+    seal,
+    unseal,
+)
 
 KEY, OTHER = bytes(range(32)), bytes(range(32, 64))
 PLAIN = b"a Mistral key"
@@ -81,3 +89,33 @@ def test_a_master_key_that_is_missing_is_named_by_its_digest():
         MasterKeys([OTHER]).unseal(ring.first, ring.seal(PLAIN, "row"), "row")
     assert caught.value.key_id == ring.first
     assert bytes.fromhex(ring.first) not in KEY
+
+
+def test_each_master_key_derives_a_key_for_each_purpose_and_always_the_same():
+    ring = MasterKeys([KEY, OTHER])
+    one, other = ring.derive_keys("a purpose"), ring.derive_keys("another purpose")
+
+    assert [*MasterKeys([KEY]).derive_keys("a purpose"), *MasterKeys([OTHER]).derive_keys("a purpose")] == one
+    assert ring.derive_keys("a purpose") == one
+    assert len({*one, *other}) == 4
+    assert {len(key) for key in one} == {32}
+
+
+def test_what_was_derived_or_named_by_an_older_release_is_found_again():
+    ring = MasterKeys([bytes(range(32))])
+
+    assert ring.first == "4b817baa"
+    assert (
+        ring.derive_keys("a purpose")[0].hex()
+        == "3625f93eafcae95a0ba58bcd7b3d6cccd55101af82f6aef0cb86166ba8730534"
+    )
+
+
+def test_only_an_older_seal_is_outdated():
+    sealed = seal(KEY, PLAIN, "row")
+
+    assert not is_outdated(None)
+    assert not is_outdated(sealed)
+    assert is_outdated(sealed.replace(b"seal-2", b"seal-1", 1))
+    with pytest.raises(SealBroken):
+        is_outdated(b"no seal at all")
