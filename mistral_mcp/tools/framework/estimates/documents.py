@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import anyio.to_thread
 from pydantic import JsonValue
 
+from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.mistral.api.content import Chunk
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework.attached_files import decode_data_url
@@ -118,7 +118,7 @@ async def _measure_file(mistral: Mistral, file_id: str) -> Length:
 
 
 async def _count(content: bytes, name: str) -> Length:
-    pages = await anyio.to_thread.run_sync(count_pages, content)
+    pages = await run_heavy(count_pages, content)
     if pages is None:
         return Length(None, f"how many pages {name} has: they cannot be counted in this kind of file")
     return Length(pages, f"Pages counted in the bytes of {name}: {pages:,}.")

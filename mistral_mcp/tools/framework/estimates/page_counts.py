@@ -4,19 +4,24 @@ import io
 import re
 import zipfile
 import zlib
+from dataclasses import dataclass, field
 
-MAX_UNPACKED = 64 * 1024 * 1024
-"""Bytes of a PDF's compressed objects that are looked through."""
+MAX_LOOKED_THROUGH = 16 * 1024 * 1024
+"""Bytes of a PDF's compressed objects, and of its lists of pages."""
+MAX_OBJECTS = 100_000
 MAX_ENTRIES = 20_000  # of an archive
 
-_OBJECT = re.compile(rb"(?<!\d)(\d{1,10})\s+\d{1,5}\s+obj\b")
+_OBJECT = re.compile(rb"(?<!\d)(\d{1,10})\s{1,8}\d{1,5}\s{1,8}obj\b")
 _STREAM = re.compile(rb"stream\r?\n")
 _CATALOG = re.compile(rb"/Type\s*/Catalog\b")
 _PAGES_OF = re.compile(rb"/Pages\s+(\d{1,10})\s+\d{1,5}\s+R")
 _COUNT = re.compile(rb"/Count\s+(\d{1,6})(?![\d\s]*\sR\b)")
 _OBJECT_STREAM = re.compile(rb"/Type\s*/ObjStm\b")
-_FIRST = re.compile(rb"/First\s+(\d{1,10})")
-_ENTRY = 4_096  # bytes of an object in which its entries are looked for
+_FIRST = re.compile(rb"/First\s+(\d{1,6})\b")
+_ENTRIES = 1024
+"""Bytes of an object in which its entries are looked for."""
+_KIDS = 64 * 1024
+"""Bytes of an object with a list of pages, which may be long."""
 _SLIDE = re.compile(r"ppt/slides/slide\d+\.xml")
 _IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
@@ -42,63 +47,90 @@ def _count_slides(content: bytes) -> int | None:
 
 
 def _count_pdf(content: bytes) -> int | None:
-    """What the root of the page tree says; a later version of an object stands in the place of an earlier one."""
-    objects = _objects(content)
-    catalogs = [text for text in objects.values() if _CATALOG.search(text)]
-    for text in reversed(catalogs):
-        pages = _PAGES_OF.search(text)
-        root = objects.get(int(pages[1])) if pages else None
-        count = _COUNT.search(root) if root else None
+    """What the root of the page tree says."""
+    tree = _PageTree()
+    for position, match in enumerate(_OBJECT.finditer(content)):
+        if position >= MAX_OBJECTS or tree.room <= 0:
+            return None
+        dictionary, is_stream, _ = _entries(content, match.end(), tree).partition(b"stream")
+        tree.add(int(match[1]), dictionary)
+        if is_stream and _OBJECT_STREAM.search(dictionary):
+            tree.add_stream(dictionary, _unpack(content, match.end(), tree))
+    return tree.count()
+
+
+@dataclass
+class _PageTree:
+    """What of a PDF's objects tells its pages; a later version of an object stands in the place of an earlier one."""
+
+    room: int = field(default_factory=lambda: MAX_LOOKED_THROUGH)
+    roots: list[int] = field(default_factory=list[int])
+    """Numbers of the page tree's root, as the catalogues name it."""
+    counts: dict[int, int] = field(default_factory=dict[int, int])
+    """By the number of an object."""
+
+    def add(self, number: int, dictionary: bytes) -> None:
+        self.counts.pop(number, None)
+        count = _COUNT.search(dictionary)
         if count:
-            return int(count[1])
-    return None
+            self.counts[number] = int(count[1])
+        pages = _PAGES_OF.search(dictionary)
+        if pages and _CATALOG.search(dictionary):
+            self.roots.append(int(pages[1]))
+
+    def add_stream(self, dictionary: bytes, unpacked: bytes) -> None:
+        """A stream of objects begins with pairs of their numbers and places."""
+        first = _FIRST.search(dictionary)
+        if first is None:
+            return
+        start = int(first[1])
+        numbers = [int(word) for word in unpacked[:start].split() if word.isdigit()]
+        places = [start + place for place in numbers[1::2]]
+        ends = [*places[1:], len(unpacked)]
+        for number, place, end in zip(
+            numbers[::2],
+            places,
+            ends,
+            strict=False,
+        ):
+            self.add(number, unpacked[place : min(end, place + _KIDS)])
+
+    def count(self) -> int | None:
+        known = [self.counts[root] for root in self.roots if root in self.counts]
+        if known:
+            return known[-1]
+        return None
 
 
-def _objects(content: bytes) -> dict[int, bytes]:
-    """The beginnings of all objects by number, those in object streams included."""
-    found: dict[int, bytes] = {}
-    room = MAX_UNPACKED
-    for match in _OBJECT.finditer(content):
-        text = content[match.end() : match.end() + _ENTRY]
-        end = text.find(b"endobj")
-        found.pop(int(match[1]), None)
-        found[int(match[1])] = text if end < 0 else text[:end]
-        if _OBJECT_STREAM.search(text[: max(text.find(b"stream"), 0)]):
-            unpacked = _unpack(content, match.end(), room)
-            room -= len(unpacked)
-            found |= _objects_of_stream(text, unpacked)
-    return found
+def _entries(
+    content: bytes,
+    start: int,
+    tree: _PageTree,
+) -> bytes:
+    """The beginning of an object."""
+    entries = content[start : start + _ENTRIES]
+    if b"/Kids" in entries and b"endobj" not in entries:
+        tree.room -= _KIDS
+        entries = content[start : start + _KIDS]
+    return entries.partition(b"endobj")[0]
 
 
 def _unpack(
     content: bytes,
     start: int,
-    room: int,
+    tree: _PageTree,
 ) -> bytes:
-    data = _STREAM.search(content, start)
-    if data is None or room <= 0:
+    """A compressed stream, as far as there is room."""
+    data = _STREAM.search(content, start, start + _ENTRIES)
+    if data is None:
+        return b""
+    end = content.find(b"endstream", data.end(), data.end() + tree.room)
+    if end < 0:
+        tree.room = 0
         return b""
     try:
-        return zlib.decompressobj().decompress(content[data.end() : data.end() + room], room)
+        unpacked = zlib.decompressobj().decompress(content[data.end() : end], tree.room)
     except zlib.error:
-        return b""
-
-
-def _objects_of_stream(dictionary: bytes, unpacked: bytes) -> dict[int, bytes]:
-    """A stream of objects begins with pairs of their numbers and places."""
-    first = _FIRST.search(dictionary)
-    if first is None:
-        return {}
-    start = int(first[1])
-    numbers = [int(word) for word in unpacked[:start].split() if word.isdigit()]
-    places = [start + place for place in numbers[1::2]]
-    ends = [*places[1:], len(unpacked)]
-    objects: dict[int, bytes] = {}
-    for number, place, end in zip(
-        numbers[::2],
-        places,
-        ends,
-        strict=False,
-    ):
-        objects[number] = unpacked[place : min(end, place + _ENTRY)]
-    return objects
+        unpacked = b""
+    tree.room -= max(len(unpacked), end - data.end(), _ENTRIES)
+    return unpacked

@@ -2,8 +2,7 @@
 
 import io
 
-import anyio.to_thread
-
+from mistral_mcp.heavy_work import run_heavy
 from mistral_mcp.mistral.multipart import FilePart
 from mistral_mcp.tools.framework.estimates.estimate import (
     Estimate,
@@ -24,7 +23,7 @@ async def estimate_part(
     model: str,
 ) -> Estimate:
     """For a file that the caller sends along."""
-    seconds = await anyio.to_thread.run_sync(measure_seconds, part.open(), part.size)
+    seconds = await run_heavy(measure_seconds, part.open(), part.size)
     return _estimate(
         mistral,
         model,
@@ -48,7 +47,7 @@ async def estimate_file(
             None,
             f"beyond {limit} MB a file is not fetched for an estimate",
         )
-    seconds = await anyio.to_thread.run_sync(measure_seconds, io.BytesIO(content), len(content))
+    seconds = await run_heavy(measure_seconds, io.BytesIO(content), len(content))
     return _estimate(
         mistral,
         model,

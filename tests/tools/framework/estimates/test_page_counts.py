@@ -1,5 +1,7 @@
 """Pages counted in a document's own bytes."""
 
+import time
+
 import pytest
 
 from mistral_mcp.tools.framework.estimates import page_counts
@@ -7,7 +9,7 @@ from mistral_mcp.tools.framework.estimates.page_counts import count_pages
 from tests.tools.framework.estimates.files import compressed_pdf, pdf, slides
 
 
-@pytest.mark.parametrize("pages", [1, 37, 300])
+@pytest.mark.parametrize("pages", [1, 37, 300, 1_000])
 def test_the_pages_of_a_pdf_are_what_its_page_tree_says(pages: int) -> None:
     assert count_pages(pdf(pages)) == pages
     assert count_pages(compressed_pdf(pages)) == pages
@@ -41,6 +43,22 @@ def test_what_cannot_be_counted_is_not_guessed(content: bytes) -> None:
 
 
 def test_no_more_is_unpacked_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_counts, "MAX_UNPACKED", 10)
+    monkeypatch.setattr(page_counts, "MAX_LOOKED_THROUGH", 10)
 
     assert count_pages(compressed_pdf(3)) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"1 1 obj " * 1_000_000, id="objects"),
+        pytest.param(b"9 0 obj /Type/ObjStm stream\n" * 200_000, id="streams without an end"),
+        pytest.param(b"9 0 obj /Type/ObjStm stream\n" * 200_000 + b"endstream", id="streams with one end"),
+        pytest.param(b"9 0 obj /Kids " * 400_000, id="lists of pages"),
+    ],
+)
+def test_a_file_made_to_take_long_is_given_up(content: bytes) -> None:
+    began = time.process_time()
+
+    assert count_pages(b"%PDF-1.7\n" + content) is None
+    assert time.process_time() - began < 2
