@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from mistral_mcp.heavy_work import run_heavy
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.mistral.api.content import Chunk
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework.attached_files import decode_data_url

@@ -2,7 +2,7 @@
 
 import io
 
-from mistral_mcp.heavy_work import run_heavy
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.mistral.multipart import FilePart
 from mistral_mcp.tools.framework.estimates.estimate import (
     Estimate,
