@@ -13,6 +13,7 @@ from mistral_mcp.errors import (
     MissingCredential,
     MistralMcpError,
     NothingSelected,
+    RequestRefused,
     UpstreamError,
     VaultUnavailable,
 )
@@ -47,7 +48,7 @@ def error_response(error: CredentialError | VaultUnavailable | NothingSelected) 
 def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
     """The status of an answer about this error, and its headers."""
     status = getattr(error, "status", None)
-    if isinstance(error, BadArgument | InvalidApiKey):
+    if isinstance(error, BadArgument | InvalidApiKey | RequestRefused):
         status = 422
     elif isinstance(error, UpstreamError):
         status = 503
