@@ -39,14 +39,24 @@ def work_for(caller: str) -> None:
     _caller.set(caller)
 
 
+def turn_for_file() -> anyio.Lock:
+    """To be held while a whole file is taken into memory: each caller takes one at a time."""
+    return _turns_here().lock(f"a file of {_caller.get()}")
+
+
+def _turns_here() -> _Turns:
+    turns = _turns.get(None)
+    if turns is None:
+        turns = _Turns()
+        _turns.set(turns)
+    return turns
+
+
 async def run_heavy(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function of pure computation in a thread, when it is this caller's turn.
 
     It is not interrupted by a cancellation: what takes more than half a second comes in pieces.
     """
-    turns = _turns.get(None)
-    if turns is None:
-        turns = _Turns()
-        _turns.set(turns)
+    turns = _turns_here()
     async with turns.lock(_caller.get()):
         return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=turns.thread)

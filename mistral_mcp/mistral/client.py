@@ -19,7 +19,7 @@ import anyio
 import httpx2
 from pydantic import ValidationError
 
-from mistral_mcp.bounds.heavy_work import run_heavy
+from mistral_mcp.bounds.heavy_work import run_heavy, turn_for_file
 from mistral_mcp.bounds.json_size import holds_more_than
 from mistral_mcp.errors import UpstreamError
 from mistral_mcp.mistral import failures
@@ -148,10 +148,14 @@ class MistralClient:
         Raises an `UpstreamError`, or `UnsupportedByRoute` where the route has no way for this call.
         """
         exchange = self._exchange(call, model, tokens)
+        if not call.is_binary():
+            return await self._send(call, exchange, JSON)
+        async with turn_for_file():
+            return await self._send(call, exchange, FILE)
+
+    async def _send(self, call: Call[ReplyT], exchange: Exchange, headers: dict[str, str]) -> ReplyT:
         with self.deadline(exchange):
-            response = await self._open(
-                build_request(call, exchange, FILE if call.is_binary() else JSON), exchange
-            )
+            response = await self._open(build_request(call, exchange, headers), exchange)
         if len(response.content) > _READ_AT_ONCE:
             return await run_heavy(self._read, call, response, exchange)
         return self._read(call, response, exchange)

@@ -4,7 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from email.utils import formatdate
 from typing import Any
 
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mistral_mcp import Settings
+from mistral_mcp.bounds.heavy_work import work_for
 from mistral_mcp.errors import (
     BadArgument,
     NotAllowed,
@@ -28,6 +29,7 @@ from mistral_mcp.errors import (
 )
 from mistral_mcp.mistral.api.chat import ChatCall
 from mistral_mcp.mistral.api.completions import complete
+from mistral_mcp.mistral.api.files import DownloadFileCall
 from mistral_mcp.mistral.api.models import GetModelCall
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import MistralClient, Upstream
@@ -531,3 +533,20 @@ async def test_a_large_reply_of_few_values_is_read() -> None:
 
     async with listening(app) as url, way_to(url) as client:
         assert (await client().send(GetModelCall(model_id="m"))).id == "m"
+
+
+async def test_each_caller_takes_one_file_at_a_time_into_memory(sandbox: Sandbox, mistral_url: str) -> None:
+    sandbox.faults.append(Fault(delay=0.05, times=None))
+    most: dict[str, int] = {}
+
+    async def download(client: Client, key: str) -> None:
+        work_for(key)
+        with suppress(UpstreamError):
+            await client(key=key).send(DownloadFileCall(file_id="no-such-file"))
+        most[key] = max(most.get(key, 0), sandbox.peak)
+
+    async with way_to(mistral_url, max_retries=0) as client, anyio.create_task_group() as group:
+        for number in range(12):
+            group.start_soon(download, client, f"{KEY}{number % 2}")
+
+    assert set(most.values()) == {2}
