@@ -1,18 +1,18 @@
 """Toolset `conversations`: conversations that Mistral stores, with tools that run there."""
 
-import json
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.json_schema import compile_schema
 from mistral_mcp.mistral.api import conversations
 from mistral_mcp.mistral.api.chat import response_format_of
 from mistral_mcp.mistral.api.conversation_stream import converse
-from mistral_mcp.mistral.api.conversations import CompletionArgs, ConversationCall, ConversationCard, Entry
+from mistral_mcp.mistral.api.conversations import CompletionArgs, ConversationCall, ConversationCard
 from mistral_mcp.tools.framework import parameters
-from mistral_mcp.tools.framework.conversation_inputs import (
+from mistral_mcp.tools.framework.conversations.history import HistoryEntry
+from mistral_mcp.tools.framework.conversations.inputs import (
     Confirmations,
     FunctionResults,
     Tools,
@@ -20,11 +20,9 @@ from mistral_mcp.tools.framework.conversation_inputs import (
     check_tools,
     system_text,
 )
-from mistral_mcp.tools.framework.conversation_results import (
+from mistral_mcp.tools.framework.conversations.results import (
     Conversation,
-    arguments_text,
     conversation_of,
-    urls_in,
 )
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
@@ -174,60 +172,6 @@ def _version(version: str | None) -> int | str | None:
     if version is None or not version.isdecimal():
         return version
     return int(version)
-
-
-class HistoryEntry(BaseModel):
-    """One message, call, result, execution or handoff."""
-
-    id: str
-    type: str
-    text: str
-    role: Maybe[str] = None
-    tool_call_id: Maybe[str] = None
-    confirmation_status: Maybe[str] = None
-    created_at: Maybe[str] = None
-
-    @classmethod
-    def of(cls, entry: Entry) -> "HistoryEntry":
-        return cls(
-            id=entry.id,
-            type=entry.type,
-            text=_entry_text(entry),
-            role=entry.role,
-            tool_call_id=entry.tool_call_id or None,
-            confirmation_status=entry.confirmation_status,
-            created_at=entry.created_at,
-        )
-
-    def line(self) -> str:
-        return f"{self.role or self.type}: {self.text}"
-
-    def cut(self, size: int) -> "HistoryEntry":
-        if len(self.text) <= size:
-            text = self.text
-        else:
-            text = f"{self.text[:size]}…"
-        return self.model_copy(update={"text": text})
-
-
-def _entry_text(entry: Entry) -> str:
-    match entry.type:
-        case "function.call":
-            return f"{entry.name}({arguments_text(entry)})"
-        case "tool.execution":
-            output = entry.info.get("code_output")
-            return f"{entry.name}({arguments_text(entry)})" + (f" -> {output}" if output else "")
-        case "function.result":
-            if isinstance(entry.result, str):
-                return entry.result
-            return json.dumps(entry.result, ensure_ascii=False)
-        case "agent.handoff":
-            return entry.next_agent_name or entry.next_agent_id or ""
-        case _:
-            files = [f"[file {chunk.get('file_id')}]" for chunk in entry.chunks("tool_file")]
-            images = [f"[image {url}]" for url in urls_in(entry.chunks("image_url"), "image_url")]
-            documents = [f"[document {url}]" for url in urls_in(entry.chunks("document_url"), "document_url")]
-            return " ".join(filter(None, [entry.text, *files, *images, *documents]))
 
 
 def card_line(card: ConversationCard) -> str:

@@ -13,7 +13,7 @@ from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.mistral.api.conversation_stream import converse
 from mistral_mcp.mistral.api.conversations import StartConversationCall
 from mistral_mcp.tools.framework import parameters
-from mistral_mcp.tools.framework.conversation_results import (
+from mistral_mcp.tools.framework.conversations.results import (
     ConversationUsage,
     Source,
     conversation_usage,

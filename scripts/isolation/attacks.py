@@ -184,7 +184,7 @@ def _texts() -> dict[str, Attack]:
 
 def _vectors() -> dict[str, Attack]:
     text, pair = '"a"', '"a b"'
-    most = repeat(text, 256)  # vectors of 1,024 numbers that come inline
+    most = repeat(text, 64)  # vectors of 1,024 numbers that come inline
     return {
         "embed, too many": sends(call("mistral_embed", f'{{"inputs": {repeat(text, 20_000)}}}')),
         "embed, kept": sends(call("mistral_embed", f'{{"inputs": {repeat(text, 16_000)}}}')),
