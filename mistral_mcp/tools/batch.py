@@ -1,6 +1,5 @@
 """Toolset `batch`: many requests in one job, at half the price, done within hours. A job is an id; nothing here waits."""
 
-import json
 from collections import Counter
 from typing import Annotated, Literal
 
@@ -13,13 +12,14 @@ from mistral_mcp.mistral.api.batch_results import Answer, read_rows
 from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.arguments import exactly_one_of
+from mistral_mcp.tools.framework.batch_rows import Row
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.estimates.batches import estimate_batch
 from mistral_mcp.tools.framework.estimates.estimate import Estimate
-from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults, shorten_text
+from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.paging import Page, PageSize, counted, list_text, next_page
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
+from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 
 toolset = Toolset()
 
@@ -98,41 +98,6 @@ class Jobs(Result):
 
     def to_text(self) -> str:
         return list_text([job_line(job) for job in self.jobs], "No batch jobs.", self.next_page, self.total)
-
-
-class Row(BaseModel):
-    """The answer to one request: its text, or the body of an answer that is none, or what went wrong."""
-
-    custom_id: str | None
-    status_code: int | None
-    text: Maybe[str] = None
-    body: MaybeJson = None
-    error: Maybe[str] = None
-
-    @classmethod
-    def of(cls, answer: Answer) -> "Row":
-        row = cls(custom_id=answer.custom_id, status_code=answer.status_code, error=answer.error)
-        if answer.has_succeeded:
-            row.text = answer.text
-        if row.text is None and row.error is None:
-            row.body = answer.body
-        return row
-
-    def cut(self, room: int) -> "Row":
-        """As much of it as fits into so many characters."""
-        if self.error is not None:
-            return self.model_copy(update={"error": shorten_text(self.error, room)})
-        if self.text is not None:
-            return self.model_copy(update={"text": shorten_text(self.text, room)})
-        whole = json.dumps(self.body, ensure_ascii=False)
-        if len(whole) <= room:
-            return self
-        return self.model_copy(update={"text": shorten_text(whole, room), "body": None})
-
-    def line(self) -> str:
-        if self.error is not None:
-            return f"[{self.custom_id}] FAILED: {self.error}"
-        return f"[{self.custom_id}] {self.text or json.dumps(self.body, ensure_ascii=False)}"
 
 
 class Rows(Result):

@@ -15,13 +15,14 @@ from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.attached_files import MAX_SOURCE, document_chunk, is_office_document
 from mistral_mcp.tools.framework.declare import Toolset
-from mistral_mcp.tools.framework.document_reading import Reading, read_document
+from mistral_mcp.tools.framework.documents.page_ranges import Pages, format_pages
+from mistral_mcp.tools.framework.documents.pages import OcrPage
+from mistral_mcp.tools.framework.documents.reading import Reading, read_document
 from mistral_mcp.tools.framework.estimates.documents import estimate_document
 from mistral_mcp.tools.framework.estimates.estimate import Estimate
 from mistral_mcp.tools.framework.file_content import decode_base64
 from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
-from mistral_mcp.tools.framework.page_ranges import Pages, format_pages
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, UnitUsage, unit_cost_of
 
@@ -42,36 +43,6 @@ _FIGURE_SCHEMA: dict[str, JsonValue] = {
     "additionalProperties": False,
 }
 _DATA_IMAGE = re.compile(r"(?:data:(image/[\w.+-]+);base64,)?(.+)", re.DOTALL)
-
-
-class OcrPage(BaseModel):
-    """One page; figures appear in the markdown by their names."""
-
-    index: int
-    markdown: str
-    confidence: Maybe[ocr.Confidence] = None
-    header: Maybe[str] = None
-    footer: Maybe[str] = None
-    blocks: Maybe[list[dict[str, JsonValue]]] = None
-
-    @classmethod
-    def of(cls, page: ocr.Page) -> "OcrPage":
-        return cls(
-            index=page.index,
-            markdown=_markdown(page),
-            confidence=page.confidence_scores,
-            header=page.header,
-            footer=page.footer,
-            blocks=page.blocks,
-        )
-
-    @property
-    def size(self) -> int:
-        return len(self.model_dump_json())
-
-    def text(self) -> str:
-        parts = [f"--- page {self.index} ---", self.header, self.markdown, self.footer]
-        return "\n".join(part for part in parts if part)
 
 
 class Figure(BaseModel):
@@ -279,14 +250,6 @@ def _usage(mistral: Mistral, reading: Reading, *, annotated: bool) -> OcrUsage:
     pages = reading.usage.pages_processed
     cost = unit_cost_of(mistral, reading.model, pages, per)
     return OcrUsage(pages_processed=pages, doc_size_bytes=reading.usage.doc_size_bytes, cost_usd=cost)
-
-
-def _markdown(page: ocr.Page) -> str:
-    """The page with its tables where they stood: with `table_format`, Mistral sends them apart."""
-    text = page.markdown
-    for table in page.tables or ():
-        text = text.replace(f"[{table.id}]({table.id})", table.content)
-    return text
 
 
 async def _annotation(text: str | None, schema: CallerSchema | None) -> tuple[JsonValue, list[str]]:

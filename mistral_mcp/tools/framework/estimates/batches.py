@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from mistral_mcp.mistral.api.batch import CreateBatchJobCall
 from mistral_mcp.mistral.catalog import Per
+from mistral_mcp.tools.framework.documents.page_ranges import parse_pages
 from mistral_mcp.tools.framework.estimates.documents import (
     measure_inline,
     pages_of_call,
@@ -37,7 +38,6 @@ from mistral_mcp.tools.framework.estimates.token_counts import (
     estimate_chat,
     within_context,
 )
-from mistral_mcp.tools.framework.page_ranges import parse_pages
 from mistral_mcp.tools.framework.request import Mistral
 
 Body = dict[str, JsonValue]

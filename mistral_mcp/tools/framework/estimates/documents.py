@@ -9,7 +9,8 @@ from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.mistral.api.content import Chunk
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework.attached_files import decode_data_url
-from mistral_mcp.tools.framework.document_reading import (
+from mistral_mcp.tools.framework.documents.page_ranges import MAX_PAGES
+from mistral_mcp.tools.framework.documents.reading import (
     FIRST,
     MOST,
     MOST_REQUESTS,
@@ -24,7 +25,6 @@ from mistral_mcp.tools.framework.estimates.stored_files import (
     MOST_BYTES,
     look_up,
 )
-from mistral_mcp.tools.framework.page_ranges import MAX_PAGES
 from mistral_mcp.tools.framework.request import Mistral
 
 MOST_OF_A_CALL = FIRST + MOST * (MOST_REQUESTS - 1)

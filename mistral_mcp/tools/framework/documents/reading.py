@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from mistral_mcp.errors import RequestRefused, UpstreamError
 from mistral_mcp.mistral.api.ocr import OcrCall, OcrReply, OcrUsage, Page
+from mistral_mcp.tools.framework.documents.page_ranges import MAX_PAGES, format_pages
 from mistral_mcp.tools.framework.kept import LONG
-from mistral_mcp.tools.framework.page_ranges import MAX_PAGES, format_pages
 from mistral_mcp.tools.framework.request import Mistral
 
 FIRST = 8
