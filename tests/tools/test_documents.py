@@ -11,7 +11,8 @@ from mcp_types import ImageContent
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from mistral_mcp.tools.framework import attached_files, document_reading
+from mistral_mcp.tools.framework import attached_files
+from mistral_mcp.tools.framework.documents import reading
 from tests.conftest import in_memory, over_http, read_kept, refuses_at_once, text_of
 
 PDF = "https://example.com/report.pdf"
@@ -168,7 +169,7 @@ async def read_all(client: Client, document: str) -> list[dict[str, Any]]:
         asked = {"document": document} | ({"pages": following} if following else {})
         result = await client.call_tool("mistral_ocr", asked)
         assert not result.is_error, text_of(result)
-        assert len(text_of(result)) < document_reading.LONG + 1_000
+        assert len(text_of(result)) < reading.LONG + 1_000
         results.append(result.structured_content)
         following = result.structured_content.get("next_pages")
         assert (following is None) or f'ask again with pages "{following}"' in text_of(result)
@@ -183,7 +184,7 @@ async def test_every_page_of_a_document_is_paid_for_once(client: Client, pages: 
     kept = [result["kept"] for result in results if "kept" in result]
     shown = [page["index"] for result in results for page in result["pages"]]
     assert kept or shown == list(range(pages))
-    assert len(results) <= pages * (each + 500) // document_reading.LONG + 2
+    assert len(results) <= pages * (each + 500) // reading.LONG + 2
 
 
 async def test_pages_that_were_asked_for_are_read_as_far_as_they_fit(client: Client) -> None:
@@ -216,7 +217,7 @@ async def test_a_page_longer_than_a_result_is_kept_and_read_on(client: Client, s
 
     structured = result.structured_content
     handle = structured["kept"]["handle"]
-    assert len(text_of(result)) < document_reading.LONG + 500
+    assert len(text_of(result)) < reading.LONG + 500
     assert f"handle {handle}" in text_of(result)
     assert "next_pages" not in structured
     last = await client.call_tool("mistral_read_result", {"handle": handle, "search": "11999"})
