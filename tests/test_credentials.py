@@ -3,10 +3,11 @@
 import pytest
 from httpx2 import AsyncClient
 from pydantic import SecretStr
+from starlette.datastructures import Headers
 
 from mistral_mcp import Settings
-from mistral_mcp.credentials import from_scope, validate_user_key
-from mistral_mcp.errors import MissingCredential, RefusedCredential
+from mistral_mcp.credentials import HeaderCredential, find_in_headers, from_headers, from_scope, validate_user_key
+from mistral_mcp.errors import AmbiguousCredential, MissingCredential, RefusedCredential
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
 from tests.conftest import KEY, Connect, in_memory, over_http, serving, text_of
@@ -51,6 +52,43 @@ def test_what_is_a_little_shorter_or_longer_is_no_key(key: str, words: str):
 async def test_a_request_that_no_front_looked_at_is_told_how_to_carry_a_key():
     with pytest.raises(MissingCredential, match=r"carries no credential\..*X-Mistral-Api-Key"):
         await from_scope(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_bearer"),
+    [
+        ("X-Mistral-Api-Key", KEY, False),
+        ("X-API-Key", f'"{KEY}"', False),
+        ("Authorization", f"Bearer {KEY}", True),
+        ("Authorization", f" bearer  {KEY} ", True),
+    ],
+)
+def test_a_credential_says_which_header_it_came_in(name: str, value: str, *, is_bearer: bool):
+    found = HeaderCredential(SecretStr(KEY), f"the {name} header", is_bearer)
+
+    assert find_in_headers(Headers({name: value})) == found
+    assert from_headers(Headers({name: value}), "advice") == found
+
+
+def test_what_follows_bearer_is_one_credential_to_its_end():
+    found = find_in_headers(Headers({"Authorization": "Bearer two words"}))
+
+    assert found is not None
+    assert found.secret == SecretStr("two words")
+
+
+def test_two_credentials_that_differ_are_refused_with_the_headers_to_choose_from():
+    with pytest.raises(AmbiguousCredential, match="X-Mistral-Api-Key, X-API-Key, Authorization"):
+        find_in_headers(Headers({"X-API-Key": KEY, "Authorization": f"Bearer {KEY[::-1]}"}))
+
+
+@pytest.mark.parametrize("value", ["Basic dXNlcjpwYXNz", 'Digest username="a", realm="b"'])
+def test_another_scheme_is_refused_and_no_scheme_is_missing(value: str):
+    with pytest.raises(RefusedCredential, match="Bearer"):
+        from_headers(Headers({"Authorization": value}), "advice")
+    for headers in ({}, {"Authorization": "Bearer "}):
+        with pytest.raises(MissingCredential, match="advice"):
+            from_headers(Headers(headers), "advice")
 
 
 PLACEHOLDERS = [
