@@ -6,7 +6,14 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 
 from mistral_mcp import Settings
-from mistral_mcp.credentials import HeaderCredential, find_in_headers, from_headers, from_scope, validate_user_key
+from mistral_mcp.credentials import (
+    HeaderCredential,
+    find_in_headers,
+    from_headers,
+    from_key,
+    from_scope,
+    validate_user_key,
+)
 from mistral_mcp.errors import AmbiguousCredential, MissingCredential, RefusedCredential
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
@@ -68,6 +75,11 @@ def test_a_credential_says_which_header_it_came_in(name: str, value: str, *, is_
 
     assert find_in_headers(Headers({name: value})) == found
     assert from_headers(Headers({name: value}), "advice") == found
+
+
+@pytest.mark.parametrize("key", [KEY, SecretStr(KEY), f"'{KEY}'"])
+async def test_a_process_has_one_key_for_every_call(key: str | SecretStr):
+    assert (await from_key(key)(None)).key == SecretStr(KEY)
 
 
 def test_what_follows_bearer_is_one_credential_to_its_end():
