@@ -11,8 +11,12 @@ from mcp.shared.auth import InvalidRedirectUriError, InvalidScopeError, OAuthCli
 from pydantic import AnyUrl, SecretStr, ValidationError
 
 from mistral_mcp.hosting.oauth.client_documents import ClientDocuments, Document, is_document_url
-from mistral_mcp.hosting.vault.grant_records import SCOPES
-from mistral_mcp.hosting.vault.registered_clients import RegisteredClient, RegisteredClients, TooManyClients
+from mistral_mcp.hosting.vault.sign_ins.grant_records import SCOPES
+from mistral_mcp.hosting.vault.sign_ins.registered_clients import (
+    RegisteredClient,
+    RegisteredClients,
+    TooManyClients,
+)
 from mistral_mcp.route import LOOPBACK
 
 _LONGEST_ID = 64

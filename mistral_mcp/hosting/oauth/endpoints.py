@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 from mistral_mcp.errors import TooManyFailures
 from mistral_mcp.hosting.oauth.clients import Clients, is_elsewhere
 from mistral_mcp.hosting.oauth.provider import ConsentRequests, Provider
-from mistral_mcp.hosting.vault.grant_records import SCOPES
+from mistral_mcp.hosting.vault.sign_ins.grant_records import SCOPES
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.http.targets import base_url
 from mistral_mcp.settings import Settings

@@ -17,8 +17,8 @@ from pydantic import AnyUrl, BaseModel, SecretStr
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.hosting.oauth.clients import Client, Clients
-from mistral_mcp.hosting.vault.grant_records import LIFETIMES, SCOPES, InvalidGrant, Issued, Kind
-from mistral_mcp.hosting.vault.grants import Grants
+from mistral_mcp.hosting.vault.sign_ins.grant_records import LIFETIMES, SCOPES, InvalidGrant, Issued, Kind
+from mistral_mcp.hosting.vault.sign_ins.grants import Grants
 
 CONSENT_SECONDS = 30 * 60
 _LONGEST_PARAMETER = 2_000

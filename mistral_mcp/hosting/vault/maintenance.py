@@ -1,18 +1,21 @@
 """Vault maintenance, which needs no token: dates of last use, the sweep, re-encryption under the first master key."""
 
+import asyncio
+import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
+from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.records import reseal_token
-from mistral_mcp.hosting.vault.registered_clients import UNUSED_AFTER, delete_unused_clients
 from mistral_mcp.hosting.vault.results import TOMBSTONE
 from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, SealBroken
+from mistral_mcp.hosting.vault.sign_ins.registered_clients import UNUSED_AFTER, delete_unused_clients
 from mistral_mcp.hosting.vault.statements import ERASED
 from mistral_mcp.hosting.vault.tables import (
     allowances,
@@ -179,3 +182,15 @@ async def reseal(
     left = await count_tokens_by_key(database)
     left.pop(ring.first, None)
     return Resealed(moved=len(changes), left=left)
+
+
+async def run_every(minute: float, work: Callable[[int], Awaitable[None]]) -> None:
+    """For ever: `work`, with the number of the run."""
+    for run in itertools.count(1):
+        await asyncio.sleep(minute)
+        try:
+            await work(run)
+        except VaultUnavailable:
+            pass  # it is in the log, and there is a next minute
+        except Exception:  # noqa: BLE001 - a bug in one run must not end maintenance for good
+            _log.exception("Vault maintenance failed; retrying in a minute.")

@@ -5,44 +5,46 @@ async with Vault.open(settings) as vault:
 """
 
 import asyncio
-import itertools
-import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy
 from pydantic import SecretStr
-from sqlalchemy import Row
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.hosting.vault import maintenance, master_keys, records, statements
-from mistral_mcp.hosting.vault.cache import Found, LookupCache
+from mistral_mcp.hosting.vault.cache import LookupCache
+from mistral_mcp.hosting.vault.connection import (
+    Connection,
+    IssuedToken,
+    check_route,
+    check_terms,
+    key_hint,
+    new_id,
+)
 from mistral_mcp.hosting.vault.database import Database, default_data_dir, parse_url
 from mistral_mcp.hosting.vault.digests import key_digests, owner_name
-from mistral_mcp.hosting.vault.grants import Grants
-from mistral_mcp.hosting.vault.maintenance import Resealed, ResealedRow
+from mistral_mcp.hosting.vault.maintenance import Resealed
 from mistral_mcp.hosting.vault.pending import PendingWrites
-from mistral_mcp.hosting.vault.records import Connection, IssuedToken, Secrets
-from mistral_mcp.hosting.vault.registered_clients import RegisteredClients
+from mistral_mcp.hosting.vault.reader import ConnectionReader
+from mistral_mcp.hosting.vault.records import Secrets
 from mistral_mcp.hosting.vault.results import VaultResults
-from mistral_mcp.hosting.vault.sealing import MasterKeys, is_outdated, new_key
+from mistral_mcp.hosting.vault.sealing import MasterKeys, new_key
+from mistral_mcp.hosting.vault.sign_ins.grants import Grants
+from mistral_mcp.hosting.vault.sign_ins.registered_clients import RegisteredClients
 from mistral_mcp.hosting.vault.statements import AlreadyCreated, TooManyConnections
-from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
+from mistral_mcp.hosting.vault.tokens import new_token, parse_token
 from mistral_mcp.hosting.vault.uploads import VaultUploads
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 
 __all__ = ["AlreadyCreated", "Connection", "IssuedToken", "Resealed", "TooManyConnections", "Vault"]
-
-_HOUR = 60  # minutes
-
-_log = logging.getLogger(__name__)
 
 
 def _utc_now() -> datetime:
@@ -68,15 +70,17 @@ class Vault:
         self.database = self._database = Database(parse_url(settings.database_url, self._data_dir))
         self._keys: MasterKeys | None = None
         self.now = now
-        self._lookups = LookupCache(self._load, clock)
+        self._pending = PendingWrites(self._database)
+        self._reader = ConnectionReader(self._database, lambda: self._ring, self._pending, now)
+        self._lookups = LookupCache(self._reader.load, clock)
         self.grants = Grants(self._database, lambda: self._ring, now, clock)
-        keys = partial(self.derive_keys, "oauth client secrets")
-        self.registered_clients = RegisteredClients(self._database, keys, now)
+        self.registered_clients = RegisteredClients(
+            self._database, partial(self.derive_keys, "oauth client secrets"), now
+        )
         self._minute = minute
         self.owner_name = name_of = partial(owner_name, derive_keys=self.derive_keys)
         self.results = VaultResults(self._database, name_of, now, settings.result_ttl)
         self.uploads = VaultUploads(self._database, name_of, now)
-        self._pending = PendingWrites(self._database)
 
     @classmethod
     @asynccontextmanager
@@ -101,7 +105,7 @@ class Vault:
             self._keys = master_keys.find(
                 self._settings, self._data_dir, in_use, is_shared=self._database.is_shared
             )
-            maintaining = asyncio.create_task(self._maintain())
+            maintaining = asyncio.create_task(maintenance.run_every(self._minute, self._maintain))
             try:
                 yield
             finally:
@@ -130,17 +134,17 @@ class Vault:
     ) -> IssuedToken:
         """Store a key; None only where the route pays by its own token. Raises `BadArgument`.
 
-        With an id from `records.new_id`, the connection is created once, however often and of whatever replica that is
+        With an id from `new_id`, the connection is created once, however often and of whatever replica that is
         asked. `most_per_key` bounds the live connections of one key. `by_operator` is whether the route may be any address.
         """
-        records.check_terms(label, expires_in_days)
+        check_terms(label, expires_in_days)
         if not by_operator:
-            records.check_route(api_key, route, route_token)
+            check_route(api_key, route, route_token)
         now, token, data_key = self.now(), new_token(), new_key()
         connection = Connection(
-            id=connection_id or records.new_id(),
+            id=connection_id or new_id(),
             label=label,
-            key_hint=records.key_hint(api_key),
+            key_hint=key_hint(api_key),
             toolsets=None if toolsets is None else tuple(toolsets),
             read_only=read_only,
             route=route,
@@ -178,19 +182,15 @@ class Vault:
 
     async def find_ended(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of tokens that are good no more, always read anew."""
-        now = self.now()
-        live = await self._database.read(lambda database: statements.find_live_digests(database, digests, now))
-        return set(digests) - live
+        find_live = partial(statements.find_live_digests, digests=digests, now=self.now())
+        return set(digests) - await self._database.read(find_live)
 
     async def describe(self, token: SecretStr) -> Connection:
         """For pages: the same errors, always read anew, and not counted as use."""
-        return records.connection_of(await self._read_live(parse_token(token)))
+        return records.connection_of(await self._reader.read_live(parse_token(token)))
 
     async def update(
-        self,
-        token: SecretStr,
-        change: Callable[[Connection], Connection],
-        api_key: SecretStr | None = None,
+        self, token: SecretStr, change: Callable[[Connection], Connection], api_key: SecretStr | None = None
     ) -> Connection:
         """Change what a connection may do, or its key; the token stays. Raises `BadArgument` and the same errors."""
         parsed, now = parse_token(token), self.now()
@@ -203,15 +203,14 @@ class Vault:
             changed = change(records.connection_of(row))
             if api_key is not None:
                 secrets = replace(secrets, api_key=api_key)
-                changed = replace(changed, key_hint=records.key_hint(api_key))
-            records.check_terms(changed.label, None)
+                changed = replace(changed, key_hint=key_hint(api_key))
+            check_terms(changed.label, None)
             digest = key_digests(secrets, self.derive_keys)[0]
             statements.update_connection(database, records.connection_row(changed, secrets, data_key, digest))
             return changed
 
         changed = await self._database.write(work, erases=True)
-        self._lookups.forget(changed.id)
-        self.grants.forget(changed.id)
+        self._forget([changed.id])
         return changed
 
     async def rotate(self, token: SecretStr) -> IssuedToken:
@@ -239,15 +238,16 @@ class Vault:
 
     async def revoke_by_ids(self, ids: Sequence[str]) -> list[str]:
         """The same for the operator. Returns those that were live."""
-        now = self.now()
+        end = partial(statements.end_connections, ids=ids, now=self.now())
         try:
-            return await self._database.write(
-                lambda database: statements.end_connections(database, ids, now), erases=True
-            )
+            return await self._database.write(end, erases=True)
         finally:
-            for connection_id in ids:
-                self._lookups.forget(connection_id)
-                self.grants.forget(connection_id)
+            self._forget(ids)
+
+    def _forget(self, ids: Sequence[str]) -> None:
+        for connection_id in ids:
+            self._lookups.forget(connection_id)
+            self.grants.forget(connection_id)
 
     async def connections(self) -> list[Connection]:
         """All that can be read, oldest first, for the operator."""
@@ -281,39 +281,19 @@ class Vault:
         self._database.check_file()
         await self.find_ended([b""])
 
-    async def _load(self, token: Token) -> Found:
-        row = await self._read_live(token)
-        with records.report_damage():
-            data_key = records.unseal_data_key(row, token, self._ring)
-            secrets = records.unseal_secrets(row, data_key)
-            if is_outdated(row.sealed_key) or is_outdated(row.sealed_route_token):
-                digest = key_digests(secrets, self.derive_keys)[0]
-                new = records.connection_row(records.connection_of(row), secrets, data_key, digest)
-                self._pending.note_resealed(ResealedRow(row.id, row.sealed_key, row.sealed_route_token, new))
-            return Found(row.id, records.credentials_of(row, token, secrets))
-
-    async def _read_live(self, token: Token) -> Row[Any]:
-        now = self.now()
-        with records.report_damage():
-            return await self._database.read(lambda database: statements.find_live(database, token, now))
-
     @property
     def _ring(self) -> MasterKeys:
         if self._keys is None:
             raise VaultUnavailable("The vault is not open yet.", "Try again in a few seconds.")
         return self._keys
 
-    async def _maintain(self) -> None:
+    async def _maintain(self, run: int) -> None:
         """Once a minute dates of use, once an hour the sweep."""
-        for run in itertools.count(1):
-            await asyncio.sleep(self._minute)
-            try:
-                self._lookups.purge()
-                self.grants.purge()
-                await self._database.erase()
-                await maintenance.sweep_results(self._database, self.now())
-                await (self.write_last_used() if run % _HOUR else self.sweep())
-            except VaultUnavailable:
-                pass  # it is in the log, and there is a next minute
-            except Exception:  # noqa: BLE001 - a bug in one run must not end maintenance for good
-                _log.exception("Vault maintenance failed; retrying in a minute.")
+        self._lookups.purge()
+        self.grants.purge()
+        await self._database.erase()
+        await maintenance.sweep_results(self._database, self.now())
+        if run % 60:
+            await self.write_last_used()
+        else:
+            await self.sweep()

@@ -14,7 +14,7 @@ from mistral_mcp.credentials import validate_user_key
 from mistral_mcp.errors import InvalidApiKey, RefusedCredential, SignupRefused
 from mistral_mcp.hosting.monitoring.connection_audit import ConnectionEvent, log_connection_event
 from mistral_mcp.hosting.monitoring.metrics import Metrics
-from mistral_mcp.hosting.vault.records import LONGEST_EXPIRY, LONGEST_LABEL, WrongField, check_route
+from mistral_mcp.hosting.vault.connection import LONGEST_EXPIRY, LONGEST_LABEL, WrongField, check_route
 from mistral_mcp.hosting.vault.vault import Connection, IssuedToken, Vault
 from mistral_mcp.hosting.web.throttle import Throttle
 from mistral_mcp.mistral.api.chat import ChatCall

@@ -20,8 +20,8 @@ from mistral_mcp.hosting.oauth.client_documents import is_document_url
 from mistral_mcp.hosting.oauth.clients import Client, is_safe_redirect
 from mistral_mcp.hosting.oauth.endpoints import OAuthEndpoints
 from mistral_mcp.hosting.oauth.provider import ConsentRequest
-from mistral_mcp.hosting.vault.grant_records import READ, SCOPES, WRITE, GrantRequest
-from mistral_mcp.hosting.vault.records import WrongField
+from mistral_mcp.hosting.vault.connection import WrongField
+from mistral_mcp.hosting.vault.sign_ins.grant_records import READ, SCOPES, WRITE, GrantRequest
 from mistral_mcp.hosting.web.connect import ConnectionRequest, Tenancy
 from mistral_mcp.hosting.web.forms import Form, read_form
 from mistral_mcp.hosting.web.pages.manage_page import find_token

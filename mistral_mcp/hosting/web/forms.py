@@ -10,7 +10,7 @@ from itsdangerous import BadData, TimestampSigner
 from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument, MistralMcpError
-from mistral_mcp.hosting.vault.records import new_id
+from mistral_mcp.hosting.vault.connection import new_id
 from mistral_mcp.http.incoming_files import NotOurForm
 
 LIFETIME = 2 * 60 * 60  # seconds; long enough to look for a key in between

@@ -29,7 +29,7 @@ from mistral_mcp.errors import (
     TooManyFailures,
 )
 from mistral_mcp.hosting.oauth.endpoints import challenge, resource_url
-from mistral_mcp.hosting.vault.grant_records import UnknownToken
+from mistral_mcp.hosting.vault.sign_ins.grant_records import UnknownToken
 from mistral_mcp.hosting.vault.tokens import parse_token
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.hosting.web.responses import client_address

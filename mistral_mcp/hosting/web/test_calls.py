@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from mistral_mcp.errors import BadArgument
-from mistral_mcp.hosting.vault.records import Connection
+from mistral_mcp.hosting.vault.connection import Connection
 from mistral_mcp.tools import DEFAULT
 
 _REVISION = "2026-07-28"

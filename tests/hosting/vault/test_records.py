@@ -38,7 +38,7 @@ async def change(vault: Vault, issued: IssuedToken, **values: object) -> None:
 
 async def turn_back_to_version_1(vault: Vault, issued: IssuedToken) -> None:
     token = parse_token(issued.token)
-    row = await vault._read_live(token)
+    row = await vault._reader.read_live(token)
     sealed = seal_as_version_1(
         records.unseal_data_key(row, token, vault._ring), KEY.get_secret_value().encode(), row.id, "key", ""
     )
@@ -134,7 +134,7 @@ async def test_a_connection_without_a_key_opens_by_its_route_token_also_where_it
     token = SecretStr("route-token-0123456789")
     issued = await vault.create(None, route=CLOUDFLARE, route_token=token)
     found = await vault.credentials(issued.token, "a header")
-    row = await vault._read_live(parse_token(issued.token))
+    row = await vault._reader.read_live(parse_token(issued.token))
     data_key = records.unseal_data_key(row, parse_token(issued.token), vault._ring)
     older = seal_as_version_1(data_key, token.get_secret_value().encode(), row.id, "route token", str(CLOUDFLARE))
     await change(vault, issued, sealed_key=None, sealed_route_token=older)

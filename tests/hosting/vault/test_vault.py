@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import BadArgument, RefusedCredential, RevokedOrExpired
-from mistral_mcp.hosting.vault.records import new_id
+from mistral_mcp.hosting.vault.connection import new_id
 from mistral_mcp.hosting.vault.tokens import new_token
 from mistral_mcp.hosting.vault.vault import AlreadyCreated, Connection, IssuedToken, Vault
 from mistral_mcp.route import Route

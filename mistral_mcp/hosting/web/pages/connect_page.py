@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mistral_mcp.errors import InvalidApiKey, MistralMcpError
-from mistral_mcp.hosting.vault.records import WrongField
+from mistral_mcp.hosting.vault.connection import WrongField
 from mistral_mcp.hosting.vault.vault import AlreadyCreated
 from mistral_mcp.hosting.web.connect import Tenancy, WrongSignupCode
 from mistral_mcp.hosting.web.forms import Form, read_form

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mistral_mcp.hosting.vault.grant_records import WRITE, Grant
+from mistral_mcp.hosting.vault.sign_ins.grant_records import WRITE, Grant
 from mistral_mcp.hosting.vault.vault import Connection
 from mistral_mcp.hosting.web.pages.form_fields import offer_expiries
 from mistral_mcp.hosting.web.pages.languages import Language

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from pydantic import ValidationError
 
 from mistral_mcp.errors import CredentialError, MistralMcpError, RevokedOrExpired
-from mistral_mcp.hosting.vault.records import WrongField
+from mistral_mcp.hosting.vault.connection import WrongField
 from mistral_mcp.hosting.web.pages.languages import Language, format_day, read_texts
 
 _MINUTE = 60  # seconds

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
-from mistral_mcp.hosting.vault.records import new_id
+from mistral_mcp.hosting.vault.connection import new_id
 from mistral_mcp.hosting.vault.sealing import MasterKeys
 from mistral_mcp.hosting.vault.vault import AlreadyCreated, Vault
 from mistral_mcp.hosting.web import pages

@@ -19,8 +19,10 @@ from sqlalchemy import Row, func, insert, select, update
 from mistral_mcp.errors import RefusedCredential, RevokedOrExpired
 from mistral_mcp.hosting.vault import records, statements
 from mistral_mcp.hosting.vault.cache import Found, LookupCache
+from mistral_mcp.hosting.vault.connection import new_id
 from mistral_mcp.hosting.vault.database import Database
-from mistral_mcp.hosting.vault.grant_records import (
+from mistral_mcp.hosting.vault.sealing import MasterKeys
+from mistral_mcp.hosting.vault.sign_ins.grant_records import (
     LIFETIMES,
     Given,
     Grant,
@@ -39,7 +41,6 @@ from mistral_mcp.hosting.vault.grant_records import (
     lock_secret,
     why_dead,
 )
-from mistral_mcp.hosting.vault.sealing import MasterKeys
 from mistral_mcp.hosting.vault.tables import grants, tokens
 from mistral_mcp.hosting.vault.tokens import Token, new_token, parse_token
 
@@ -65,7 +66,7 @@ class Grants:
         Raises a `CredentialError`.
         """
         opener, code, now = parse_token(token), new_token(), self._now()
-        grant_id = records.new_id()
+        grant_id = new_id()
 
         def work(database: sqlalchemy.Connection) -> None:
             with records.report_damage():

@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from mistral_mcp.errors import RefusedCredential, RevokedOrExpired
-from mistral_mcp.hosting.vault.grant_records import READ, SCOPES, GrantRequest, InvalidGrant
+from mistral_mcp.hosting.vault.sign_ins.grant_records import READ, SCOPES, GrantRequest, InvalidGrant
 from mistral_mcp.hosting.vault.vault import Vault
 from tests.hosting.conftest import Clock
 
