@@ -5,12 +5,12 @@ import json
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, insert, select
-from tests.hosting.vault.sign_ins.test_grants import REQUEST, code_of
 
 from mistral_mcp.hosting.vault.sign_ins.registered_clients import MOST_CLIENTS, RegisteredClient, TooManyClients
 from mistral_mcp.hosting.vault.tables import clients
 from mistral_mcp.hosting.vault.vault import Vault
 from tests.hosting.conftest import Clock
+from tests.hosting.vault.sign_ins.test_grants import REQUEST, code_of
 
 CLIENT = RegisteredClient(json.dumps({"client_name": "A client"}), SecretStr("s3cret-of-a-client"))
 
