@@ -185,7 +185,9 @@ async def _serving_with_web(mistral: str, work: Path) -> AsyncGenerator[str]:
     """The same server in this process, which finds clients' metadata documents on this machine."""
     folder = work / "web"
     folder.mkdir()
-    settings = Settings.model_validate({"route": mistral, "data_dir": folder / "data", "log_level": "WARNING"})
+    settings = Settings.model_validate(
+        {"route": mistral, "data_dir": folder / "data", "log_level": "WARNING", "max_connections_per_key": 100}
+    )
     async with (
         serving_documents(LocalWeb(documents()), folder) as client_documents,
         listening(create_app(settings, client_documents=client_documents), http=ClientProtocol) as server,
