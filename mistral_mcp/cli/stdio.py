@@ -26,7 +26,7 @@ def stdio(**given: object) -> None:
         import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
         from mistral_mcp.credentials import from_key  # noqa: PLC0415
-        from mistral_mcp.http.local_uploads import LocalUploads  # noqa: PLC0415
+        from mistral_mcp.http.uploads.local_uploads import LocalUploads  # noqa: PLC0415
         from mistral_mcp.kept_results import FolderStore  # noqa: PLC0415
         from mistral_mcp.server import create_server  # noqa: PLC0415
         from mistral_mcp.usage.file import FileUsage  # noqa: PLC0415

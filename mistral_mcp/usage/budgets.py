@@ -12,88 +12,27 @@ that was killed goes back after half a minute.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
 
 import anyio
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.usage.allowances import NONE, AllowanceStore, Amount, Claim
 from mistral_mcp.usage.answer import Limits, day_of
 from mistral_mcp.usage.budget_texts import BudgetTexts
 from mistral_mcp.usage.ledger import Ledger
 from mistral_mcp.usage.sums import DOLLAR
 
-SHARE_EXPIRES = 30.0  # seconds after which a share that its process did not renew goes back
 _RENEW = 10.0
 _EVERY = 2.0  # seconds between looks at what can go back
 _KEEP = 20.0  # seconds that an unused share stays here while there is enough for all
 _FORGET = 60.0  # seconds after which an account without a share is forgotten
 _PATIENCE = 10.0  # seconds that a call waits for what others have reserved
 _PAUSE = 0.1  # seconds between two questions whether something went back
-
-
-class Amount(NamedTuple):
-    """Calls, and dollars in ten-billionths."""
-
-    calls: int = 0
-    cost: int = 0
-
-    def plus(self, other: "Amount") -> "Amount":
-        return Amount(self.calls + other.calls, self.cost + other.cost)
-
-    def minus(self, other: "Amount") -> "Amount":
-        return Amount(self.calls - other.calls, self.cost - other.cost)
-
-    def positive(self) -> "Amount":
-        return Amount(max(self.calls, 0), max(self.cost, 0))
-
-
-NONE = Amount()
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a process has of a budget, and that it needs more."""
-
-    owner: str
-    holder: str
-    limits: Limits
-    left: Amount
-    """Of its share."""
-    under_way: Amount
-    """Reserved by its calls."""
-    unwritten: Amount
-    """Of its calls that ended, and that no store has yet."""
-    bound: int
-    """What the next call costs at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What it gets."""
-
-    left: Amount
-    """Of its share from now on; less than nothing where all processes together have reserved more than is left."""
-    spent: Amount
-    """By all processes, as far as it is written."""
-    taken: Amount
-    """The same with what all of them hold, but for what this one has left."""
-    is_near: bool = False
-    """Whether this is the first to come near the limit, in this period."""
-
-
-class AllowanceStore(Protocol):
-    """Where all processes see each other's shares. Both raise `VaultUnavailable`."""
-
-    async def take(self, claim: Claim) -> Grant: ...
-
-    async def hold(self, holder: str, held: Mapping[str, Amount]) -> None:
-        """Renew the process's shares; those of nothing go back."""
-        ...
 
 
 @dataclass(slots=True)

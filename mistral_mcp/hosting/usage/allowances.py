@@ -10,9 +10,9 @@ from sqlalchemy import Connection, bindparam, delete, func, select, text
 from mistral_mcp.hosting.usage.sums import do_once
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.tables import Utc, allowances, usage
+from mistral_mcp.usage.allowances import NONE, SHARE_EXPIRES, Amount, Claim, Grant
 from mistral_mcp.usage.answer import Limits, day_of, first_of_month
 from mistral_mcp.usage.budget_texts import is_near
-from mistral_mcp.usage.budgets import NONE, SHARE_EXPIRES, Amount, Claim, Grant
 from mistral_mcp.usage.sums import DOLLAR
 
 _PART = 8  # a share is this part of what is left

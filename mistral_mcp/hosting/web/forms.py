@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument, MistralMcpError
 from mistral_mcp.hosting.vault.connection import new_id
-from mistral_mcp.http.incoming_files import NotOurForm
+from mistral_mcp.http.uploads.incoming_files import NotOurForm
 
 LIFETIME = 2 * 60 * 60  # seconds; long enough to look for a key in between
 _LARGEST_BODY = 16 * 1024  # bytes

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from mistral_mcp.errors import MistralMcpError
 from mistral_mcp.hosting.web.pages.problems import describe
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
-from mistral_mcp.http.file_reception import UPLOAD_PAGE_HEADERS, FileReception
+from mistral_mcp.http.uploads.file_reception import UPLOAD_PAGE_HEADERS, FileReception
 from mistral_mcp.upload_links import MOST_FILES, UploadedFile
 
 

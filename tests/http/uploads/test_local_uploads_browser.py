@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from tests.conftest import skip_without
-from tests.http.test_local_uploads import PDF, at_home, request_upload
+from tests.http.uploads.test_local_uploads import PDF, at_home, request_upload
 
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -117,7 +117,7 @@ class LocalUploads:
 
     async def _serve(self, *, task_status: TaskStatus[str]) -> None:
         """The page, for as long as a link is open."""
-        from mistral_mcp.http.local_upload_server import serve_page  # noqa: PLC0415 - uvicorn; most runs show no page
+        from mistral_mcp.http.uploads.local_upload_server import serve_page  # noqa: PLC0415 - uvicorn; most runs show no page
 
         async with serve_page(self, self._settings) as base:
             task_status.started(base)

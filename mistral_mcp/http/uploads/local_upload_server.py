@@ -17,16 +17,16 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from mistral_mcp.errors import MistralMcpError
-from mistral_mcp.http.file_reception import UPLOAD_PAGE_HEADERS, FileReception, OpenLinks
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
-from mistral_mcp.http.local_upload_page import choose_language, render_page
+from mistral_mcp.http.uploads.file_reception import UPLOAD_PAGE_HEADERS, FileReception, OpenLinks
+from mistral_mcp.http.uploads.local_upload_page import choose_language, render_page
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.settings import Settings
 from mistral_mcp.upload_links import UploadedFile
 
 _HOST = "127.0.0.1"
-_STATIC = Path(__file__).parent / "static"
+_STATIC = Path(__file__).parents[1] / "static"
 
 
 @asynccontextmanager

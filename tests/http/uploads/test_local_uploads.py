@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
-from mistral_mcp.http.local_uploads import LocalUploads
+from mistral_mcp.http.uploads.local_uploads import LocalUploads
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, stdio_parameters, text_of
 

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mistral_mcp.errors import MistralMcpError
-from mistral_mcp.http.incoming_files import ForwardFileCall, IncomingFile, read_form, read_raw
 from mistral_mcp.http.responses import error_status
+from mistral_mcp.http.uploads.incoming_files import ForwardFileCall, IncomingFile, read_form, read_raw
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
