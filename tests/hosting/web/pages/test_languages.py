@@ -22,7 +22,7 @@ from mistral_mcp.hosting.web.pages.languages import (
     format_number,
     read_texts,
 )
-from mistral_mcp.http import incoming_files
+from mistral_mcp.http.uploads import incoming_files
 from mistral_mcp.tools import TOOLSETS
 from tests.conftest import KEY, serving
 from tests.hosting.conftest import MASTER_KEY
