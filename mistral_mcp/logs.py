@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-from mistral_mcp.masking import mask_shapes
+from mistral_mcp.masking import mask_shapes, may_hold_credential
 
 # What would print a line, and a URL, for every request, or dump whole messages.
 _CHATTY = ("httpx2", "httpcore2", "mcp", "sse_starlette", "asyncio", "uvicorn", "alembic", "sqlalchemy")
@@ -50,7 +50,10 @@ class JsonFormatter(logging.Formatter):
         entry |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps({name: _mask(value) for name, value in entry.items()})
+        line = json.dumps(entry, default=str)
+        if "\\u" in line or may_hold_credential(line):
+            return json.dumps({name: _mask(value) for name, value in entry.items()})
+        return line
 
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}

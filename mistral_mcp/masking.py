@@ -29,9 +29,38 @@ _SHAPES = re.compile(
 )
 
 
+# One of these is in every such text. Most lines of a log hold none, and looking for these costs a tenth.
+_MARKS = (
+    *(
+        "bearer",
+        "basic",
+        "mmcp_",
+        "sk-",
+        "pk-",
+        "rk-",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+        "aks_",
+    ),
+    *("hf_", "xox", "eyj", "sig=", "signature=", "token=", "key=", "secret=", "password="),
+)
+
+
 def mask_shapes(text: str) -> str:
     """Mask whatever looks like a credential."""
-    return _SHAPES.sub(MASK, text)
+    if may_hold_credential(text):
+        return _SHAPES.sub(MASK, text)
+    return text
+
+
+def may_hold_credential(text: str) -> bool:
+    """False where nothing can look like one."""
+    folded = text.casefold()
+    return any(mark in folded for mark in _MARKS)
 
 
 class Mask:

@@ -121,6 +121,18 @@ def test_what_is_too_short_to_be_a_secret_is_not_masked() -> None:
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefgh",
         "sig=abcdefgh12345678",
         "api_key=abcdefgh12345678",
+        "BASIC abcdefgh12345678",
+        "pk-abcdefgh1234567890",
+        "rk-abcdefgh1234567890",
+        "gho_abcdefgh12345678",
+        "github_pat_abcdefgh12345678",
+        "xoxb-abcdefgh12345678",
+        "Signature=abcdefgh12345678",
+        "TOKEN=abcdefgh12345678",
+        "apikey=abcdefgh12345678",
+        "\u017fecret=abcdefgh12345678",  # a long s, which is an s where case does not count
+        "to\u212aen=abcdefgh12345678",  # the sign of Kelvin
+        "PassWord=abcdefgh12345678",
     ],
 )
 def test_what_has_the_shape_of_a_credential_is_masked_where_no_text_of_a_user_is(secret: str) -> None:
@@ -130,6 +142,8 @@ def test_what_has_the_shape_of_a_credential_is_masked_where_no_text_of_a_user_is
     assert "hbGciOi" not in masked
     assert masked.startswith("before ")
     assert masked.endswith(" after")
+    record = logging.makeLogRecord({"msg": "a line", "fact": f"before {secret} after"})
+    assert "abcdefgh" not in JsonFormatter().format(record)
 
 
 @given(secret=secrets, before=around, after=around, number=st.integers(-(2**60), 2**60))
