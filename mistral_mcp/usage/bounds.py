@@ -4,7 +4,7 @@ A token is at least a character, and no answer is longer than it may be; where a
 reach. The figure is reserved while the call is under way, and given back when its cost is known.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 from mistral_mcp.mistral.catalog import Catalog, Price
@@ -16,6 +16,8 @@ _CONTEXT = 131_072  # tokens, where a model's context is not known
 _PAGES = 50  # more than a result shows
 _MINUTES = 60
 _MILLION = 1_000_000
+_VALUES = 50_000  # looked at: this runs before the bounds of the arguments are checked
+_ENDLESS = 10 * _MILLION  # characters
 
 
 def most_that_it_costs(
@@ -26,16 +28,19 @@ def most_that_it_costs(
         return 0
     if not {"model", "models", "agent_id", "conversation_id"} & takes.keys():
         return 0
-    characters = sum(map(len, _texts(arguments)))
+    characters = _count_characters(arguments)
     given = arguments.get("max_tokens")
     answer = given if isinstance(given, int) and given > 0 else _ANSWER
-    costs = (_cost(catalog, model, characters, answer) for model in _models(tool, arguments, settings))
+    is_split = tool in _SPLIT
+    costs = (_cost(catalog, model, characters, answer, is_split) for model in _models(tool, arguments, settings))
     return round(sum(costs) * DOLLAR)
 
 
-def _cost(catalog: Catalog, model: str, characters: int, answer: int) -> float:
+def _cost(catalog: Catalog, model: str, characters: int, answer: int, is_split: bool) -> float:  # noqa: FBT001
     """In dollars; 0 where no price is known."""
-    prompt = min(characters, catalog.context_window(model) or _CONTEXT)
+    prompt = characters
+    if not is_split:
+        prompt = min(characters, catalog.context_window(model) or _CONTEXT)
     tokens = catalog.cost_usd(model, prompt_tokens=prompt, completion_tokens=answer)
     if tokens is not None:
         return tokens
@@ -60,6 +65,8 @@ _SETTINGS = {
     "mistral_code_complete": "code_model",
     "mistral_moderate": "moderation_model",
 }
+_SPLIT = {"mistral_embed", "mistral_rank", "mistral_moderate", "mistral_classify"}
+"""Tools of many texts, each of which may fill the context of the model."""
 DEFAULTS = {
     "mistral_ocr": "mistral-ocr-latest",
     "mistral_transcribe": "voxtral-mini-transcribe-latest",
@@ -86,14 +93,18 @@ def _units(price: Price, characters: int) -> float:
     return cost
 
 
-def _texts(arguments: Mapping[str, object]) -> Iterator[str]:
-    """All that is written in them, however deep."""
+def _count_characters(arguments: Mapping[str, object]) -> int:
+    """Of all that is written in them, however deep; of more values than any call may have, more than any context holds."""
+    characters = 0
     rest: list[object] = [arguments]
-    while rest:
+    for _ in range(_VALUES):
+        if not rest:
+            return characters
         value = rest.pop()
         if isinstance(value, str):
-            yield value
+            characters += len(value)
         elif isinstance(value, Mapping):
             rest += cast("Mapping[str, object]", value).values()
         elif isinstance(value, list):
             rest += cast("list[object]", value)
+    return _ENDLESS

@@ -1,5 +1,6 @@
 """What a call is reserved with: never less than it costs, as far as its arguments tell."""
 
+import time
 from typing import Any
 
 import pytest
@@ -29,6 +30,26 @@ def test_a_picture_is_not_counted_beyond_the_context_of_the_model():
     window = CATALOG.context_window("mistral-small-latest")
     picture = {"messages": [{"role": "user", "content": [{"image_url": "x" * 10_000_000}]}], "max_tokens": 1}
     assert bound("mistral_chat", picture) == pytest.approx(
+        CATALOG.cost_usd("mistral-small-latest", prompt_tokens=window, completion_tokens=1)
+    )
+
+
+def test_texts_that_are_embedded_one_by_one_are_counted_beyond_the_context():
+    texts = ["x" * 5000] * 100
+
+    most = bound("mistral_embed", {"inputs": texts, "max_tokens": 1}, {"model": {}})
+    assert most == pytest.approx(CATALOG.cost_usd("mistral-embed", prompt_tokens=500_000, completion_tokens=0))
+
+
+def test_more_values_than_a_call_may_have_fill_the_context_without_a_walk():
+    window = CATALOG.context_window("mistral-small-latest")
+    hostile = {"messages": [{}] * 1_000_000, "max_tokens": 1}
+
+    began = time.thread_time()
+    most = bound("mistral_chat", hostile)
+
+    assert time.thread_time() - began < 1
+    assert most == pytest.approx(
         CATALOG.cost_usd("mistral-small-latest", prompt_tokens=window, completion_tokens=1)
     )
 
