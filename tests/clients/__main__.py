@@ -5,6 +5,7 @@ with 1 if a client failed. One that cannot run without the world outside is in t
 """
 
 import importlib.metadata
+import itertools
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ from mistral_mcp.sandbox import Sandbox, listening
 from mistral_mcp.tools import DEFAULT, names
 from tests.clients import model, proxy
 from tests.clients.clients import KINDS, Kind
-from tests.clients.place import KEY, PRODUCT, Around, Failed, NotOffline, Place
+from tests.clients.place import KEY, PRODUCT, Around, Door, Failed, NotOffline, Place
 from tests.clients.sign_ins import SIGN_INS, documents
 from tests.clients.signing_in import SignIn
 from tests.clients.witness import Log, Seen
@@ -155,27 +156,29 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
         token: str = made.raise_for_status().json()["token"]
         tools = set(names(DEFAULT, read_only=False))
         around = Around(node_modules, environments, mistral, models, token, tools)
-        rows: list[Row] = []
-        for kind in KINDS:
-            for door in kind.doors:
-                home = work / str(len(rows))
-                log, url = Log(home.with_suffix(".log")), None
-                if door != "stdio":
-                    base = await proxies.enter_async_context(listening(proxy.create_app(server, http, log)))
-                    url = base + ("/mcp" if door == "/mcp" else f"/c/{token}/mcp")
-                place = Place(around, door, url, home, log)
-                place.prepare()
-                rows.append(Row(kind, place))
         with_web = await proxies.enter_async_context(_serving_with_web(mistral, work))
-        for kind in SIGN_INS:
-            home, sign_in = work / str(len(rows)), SignIn()
-            log = Log(home.with_suffix(".log"))
-            base = await proxies.enter_async_context(listening(proxy.create_app(with_web, http, log, sign_in)))
-            place = Place(around, "sign-in", f"{base}/mcp", home, log)
+        numbers = itertools.count()
+
+        async def make_row(kind: Kind, door: Door) -> Row:
+            home, sign_in = work / str(next(numbers)), SignIn() if door == "sign-in" else None
+            log, url = Log(home.with_suffix(".log")), None
+            if door != "stdio":
+                behind = with_web if sign_in else server
+                base = await proxies.enter_async_context(listening(proxy.create_app(behind, http, log, sign_in)))
+                url = f"{base}/c/{token}/mcp" if door == "secret URL" else f"{base}/mcp"
+            place = Place(around, door, url, home, log)
             place.prepare()
-            place.prepare_browser()
-            rows.append(Row(kind, place, sign_in))
+            if sign_in:
+                place.prepare_browser()
+            return Row(kind, place, sign_in)
+
+        rows = [await make_row(kind, door) for kind in (*KINDS, *SIGN_INS) for door in kind.doors]
         await _run(rows, http)
+        for number, row in enumerate(rows):
+            if row.failed:  # alone: a client that gave up while the machine was busy is not at fault
+                again = rows[number] = await make_row(row.kind, row.place.door)
+                await again.fill(http)
+                again.verdict = f"{again.verdict}, at the second try; at the first {row.verdict}"
         _print(rows)
         return not any(row.failed for row in rows)
 
