@@ -25,6 +25,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mistral_mcp.install import snippets
 from tests.clients.model import ARGUMENTS, EVERY_CALL, TOOL
 from tests.clients.place import KEY, PATIENCE, Door, Failed, Place
+from tests.clients.whole import ASK, get_whole
 
 Run = Callable[[Place], Awaitable[int]]
 
@@ -144,6 +145,8 @@ async def _call_over_openapi(url: str) -> int:
         paths = (await http.get("/openapi.json")).raise_for_status().json()["paths"]
         for name, arguments in EVERY_CALL.items():
             (await http.post(f"/{name}", json=arguments)).raise_for_status()
+        embedded = (await http.post("/mistral_embed", json=ASK)).raise_for_status()
+        await anyio.to_thread.run_sync(get_whole, embedded.text)
     return len(paths)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 from langchain_mcp_adapters.client import MultiServerMCPClient
+from whole import ASK, get_whole
 
 
 async def main(server: dict[str, Any], calls: dict[str, dict[str, Any]]) -> None:
@@ -18,6 +19,8 @@ async def main(server: dict[str, Any], calls: dict[str, dict[str, Any]]) -> None
         call = {"type": "tool_call", "id": "1", "name": name, "args": {**unset, **arguments}}
         message = await tool.ainvoke(call)
         assert message.status == "success", f"{name}: {message.content}"
+    embedded = await by_name["mistral_embed"].ainvoke(ASK)
+    get_whole(str(embedded))
     print(json.dumps({"tools": list(by_name)}))  # noqa: T201
 
 

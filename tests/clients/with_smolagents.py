@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp import StdioServerParameters
 from smolagents import ToolCollection
+from whole import ASK, get_whole
 
 
 def main(server: dict[str, Any], calls: dict[str, dict[str, Any]]) -> None:
@@ -14,6 +15,7 @@ def main(server: dict[str, Any], calls: dict[str, dict[str, Any]]) -> None:
         by_name = {tool.name: tool for tool in collection.tools}
         for name, arguments in calls.items():
             assert by_name[name](**arguments), name
+        get_whole(str(by_name["mistral_embed"](**ASK)))
     print(json.dumps({"tools": list(by_name)}))  # noqa: T201
 
 
