@@ -55,8 +55,9 @@ class VaultAllowances:
     def _take(self, database: Connection, claim: Claim) -> Grant:
         now = self._now()
         _lock(database, claim.owner)
-        spent = _read_total(database, claim.owner, now)
+        # In this order: what a process writes as spent goes out of its share afterwards, and must not be missed in between.
         others = _read_others(database, claim, now)
+        spent = _read_total(database, claim.owner, now)
         own = claim.under_way.plus(claim.unwritten)
         taken = spent.plus(others).plus(own)
         left = _share(claim, taken)
