@@ -60,7 +60,10 @@ def mask_shapes(text: str) -> str:
 def may_hold_credential(text: str) -> bool:
     """False where nothing can look like one."""
     folded = text.casefold()
-    return any(mark in folded for mark in _MARKS)
+    for mark in _MARKS:  # noqa: SIM110 - a generator takes twice as long, and every line of the log comes by
+        if mark in folded:
+            return True
+    return False
 
 
 class Mask:

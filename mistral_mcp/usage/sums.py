@@ -58,7 +58,9 @@ class Sums:
 
     def add(self, other: "Sums") -> None:
         for name in NAMES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+            more = getattr(other, name)
+            if more:  # few of them are used by one call
+                setattr(self, name, getattr(self, name) + more)
 
     def values(self) -> list[int]:
         """In the order of `NAMES`."""
