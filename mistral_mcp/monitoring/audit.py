@@ -38,11 +38,11 @@ _CLIENTS = {
 _CLIENT = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in _CLIENTS))
 
 
-def client_label(told: str | None) -> str | None:
-    """A client by a name of a closed set, since what it tells may be anything; None where it told nothing."""
-    if told is None:
+def client_label(name: str | None) -> str | None:
+    """A client by a name of a closed set, since what it says may be anything; None where it said nothing."""
+    if name is None:
         return None
-    found = _CLIENT.search(told.lower())
+    found = _CLIENT.search(name.lower())
     if found is None:
         return OTHER
     return _CLIENTS[found[0]]

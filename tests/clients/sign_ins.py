@@ -13,9 +13,9 @@ from typing import Any
 import anyio
 import httpx2
 from mcp.client import Client
-from mcp.client.auth import OAuthClientProvider, TokenStorage
+from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 from pydantic import AnyUrl
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -27,6 +27,7 @@ from tests.clients.clients import Kind, Rpc, Run, call_from_codex, python_over_s
 from tests.clients.model import ARGUMENTS, TOOL
 from tests.clients.place import PATIENCE, NotOffline, Place
 from tests.hosting.oauth.browser import CHROMIUM
+from tests.hosting.oauth.sdk import Memory
 
 AT_A_TERMINAL = (sys.executable, "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)")
 DOCUMENT = "https://client.example/oauth/client.json"
@@ -41,23 +42,6 @@ def documents() -> dict[str, dict[str, Any]]:
     return {
         url: {"client_id": url, "client_name": name, "redirect_uris": redirects} for url, name in names.items()
     }
-
-
-class _Memory(TokenStorage):
-    tokens: OAuthToken | None = None
-    client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
 
 
 class _Callback:
@@ -86,7 +70,7 @@ def python(document: str | None = None) -> Run:
             provider = OAuthClientProvider(
                 place.url,
                 OAuthClientMetadata(redirect_uris=[AnyUrl(f"{base}/callback")], client_name="Python SDK"),
-                _Memory(),
+                Memory(),
                 lambda url: _open(place, url),
                 callback.wait,
                 client_metadata_url=document,

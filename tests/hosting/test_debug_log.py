@@ -17,6 +17,7 @@ import pytest
 from mistral_mcp.sandbox import Fault, Sandbox
 from mistral_mcp.tools import build_all
 from tests.hosting.conftest import tool_call
+from tests.monitoring.test_audit import MEMBERS
 
 pytestmark = pytest.mark.slow
 
@@ -26,24 +27,7 @@ KEY = f"{MARK}kEy0123456789abcdefghijklmn1"
 OWN_KEY = f"{MARK}kEy0123456789abcdefghijklmn2"
 TOOLS = {tool.name: tool for toolset in build_all().values() for tool in toolset}
 PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-MEMBERS = {
-    "time",
-    "event",
-    "request_id",
-    "correlation_id",
-    "connection_id",
-    "client",
-    "tool",
-    "model",
-    "route",
-    "outcome",
-    "status",
-    "attempts",
-    "ms",
-    "prompt_tokens",
-    "completion_tokens",
-    "cost_usd",
-}
+AUDITED = {"time", *MEMBERS}
 
 # Calls that succeed. `@name` stands for the id, or handle, that an earlier tool's answer had.
 CALLS: list[tuple[str, dict[str, Any]]] = [
@@ -219,7 +203,7 @@ async def test_nothing_that_a_caller_wrote_is_logged_and_every_tool_has_its_line
     if form == "json":
         lines = [json.loads(line) for line in text.splitlines()]
         calls = [line for line in lines if line.get("event") == "tool_call"]
-        assert all(set(line) >= MEMBERS for line in calls)
+        assert all(set(line) >= AUDITED for line in calls)
         outcomes = {(line["tool"], line["outcome"]) for line in calls}
         events = {line.get("event") for line in lines}
         assert {f"connection_{event}" for event in ("created", "changed", "rotated", "revoked")} <= events
