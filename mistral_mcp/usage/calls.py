@@ -155,4 +155,4 @@ def _name_of(error: BaseException | None) -> str | None:
     if error is None:
         return None
     name = type(error).__name__
-    return {"CancelledError": "Cancelled"}.get(name, name)
+    return {"CancelledError": "Cancelled", "_Crash": "Crash"}.get(name, name)

@@ -11,7 +11,8 @@ from mcp.shared.exceptions import MCPError
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
 from mistral_mcp.sandbox import Fault, Sandbox
-from mistral_mcp.usage.calls import CallRecord
+from mistral_mcp.tools.framework import adapter
+from mistral_mcp.usage.calls import CallRecord, RunningCall
 from tests.conftest import KEY
 
 
@@ -92,6 +93,12 @@ async def test_a_failed_call_says_what_failed(client: Client, sandbox: Sandbox, 
     assert limited.model == "mistral-small-latest"
     assert (unknown.error, unknown.model) == ("UnknownModel", "other")
     assert (wrong.error, wrong.status, wrong.attempts, wrong.model) == ("BadArgument", None, 0, None)
+
+
+def test_a_bug_is_called_a_crash() -> None:
+    running = RunningCall("mistral_chat", "direct", error=adapter._Crash("what happened"))
+
+    assert running.record().error == "Crash"
 
 
 async def test_a_call_without_a_key_is_recorded_without_credentials(mistral_url: str, records: Records):

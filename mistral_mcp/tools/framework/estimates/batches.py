@@ -1,10 +1,7 @@
 """What a batch job would cost: row by row, each as its endpoint counts."""
 
 from collections.abc import Iterator
-from dataclasses import (
-    dataclass,
-    field,
-)
+from dataclasses import dataclass, field
 from typing import cast
 
 import anyio.lowlevel
@@ -14,22 +11,9 @@ from pydantic_core import from_json
 from mistral_mcp.mistral.api.batch import CreateBatchJobCall
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework.documents.page_ranges import parse_pages
-from mistral_mcp.tools.framework.estimates.documents import (
-    measure_inline,
-    pages_of_call,
-)
-from mistral_mcp.tools.framework.estimates.estimate import (
-    Estimate,
-    Part,
-    Pricing,
-    Range,
-    Units,
-    add_units,
-)
-from mistral_mcp.tools.framework.estimates.stored_files import (
-    MOST_BYTES,
-    look_up,
-)
+from mistral_mcp.tools.framework.estimates.documents import measure_inline, pages_of_call
+from mistral_mcp.tools.framework.estimates.estimate import Estimate, Part, Pricing, Range, Units, add_units
+from mistral_mcp.tools.framework.estimates.stored_files import MOST_BYTES, look_up
 from mistral_mcp.tools.framework.estimates.token_counts import (
     BASIS,
     COMPLETIONS,
@@ -105,11 +89,7 @@ class _BatchEstimate:
         units, cost = await self._count(pricing, body)
         self._enter(model, {"rows": Range.exactly(1), **units}, cost)
 
-    async def _count(
-        self,
-        pricing: Pricing,
-        body: Body,
-    ) -> tuple[Units, Range]:
+    async def _count(self, pricing: Pricing, body: Body) -> tuple[Units, Range]:
         if self.endpoint in _CHATS:
             self._counts_tokens = True
             self._note(PRIORITY)
@@ -118,12 +98,7 @@ class _BatchEstimate:
         if self.endpoint in _INPUTS:
             self._counts_tokens = True
             tokens = await count_tokens(_strings(body.get("input", body.get("inputs"))))
-            tokens = within_context(
-                pricing.catalog,
-                pricing.model,
-                tokens,
-                with_files=False,
-            )
+            tokens = within_context(pricing.catalog, pricing.model, tokens, with_files=False)
             return {"prompt_tokens": tokens}, pricing.by_token(tokens, Range.exactly(0))
         if self.endpoint == "/v1/ocr":
             return await self._count_document(pricing, body)
@@ -134,11 +109,7 @@ class _BatchEstimate:
         self._note("what conversations cost: their tools are paid for beside the tokens")
         return {}, Range(min=0, max=None)
 
-    async def _count_document(
-        self,
-        pricing: Pricing,
-        body: Body,
-    ) -> tuple[Units, Range]:
+    async def _count_document(self, pricing: Pricing, body: Body) -> tuple[Units, Range]:
         length = await measure_inline(body.get("document"))
         if length.pages is None:
             self._note(length.reason)
@@ -148,12 +119,7 @@ class _BatchEstimate:
         amount = pages_of_call(length, _pages(body.get("pages")), at_once=True)
         return {"pages": amount}, pricing.by_unit(amount, per)
 
-    def _enter(
-        self,
-        model: str,
-        units: Units,
-        cost: Range,
-    ) -> None:
+    def _enter(self, model: str, units: Units, cost: Range) -> None:
         before = self._parts.get(model, Part(model=model, units={}, cost_usd=Range.exactly(0)))
         self._parts[model] = Part(
             model=model, units=add_units(before.units, units), cost_usd=before.cost_usd + cost

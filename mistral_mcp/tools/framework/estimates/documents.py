@@ -10,21 +10,10 @@ from mistral_mcp.mistral.api.content import Chunk
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework.attached_files import decode_data_url
 from mistral_mcp.tools.framework.documents.page_ranges import MAX_PAGES
-from mistral_mcp.tools.framework.documents.reading import (
-    FIRST,
-    MOST,
-    MOST_REQUESTS,
-)
-from mistral_mcp.tools.framework.estimates.estimate import (
-    Estimate,
-    Pricing,
-    Range,
-)
+from mistral_mcp.tools.framework.documents.reading import FIRST, MOST, MOST_REQUESTS
+from mistral_mcp.tools.framework.estimates.estimate import Estimate, Pricing, Range
 from mistral_mcp.tools.framework.estimates.page_counts import count_pages
-from mistral_mcp.tools.framework.estimates.stored_files import (
-    MOST_BYTES,
-    look_up,
-)
+from mistral_mcp.tools.framework.estimates.stored_files import MOST_BYTES, look_up
 from mistral_mcp.tools.framework.request import Mistral
 
 MOST_OF_A_CALL = FIRST + MOST * (MOST_REQUESTS - 1)
@@ -39,13 +28,7 @@ class Length:
 
 
 async def estimate_document(
-    mistral: Mistral,
-    chunk: Chunk,
-    pages: Sequence[int] | None,
-    model: str,
-    *,
-    annotated: bool,
-    at_once: bool,
+    mistral: Mistral, chunk: Chunk, pages: Sequence[int] | None, model: str, *, annotated: bool, at_once: bool
 ) -> Estimate:
     """What a call of OCR would cost. `at_once`: all pages are read by one request."""
     length = await measure_document(mistral, chunk)
@@ -67,12 +50,7 @@ async def estimate_document(
     return Estimate.of(pricing.part({"pages": amount}, pricing.by_unit(amount, per)), basis=basis, unknown=unknown)
 
 
-def pages_of_call(
-    length: Length,
-    pages: Sequence[int] | None,
-    *,
-    at_once: bool,
-) -> Range:
+def pages_of_call(length: Length, pages: Sequence[int] | None, *, at_once: bool) -> Range:
     """How many pages one call would read, of those that are asked for."""
     wanted = len(_asked_pages(length.pages or MAX_PAGES, pages))
     if at_once:

@@ -2,8 +2,8 @@
 
 pricing = Pricing.of(mistral, model)
 return Estimate.of(
-pricing.part({"pages": Range.exactly(100)}, pricing.by_unit(Range.exactly(100), "1000 pages")),
-basis=["The file holds 100 pages."],
+    pricing.part({"pages": Range.exactly(100)}, pricing.by_unit(Range.exactly(100), "1000 pages")),
+    basis=["The file holds 100 pages."],
 )
 """
 
@@ -11,20 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    Field,
-)
+from pydantic import BaseModel, Field
 
-from mistral_mcp.mistral.catalog import (
-    Catalog,
-    Per,
-)
+from mistral_mcp.mistral.catalog import Catalog, Per
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.tools.framework.results import (
-    Maybe,
-    Result,
-)
+from mistral_mcp.tools.framework.results import Maybe, Result
 
 
 class Range(BaseModel):
@@ -71,12 +62,7 @@ class Estimate(Result):
     unknown: Maybe[list[str]] = Field(default=None, description="what cannot be known beforehand")
 
     @classmethod
-    def of(
-        cls,
-        *parts: Part,
-        basis: Sequence[str],
-        unknown: Sequence[str] = (),
-    ) -> "Estimate":
+    def of(cls, *parts: Part, basis: Sequence[str], unknown: Sequence[str] = ()) -> "Estimate":
         cost = Range.exactly(0)
         units: Units = {}
         for part in parts:
@@ -111,46 +97,21 @@ class Pricing:
     batch: bool = False
 
     @classmethod
-    def of(
-        cls,
-        mistral: Mistral,
-        model: str,
-        *,
-        batch: bool = False,
-    ) -> "Pricing":
-        return cls(
-            mistral.catalog,
-            model,
-            mistral.caller.route.kind in {"eu", "us"},
-            batch,
-        )
+    def of(cls, mistral: Mistral, model: str, *, batch: bool = False) -> "Pricing":
+        return cls(mistral.catalog, model, mistral.caller.route.kind in {"eu", "us"}, batch)
 
-    def by_unit(
-        self,
-        amount: Range,
-        per: Per,
-    ) -> Range:
+    def by_unit(self, amount: Range, per: Per) -> Range:
         """What so many pages, minutes or characters cost."""
         return Range(min=self._unit_cost(amount.min, per), max=self._unit_cost(amount.max, per))
 
-    def by_token(
-        self,
-        prompt: Range,
-        completion: Range,
-        *,
-        cached: bool = False,
-    ) -> Range:
+    def by_token(self, prompt: Range, completion: Range, *, cached: bool = False) -> Range:
         """What so many tokens cost. `cached`: at least, all of the prompt may be cached."""
         return Range(
             min=self._token_cost(prompt.min, completion.min, cached=cached),
             max=self._token_cost(prompt.max, completion.max),
         )
 
-    def part(
-        self,
-        units: Units,
-        cost: Range,
-    ) -> Part:
+    def part(self, units: Units, cost: Range) -> Part:
         return Part(model=self.model, units=units, cost_usd=cost)
 
     def basis(self) -> str:
@@ -174,28 +135,12 @@ class Pricing:
             text += f", times {factors.batch:g} in a batch"
         return text
 
-    def _unit_cost(
-        self,
-        amount: float | None,
-        per: Per,
-    ) -> float | None:
+    def _unit_cost(self, amount: float | None, per: Per) -> float | None:
         if amount is None:
             return None
-        return self.catalog.unit_cost_usd(
-            self.model,
-            amount,
-            per,
-            regional=self.regional,
-            batch=self.batch,
-        )
+        return self.catalog.unit_cost_usd(self.model, amount, per, regional=self.regional, batch=self.batch)
 
-    def _token_cost(
-        self,
-        prompt: float | None,
-        completion: float | None,
-        *,
-        cached: bool = False,
-    ) -> float | None:
+    def _token_cost(self, prompt: float | None, completion: float | None, *, cached: bool = False) -> float | None:
         if prompt is None or completion is None:
             return None
         return self.catalog.cost_usd(

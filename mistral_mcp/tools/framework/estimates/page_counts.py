@@ -87,12 +87,7 @@ class _PageTree:
         numbers = [int(word) for word in unpacked[:start].split() if word.isdigit()]
         places = [start + place for place in numbers[1::2]]
         ends = [*places[1:], len(unpacked)]
-        for number, place, end in zip(
-            numbers[::2],
-            places,
-            ends,
-            strict=False,
-        ):
+        for number, place, end in zip(numbers[::2], places, ends, strict=False):
             self.add(number, unpacked[place : min(end, place + _KIDS)])
 
     def count(self) -> int | None:
@@ -102,11 +97,7 @@ class _PageTree:
         return None
 
 
-def _entries(
-    content: bytes,
-    start: int,
-    tree: _PageTree,
-) -> bytes:
+def _entries(content: bytes, start: int, tree: _PageTree) -> bytes:
     """The beginning of an object."""
     entries = content[start : start + _ENTRIES]
     if b"/Kids" in entries and b"endobj" not in entries:
@@ -115,11 +106,7 @@ def _entries(
     return entries.partition(b"endobj")[0]
 
 
-def _unpack(
-    content: bytes,
-    start: int,
-    tree: _PageTree,
-) -> bytes:
+def _unpack(content: bytes, start: int, tree: _PageTree) -> bytes:
     """A compressed stream, as far as there is room."""
     data = _STREAM.search(content, start, start + _ENTRIES)
     if data is None:

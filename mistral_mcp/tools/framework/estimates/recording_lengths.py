@@ -51,11 +51,7 @@ def measure_seconds(file: Readable, size: int) -> float | None:
         return None
 
 
-def _read(
-    file: Readable,
-    offset: int,
-    size: int,
-) -> bytes:
+def _read(file: Readable, offset: int, size: int) -> bytes:
     file.seek(offset)
     return file.read(size)
 
@@ -99,11 +95,7 @@ def _mp4(file: Readable, size: int) -> float | None:
     return None
 
 
-def _movie_header(
-    file: Readable,
-    start: int,
-    end: int,
-) -> float | None:
+def _movie_header(file: Readable, start: int, end: int) -> float | None:
     for name, place, _ in _boxes(file, start, end):
         if name == b"mvhd":
             header = _read(file, place, 32)
@@ -115,11 +107,7 @@ def _movie_header(
     return None
 
 
-def _boxes(
-    file: Readable,
-    start: int,
-    end: int,
-) -> Iterator[tuple[bytes, int, int]]:
+def _boxes(file: Readable, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """The boxes in a stretch of the file: name, and where its content begins and ends."""
     place = start
     for _ in range(_MOST_BOXES):
@@ -138,11 +126,7 @@ def _boxes(
         place += length
 
 
-def _mp3(
-    file: Readable,
-    head: bytes,
-    size: int,
-) -> float | None:
+def _mp3(file: Readable, head: bytes, size: int) -> float | None:
     """Frames as the first one counts them, or at the bit rate that two places of the file agree on."""
     start = _after_tag(head)
     first = _read(file, start, 4_096)
@@ -158,11 +142,7 @@ def _mp3(
     return (size - start) * 8 / frame.bit_rate
 
 
-def _bit_rate_in_the_middle(
-    file: Readable,
-    start: int,
-    size: int,
-) -> int | None:
+def _bit_rate_in_the_middle(file: Readable, start: int, size: int) -> int | None:
     """That of a frame which another one follows: two bytes alone may look like the beginning of one by chance."""
     data = _read(file, start + (size - start) // 2, 16_384)
     for place in range(len(data) - 4):
@@ -204,9 +184,4 @@ def _frame(data: bytes, place: int) -> _Frame | None:
         return None
     bit_rate, sample_rate = 1000 * rates[rate_index], sample_rates[sample_index]
     length = samples // 8 * bit_rate // sample_rate + (third >> 1 & 1)
-    return _Frame(
-        bit_rate,
-        sample_rate,
-        samples,
-        length,
-    )
+    return _Frame(bit_rate, sample_rate, samples, length)

@@ -4,10 +4,7 @@ A token is at least one byte of UTF-8 and never holds parts of two words, so wor
 """
 
 import json
-from collections.abc import (
-    Iterable,
-    Iterator,
-)
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import anyio.lowlevel
@@ -15,13 +12,7 @@ from pydantic import JsonValue
 
 from mistral_mcp.mistral.api.chat import ChatCall
 from mistral_mcp.mistral.catalog import Catalog
-from mistral_mcp.tools.framework.estimates.estimate import (
-    Estimate,
-    Part,
-    Pricing,
-    Range,
-    Units,
-)
+from mistral_mcp.tools.framework.estimates.estimate import Estimate, Part, Pricing, Range, Units
 from mistral_mcp.tools.framework.request import Mistral
 
 BASIS = "Tokens are at least the words of a text and at most its bytes; no tokenizer was asked."
@@ -64,13 +55,7 @@ def holds_files(messages: JsonValue) -> bool:
     return any(kind not in _TEXT_CHUNKS for message in messages for kind in _chunk_types(message))
 
 
-def completion_of(
-    catalog: Catalog,
-    model: str,
-    prompt: Range,
-    max_tokens: JsonValue,
-    choices: JsonValue,
-) -> Range:
+def completion_of(catalog: Catalog, model: str, prompt: Range, max_tokens: JsonValue, choices: JsonValue) -> Range:
     """Bounds of an answer: `max_tokens`, or what the context leaves."""
     window = catalog.context_window(model)
     if isinstance(max_tokens, int):
@@ -84,13 +69,7 @@ def completion_of(
     return Range(min=min(1, most), max=most)
 
 
-def within_context(
-    catalog: Catalog,
-    model: str,
-    prompt: Range,
-    *,
-    with_files: bool,
-) -> Range:
+def within_context(catalog: Catalog, model: str, prompt: Range, *, with_files: bool) -> Range:
     """No prompt is longer than the context, whatever it holds; with files that is all that is known."""
     window = catalog.context_window(model)
     if with_files:
@@ -129,19 +108,8 @@ async def estimate_chat(pricing: Pricing, body: dict[str, JsonValue]) -> tuple[R
         name: body[name] for name in ("messages", "tools", "response_format", "prompt", "suffix") if name in body
     }
     prompt = await count_prompt(counted)
-    prompt = within_context(
-        catalog,
-        model,
-        prompt,
-        with_files=holds_files(body.get("messages")),
-    )
-    completion = completion_of(
-        catalog,
-        model,
-        prompt,
-        body.get("max_tokens"),
-        body.get("n"),
-    )
+    prompt = within_context(catalog, model, prompt, with_files=holds_files(body.get("messages")))
+    completion = completion_of(catalog, model, prompt, body.get("max_tokens"), body.get("n"))
     cost = pricing.by_token(prompt, completion, cached=True)
     return prompt, completion, cost
 
