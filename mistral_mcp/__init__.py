@@ -18,7 +18,7 @@ __all__ = ["Settings", "__version__", "create_server"]
 
 
 def __getattr__(name: str) -> object:
-    """The public names, imported when they are asked for: `mistral-mcp --help` needs neither."""
+    """The public names, imported on first access: `mistral-mcp --help` needs neither."""
     if name == "create_server":
         from mistral_mcp.server import create_server  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
-"""Whose key is this request's.
+"""Credentials of a request: whose Mistral key it uses.
 
-A credential source is asked for every request, and answers for that request alone. On stdio it is `from_key`; on HTTP the
-front (`http`) reads the headers with `from_headers`, once, and leaves what it found in the request's scope.
+A credential source is called for every request, and its result holds for that request alone. On stdio it is `from_key`; on
+HTTP the endpoint (`http`) reads the headers once, with `from_headers`, and stores the credentials in the request's ASGI scope.
 """
 
 import re
@@ -17,7 +17,7 @@ from mistral_mcp.errors import AmbiguousCredential, MissingCredential, RefusedCr
 from mistral_mcp.route import Route
 
 SCOPE = "mistral_mcp.credentials"
-"""Where the HTTP front leaves the request's credentials in the ASGI scope."""
+"""Key of the ASGI scope under which the HTTP endpoint stores the request's credentials."""
 
 HEADERS = ("X-Mistral-Api-Key", "X-API-Key", "Authorization")
 
@@ -27,28 +27,28 @@ class Credentials:
     """What one connection may do, and with whose key."""
 
     key: SecretStr | None
-    """None where none was given; some routes pay otherwise."""
+    """None where the request has none; some routes pay with their own token."""
     source: str
-    """In words an error can use: "MISTRAL_API_KEY", "the X-API-Key header"."""
+    """Where the key came from, as errors name it: "MISTRAL_API_KEY", "the X-API-Key header"."""
     route: Route | None = None
     """The connection's own route; None: the operator's."""
     route_token: SecretStr | None = None
     toolsets: tuple[str, ...] | None = None
-    """What the connection was limited to; None: not at all."""
+    """Toolsets the connection is limited to; None: no limit."""
     read_only: bool = False
     may_step_up: bool = False
-    """Whether it is the scope of an OAuth access token alone that keeps it from writing."""
+    """Whether only the scope of an OAuth access token makes it read-only."""
     connection_id: str | None = None
-    """Of the vault's connection; None for a caller's own key."""
+    """Id of the vault's connection; None for a caller's own key."""
     budget_usd: float | None = None
-    """The connection's own monthly budget; None: it has none."""
+    """The connection's own monthly budget in US dollars; None: it has none."""
     budget_calls_per_day: int | None = None
     also_secret: tuple[SecretStr, ...] = field(default=())
-    """Masked wherever the key is, and never sent: the token that stood for the key."""
+    """The token that was exchanged for the key: masked wherever the key is, and never sent upstream."""
 
 
 CredentialSource = Callable[[HTTPConnection | None], Awaitable[Credentials]]
-"""Gives the credentials of a request (None on stdio and in memory), or raises a `CredentialError`."""
+"""Returns the credentials of a request (None on stdio and in memory), or raises a `CredentialError`."""
 
 
 def from_key(key: str | SecretStr | None) -> CredentialSource:
@@ -64,7 +64,7 @@ def from_key(key: str | SecretStr | None) -> CredentialSource:
 
 
 async def from_scope(request: HTTPConnection | None) -> Credentials:
-    """What the HTTP front found for this very request."""
+    """The credentials that the HTTP endpoint stored for this request."""
     credentials: Credentials | None = request.scope.get(SCOPE) if request is not None else None
     if credentials is None:
         raise MissingCredential(_NONE, KEY_HEADERS)
@@ -72,16 +72,16 @@ async def from_scope(request: HTTPConnection | None) -> Credentials:
 
 
 class HeaderCredential(NamedTuple):
-    """A credential as it came, of either kind: a key or a token of ours."""
+    """A credential as it was received: a Mistral key or one of our tokens."""
 
     secret: SecretStr
     source: str
-    """In words an error can use: "the X-API-Key header"."""
+    """The header, as errors name it: "the X-API-Key header"."""
     is_bearer: bool
 
 
 def find_in_headers(headers: Headers) -> HeaderCredential | None:
-    """The one credential in a request's headers. Raises `AmbiguousCredential` where there are several that differ."""
+    """The one credential in a request's headers. Raises `AmbiguousCredential` if several differ."""
     found: dict[str, str] = {}
     for name in HEADERS:
         for value in headers.getlist(name):
@@ -101,7 +101,7 @@ def find_in_headers(headers: Headers) -> HeaderCredential | None:
 
 
 def from_headers(headers: Headers, advice: str) -> HeaderCredential:
-    """The same. Raises a `CredentialError` with that advice where there is none, too."""
+    """Like `find_in_headers`, but also raises a `CredentialError`, with this advice, if there is none."""
     if credential := find_in_headers(headers):
         return credential
     if headers.get("Authorization", "").partition(" ")[0].lower() not in {"", "bearer"}:
@@ -128,11 +128,11 @@ def strip_quotes(text: str) -> str:
 _NONE = "The request carries no credential."
 KEY_HEADERS = "Send your Mistral key as X-Mistral-Api-Key, X-API-Key or Authorization: Bearer."
 
-# Shapes that belong to somebody else. A credential that strayed here must not travel on to Mistral.
+# Prefixes of other services' credentials. One that was sent here by mistake must not be forwarded to Mistral.
 _FOREIGN = re.compile(
     r"eyJ|gh[pousr]_|github_pat_|glpat-|sk-|sk_|pk_|rk_|aks_|AKIA|ASIA|AIza|ya29\.|xox[abeprs]-|hf_|npm_|pypi-|SG\.|dop_v1_"
 )
-# What stands where a client, or a person, was to put a key.
+# Placeholders that a client or a person left in place of a key.
 _PLACEHOLDER = re.compile(
     r"""\$.*|%\w+%|\{\{.*\}\}|<.*>|\[.*\]|(?:env|input|secrets?|process\.env)[:.].*|undefined|null|none|changeme|x{3,}"""
     r"""|\.{3,}|(?:\w+_)?api[-_ ]?key|(?:your|my|insert|paste|enter|replace)[-_ ].*(?:key|token|here|me).*""",
@@ -145,30 +145,30 @@ TOKEN_PREFIX = "mmcp_"  # noqa: S105 - the prefix of tokens, not one
 
 
 def is_token(secret: SecretStr) -> bool:
-    """Whether it is, or wants to be, a token of this server's vault: the prefix is reserved in any case."""
+    """Whether it has the prefix of this server's tokens, in upper or lower case."""
     return secret.get_secret_value()[: len(TOKEN_PREFIX)].lower() == TOKEN_PREFIX
 
 
 def validate_user_key(secret: SecretStr, source: str) -> Credentials:
-    """A caller's own Mistral key, for this request and never stored. Raises `RefusedCredential` for what is none."""
+    """A caller's own Mistral key, for this request and never stored. Raises `RefusedCredential` if it cannot be one."""
     text = secret.get_secret_value()
     if _PLACEHOLDER.fullmatch(text):
         raise RefusedCredential(
-            f"What {source} carries is a placeholder: the variable in its place was not expanded.",
+            f"The value of {source} is a placeholder: a variable in it was not expanded.",
             "Set that variable where the MCP client runs, or put the Mistral API key itself there.",
         )
     if TOKEN_PREFIX in text.lower():
         raise RefusedCredential(
-            f"What {source} carries holds a connection's token, which is no Mistral key, and was not sent on.",
+            f"The value of {source} holds a connection's token, which is not a Mistral key. It was not forwarded.",
             _SEND_A_KEY,
         )
     if _FOREIGN.match(text):
         raise RefusedCredential(
-            f"What {source} carries has the shape of another service's credential and was not sent on.",
+            f"The value of {source} looks like another service's credential. It was not forwarded.",
             _SEND_A_KEY,
         )
     if not _KEY.fullmatch(text):
-        raise RefusedCredential(f"What {source} carries is not a key.", _how_to_send(text))
+        raise RefusedCredential(f"The value of {source} is not a key.", _how_to_send(text))
     return Credentials(secret, source)
 
 

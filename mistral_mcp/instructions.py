@@ -1,11 +1,11 @@
-"""What a client reads before anything else, and that no sentence names a tool which this caller is not offered."""
+"""The server's instructions to clients. No sentence of them, or of an error, names a tool that this caller is not offered."""
 
 import re
 from collections.abc import Callable
 
 MAX_CHARACTERS = 512
 
-# What no tool's own description says: each line with the tools it speaks of. The first that fit are taken.
+# What no tool's description says: each line with the tools it mentions. The first lines that fit are used.
 _LINES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset(), "Mistral AI's models as tools. Calls cost money; each result says how much."),
     (frozenset({"mistral_api_search"}), "What no other tool does, mistral_api_search finds."),
@@ -26,7 +26,7 @@ _LINES: tuple[tuple[frozenset[str], str], ...] = (
 
 
 def instructions(offered: frozenset[str]) -> str:
-    """At most 512 characters, and only of what is offered."""
+    """At most 512 characters, about the offered tools only."""
     text = ""
     for tools, line in _LINES:
         longer = f"{text} {line}".strip()
@@ -40,7 +40,7 @@ _TOOL = re.compile(r"\bmistral_[a-z_]+\b")
 
 
 def omit_unoffered_tools(text: str, offered: frozenset[str], toolset_of: Callable[[str], str | None]) -> str:
-    """An error's text, in which what names a tool that is not offered names its toolset instead."""
+    """An error's text; a sentence about a tool that is not offered names its toolset instead."""
     first, gap, rest = text.partition("\n\n")
     sentences = [_omit_from_sentence(sentence, offered, toolset_of) for sentence in _SENTENCE_ENDS.split(first)]
     return " ".join(sentences) + gap + rest

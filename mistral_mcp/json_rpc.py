@@ -16,15 +16,15 @@ from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 from mistral_mcp.bounds.json_size import count_separators, holds_more_than, without_texts
 
 MAX_DEPTH = 100
-"""Objects and lists within each other."""
+"""Levels of nested objects and lists."""
 MAX_VALUES = 150_000
-"""Values in one message. To parse so many takes some 40 ms; of the smallest, 8 MiB would hold 2.7 million."""
+"""Values in one message. Parsing so many takes some 40 ms; 8 MiB could hold 2.7 million of the smallest."""
 MAX_MEMBERS = 1000
 """Members of a request's params, and of the arguments of a call."""
 MAX_NAME = 256
 """Characters of an id, and of a method."""
 
-_PARSED_AT_ONCE = 256 * 1024  # bytes; what is larger is parsed beside the event loop
+_PARSED_AT_ONCE = 256 * 1024  # bytes; larger messages are parsed in a thread
 
 _BOM = b"\xef\xbb\xbf"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -38,7 +38,7 @@ MessageId = str | int | None
 
 
 class MessageError(Exception):
-    """A message that is answered with an error. `id` is the message's own where it has a usable one."""
+    """A message that gets an error response. `id` is the message's, if it has a usable one."""
 
     def __init__(self, code: int, text: str, message_id: MessageId = None) -> None:
         super().__init__(text)
@@ -56,19 +56,19 @@ class Message:
     """A request, a notification or a response."""
 
     body: bytes
-    """What the SDK parses: what came, or its repaired form."""
+    """What the SDK parses: the message as received, or repaired."""
     method: str | None
     """None: a response."""
     id: MessageId
     """None: a notification."""
     is_self_contained: bool
-    """It names its protocol version, as requests do since 2026: no `initialize` comes before it."""
+    """Whether it names its protocol version, as requests do since 2026: they need no `initialize`."""
     tool: str = ""
-    """Which one is called."""
+    """Name of the called tool; empty for other methods."""
 
 
 class MessageReader:
-    """Reads the one message in a body or a line; large ones one at a time, beside the event loop."""
+    """Parses the one message in a body or a line; large ones in a thread, one at a time."""
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
@@ -92,7 +92,7 @@ def _read(body: bytes) -> Message:
         if isinstance(value, list):
             what = "A batch"
         else:
-            what = "A message that is no object"
+            what = "A message that is not an object"
         raise MessageError(INVALID_REQUEST, f"{what} is not accepted: send one JSON-RPC message at a time.")
     message = cast("dict[str, object]", value)
     method = _check_envelope(message)
@@ -119,12 +119,12 @@ def _as_utf8(body: bytes) -> bytes:
 
 
 def _serialize(message: dict[str, object]) -> bytes:
-    """Half of a surrogate pair, of which some clients cut the other half off, becomes U+FFFD."""
+    """A lone surrogate, which clients that cut texts produce, becomes U+FFFD."""
     return _LONE_SURROGATE.sub("\ufffd", json.dumps(message, ensure_ascii=False)).encode()
 
 
 def _check_bounds(body: bytes) -> None:
-    """How many values, and how deep, counted before any is built."""
+    """Bounds the number of values and the nesting, counted before any value is built."""
     if count_separators(body) <= MAX_DEPTH:
         return
     if holds_more_than(MAX_VALUES, body):
@@ -154,7 +154,7 @@ def _finite(digits: str) -> float:
 
 
 def _short(digits: str) -> int:
-    """To read a long number takes the square of its length."""
+    """Parsing a long number takes quadratic time."""
     if len(digits) > _MAX_DIGITS:
         raise ValueError(digits)
     return int(digits)
@@ -184,7 +184,7 @@ def _check_envelope(message: dict[str, object]) -> str | None:
 
 
 def _check_members(params: dict[str, object], message_id: MessageId) -> None:
-    """Each costs the SDK several steps before any tool sees it."""
+    """Bounds the number of members: each costs the SDK several steps before any tool runs."""
     arguments = params.get("arguments")
     for each in (params, arguments):
         if isinstance(each, dict) and len(cast("dict[str, object]", each)) > MAX_MEMBERS:
@@ -192,7 +192,7 @@ def _check_members(params: dict[str, object], message_id: MessageId) -> None:
 
 
 def _check_params(method: str, params: dict[str, object], message_id: MessageId) -> None:
-    """What the SDK would refuse without a word on what is wrong."""
+    """Checks for what the SDK would refuse without saying why."""
     problem = ""
     if method.endswith("/list") and params.get("cursor") is not None:
         problem = "The cursor is unknown: every list here is one page."
@@ -213,7 +213,7 @@ def _usable_id(value: object) -> str | int:
 
 
 def _drop_unusable_progress_token(message: dict[str, object]) -> bool:
-    """A token that is neither text nor integer cannot be reported to; the call itself is as good without it."""
+    """Whether it dropped a token that is neither text nor integer: no progress can be reported to it, but the call works."""
     match message:
         case {"params": {"_meta": {"progressToken": bool() | float() | None | dict() | list()}}}:
             meta = cast("dict[Literal['params'], dict[Literal['_meta'], dict[str, object]]]", message)

@@ -1,16 +1,16 @@
-"""What is too long or too binary for a context: kept for a while, and read on by its handle.
+"""Results too long or too binary for a context: stored for a while, and read page by page with a handle.
 
-Three homes have one interface, `ResultStore`: `MemoryStore` (the core's `serve`), `FolderStore` (stdio), and the vault of
+Three stores implement one interface, `ResultStore`: `MemoryStore` (the core's `serve`), `FolderStore` (stdio), and the vault of
 `hosting`. A store is handed to `create_server(…, result_store=…)`.
 
-A home is asked for three things:
+A store has three methods:
 
-    location = await store.keep(owner, content)        # of a call: a handle nobody can guess, and where else to get it
-    content = await store.read(owner, location.handle) # by the tool mistral_read_result, for the same owner alone
-    content = await store.download(location.handle)    # for `GET url`: whoever has the handle has the result
+    location = await store.keep(owner, content)        # during a call: an unguessable handle, and a path or URL
+    content = await store.read(owner, location.handle) # by the tool mistral_read_result, for the same owner only
+    content = await store.download(location.handle)    # for `GET url`: the handle is the credential
 
-`read` and `download` raise `UnknownResult` for what was never kept here (or for another owner), and `ExpiredResult` for what
-was, as far as the home can tell the two apart.
+`read` and `download` raise `UnknownResult` for a result that was never stored here (or that is another owner's), and
+`ExpiredResult` for one that was, as far as the store can tell the two apart.
 """
 
 import mimetypes
@@ -33,7 +33,7 @@ from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import ExpiredResult, ResultTooLarge, UnknownResult
 
 MAX_BYTES = 64 * 1024 * 1024
-"""The most that one result may have, and that all results in memory may have together."""
+"""Bytes: the largest result, and the total of all results in memory."""
 
 _SWEEP_SECONDS = 60
 
@@ -44,7 +44,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose result it is, and how the caller reached this server."""
+    """Who owns a result, and how the caller reached this server."""
 
     credentials: Credentials
     base_url: str | None = None
@@ -52,7 +52,7 @@ class Owner:
 
     @classmethod
     def of(cls, credentials: Credentials, request: HTTPConnection | None, public_url: str | None) -> "Owner":
-        """The owner of what this request keeps."""
+        """The owner of the results of this request."""
         if request is None:
             return cls(credentials)
         return cls(credentials, public_url or str(request.base_url).rstrip("/"))
@@ -79,7 +79,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a result was kept: at a path, or at a URL, or only under its handle."""
+    """Where a result is stored: at a path, at a URL, or only under its handle."""
 
     handle: str
     expires_at: datetime | None
@@ -89,7 +89,7 @@ class Location:
 
 
 class ResultStore(Protocol):
-    """A home of kept results."""
+    """Stores results."""
 
     async def keep(self, owner: Owner, content: Content) -> Location:
         """Raises `ResultTooLarge`."""
@@ -105,7 +105,7 @@ class ResultStore(Protocol):
 
 
 class MemoryStore:
-    """In this process: the oldest go first where there is no room, and all of them with the process.
+    """In this process's memory: the oldest are evicted when there is no room.
 
     `downloads`: whether the server answers `GET {base_url}/results/{handle}`.
     """
@@ -121,7 +121,7 @@ class MemoryStore:
         handle = new_handle()
         try:
             self._kept[handle] = owner.identity, content
-        except ValueError:  # larger than all of it
+        except ValueError:  # larger than the whole store
             raise ResultTooLarge(len(content.data), MAX_BYTES) from None
         if self._downloads and owner.base_url:
             url = f"{owner.base_url}/results/{handle}"
@@ -148,7 +148,7 @@ class MemoryStore:
 class FolderStore:
     """In a folder of the user's machine, one file a result.
 
-    `ttl_seconds`: older results are removed, while `sweep_regularly` runs and whenever one is kept; None: they are the user's.
+    `ttl_seconds`: older results are deleted, by `sweep_regularly` and whenever one is stored; None: never, they are the user's.
     """
 
     def __init__(self, folder: Path, ttl_seconds: float | None, *, clock: Clock = time.time) -> None:
@@ -170,14 +170,14 @@ class FolderStore:
         return await anyio.to_thread.run_sync(self._read, handle)
 
     async def sweep_regularly(self) -> None:
-        """Remove what has expired, in this run or an earlier one, until cancelled."""
+        """Delete expired results, of this run or an earlier one, until cancelled."""
         while True:
-            await anyio.to_thread.run_sync(self._remove_expired)
+            await anyio.to_thread.run_sync(self._delete_expired)
             await anyio.sleep(_SWEEP_SECONDS)
 
     def _write(self, handle: str, content: Content) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._remove_expired()
+        self._delete_expired()
         path = self._folder.resolve() / f"{handle}-{_safe_filename(content.filename)}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -197,7 +197,7 @@ class FolderStore:
             path.read_bytes(), mimetypes.guess_type(filename)[0] or "application/octet-stream", filename
         )
 
-    def _remove_expired(self) -> None:
+    def _delete_expired(self) -> None:
         if self._ttl is None:
             return
         for path in self._folder.glob("kr_*"):
@@ -213,7 +213,7 @@ def new_handle() -> str:
 
 
 def expiry(ttl_seconds: float) -> datetime:
-    """When something kept now ends."""
+    """When something stored now expires."""
     return datetime.fromtimestamp(int(time.time() + ttl_seconds), UTC)
 
 

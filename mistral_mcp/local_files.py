@@ -1,7 +1,7 @@
 """Files of the machine the server runs on: only inside FILES_DIR, only where the operator has set it.
 
-The path is a caller's, and others may write to the folder meanwhile. So what is checked is what was opened: each part of
-the path is opened relative to the one before, no link is followed, and the open file itself is looked at.
+The path comes from a caller, and other processes may change the folder meanwhile. So the checks are of what was opened: each
+part of the path is opened relative to the one before, no link is followed, and the open file itself is examined.
 """
 
 import errno
@@ -18,14 +18,14 @@ from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.multipart import FilePart
 
 _AT_ONCE = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
-"""Whether the system can open relative to an open folder, and refuse links: all but Windows."""
+"""Whether the system can open files relative to an open folder, and refuse links: all but Windows."""
 
 
 @asynccontextmanager
 async def open_local_file(
     folder: Path | None, path: str, *, max_bytes: int, name: str | None = None
 ) -> AsyncGenerator[FilePart]:
-    """A file of the folder, ready to be sent under its own name or another. Raises `BadArgument`."""
+    """Open a file of the folder, to be uploaded under its own name or another. Raises `BadArgument`."""
     handle, size = await anyio.to_thread.run_sync(_open, folder, path)
     try:
         if size > max_bytes:
@@ -52,7 +52,7 @@ def _open(folder: Path | None, path: str) -> tuple[BinaryIO, int]:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise BadArgument("path is no regular file.", "Name a file in the server's folder.")
+        raise BadArgument("path is not a regular file.", "Name a file in the server's folder.")
     return os.fdopen(descriptor, "rb"), status.st_size
 
 
@@ -67,12 +67,12 @@ def _parts(folder: Path, path: str) -> tuple[str, ...]:
     if ".." in asked.parts or "\0" in path or asked.anchor:
         raise _outside()
     if not asked.parts:
-        raise BadArgument("path names no file.", "Name a file in the server's folder.")
+        raise BadArgument("path does not name a file.", "Name a file in the server's folder.")
     return asked.parts
 
 
 def _walk(folder: Path, parts: tuple[str, ...]) -> int:
-    """Open folder after folder, then the file. What is no file may block when opened, unless told not to."""
+    """Open folder after folder, then the file. Without O_NONBLOCK, opening a pipe would block."""
     inside = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
     here = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:
@@ -86,7 +86,7 @@ def _walk(folder: Path, parts: tuple[str, ...]) -> int:
 
 
 def _resolve(folder: Path, parts: tuple[str, ...]) -> int:
-    """The same without descriptors of folders: links are resolved first, and must not lead out."""
+    """Like `_walk` where folders have no descriptors: links are resolved first, and must not lead out of the folder."""
     file = folder.joinpath(*parts).resolve(strict=True)
     if not file.is_relative_to(folder.resolve(strict=True)) or not file.is_file():
         raise _outside()
@@ -107,4 +107,6 @@ def _refusal(error: OSError) -> BadArgument:
             "The server may not read this file.", "Have its permissions changed, or send the content."
         )
     # A link, or a file in place of a folder.
-    return BadArgument("path is no regular file, or leads through a link.", "Name a file in the server's folder.")
+    return BadArgument(
+        "path is not a regular file, or leads through a link.", "Name a file in the server's folder."
+    )

@@ -9,16 +9,16 @@ from typing import Literal
 
 from mistral_mcp.masking import mask_shapes, may_hold_credential
 
-# What would print a line, and a URL, for every request, or dump whole messages.
+# Loggers that would write a line with a URL for every request, or dump whole messages.
 _CHATTY = ("httpx2", "httpcore2", "mcp", "sse_starlette", "asyncio", "uvicorn", "alembic", "sqlalchemy")
 
 
 def configure(level: str, form: Literal["text", "json"]) -> None:
-    """Replace whatever logging was set up. Libraries are held at WARNING, where they name no URL and no message."""
+    """Replace the logging configuration. Libraries log from WARNING up, where they name no URL and no message."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # None of them is in a line, and each costs a little for every line.
+    # No format uses these, and each costs a little for every line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -38,7 +38,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line. What a record was given as `extra` is a member of its own."""
+    """One JSON object a line. Each `extra` of a record is a member of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
@@ -57,7 +57,7 @@ class JsonFormatter(logging.Formatter):
 
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
-"""What every record has, and what formatters leave in one."""
+"""Attributes that every record has, and those that formatters add."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 

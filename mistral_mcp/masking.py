@@ -1,7 +1,7 @@
-"""Secrets out of text: by value where the secret is known, by shape where it is not.
+"""Masks secrets in text: by value where the secret is known, by shape where it is not.
 
-By value is exact and is applied to every path out. By shape is a guess, so it is applied only where no user's own text
-is at stake: upstream error messages and logs.
+Masking by value is exact and applies to every output. Masking by shape is a guess, so it applies only to texts that are not
+the user's own: upstream error messages and logs.
 """
 
 import base64
@@ -17,7 +17,7 @@ MASK = "[masked]"
 
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 
-# What credentials look like, ours and those that commonly stray into errors: a scheme and its token, prefixed tokens,
+# What credentials look like, ours and those that often end up in errors by mistake: a scheme and its token, prefixed tokens,
 # JWTs, and the signature parameters of signed URLs.
 _SHAPES = re.compile(
     r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
@@ -29,7 +29,7 @@ _SHAPES = re.compile(
 )
 
 
-# One of these is in every such text. Most lines of a log hold none, and looking for these costs a tenth.
+# Every credential holds one of these. Most log lines hold none, and this search costs a tenth of the full one.
 _MARKS = (
     *(
         "bearer",
@@ -58,20 +58,20 @@ def mask_shapes(text: str) -> str:
 
 
 def may_hold_credential(text: str) -> bool:
-    """False where nothing can look like one."""
+    """False if the text certainly holds none; cheap."""
     folded = text.casefold()
-    for mark in _MARKS:  # noqa: SIM110 - a generator takes twice as long, and every line of the log comes by
+    for mark in _MARKS:  # noqa: SIM110 - a generator takes twice as long, and this runs for every log line
         if mark in folded:
             return True
     return False
 
 
 class Mask:
-    """The secrets of one caller, and their encodings, ready to be taken out of what goes back to that caller."""
+    """Masks the secrets of one caller, in all their encodings, in whatever is returned to that caller."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         values = {form for secret in secrets if len(secret) >= 4 for form in _forms(secret)}  # noqa: PLR2004 - shorter is no secret
-        # Longest first, so that no form leaves the rest of a longer one standing.
+        # Longest first, so that a shorter form never leaves the rest of a longer one unmasked.
         self._forms = sorted(values, key=len, reverse=True)
         self._bytes = [form.encode() for form in self._forms]
         self._encoded = [form.encode(encoding) for form in self._forms for encoding in _ENCODINGS]
@@ -83,7 +83,7 @@ class Mask:
         return text
 
     def body(self, body: bytes) -> bytes:
-        """The same for a raw reply. In JSON only strings are masked, so that it stays JSON."""
+        """Mask a raw reply. In JSON only strings are masked, so that it stays JSON."""
         if not any(form in body for form in self._bytes) and not any(escape in body for escape in _ESCAPES):
             return body
         try:
@@ -98,26 +98,26 @@ class Mask:
         return to_json(masked)
 
     def value(self, value: Any) -> Any:
-        """The same for what JSON holds: only texts are looked at, and lists of numbers are passed over whole."""
+        """Mask a JSON value: only strings are searched, and lists of numbers are skipped."""
         if self._forms:
             return self._strings(value)
         return value
 
     def binary(self, data: bytes) -> bytes:
-        """The same for what is no text, in UTF-8 and UTF-16: as many bytes as before, so that offsets in it stay true."""
+        """Mask binary data, in UTF-8 and UTF-16, keeping its length, so that offsets in it stay valid."""
         for secret in self._encoded:
             if secret in data:
                 data = data.replace(secret, b"*" * len(secret))
         return data
 
     def event(self, data: str) -> str:
-        """The same for one event of a stream."""
+        """Mask one event of a stream."""
         if any(form in data for form in self._forms) or "\\u" in data or "\\/" in data:
             return self.body(data.encode()).decode()
         return data
 
     def held_back(self, text: str) -> int:
-        """How many characters at the end of `text` may be the beginning of a secret, so must wait for what follows."""
+        """How many characters at the end of `text` may begin a secret, and so must wait for the next piece."""
         start = len(text)
         for form in self._forms:
             at = text.find(form[0], max(len(text) - len(form) + 1, 0), start)
@@ -127,7 +127,7 @@ class Mask:
                 start = at
         if start == len(text):
             return 0
-        # What waits may begin within a secret that is whole, which would be cut in two.
+        # The cut must not fall inside a complete secret.
         while cut := [at for form in self._forms if (at := _across(form, text, start)) >= 0]:
             start = min(cut)
         return len(text) - start
@@ -147,7 +147,7 @@ class Mask:
 
 
 def _across(form: str, text: str, cut: int) -> int:
-    """Where in the text the form is that a cut there would go through; -1 if nowhere."""
+    """Where the form begins that a cut at this place would split; -1 if it splits none."""
     at = text.rfind(form, 0, cut + len(form) - 1)
     if at + len(form) > cut:
         return at
@@ -155,11 +155,11 @@ def _across(form: str, text: str, cut: int) -> int:
 
 
 _ESCAPES = (b"\\u", b"\\/")
-"""With these in it, JSON may spell a secret in another way."""
+"""Characters that JSON may escape, so that a secret with them has several spellings."""
 
 
 def _forms(secret: str) -> Iterable[str]:
-    """The secret itself, as a JSON string and a URL hold it, and its base64 at each offset it may have in a whole."""
+    """The secret itself, as JSON and URLs escape it, and its base64 at each of the three offsets."""
     yield secret
     if not _PLAIN.fullmatch(secret):
         yield json.dumps(secret, ensure_ascii=False)[1:-1]
@@ -169,7 +169,7 @@ def _forms(secret: str) -> Iterable[str]:
     raw = secret.encode()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
-        # The characters at either edge also carry bits of the neighbours: leave them out.
+        # The characters at either end also encode bits of neighbouring bytes: leave them out.
         core = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(raw)) % 3 else 0)]
         if len(core) >= 8:  # noqa: PLR2004 - less would match by chance
             yield core
@@ -177,6 +177,6 @@ def _forms(secret: str) -> Iterable[str]:
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
-"""What JSON and URLs hold as it is: every usual key. A mask is made for each call, so this counts."""
+"""Matches what JSON and URLs leave unescaped: every usual key. A mask is made for each call, so speed counts."""
 
 _URL_SAFE = str.maketrans("+/", "-_")

@@ -1,6 +1,6 @@
 """This machine's network: its proxies, the hosts that need none, and its certificates.
 
-`cli` reads them from the environment, as curl, requests and httpx do; everybody else is handed this value.
+`cli` reads them from the environment, as curl, requests and httpx do; all other code is passed this value.
 """
 
 import ipaddress
@@ -23,15 +23,15 @@ class Network:
     no_proxy: tuple[str, ...] = ()
     """Names, suffixes, addresses, networks, each with a port or without; or `*`."""
     bypass: Callable[[str], object] | None = None
-    """What else the operating system excepts from its proxies."""
+    """Whether the operating system itself bypasses its proxies for a host."""
     ca_file: str = ""
-    """Certificates that are trusted instead of the system's."""
+    """Certificate bundle to trust instead of the system's."""
 
     @classmethod
     def from_environment(
         cls, environ: Mapping[str, str], proxies: Mapping[str, str], bypass: Callable[[str], object] | None = None
     ) -> "Network":
-        """`proxies` as `urllib.request.getproxies` gives them: by scheme, with the exceptions as `no`."""
+        """`proxies` as `urllib.request.getproxies` gives them: by scheme, with the bypassed hosts as `no`."""
         return cls(
             http_proxy=proxies.get("http", "").strip(),
             https_proxy=proxies.get("https", "").strip(),
@@ -67,7 +67,7 @@ class Network:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, which no proxy could reach."""
+    """Whether a host is this machine, which no proxy could reach."""
     address = _address(host)
     if address is not None:
         return address.is_loopback
@@ -75,7 +75,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of NO_PROXY means this host."""
+    """Whether an entry of NO_PROXY matches this host."""
     if entry == "*":
         return True
     name, entry_port = _split_port(entry.rpartition("://")[2])
@@ -126,7 +126,7 @@ def _default_port(scheme: str) -> int:
 
 
 def _usable(proxy: str, variable: str) -> str:
-    """The proxy with a scheme that is known. A sentence about it never holds it: it may carry a password."""
+    """The proxy's URL with a supported scheme. Error messages leave the URL out: it may hold a password."""
     if "://" in proxy:
         url = proxy
     else:

@@ -1,4 +1,4 @@
-"""Prompts a person picks from a menu. Each is plain words that make use of the tools."""
+"""Prompts that a person picks from a menu. Each is a text that tells the model which tools to use."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -76,7 +76,7 @@ def find_nearest(
 def complete_code(code: Annotated[str, Field(description="Code with <GAP> where something is missing.")]) -> str:
     """Fill the gap in a piece of code."""
     return (
-        "Call mistral_code_complete with what stands before <GAP> as prompt and what stands after it as suffix, and show me "
+        "Call mistral_code_complete with the text before <GAP> as prompt and the text after it as suffix, and show me "
         f"the whole with the gap filled.\n\n```\n{code}\n```"
     )
 
@@ -117,7 +117,7 @@ def _with(model: str) -> str:
     return ""
 
 
-# Each prompt, and the tools it makes use of: where one of them is not offered, neither is the prompt.
+# Each prompt, and the tools it uses: the prompt is offered only where all of them are.
 _PROMPTS: dict[Callable[..., str], frozenset[str]] = {
     review_code: frozenset({"mistral_chat"}),
     translate: frozenset({"mistral_chat"}),
@@ -148,18 +148,18 @@ def names() -> frozenset[str]:
 
 
 def fits(prompt: str, offered: frozenset[str]) -> bool:
-    """Whether all tools that a prompt makes use of are offered."""
+    """Whether all tools that a prompt uses are offered."""
     return _TOOLS[prompt] <= offered
 
 
 class Prompts:
-    """Says what is wrong with a request for a prompt; the SDK would call it an internal error."""
+    """Validates requests for prompts; the SDK would answer a wrong one with an internal error."""
 
     def __init__(self, server: MCPServer[Served]) -> None:
         self._server = server
 
     async def check(self, params: Mapping[str, Any], offered: frozenset[str]) -> None:
-        """Raises `MCPError` where the prompt cannot be given."""
+        """Raises `MCPError` for an unknown prompt or wrong arguments."""
         name, asked = str(params.get("name")), params.get("arguments")
         if not isinstance(asked, dict | None):
             raise MCPError(code=INVALID_PARAMS, message="The arguments of a prompt are an object.")

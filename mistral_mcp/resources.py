@@ -1,7 +1,7 @@
-"""What a person may attach: the models with their prices, and what this connection has used. And names to complete.
+"""Resources that a person may attach (the models with their prices, this connection's usage), and completions.
 
-The SDK gives static resources and completions no request, and these answer each caller with their own key: so they are
-answered by the server's dispatch, and declared to the SDK only to be listed.
+The SDK passes no request to static resources and completions, but these need the caller's own key. So the server's dispatch
+answers them, and they are declared to the SDK only to be listed.
 """
 
 import json
@@ -69,7 +69,7 @@ def declare(server: MCPServer[Served]) -> None:
 
 
 def _model_id(uri: str) -> str:
-    """Raises `BadArgument` for what is longer than any model's id."""
+    """The model's id in the URI. Raises `BadArgument` if it is longer than any model's."""
     name = unquote(uri[: len(MODELS) + 1 + 3 * _LONGEST_ID + 1].removeprefix(f"{MODELS}/"))
     if len(name) > _LONGEST_ID:
         raise BadArgument(
@@ -85,7 +85,7 @@ async def _usage(request: Request) -> UsageAnswer:
 
 @contextmanager
 def _as_protocol_errors() -> Generator[None]:
-    """Our errors as MCP's, which a resource has in place of a failed result."""
+    """Translates our errors to MCP's: a resource has no failed result."""
     try:
         yield
     except (BadArgument, CredentialError, UnknownModel) as error:
@@ -147,7 +147,7 @@ class Resources:
         )
 
     async def _models(self, mistral: MistralClient) -> list[str]:
-        """The names of a key's models, asked for once a minute at most."""
+        """The names of a key's models, fetched at most once a minute."""
         whose = mistral.caller.digest
         names = self._names.get(whose)
         if names is None:

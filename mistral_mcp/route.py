@@ -1,4 +1,4 @@
-"""What a route is: which way calls to Mistral go out."""
+"""Routes: how requests reach Mistral."""
 
 import re
 from typing import Literal, Self
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 GATEWAYS = {"cloudflare": "the Cloudflare AI Gateway", "lava": "the Lava gateway"}
-"""Whose gateways there are, as they are named in the middle of a sentence."""
+"""The gateways, as they are named in the middle of a sentence."""
 
 _OFFICIAL: dict[str, Literal["direct", "eu", "us"]] = {
     "https://api.mistral.ai": "direct",
@@ -23,19 +23,19 @@ RouteKind = Literal["direct", "eu", "us", "base", "cloudflare", "cloudflare-comp
 
 
 class Route(BaseModel):
-    """Which way calls to Mistral go out. `Route.parse("cloudflare://ACCOUNT/GATEWAY")`; `str(route)` gives it back."""
+    """How requests reach Mistral, directly or through a gateway. `Route.parse("cloudflare://ACCOUNT/GATEWAY")`; `str(route)` is its inverse."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: RouteKind
     base: str = ""
-    """Of kind `base` only: scheme, host and path, without a trailing slash."""
+    """Kind `base` only: scheme, host and path, without a trailing slash."""
     account: str = ""
     gateway: str = ""
     stored_key: str = ""
-    """Of Cloudflare: the alias of the key that is stored there, if not its default."""
+    """Cloudflare only: alias of the stored key, if not the default."""
     logs_payload: bool = False
-    """Of Cloudflare: whether prompts and answers may stand in the gateway's log."""
+    """Cloudflare only: whether the gateway may log prompts and answers."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -77,7 +77,7 @@ class Route(BaseModel):
 
     @property
     def name(self) -> str:
-        """Who is at the other end, in the middle of a sentence: "the Lava gateway", "Mistral at proxy.example"."""
+        """The other end, as it is named in the middle of a sentence: "the Lava gateway", "Mistral at proxy.example"."""
         match self.kind:
             case "eu" | "us":
                 return f"Mistral's {self.kind.upper()} endpoint"
@@ -112,7 +112,7 @@ def _cloudflare_options(query: str) -> tuple[str, bool]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     stored_key, log_payload = options.pop("stored_key", ""), options.pop("log_payload", "false")
     if options or log_payload not in ("true", "false") or not re.fullmatch(r"[\w.-]{0,64}", stored_key, re.ASCII):
-        raise ValueError("of a Cloudflare gateway only ?stored_key=NAME and ?log_payload=true are known")
+        raise ValueError("the only options of a Cloudflare gateway are ?stored_key=NAME and ?log_payload=true")
     return stored_key, log_payload == "true"
 
 
@@ -120,7 +120,7 @@ def _checked_base(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:  # its text would repeat the URL
+    except ValueError:  # its message would repeat the URL
         raise ValueError("a base URL has a host, and a port up to 65535 if any") from None
     if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("a base URL has a host and a path, and no user, query or fragment")

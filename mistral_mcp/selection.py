@@ -1,13 +1,13 @@
-"""Which tools a caller gets: within the operator's bound, within the connection's, what the request selects.
+"""Which tools a caller gets: what the request selects, within the limits of the connection and of the operator.
 
 | | toolsets | read only |
 |---|---|---|
 | operator | `TOOLSETS`; unset: `core,models`, and callers may select any | `READ_ONLY` |
-| connection | what it was made with | what it was made with |
+| connection | as chosen when it was created | as chosen when it was created |
 | request | `X-MCP-Toolsets: core,files`, `?toolsets=core,files` | `X-MCP-Readonly: true`, `?read_only=true` |
 
-Each line can only narrow what the lines above it allow. Names a request may not have are passed over, so that one URL
-serves servers of different versions; a request of which nothing is left is refused.
+Each line can only narrow what the lines above it allow. Names that a request may not select are ignored, so that one URL
+works with servers of different versions; a request that selects nothing allowed is refused.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ from mistral_mcp.suggest import nearest
 from mistral_mcp.tools import DEFAULT, RETIRED, TOOLSETS
 
 SCOPE = "mistral_mcp.selection"
-"""Where the HTTP front leaves a request's selection in the ASGI scope."""
+"""Key of the ASGI scope under which the HTTP endpoint stores the request's selection."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _FALSE = frozenset({"", "false", "f", "no", "n", "off", "0"})
@@ -38,7 +38,7 @@ class Selection:
 
 
 def selection_of(request: HTTPConnection | None) -> Selection | None:
-    """What the HTTP front found for this request; None on stdio and in memory."""
+    """The selection that the HTTP endpoint stored for this request; None on stdio and in memory."""
     if request is not None:
         return request.scope.get(SCOPE)
     return None
@@ -46,7 +46,7 @@ def selection_of(request: HTTPConnection | None) -> Selection | None:
 
 @dataclass(frozen=True)
 class AllowedToolsets:
-    """What may be selected, and what is where nothing is selected."""
+    """Which toolsets may be selected, and which are the default."""
 
     allowed: tuple[str, ...]
     chosen: tuple[str, ...]
@@ -54,14 +54,14 @@ class AllowedToolsets:
 
     @classmethod
     def of(cls, settings: Settings) -> "AllowedToolsets":
-        """The operator's. Raises `BadSetting` for a toolset that does not exist."""
+        """As the operator's settings allow. Raises `BadSetting` for a toolset that does not exist."""
         if settings.toolsets is None:
             return cls(tuple(TOOLSETS), DEFAULT, settings.read_only)
         for name in settings.toolsets:
             if name not in TOOLSETS and name != "all":
                 meant = nearest(name, TOOLSETS)
                 raise BadSetting(
-                    f"MISTRAL_MCP_TOOLSETS names {name!r}, and there is no such toolset"
+                    f"MISTRAL_MCP_TOOLSETS names an unknown toolset, {name!r}"
                     + (f"; did you mean {meant}?" if meant else "."),
                     f"There are {', '.join(TOOLSETS)}, or all.",
                 )
@@ -74,7 +74,7 @@ class AllowedToolsets:
         headers: Mapping[str, str] = _NOTHING,
         query: Mapping[str, str] = _NOTHING,
     ) -> Selection:
-        """What a request gets. Raises `NothingSelected`."""
+        """The selection of a request. Raises `NothingSelected`."""
         allowed, chosen, read_only = self.allowed, self.chosen, self.read_only
         if credentials is not None:
             read_only = read_only or credentials.read_only
@@ -95,7 +95,7 @@ class AllowedToolsets:
 
 
 def _within(allowed: tuple[str, ...], names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the allowed that are named, in the order of `TOOLSETS`."""
+    """The allowed toolsets that are named, in the order of `TOOLSETS`."""
     wanted = set(names)
     if "all" in wanted:
         wanted |= set(TOOLSETS) - RETIRED

@@ -1,4 +1,4 @@
-"""Assembles the MCP server: settings, whose key, and the way to Mistral. Holds no tools."""
+"""Assembles the MCP server from settings, credentials and the client for Mistral. Defines no tools."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -60,11 +60,11 @@ def create_server(
 ) -> MCPServer[Served]:
     """The server of stdio, of HTTP and of tests.
 
-    `credentials` is asked for every request. `transport` is the wire itself, innermost; None: real connections.
-    `result_store` is the home of long and binary results; None: OUTPUT_DIR where it is set, else this process's memory.
-    `upload_links` is the home of upload links; None: there are none. `exchange_observer` hears of each exchange with Mistral.
-    `observers` hear of each finished call. `ledger` adds up what calls use; None: one of this process's memory.
-    `budgets` are asked before each call; None: there are no limits.
+    `credentials` is called for every request. `transport` is the innermost one; None: real connections.
+    `result_store` stores long and binary results; None: OUTPUT_DIR if it is set, else this process's memory.
+    `upload_links` stores upload links; None: there are none. `exchange_observer` is called for each exchange with Mistral.
+    `observers` are called for each finished call. `ledger` adds up usage; None: one in this process's memory.
+    `budgets` are checked before each call; None: there are no limits.
     """
     store = result_store or _default_store(settings)
     sums = ledger or Ledger(MemoryUsage(), digest_of_key)
@@ -89,7 +89,7 @@ def create_server(
         icons=[_icon(settings)],
         lifespan=lifespan,
         log_level=settings.log_level,
-        # What is offered never changes while the process lives: nothing to subscribe to, and clients may keep it. But it
+        # The lists never change while the process runs: nothing to subscribe to, and clients may cache them. But they
         # differs from caller to caller, so no cache may share it.
         subscriptions=False,
         cache_hints=dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private")),
@@ -106,7 +106,7 @@ def create_server(
 
 
 def _icon(settings: Settings) -> Icon:
-    """From this server's own address where it has one: clients show no other site's icons."""
+    """Served from PUBLIC_URL if it is set: clients show icons of the server's own site only."""
     if settings.public_url:
         return Icon(src=f"{settings.public_url}/icon.png", mime_type="image/png", sizes=["128x128"])
     return Icon(src=_ICON_URL, mime_type="image/png", sizes=["512x512"])
@@ -128,7 +128,7 @@ _LISTS: tuple[CacheableMethod, ...] = (
 
 
 class _Server(MCPServer[Served]):
-    """The SDK's, which would build all tools at its start: here a toolset's are built when it is first selected."""
+    """Builds a toolset's tools when it is first selected; the SDK's server would build all of them at the start."""
 
     def __init__(self, *, local_files: bool, toolsets: Iterable[str], **options: Any) -> None:
         super().__init__(**options)
@@ -138,11 +138,11 @@ class _Server(MCPServer[Served]):
         self.load(toolsets)
 
     def load(self, toolsets: Iterable[str]) -> None:
-        """From now on the tools of these toolsets can be listed and called."""
+        """Build the tools of these toolsets, so that they can be listed and called."""
         wanted = self._toolsets.union(toolsets)
         if wanted != self._toolsets:
             self._toolsets = wanted
-            # In one order, whoever selected what first.
+            # In the same order, whichever toolset was selected first.
             names = [name for name in tools.TOOLSETS if name in wanted]
             loaded = (tool for name in names for tool in tools.build(name, local_files=self._local_files))
             self._tools = {tool.name: tool for tool in loaded}
@@ -168,13 +168,13 @@ _MAX_NAME = 64
 
 
 def _select(ctx: Request, allowed: AllowedToolsets) -> tuple[Selection, frozenset[str]]:
-    """What this request selects, and the names of the tools it is offered."""
+    """The request's selection, and the names of the tools that it is offered."""
     selection = selection_of(ctx.request) or allowed.select()
     return selection, tools.names(selection.toolsets, read_only=selection.read_only)
 
 
 class Dispatch:
-    """The middleware that answers each request for its own caller: with the tools, prompts and words they are offered."""
+    """The middleware that limits each answer to the tools, prompts and instructions that its caller is offered."""
 
     def __init__(self, allowed: AllowedToolsets, server: _Server, skills: Skills) -> None:
         self._allowed = allowed
@@ -201,7 +201,7 @@ class Dispatch:
         return await handler(ctx, call_next)
 
     def known_names(self, ctx: Request) -> frozenset[str]:
-        """Of what this request may ask for."""
+        """The names of tools, prompts or resources that this request may ask for."""
         match ctx.method:
             case "tools/call":
                 return _select(ctx, self._allowed)[1]
@@ -263,15 +263,15 @@ class Dispatch:
 async def _in_offered_words(text: str, offered: frozenset[str]) -> str:
     if not names_others(text, offered):
         return text
-    # Toolsets that nobody selected yet are imported for this, which takes a moment.
+    # This imports toolsets that were not selected yet, which takes a moment.
     return await anyio.to_thread.run_sync(omit_unoffered_tools, text, offered, tools.toolset_of)
 
 
 async def _refuse(name: str, offered: frozenset[str], selection: Selection) -> CallToolResult:
-    """Why a tool cannot be called: it is unknown, or this caller is not offered it."""
+    """The failed result of a call whose tool is unknown, or not offered to this caller."""
     toolset = None
     if len(name) <= _MAX_NAME:
-        # Toolsets that nobody selected yet are imported for this, which takes a moment.
+        # This imports toolsets that were not selected yet, which takes a moment.
         toolset = await anyio.to_thread.run_sync(tools.toolset_of, name)
     if toolset is None:
         meant = nearest(name, offered, prefix="mistral_")

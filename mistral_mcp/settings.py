@@ -1,7 +1,6 @@
 """Every setting, once.
 
-This module reads no environment: `cli` does, and passes on what it found. A value that cannot be used is refused on
-construction.
+This module does not read the environment: `cli` does, and passes the values in. An invalid value is refused on construction.
 """
 
 import re
@@ -31,18 +30,18 @@ def _route(value: object) -> object:
 
 
 def _names(value: object) -> object:
-    """Comma-separated text, as environments have it, or any collection."""
+    """Comma-separated text, as in environment variables, or any collection."""
     if isinstance(value, str):
         return tuple(name.strip() for name in value.split(",") if name.strip())
     return value
 
 
 def _without_tilde(path: Path) -> Path:
-    """No shell expands ~ in a client's file or a compose file."""
+    """Expands ~ here: no shell does it in a client's config or a compose file."""
     try:
         return path.expanduser()
     except RuntimeError:
-        raise ValueError("there is no home folder for ~ to stand for") from None
+        raise ValueError("~ cannot be expanded: there is no home folder") from None
 
 
 UserPath = Annotated[Path, AfterValidator(_without_tilde)]
@@ -82,7 +81,7 @@ class Settings(BaseModel):
         default=Network(),
         exclude=True,
         repr=False,
-        description="This machine's proxies and certificates, from the environment's own names.",
+        description="This machine's proxies and certificates, from the usual environment variables.",
     )
 
     catalog: UserPath | None = Field(
@@ -114,15 +113,13 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that `serve` binds.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that `serve` binds; 0: any free one.")
     workers: int = Field(default=1, ge=1, description="Worker processes.")
-    public_url: str | None = Field(
-        default=None, description="The URL that users see, if there is a proxy in front."
-    )
+    public_url: str | None = Field(default=None, description="The URL that users see, if it is behind a proxy.")
     allowed_hosts: Names = Field(
-        default=(), description="Host headers accepted beside PUBLIC_URL's, comma-separated."
+        default=(), description="Host headers accepted besides PUBLIC_URL's, comma-separated."
     )
     allowed_origins: Names = Field(default=(), description="Origin headers accepted, comma-separated.")
     trusted_proxies: Names = Field(
-        default=(), description="Addresses of proxies whose X-Forwarded-* count, comma-separated."
+        default=(), description="Proxies whose X-Forwarded-* headers are trusted, comma-separated."
     )
     max_body: int = Field(default=8 * 1024 * 1024, gt=0, description="Largest request body, in bytes.")
     byok: bool = Field(default=True, description="Accept callers' own Mistral keys in headers.")
@@ -134,44 +131,45 @@ class Settings(BaseModel):
     )
     data_dir: UserPath | None = Field(
         default=None,
-        description="Folder of the vault, and over stdio of what was used; default: the user's data directory.",
+        description="Folder of the vault, and of usage over stdio; default: the user's data directory.",
     )
     master_keys: Keys = Field(
-        default=(), description="Keys that seal the vault, comma-separated, 64 hex digits each; the first seals."
+        default=(),
+        description="Master keys of the vault, comma-separated, 64 hex digits each; the first encrypts.",
     )
     signup: Literal["open", "code", "off"] = Field(
-        default="open", description="Who may create a connection: anyone, who has SIGNUP_CODE, or nobody."
+        default="open", description="Who may create a connection: anyone, holders of SIGNUP_CODE, or nobody."
     )
-    signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code asks for.")
+    signup_code: SecretStr | None = Field(default=None, description="The code that SIGNUP=code requires.")
     oauth: bool = Field(
         default=True, description="Sign-in by OAuth; Mistral keys then go in X-Mistral-Api-Key only."
     )
     result_ttl: float = Field(default=60, gt=0, description="Minutes that a long or binary result is kept.")
     max_expiry_days: int | None = Field(
-        default=None, ge=1, le=3650, description="Longest life of a connection, in days; unset: no limit."
+        default=None, ge=1, le=3650, description="Longest lifetime of a connection, in days; unset: no limit."
     )
-    max_connections_per_key: int = Field(default=10, ge=1, description="Live connections of one Mistral key.")
+    max_connections_per_key: int = Field(default=10, ge=1, description="Active connections of one Mistral key.")
     budget_usd: float | None = Field(
         default=None,
         ge=0,
         le=MOST_USD,
         allow_inf_nan=False,
-        description="Ceiling in US dollars a month, for each connection.",
+        description="Budget in US dollars a month, of each connection.",
     )
     budget_calls_per_day: int | None = Field(
-        default=None, ge=0, le=MOST_CALLS, description="Ceiling of calls a day, for each connection."
+        default=None, ge=0, le=MOST_CALLS, description="Calls a day, of each connection."
     )
     privacy_url: str | None = Field(default=None, description="Your privacy policy, for /privacy.")
     terms_url: str | None = Field(default=None, description="Your terms of service, for /terms.")
     support_url: str | None = Field(default=None, description="Where users find help, for /support.")
     apps_challenge: str | None = Field(
-        default=None, description="The token that ChatGPT's portal gives, for /.well-known/openai-apps-challenge."
+        default=None, description="The token from ChatGPT's portal, for /.well-known/openai-apps-challenge."
     )
     redis_url: SecretStr | None = Field(
-        default=None, description="Redis that shares rate limits per key among replicas."
+        default=None, description="Redis, to share rate limits per key among replicas."
     )
     metrics_token: SecretStr | None = Field(
-        default=None, description="Bearer token for /metrics from beyond loopback."
+        default=None, description="Bearer token for /metrics, for requests from other machines."
     )
 
     # Logs
@@ -184,7 +182,7 @@ class Settings(BaseModel):
     @classmethod
     def _toolsets(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if value == ():
-            raise ValueError("it names no toolset")
+            raise ValueError("it must name a toolset")
         return value
 
     @field_validator("log_level", mode="before")
@@ -242,4 +240,4 @@ class Settings(BaseModel):
 
 
 SETTINGS = {name: field for name, field in Settings.model_fields.items() if not field.exclude}
-"""Those that have a variable of ours; the network has the environment's own."""
+"""The settings with a variable MISTRAL_MCP_…; those of the network have the usual ones."""

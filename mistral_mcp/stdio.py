@@ -1,6 +1,6 @@
 """Serves one client over standard input and output.
 
-The SDK's own transport leaves a line that it cannot read unanswered, and ends in a traceback where its output is closed.
+The SDK's own transport does not answer a line that it cannot parse, and ends in a traceback when its output is closed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _log = logging.getLogger("mistral_mcp.stdio")
 async def client_streams() -> AsyncGenerator[
     tuple[ReadStream[SessionMessage | Exception], WriteStream[SessionMessage]]
 ]:
-    """The client's messages, and the way back; both end where the client closes its end of either."""
+    """Streams of the client's messages and of ours; both end when the client closes stdin or stdout."""
     with _own_streams() as (read_from, write_to):
         output = _Output(write_to)
         try:
@@ -43,7 +43,7 @@ async def client_streams() -> AsyncGenerator[
 
 @contextmanager
 def _own_streams() -> Generator[tuple[int, int]]:
-    """Descriptors of our own for the client: what else is printed goes to stderr, and who else reads finds nothing."""
+    """Private descriptors for the client: other code's prints go to stderr, and its reads of stdin find it empty."""
     sys.stdout.flush()
     read_from, write_to = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -54,7 +54,7 @@ def _own_streams() -> Generator[tuple[int, int]]:
         yield read_from, write_to
     finally:
         os.dup2(write_to, 1)
-        os.close(write_to)  # the other may still be read from, in its thread
+        os.close(write_to)  # the other may still be in use by the reading thread
 
 
 class _Output:
@@ -69,7 +69,7 @@ class _Output:
             await anyio.to_thread.run_sync(self._write, text.encode())
 
     async def flush(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: `write` is unbuffered."""
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -78,7 +78,7 @@ class _Output:
 
 
 class _Input:
-    """Lines from the client that are messages; the others are answered here."""
+    """Messages from the client, one a line; invalid ones are answered here."""
 
     def __init__(self, descriptor: int, output: _Output) -> None:
         self._descriptor = descriptor
@@ -88,7 +88,7 @@ class _Input:
         self._lines: asyncio.Queue[bytes] = asyncio.Queue(1)
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        # No thread of a pool: their end would be waited for, and a read ends when the client wants.
+        # Not a pool's thread: the exit would wait for it, and a read ends only when the client closes stdin.
         threading.Thread(target=self._read, args=[asyncio.get_running_loop()], daemon=True).start()
         while line := await self._lines.get():
             if line.isspace():
@@ -103,7 +103,7 @@ class _Input:
                 yield message.body.decode()
 
     def _check_order(self, message: Message) -> None:
-        """The SDK refuses what comes before `initialize`, without a word on that."""
+        """Refuses requests before `initialize`; the SDK would, without saying why."""
         self._initialized = self._initialized or message.method == "initialize" or message.is_self_contained
         if (
             not self._initialized

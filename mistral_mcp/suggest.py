@@ -3,12 +3,12 @@
 import difflib
 from collections.abc import Iterable
 
-_LOOKED_AT = 64  # characters; comparing takes the square of them
+_LOOKED_AT = 64  # characters; comparing takes quadratic time
 _NEAR = 0.8
 
 
 def nearest(name: str, known: Iterable[str], *, prefix: str = "") -> str | None:
-    """The known name that was probably meant. Names are compared without the prefix that known ones begin with."""
+    """The known name most similar to this one, if any is similar. The prefix of known names is not compared."""
     wanted = _plain(name, prefix)
     by_plain_name = {_plain(candidate, prefix): candidate for candidate in known}
     if wanted in by_plain_name:

@@ -1,6 +1,6 @@
-"""Upload links: a person gives files to a page of this server, which sends them on to Mistral; a handle stands for them.
+"""Upload links: a person uploads files on a page of this server, which forwards them to Mistral; tools get a handle.
 
-`hosting` keeps the links in its vault; without it there are none, and tools say what to do instead.
+`hosting` stores the links in its vault; without it there are none, and tools say what to do instead.
 """
 
 import re
@@ -20,7 +20,7 @@ MOST_FILES = 10
 
 @dataclass(frozen=True, slots=True)
 class UploadLink:
-    """A link to give to a person, and the handle of what they upload."""
+    """A link for a person, and the handle of the files uploaded there."""
 
     handle: str
     url: str
@@ -29,7 +29,7 @@ class UploadLink:
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file that has come, and is at Mistral."""
+    """A file that was received and forwarded to Mistral."""
 
     id: str
     filename: str
@@ -38,18 +38,18 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """What has come by a link so far."""
+    """The files uploaded at a link so far."""
 
     files: tuple[UploadedFile, ...]
     is_open: bool
-    """Whether more may come."""
+    """Whether more files may be uploaded."""
 
 
 class UploadLinks(Protocol):
-    """A home of upload links."""
+    """Stores upload links."""
 
     async def create(self, owner: Owner, caller: Caller, purpose: str) -> UploadLink:
-        """The page at the link uploads with the caller's key, and nothing else."""
+        """Create a link whose page can upload with the caller's key, and do nothing else."""
         ...
 
     async def find(self, owner: Owner, handle: str) -> Uploads:

@@ -144,7 +144,7 @@ async def test_a_placeholder_is_no_key_and_is_not_sent(
             said = text_of(await client.call_tool("mistral_chat", {"prompt": "Hello"}))
 
     assert "was not expanded" in said
-    assert text not in said.replace("MISTRAL_API_KEY carries", "")
+    assert text not in said.replace("The value of MISTRAL_API_KEY is", "")
     assert not sandbox.requests
 
 

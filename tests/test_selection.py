@@ -96,7 +96,7 @@ def test_an_operators_unknown_toolset_stops_the_start() -> None:
 
 @pytest.mark.parametrize("toolsets", ["", ",", " , ", ()])
 def test_an_operators_selection_of_nothing_is_refused(toolsets: object) -> None:
-    with pytest.raises(ValidationError, match="it names no toolset"):
+    with pytest.raises(ValidationError, match="it must name a toolset"):
         Settings.model_validate({"toolsets": toolsets})
 
 

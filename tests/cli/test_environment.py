@@ -35,7 +35,7 @@ def test_options_go_before_the_environment_and_the_environment_before_defaults()
             ({"MISTRAL_MCP_ROUTE": f"https://{place}/"}, "MISTRAL_MCP_ROUTE cannot be used: a base URL has a host")
             for place in ("abc:99999", "abc:0", "abc:soon", "ab c", "ab\tc", "ab<c", "[abc", "abc/soon maybe")
         ),
-        ({"MISTRAL_MCP_TOOLSETS": ","}, "MISTRAL_MCP_TOOLSETS cannot be used: it names no toolset."),
+        ({"MISTRAL_MCP_TOOLSETS": ","}, "MISTRAL_MCP_TOOLSETS cannot be used: it must name a toolset."),
         ({"MISTRAL_MCP_ROUTE": "lava://byok"}, "need ROUTE_TOKEN"),
         ({"MISTRAL_MCP_MASTER_KEYS": "abc"}, "MISTRAL_MCP_MASTER_KEYS cannot be used: each key is 64 hex digits"),
         ({"MISTRAL_MCP_SIGNUP": "maybe"}, "MISTRAL_MCP_SIGNUP cannot be used"),

@@ -196,11 +196,11 @@ async def test_an_absolute_path_inside_the_folder_is_read(client: Client, folder
         ("inside.txt", "leads through a link"),
         ("away/secret.txt", "leads through a link"),
         ("missing.txt", "There is no such file"),
-        ("notes.txt/x", "path is no regular file"),
-        ("below", "path is no regular file"),
-        (".", "path names no file"),
-        ("pipe", "path is no regular file"),
-        ("socket", "path is no regular file"),
+        ("notes.txt/x", "path is not a regular file"),
+        ("below", "path is not a regular file"),
+        (".", "path does not name a file"),
+        ("pipe", "path is not a regular file"),
+        ("socket", "path is not a regular file"),
     ],
 )
 @pytest.mark.usefixtures("traps")
