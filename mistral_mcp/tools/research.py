@@ -6,6 +6,7 @@ from typing import Annotated
 import anyio
 from pydantic import BaseModel, Field
 
+from mistral_mcp.bounds.cycles import raise_first
 from mistral_mcp.errors import AnswerMismatch, MistralMcpError
 from mistral_mcp.json_schema import CallerSchema, compile_schema
 from mistral_mcp.mistral.api.chat import ChatCall, response_format_of
@@ -101,7 +102,7 @@ async def mistral_compare(
         return await estimate_chats(mistral, calls)
     answers, errors = await _ask_all(mistral, calls, schema)
     if len(errors) == len(calls):
-        raise errors[0]
+        raise_first(errors)
     for answer in answers:
         await _fit(answer, kept_results, LONG // len(answers))
     costs = [answer.usage.cost_usd for answer in answers if answer.usage is not None]
@@ -121,17 +122,17 @@ async def _fit(answer: ModelAnswer, kept_results: KeptResults, room: int) -> Non
 
 async def _ask_all(
     mistral: Mistral, calls: list[ChatCall], schema: CallerSchema | None
-) -> tuple[list[ModelAnswer], list[MistralMcpError]]:
+) -> tuple[list[ModelAnswer], list[Exception]]:
     """All at once; a progress report for each that is done."""
     answers: dict[int, ModelAnswer] = {}
-    errors: list[MistralMcpError] = []
+    errors: list[Exception] = []
 
     async def ask(position: int, call: ChatCall) -> None:
         started = time.monotonic()
         try:
             answer = await _ask(mistral.without_progress(), call, schema)
         except MistralMcpError as error:
-            errors.append(error)
+            errors.append(error.with_traceback(None))  # which would hold this list
             answer = ModelAnswer(model=call.model, seconds=0, error=str(error))
         answer.seconds = round(time.monotonic() - started, 3)
         answers[position] = answer

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 import anyio
 from pydantic import Field
 
+from mistral_mcp.bounds.cycles import raise_first
 from mistral_mcp.errors import BadArgument, TooManyInputs, UpstreamError
 from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
 from mistral_mcp.mistral.call import Call, Reply
@@ -189,7 +190,7 @@ class _Job:
             for _ in range(min(self._mistral.settings.max_concurrency, len(self._parts))):
                 group.start_soon(worker, group.cancel_scope)
         if failures:
-            raise failures[0]
+            raise_first(failures)
 
     async def _embed(self, part: _Part) -> None:
         try:

@@ -137,6 +137,7 @@ class MistralTool(Tool):
             raise
         finally:
             record = running.record()
+            running.error = None  # else a cycle: its traceback holds this frame (bounds/cycles.py)
             if reservation and served.budgets:
                 served.budgets.end(reservation, cost_of(record.by_model))
             for observer in served.observers:
