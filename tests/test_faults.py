@@ -251,7 +251,7 @@ async def test_every_fault_ends_as_it_should(transport: str, table: list[Row]) -
 def problems(row: Row, seen: Seen) -> list[str]:
     """What is not as the row says."""
     result, text, meta = seen.result, text_of(seen.result), dict(seen.result.meta or {})
-    said, _, partial = text.partition("\n\nWhat had come before it broke:\n")
+    said, _, partial = text.partition("\n\nReceived before it broke:\n")
     attempts = meta.get("mistral-mcp/attempts", 1)
     report = meta.get("mistral-mcp/error")
     expected = {"status": None, "code": None, **row.error}

@@ -169,7 +169,7 @@ async def test_a_stream_that_breaks_or_takes_too_long_keeps_what_had_come(wire: 
                 broken = await client.call_tool("mistral_chat", poem, progress_callback=ear)
                 again = await client.call_tool("mistral_chat", {"prompt": "Hello"})
 
-                said, _, partial = text_of(broken).partition("\n\nWhat had come before it broke:\n")
+                said, _, partial = text_of(broken).partition("\n\nReceived before it broke:\n")
                 assert broken.is_error
                 assert words in said
                 assert "correlation id" in said
@@ -234,7 +234,7 @@ async def test_events_are_read_however_they_are_written_and_cut(form: str, size:
 
     if result.is_error:
         assert form.endswith("{b}")
-        assert text_of(result).endswith(f"What had come before it broke:\n{TEXT}")
+        assert text_of(result).endswith(f"Received before it broke:\n{TEXT}")
     else:
         assert result.structured_content["text"] == ear.text == TEXT + "Hi"
 

@@ -1,1 +1,1 @@
-"""What keeps one caller's request from another's: work in turns, sizes known before anything is built."""
+"""Keeps one caller's request from slowing another's: work in turns, sizes checked before parsing."""

@@ -1,7 +1,7 @@
-"""CPU-bound work beside the event loop: one piece at a time in this process, and callers take turns.
+"""CPU-bound work in a thread: one piece at a time in this process, and callers take turns.
 
-Threads of Python take the interpreter from each other, and from the event loop: several at once would leave it a small share
-of its time. And one caller's many pieces would keep another caller's one waiting.
+Python's threads compete with each other, and with the event loop, for the interpreter: several at once would starve the loop.
+And one caller's many pieces would delay another caller's only one.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 class _Turns:
-    """Of one event loop: who waits."""
+    """The queue of one event loop."""
 
     def __init__(self) -> None:
         self.thread = anyio.CapacityLimiter(1)
         self.locks: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
 
     def lock(self, caller: str) -> anyio.Lock:
-        """With it a caller has one piece in the queue for the thread, however many it brings."""
+        """The caller's lock: whoever holds it may queue, so that a caller has one piece in the queue at most."""
         return self.locks.setdefault(caller, anyio.Lock())
 
 
@@ -35,12 +35,12 @@ _caller: ContextVar[str] = ContextVar("caller", default="")
 
 
 def work_for(caller: str) -> None:
-    """From now on this task's work is this caller's. `caller` tells callers apart and means nothing else."""
+    """Attribute this task's work to a caller from now on. `caller` is any text that identifies one."""
     _caller.set(caller)
 
 
 def turn_for_file() -> anyio.Lock:
-    """To be held while a whole file is taken into memory: each caller takes one at a time."""
+    """The lock to hold while a whole file is in memory: each caller loads one at a time."""
     return _turns_here().lock(f"a file of {_caller.get()}")
 
 
@@ -55,7 +55,7 @@ def _turns_here() -> _Turns:
 async def run_heavy(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function of pure computation in a thread, when it is this caller's turn.
 
-    It is not interrupted by a cancellation: what takes more than half a second comes in pieces.
+    A cancellation does not interrupt it: split work that takes more than half a second.
     """
     turns = _turns_here()
     async with turns.lock(_caller.get()):

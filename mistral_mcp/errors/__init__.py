@@ -1,40 +1,40 @@
-"""Everything that can go wrong on purpose, and what the model reads of it.
+"""Every error that we raise on purpose, and the text that the model reads.
 
 MistralMcpError
 ├── BadSetting            a setting that cannot be used; stops the start
-├── BadArgument           a caller's argument, refused before any request
+├── BadArgument           a caller's argument, rejected before any request
 ├── CredentialError       no usable key for this request
 │   ├── MissingCredential
 │   ├── AmbiguousCredential
 │   ├── RefusedCredential
 │   ├── InsufficientScope     an access token that may not do what is asked
 │   ├── RevokedOrExpired      a connection that was revoked, has expired, or whose token was replaced
-│   ├── SignupRefused         no connections are made here, or not without the code
+│   ├── SignupRefused         this server creates no connections, or only with the code
 │   └── TooManyFailures       wrong credentials, too often from one address
 ├── CannotInstall         a host's file that cannot be changed safely; it stays as it is
-├── VaultUnavailable      the database of connections is away
+├── VaultUnavailable      the database of connections is unavailable
 ├── NothingSelected       a request that selects no toolset it may have
 ├── UnknownResult         a handle of a kept result that this caller does not have
-├── ExpiredResult         a kept result whose time is over, or that was used up
+├── ExpiredResult         a kept result that expired or was used up
 ├── UnknownUpload         a link for files that this caller does not have
-├── ExpiredUpload         such a link whose time is over, or that was used up or revoked
+├── ExpiredUpload         such a link that expired, or was used up or revoked
 ├── ResultTooLarge        more than may be kept
 ├── ResultTooLong         more than may be shown; it is kept
 ├── BudgetSpent           the connection's budget, or the operator's ceiling, is used up
-├── UnsupportedByRoute    the configured route has no way for this call
+├── UnsupportedByRoute    the configured route does not support this call
 └── UpstreamError         Mistral, or a gateway in front of it, failed or refused
     ├── InvalidApiKey         401
     ├── NotAllowed            403: plan, labs opt-in, guardrail
     ├── UnknownModel          a model that does not exist or has been retired
     ├── NotFound              404 of anything else
-    ├── Retired               410: Mistral offers it no more
-    ├── RequestRefused        400 and 422: which field, and why
-    │   └── TooManyInputs         3210: the caller's part must be split
+    ├── Retired               410: Mistral no longer offers it
+    ├── RequestRefused        400 and 422: which field is invalid, and why
+    │   └── TooManyInputs         3210: the caller must split the inputs
     ├── RateLimited           429, and waits that cannot fit the deadline
     ├── PaymentRequired       402 and spend limits
     ├── TimedOut              our deadline
-    ├── AnswerMismatch        an answer that does not fit the schema it was asked for
-    ├── ReplyTooLarge         more than the call takes in
+    ├── AnswerMismatch        an answer that does not match the requested schema
+    ├── ReplyTooLarge         a reply larger than the call allows
     ├── LocalNetworkError     this machine's proxy, certificates or name resolution
     └── Unavailable           5xx, dropped connections, replies that cannot be read
 

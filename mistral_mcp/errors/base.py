@@ -1,4 +1,4 @@
-"""The root of the tree of errors, and what their sentences share."""
+"""The root of the error tree, and a helper for error sentences."""
 
 from collections.abc import Sequence
 

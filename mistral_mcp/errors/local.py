@@ -1,4 +1,4 @@
-"""What goes wrong here, before or beside any request to Mistral."""
+"""Errors of this server itself, without a request to Mistral."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,16 +11,16 @@ class BadSetting(MistralMcpError):
 
 
 class BadArgument(MistralMcpError):
-    """Raised by a tool, or for it by the seam, before any request; the model can mend the call."""
+    """Raised by a tool, or for it by the adapter, before any request; the model can correct the call."""
 
 
 class CredentialError(MistralMcpError):
-    """Raised by a credential source. `status` is what the HTTP front answers where no tool runs."""
+    """Raised by a credential source. `status` is the HTTP status if the request does not reach a tool."""
 
     status = 401
     retry_after: float | None = None  # seconds
     challenge: str | None = None
-    """`WWW-Authenticate` of the answer; None: what the status asks for."""
+    """The response's `WWW-Authenticate`; None: the default for the status."""
 
 
 class MissingCredential(CredentialError):
@@ -28,25 +28,25 @@ class MissingCredential(CredentialError):
 
 
 class AmbiguousCredential(CredentialError):
-    """Two different credentials in one request: nobody should have to guess whose money is spent."""
+    """Two different credentials in one request: it would be a guess whose money is spent."""
 
     status = 400
 
 
 class RefusedCredential(CredentialError):
-    """A token of ours that does not exist, or one whose shape belongs to somebody else; never sent upstream."""
+    """An unknown token of this server, or what looks like another service's credential; never sent upstream."""
 
 
 class InsufficientScope(CredentialError):
-    """Raised by `hosting.web.resolvers`: the access token is good, and was not granted what this call does."""
+    """Raised by `hosting.web.resolvers`: the access token is valid, but its scope does not cover this call."""
 
     status = 403
 
 
 class RevokedOrExpired(CredentialError):
-    """Raised by `hosting.vault`: a token of ours that was good once. Saying so reveals nothing to whoever never had it.
+    """Raised by `hosting.vault`: a token that used to be valid. Saying so reveals nothing to callers who never had it.
 
-    Where it is known, `reason` and `when` tell pages what they say in their own words.
+    `reason` and `when`, where known, let pages use their own texts.
     """
 
     status = 410
@@ -65,7 +65,7 @@ class RevokedOrExpired(CredentialError):
 
 
 class TooManyFailures(CredentialError):
-    """Raised by `hosting.app`: an address whose credentials failed too often. A valid token is never refused so."""
+    """Raised by `hosting.app`: too many failed credentials from an address. A valid token is never refused for this."""
 
     status = 429
 
@@ -76,22 +76,22 @@ class TooManyFailures(CredentialError):
 
 
 class SignupRefused(CredentialError):
-    """Raised by `hosting.connect`: whoever asks may not make a connection here."""
+    """Raised by `hosting.connect`: this person may not create a connection here."""
 
     status = 403
 
 
 class CannotInstall(MistralMcpError):
-    """Raised by `install` for a host's file that cannot be read, or not changed without losing something in it."""
+    """Raised by `install` for a host's file that cannot be read, or cannot be changed without losing content."""
 
     def __init__(self, what: str, advice: str = "", *, by_hand: bool = False) -> None:
         super().__init__(what, advice)
         self.by_hand = by_hand
-        """A person can put the entry in, and is shown it."""
+        """Whether to show the entry, for a person to add by hand."""
 
 
 class VaultUnavailable(MistralMcpError):
-    """Raised by `hosting`: the database cannot be used just now, or lacks a master key. HTTP answers `status`."""
+    """Raised by `hosting`: the database is unavailable, or a master key is missing. `status` is the HTTP status."""
 
     status = 503
     retry_after = 5
@@ -106,7 +106,7 @@ class NothingSelected(MistralMcpError):
 
 
 class UnknownResult(MistralMcpError):
-    """Raised by a `ResultStore`: no result of this caller has the handle. A download answers `status`."""
+    """Raised by a `ResultStore`: this caller has no result with the handle. `status` is that of a download."""
 
     status = 404
 
@@ -118,7 +118,7 @@ class UnknownResult(MistralMcpError):
 
 
 class ExpiredResult(MistralMcpError):
-    """Raised by a `ResultStore`: the result was kept, and is no longer. A download answers `status`."""
+    """Raised by a `ResultStore`: the result has expired. `status` is that of a download."""
 
     status = 410
 
@@ -136,7 +136,7 @@ class UnknownUpload(MistralMcpError):
 
 
 class ExpiredUpload(MistralMcpError):
-    """Raised by `UploadLinks`: the link is past its time, used up or revoked."""
+    """Raised by `UploadLinks`: the link has expired, is used up or was revoked."""
 
     status = 410
 
@@ -155,18 +155,18 @@ class ResultTooLarge(MistralMcpError):
 
 
 class ResultTooLong(MistralMcpError):
-    """Raised at the seam. `where` says where all of the result is kept."""
+    """Raised by the adapter. `where` says where the whole result is stored."""
 
     def __init__(self, size: int, where: str) -> None:
         super().__init__(f"The result has {size:,} bytes, more than can be shown at once.", where)
 
 
 class UnsupportedByRoute(MistralMcpError):
-    """Raised by `mistral.routes` before any request: the route has no such path."""
+    """Raised by `mistral.routes` before any request: the route does not offer the path."""
 
 
 class BudgetSpent(MistralMcpError):
-    """Raised before a call begins; the text says when the budget begins anew, and where to change it."""
+    """Raised before a call begins; the text says when the budget resets, and where to change it."""
 
     code = "budget_spent"
     retry_after: float | None = None  # seconds

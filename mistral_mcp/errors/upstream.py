@@ -1,4 +1,4 @@
-"""What goes wrong at Mistral, or on the way there."""
+"""Failures at Mistral, or on the way there."""
 
 from mistral_mcp.errors.base import MistralMcpError
 
@@ -6,7 +6,7 @@ from mistral_mcp.errors.base import MistralMcpError
 class UpstreamError(MistralMcpError):
     """A request that failed at Mistral or on the way. Raised by `mistral.client` only.
 
-    `partial` is the text a broken stream had brought before it broke.
+    `partial` is the text received before a stream broke.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class UpstreamError(MistralMcpError):
         facts += [f"correlation id {self.correlation_id}"] if self.correlation_id else []
         text = super().__str__() + (f" ({', '.join(facts)})" if facts else "")
         if self.partial:
-            return f"{text}\n\nWhat had come before it broke:\n{self.partial}"
+            return f"{text}\n\nReceived before it broke:\n{self.partial}"
         return text
 
 
@@ -60,11 +60,11 @@ class NotFound(UpstreamError):
 
 
 class Retired(UpstreamError):
-    """410: a call that Mistral has retired, and what stands in its place."""
+    """410: an endpoint that Mistral has retired, and what replaces it."""
 
 
 class RequestRefused(UpstreamError):
-    """400 or 422: Mistral's own reason, with the field it names."""
+    """400 or 422: Mistral's own reason, with the field that it names."""
 
 
 class TooManyInputs(RequestRefused):
@@ -72,11 +72,11 @@ class TooManyInputs(RequestRefused):
 
 
 class RateLimited(UpstreamError):
-    """429, or a wait for one's turn that the deadline does not allow. `retry_after` says when to come back."""
+    """429, or a queue longer than the deadline. `retry_after` says when to retry, in seconds."""
 
 
 class PaymentRequired(UpstreamError):
-    """402, or a spend limit: trying again cannot help."""
+    """402, or a spend limit: retrying does not help."""
 
 
 class TimedOut(UpstreamError):
@@ -84,11 +84,11 @@ class TimedOut(UpstreamError):
 
 
 class AnswerMismatch(UpstreamError):
-    """The model answered, but not what the caller's schema asks. Raised by tools; `partial` is the whole answer."""
+    """The model's answer does not match the caller's schema. Raised by tools; `partial` is the whole answer."""
 
 
 class ReplyTooLarge(UpstreamError):
-    """Raised by `mistral.client` for a reply of more bytes than its call allows; the rest of it was not read."""
+    """Raised by `mistral.client` for a reply larger than its call allows; the rest of it was not read."""
 
 
 class LocalNetworkError(UpstreamError):
@@ -96,4 +96,4 @@ class LocalNetworkError(UpstreamError):
 
 
 class Unavailable(UpstreamError):
-    """5xx, a dropped connection, a stream cut short, or a reply that is not what it should be."""
+    """5xx, a dropped connection, a stream cut short, or an unreadable reply."""

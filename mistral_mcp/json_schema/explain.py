@@ -1,4 +1,4 @@
-"""What is wrong with a value, in sentences that begin with a path and repeat no value."""
+"""Explains validation errors in sentences that begin with a path and quote no value."""
 
 import json
 from collections.abc import Iterator
@@ -6,16 +6,16 @@ from typing import Any
 
 from mistral_mcp.json_schema.values import Path, cut, show_path
 
-# Keywords of which the library's message tells more than their value, and nothing of the checked one but names.
+# Keywords whose message in the library says more than their value does, and quotes nothing of the instance but names.
 MESSAGES_SAFE_TO_SHOW = {"required", "dependentRequired", "dependencies", "unevaluatedProperties"}
 
 
 def explain(error: Any, above: Path = ()) -> Iterator[str]:
-    """Of several alternatives the one that was meant says what is wrong, if only one can have been meant."""
+    """The errors of a value; of `anyOf` and `oneOf`, those of the only alternative that can have been intended, if there is one."""
     path = (*above, *error.relative_path)
     arms: dict[int, list[Any]] = {}
     for fault in error.context:
-        if fault.relative_schema_path:  # not of an alternative that is just false
+        if fault.relative_schema_path:  # not of an alternative that is simply `false`
             arms.setdefault(fault.relative_schema_path[0], []).append(fault)
     meant = [arm for arm in arms.values() if not any(map(_is_foreign, arm))]
     if len(meant) == 1:
@@ -32,5 +32,5 @@ def explain(error: Any, above: Path = ()) -> Iterator[str]:
 
 
 def _is_foreign(error: Any) -> bool:
-    """The value, or its tag as in `kind: {const: …}`, is another one altogether."""
+    """Whether the type of the value, or its tag as in `kind: {const: …}`, is of another alternative."""
     return len(error.path) <= {None: 0, "type": 0, "const": 1, "enum": 1}.get(error.validator, -1)

@@ -1,6 +1,6 @@
-"""The library's keywords, each of which pays for what it does; and those that we check ourselves.
+"""The library's keywords, each metered; and those that we implement ourselves.
 
-The library calls what follows. `validator: Any` is one of its own, of an untyped class.
+The library calls these functions. `validator: Any` is one of its untyped validators.
 """
 
 import json
@@ -28,7 +28,7 @@ _Keyword = Callable[[Any, Any, Any, Any], _Errors]
 
 @cache
 def bounded_validator(draft: str) -> Any:
-    """The library's class for a draft, bounded; made once, because that takes a millisecond."""
+    """The library's validator class for a draft, with bounds; cached, because building it takes a millisecond."""
     jsonschema = import_module("jsonschema")
     library = getattr(jsonschema, f"Draft{DRAFTS[draft]}Validator")
     keywords: dict[str, _Keyword] = {**library.VALIDATORS}
@@ -42,7 +42,7 @@ def bounded_validator(draft: str) -> Any:
         current_check.get().spend(1 + size_of(changes["schema"]) // 8)
         return plain(validator, **changes)
 
-    bounded.evolve = evolve  # the library's own would follow a nested `$schema` to a class without bounds
+    bounded.evolve = evolve  # the library's own would switch to an unbounded class for a nested `$schema`
     return bounded
 
 
@@ -59,9 +59,7 @@ def _meter(name: str, keyword: _Keyword) -> _Keyword:
             raise RecursionError
         try:
             errors = keyword(validator, expected, value, schema) or ()
-            if name.startswith(
-                "unevaluated"
-            ):  # what was evaluated becomes a list, in which each item is searched for
+            if name.startswith("unevaluated"):  # evaluated items become a list, which is searched for each item
                 check.spend(size * size // 200)
                 weight, check.weight = check.weight, max(check.weight, 1 + size // 50)
                 errors = list(errors)
@@ -147,7 +145,7 @@ _OWN: dict[str, _Keyword] = {
 
 
 def _key(value: JsonValue) -> str:
-    """One text for all equal values, and only for them: 1.0 is 1, and true is not."""
+    """The same text for equal values only: 1.0 equals 1, and true does not."""
     if isinstance(value, dict):
         return "{" + ",".join(sorted(f"{json.dumps(name)}:{_key(item)}" for name, item in value.items())) + "}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Regular expressions of callers, searched for within bounds."""
+"""Callers' regular expressions, searched within bounds."""
 
 import re
 from contextlib import suppress
@@ -35,8 +35,8 @@ def weight(pattern: str) -> int:
 
 
 class Pattern:
-    """Searched for in linear time or, if that cannot be, with a few steps back. ValueError if it is no regular expression
-    or takes more than `room` bytes.
+    """Searches in linear time or, where that is impossible, with bounded backtracking. ValueError if it is not a regular
+    expression or takes more than `room` bytes.
     """
 
     def __init__(self, pattern: str, room: int) -> None:
@@ -48,7 +48,7 @@ class Pattern:
         )
         sizes = (1 << 13, 1 << 15, 1 << 17, 1 << 20)
         linear = [(size, False, jsonschema_rs.RegexOptions(size, 4 * size)) for size in sizes]
-        several = (1 + pattern.count("(")) << 16  # any group may be a lookaround, which is compiled by itself
+        several = (1 + pattern.count("(")) << 16  # any group may be a lookaround, which is compiled separately
         for self.size, self._backs, options in [*linear, (several, True, few_steps_back)]:
             with suppress(jsonschema_rs.ValidationError):
                 if self.size <= room:
@@ -59,7 +59,7 @@ class Pattern:
         raise ValueError(pattern)
 
     def is_in(self, text: str) -> bool:
-        """A search pays for the time it took; it is not begun if, as measured at worst, it could take too long."""
+        """Search, and charge the time it took. Refuses to start if the slowest measured rate would take too long."""
         length, check = len(text), current_check.get()
         if length * self.size // 40_000 * (1 + self._backs * length // 10) > STEPS:
             raise TooMuchWork

@@ -1,12 +1,12 @@
-"""A caller's own JSON schema, and JSON that a model wrote: checked here, whatever they are.
+"""Validates a model's JSON against a caller's schema, within bounds whatever they hold.
 
-Both come from strangers and are checked on the event loop. `jsonschema` checks, by the draft that the schema names or
-else 2020-12, and what it leaves open is closed here. Nothing is fetched: references must lead into the schema itself. And
-a check ends: each keyword pays for what it looks at out of a fixed number of steps, what a reference leads to is looked at
-once per value, and `jsonschema-rs` searches for regular expressions, because it can be bounded.
+Neither is trusted. `jsonschema` does the checks, by the draft that the schema names or else 2020-12, and what it leaves
+unbounded is bounded here. Nothing is fetched: references must lead into the schema itself. Every check ends: each keyword
+costs steps of a fixed budget, a reference is followed once per value, and `jsonschema-rs` searches regular expressions,
+because it can be bounded.
 
-`format` and `content…` are annotations. Refused are `$dynamicRef` and `$recursiveRef` beside a nested `$id`, and
-`patternProperties` with `unevaluatedProperties`, where the library would search by itself.
+`format` and `content…` are annotations. Refused are `$dynamicRef` and `$recursiveRef` together with a nested `$id`, and
+`patternProperties` with `unevaluatedProperties`, where the library would run the regular expressions itself.
 """
 
 import json
@@ -30,13 +30,13 @@ MAX_CHARACTERS = 100_000  # of a schema, serialized
 MAX_DEPTH = 60  # of a schema
 MAX_OBJECTS = 5_000  # in a schema
 MAX_TOGETHER = 200_000  # characters of all schemas of a call
-_AT_ONCE = 4_000  # characters of a call's schemas that are worked on in the event loop
+_AT_ONCE = 4_000  # characters of a call's schemas that are handled on the event loop
 
 _TOO_DEEP = "$: cannot be checked, because it is nested too deeply"
 
 
 class CallerSchema:
-    """A schema of the caller's. Making one raises BadArgument, which names `where`, the argument it came in."""
+    """A caller's schema. The constructor raises BadArgument, which names `where`, the argument that holds it."""
 
     def __init__(self, schema: Mapping[str, JsonValue], *, where: str) -> None:
         self._where, self._root = where, dict[str, JsonValue]()
@@ -59,9 +59,9 @@ class CallerSchema:
             raise self._refusal("refers to itself without end")
 
     def errors(self, instance: JsonValue, limit: int = 10) -> list[str]:
-        """What is wrong with `instance`: sentences that begin with a path and repeat no value; empty if it is valid.
+        """What is wrong with `instance`: sentences that begin with a path and quote no value; empty if it is valid.
 
-        What cannot be checked within the bounds is not valid, and the sentence says so.
+        An instance that cannot be checked within the bounds is invalid, and the sentence says so.
         """
         return self._check(instance, max(limit, 1), STEPS)
 
@@ -73,21 +73,21 @@ class CallerSchema:
             return ["$: cannot be checked, because it is too large for this schema"]
         except RecursionError:
             return [_TOO_DEEP]
-        except Exception:  # noqa: BLE001 - the library stumbles over some schemas, valid but odd
+        except Exception:  # noqa: BLE001 - the library crashes on some valid but odd schemas
             return ["$: cannot be checked against this schema"]
         finally:
             current_check.reset(running)
         return list(dict.fromkeys(sentence for error in errors for sentence in explain(error)))[:limit]
 
     def _prepare(self) -> Any:
-        """The library's validator, after a look at all that it can come across."""
+        """The library's validator, after checking everything that it may meet in the schema."""
         import jsonschema_rs  # noqa: PLC0415 - this library, and those below: most servers meet no schema
 
         named = str(self._root.get("$schema"))
         draft = next((draft for draft in DRAFTS if f"json-schema.org/{draft}/schema" in named), "draft/2020-12")
         dialect = f"{'https' if '/' in draft else 'http'}://json-schema.org/{draft}/schema"
         try:
-            # Spelled out, because an unknown dialect would be fetched. `jsonschema` would take seconds for 100 kB.
+            # Set explicitly, because an unknown dialect would be fetched. `jsonschema` would take seconds for 100 kB.
             jsonschema_rs.meta.validate({**self._root, "$schema": dialect})
         except ValueError as error:
             if isinstance(error, jsonschema_rs.ValidationError):
@@ -110,7 +110,7 @@ class CallerSchema:
                 self._compile(schema)
                 references = validator.VALIDATORS.keys() & schema.keys() & REFERENCES
                 if len(registry) > 1 and references - {"$ref"}:
-                    raise self._refusal("has a $dynamicRef or $recursiveRef beside a nested $id", schema)
+                    raise self._refusal("has a $dynamicRef or $recursiveRef together with a nested $id", schema)
                 pending += [
                     (each.contents, resolver.in_subresource(each)) for each in resource(schema).subresources()
                 ]
@@ -144,13 +144,13 @@ class CallerSchema:
 
 
 async def compile_schema(schema: Mapping[str, JsonValue], *, where: str) -> CallerSchema:
-    """A schema of the caller's, made ready without keeping the event loop. Raises `BadArgument`."""
+    """Compile a caller's schema without blocking the event loop. Raises `BadArgument`."""
     [compiled] = await compile_schemas({where: schema})
     return compiled
 
 
 async def compile_schemas(schemas: Mapping[str, Mapping[str, JsonValue]]) -> list[CallerSchema]:
-    """All schemas of a call, by the arguments they came in. Raises `BadArgument`, also where they are too large together."""
+    """Compile all schemas of a call, by the argument that holds each. Raises `BadArgument`, also if their sum is too large."""
     sizes = {where: _serialized_size(schema, where) for where, schema in schemas.items()}
     if len(sizes) > 1 and sum(sizes.values()) > MAX_TOGETHER:
         raise BadArgument(
@@ -163,7 +163,7 @@ async def compile_schemas(schemas: Mapping[str, Mapping[str, JsonValue]]) -> lis
 
 
 async def find_errors(schema: CallerSchema, instance: JsonValue) -> list[str]:
-    """What is wrong with `instance`, found without keeping the event loop."""
+    """What is wrong with `instance`, found without blocking the event loop."""
     return await run_heavy(schema.errors, instance)
 
 

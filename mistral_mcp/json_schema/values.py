@@ -1,4 +1,4 @@
-"""JSON that a model or a caller wrote: read, and walked through."""
+"""JSON that a model or a caller wrote: parsed and traversed."""
 
 import json
 import math
@@ -14,15 +14,15 @@ Path = tuple[str | int, ...]
 
 
 def parse_json(text: str) -> JsonValue:
-    """The JSON in `text`. ValueError, too, for NaN, Infinity and numbers as large, for half a surrogate pair, and for
-    what is nested too deeply to be handled.
+    """The JSON in `text`. ValueError also for NaN, Infinity, numbers out of range, lone surrogates, and
+    for JSON nested too deeply.
     """
     try:
         value: JsonValue = json.loads(text, parse_constant=_finite, parse_float=_finite)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise ValueError("half a surrogate pair is no text") from None
+        raise ValueError("a lone surrogate is not text") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if deeper_than(MAX_JSON_DEPTH, value):
@@ -31,7 +31,7 @@ def parse_json(text: str) -> JsonValue:
 
 
 def json_in(text: str) -> JsonValue:
-    """The JSON that a model answered with, bare or in one Markdown fence; ValueError if there is anything beside it."""
+    """The JSON that a model answered with, bare or in one Markdown fence; ValueError if there is anything else."""
     body = text.strip()
     if len(body) >= len("``````") and body.startswith("```") and body.endswith("```"):
         body = body[3:-3]

@@ -1,4 +1,4 @@
-"""A check ends: whatever it looks at is paid for out of a fixed number of steps."""
+"""A budget of steps that bounds every check."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ class TooMuchWork(Exception):
 
 @dataclass
 class Check:
-    """A check that is under way."""
+    """A running check."""
 
     left: int
     weight: int = 1
     nested: int = 0
     outcomes: dict[tuple[int, int], list[Any]] = field(default_factory=dict[tuple[int, int], list[Any]])
-    """The errors behind a reference, by the ids of the schema that it stands in and of the value: both outlive this."""
+    """Errors found behind a reference, by the ids of its schema and of the value, both of which outlive this."""
     patterns: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def spend(self, steps: int) -> None:
@@ -29,5 +29,5 @@ class Check:
             raise TooMuchWork
 
 
-# The library makes its validators anew for every subschema, so they cannot carry it.
+# The library creates validators for every subschema, so they cannot hold it.
 current_check = ContextVar[Check]("current_check")

@@ -1,1 +1,1 @@
-"""What an operator sees of calls wherever the server runs: a line of the log, spans of OpenTelemetry."""
+"""Monitoring of calls on every transport: audit lines in the log, OpenTelemetry spans."""

@@ -1,4 +1,4 @@
-"""One line of the log for each tool call: who, what, how it ended and what it cost. Never content, nor a caller's own words."""
+"""A log line for each tool call: who, what, its outcome and its cost; no content, no text of the caller."""
 
 import logging
 import re
@@ -34,12 +34,12 @@ _CLIENTS = {
     "inspector": "inspector",
     "mcp-remote": "mcp-remote",
 }
-"""What the names of known clients hold, and what each is called in the log. Earlier ones go first."""
+"""Substrings of known clients' names, and the label of each. The first match counts."""
 _CLIENT = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in _CLIENTS))
 
 
 def client_label(name: str | None) -> str | None:
-    """A client by a name of a closed set, since what it says may be anything; None where it said nothing."""
+    """A client's label, of a closed set, since clients may send any name; None if it sent none."""
     if name is None:
         return None
     found = _CLIENT.search(name.lower())

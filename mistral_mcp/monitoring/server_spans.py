@@ -1,7 +1,7 @@
-"""The SDK's span of each message: within the caller's trace, and without what a caller could invent.
+"""The SDK's span of each message, within the caller's trace and without names that a caller could invent.
 
-The SDK looks for a trace in `_meta` alone; over HTTP it may stand in the headers. And it names a span after whatever the
-message asks for, which could be a key that strayed there, or megabytes.
+The SDK looks for a trace context in `_meta` only; over HTTP it may be in the headers. And it names a span after the requested
+tool, prompt or resource, whose name could hold a key sent there by mistake, or megabytes.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -42,7 +42,7 @@ _METHODS = frozenset(
 
 
 def span_observers() -> list[CallObserver]:
-    """Those who write on a call's span what it used."""
+    """The observers that write usage on a call's span."""
     if find_spec("opentelemetry") is None:
         return []
     from mistral_mcp.monitoring.span_usage import SpanUsage  # noqa: PLC0415 - only where it is installed
@@ -51,18 +51,18 @@ def span_observers() -> list[CallObserver]:
 
 
 class ServerSpans:
-    """Wraps the SDK's middleware that makes the spans; what comes after it sees the message as it is."""
+    """Wraps the SDK's tracing middleware; the middleware after it gets the message unchanged."""
 
     def __init__(self, inner: Middleware, known_names: Callable[[Request], Collection[str]]) -> None:
-        """`known_names` are those that a request of this method may ask for."""
+        """`known_names`: the names that a request of this method may ask for."""
         self._inner = inner
         self._known_names = known_names
 
     async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
-        return await self._inner(self._described(ctx), lambda _: call_next(ctx))
+        return await self._inner(self._without_unknown_names(ctx), lambda _: call_next(ctx))
 
-    def _described(self, ctx: Request) -> Request:
-        """The message as a trace may show it."""
+    def _without_unknown_names(self, ctx: Request) -> Request:
+        """The message without what a trace must not show."""
         method, params, request_id, meta = ctx.method, ctx.params, ctx.request_id, ctx.meta
         if method not in _METHODS:
             method = _OTHER

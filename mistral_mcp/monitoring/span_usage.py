@@ -1,4 +1,4 @@
-"""What a call used, on the span that is recorded of it. Only imported where OpenTelemetry's API is installed."""
+"""Writes a call's usage on its span. Imported only if OpenTelemetry's API is installed."""
 
 from opentelemetry.trace import get_current_span
 
@@ -6,7 +6,7 @@ from mistral_mcp.usage.calls import CallRecord
 
 
 class SpanUsage:
-    """A `CallObserver`. The names are those of the conventions for generative AI; of the cost they say nothing."""
+    """A `CallObserver`. Attribute names follow the conventions for generative AI, which have none for the cost."""
 
     def call_ended(self, record: CallRecord) -> None:
         span = get_current_span()

@@ -1,1 +1,1 @@
-"""Every operation of Mistral's API: what it takes and answers, found by what one wants to do, checked before it is sent."""
+"""Every operation of Mistral's API: what it takes and answers, searched by what a user wants to do, validated before it is sent."""

@@ -1,4 +1,4 @@
-"""What a caller gives an operation, checked before anything is sent: by name first, then by the operation's schemas."""
+"""Validates the arguments of an operation before anything is sent: names first, then by the operation's schemas."""
 
 import re
 from collections.abc import Iterator
@@ -17,27 +17,27 @@ from mistral_mcp.suggest import nearest
 
 PROBLEMS = 4  # named at most
 DEPTH = 20  # levels looked through for unknown names
-NAME = 64  # characters of a caller's name that is repeated
+NAME = 64  # characters of a caller's name that may be quoted
 
 Given = dict[str, JsonValue]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What goes out."""
+    """The validated request."""
 
     path: dict[str, str]
     query: Given
     body: JsonValue
-    """None where there is none."""
+    """None: no body."""
 
 
 def check(operation: Operation, parameters: Given | None, body: Given | None) -> Request:
-    """The request, or `BadArgument` with what is wrong: at most four problems, none of the values."""
-    parameters = _unfilled(parameters or {})
+    """The request. Raises `BadArgument`, with at most four problems and no values."""
+    parameters = _without_nulls(parameters or {})
     body = _without_stream(operation, body)
     if body is None and operation.body_required:
-        body = {}  # which callers cannot tell from nothing
+        body = {}  # clients often send it for "none"
     problems = [*_parameter_problems(operation, parameters), *_body_problems(operation, body)]
     if problems:
         hint = f"mistral_api_describe {operation.id} shows what it takes."
@@ -48,17 +48,17 @@ def check(operation: Operation, parameters: Given | None, body: Given | None) ->
     return Request(path, query, body if body or operation.body_required else None)
 
 
-def _unfilled(parameters: Given) -> Given:
-    """Null is what was not given."""
+def _without_nulls(parameters: Given) -> Given:
+    """Null means "not given"."""
     return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _without_stream(operation: Operation, body: Given | None) -> Given | None:
-    """Answers come whole here."""
+    """Remove `stream`: we do not stream these replies."""
     if body is None or "stream" not in body or "stream" not in operation.members:
         return body
     if body["stream"]:
-        raise BadArgument("stream is not taken here.", "Leave it out: the answer comes whole.")
+        raise BadArgument("Streaming is not supported here.", "Leave out stream: the answer arrives whole.")
     return {name: value for name, value in body.items() if name != "stream"}
 
 
@@ -99,7 +99,7 @@ def _parameter_schema(operation: Operation) -> CallerSchema:
 @lru_cache(maxsize=64)
 def _body_schema(operation: Operation) -> CallerSchema:
     schema: Schema = operation.body or {}
-    if operation.is_form:  # a file is given in one of several ways, which the upload checks
+    if operation.is_form:  # a file may be given in several ways, which the upload checks
         whole = resolve(schema)
         members = {name: each for name, each in whole["properties"].items() if not is_file(each)}
         schema = {"type": "object", "properties": members, "required": whole.get("required", [])}
@@ -112,7 +112,7 @@ def is_file(schema: Schema) -> bool:
 
 
 def _convert(schema: Schema, value: JsonValue) -> JsonValue:
-    """A number or a truth value that came as text, and one value where a list is wanted."""
+    """Convert numbers and booleans sent as text, and wrap a single value where a list is expected."""
     types = {str(arm.get("type")) for arm in alternatives(schema)}
     if isinstance(value, str) and "string" not in types:
         if types & {"integer", "number"} and re.fullmatch(r"-?\d{1,15}", value):
@@ -148,7 +148,7 @@ def _unknown_members(
 
 
 def _suggest(schema: Schema, value: JsonValue) -> Schema:
-    """Of several alternatives the one that the value is of, where that can be told; else one that says nothing."""
+    """The alternative that the value is of, if that is clear; else an empty schema."""
     arms = [arm for arm in alternatives(schema) if _is_kind(arm, value)]
     if len(arms) > 1 and isinstance(value, dict):
         arms = [arm for arm in arms if tag_of(arm) is not None and tag_of(arm) in value.values()]
@@ -158,7 +158,7 @@ def _suggest(schema: Schema, value: JsonValue) -> Schema:
 
 
 def _wrong_tag(schema: Schema, value: JsonValue, where: str) -> str | None:
-    """What is said of an object whose `type` or `role` is of no alternative."""
+    """The problem of an object whose `type` or `role` matches no alternative."""
     if not isinstance(value, dict):
         return None
     tags = [tag for arm in alternatives(schema) if (tag := tag_of(arm)) is not None]
@@ -170,7 +170,7 @@ def _wrong_tag(schema: Schema, value: JsonValue, where: str) -> str | None:
         hint = f"did you mean {meant!r}?"
     else:
         hint = f"known are {', '.join(tags)}"
-    return f"{where}.{name}: no such {name}, {hint}"
+    return f"{where}.{name}: unknown {name}, {hint}"
 
 
 def _is_kind(schema: Schema, value: JsonValue) -> bool:
@@ -186,7 +186,7 @@ def _is_kind(schema: Schema, value: JsonValue) -> bool:
 def _unknown(name: str, kind: str, known: dict[str, Any], *, elsewhere: str) -> str:
     if elsewhere:
         return f"{name!r} belongs in {elsewhere}"
-    if len(name) > NAME:  # not cut, because a part of a secret would not be masked
+    if len(name) > NAME:  # not cut: a part of a secret would not be masked
         return f"unknown {kind}, of {len(name):,} characters"
     meant = nearest(name, known)
     if meant:

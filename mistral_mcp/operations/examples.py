@@ -1,4 +1,4 @@
-"""A call that an operation takes: what it needs, with values that fit, and no more."""
+"""An example call of an operation: its required arguments, with valid values."""
 
 import re
 from typing import Any, cast
@@ -21,7 +21,7 @@ _BY_FORMAT = {
     "binary": "data:text/plain;base64,SGVsbG8=",
 }
 
-# By the operation, where its models are of a kind of their own.
+# By operation, where only some models will do.
 _MODELS = {
     "audio.speech": "voxtral-mini-tts-latest",
     "audio.transcriptions": "voxtral-mini-latest",
@@ -77,7 +77,7 @@ def example(operation: Operation) -> dict[str, Any]:
 
 
 def _smallest_change(operation: Operation) -> dict[str, Any]:
-    """One member, of what may all be left out: a plain one, if there is any."""
+    """One member of a body without required ones, preferably a plain one."""
     plain = [name for name, schema in operation.members.items() if _is_plain(schema)]
     name = next(iter(plain or operation.members))
     return {name: _value(operation.members[name], name, operation, 0)}
@@ -105,7 +105,7 @@ _NOTHING = object()
 
 
 def _known_value(schema: Schema, name: str) -> Any:
-    """The value that the schema names itself."""
+    """The value that the schema itself gives: constant, default or first of an enumeration."""
     for known in ("const", "default"):
         if known in schema and (known == "const" or schema[known] is not None):
             return schema[known]
@@ -137,7 +137,7 @@ def _model(operation: Operation) -> str:
 
 
 def _simplest(arms: list[Schema]) -> Schema:
-    """Text, where text will do; what a person would take; else the first."""
+    """The simplest alternative: text if allowed, else a user message or a document, else the first."""
     texts = [arm for arm in arms if arm.get("type") == "string" and "const" not in arm]
     turns = [arm for arm in arms if tag_of(arm) in ("user", "document_url")]
     return next(iter([*texts, *turns]), arms[0])

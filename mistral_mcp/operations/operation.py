@@ -1,4 +1,4 @@
-"""The catalogue of operations, from the file that `make operations` compiles. Loaded when it is first used."""
+"""The catalogue of operations, from the file that `make operations` compiles. Loaded on first use."""
 
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -15,14 +15,14 @@ Effect = Literal["read", "compute", "create", "change", "delete"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 READS: frozenset[Effect] = frozenset({"read", "compute"})
-"""Store and change nothing at Mistral, though they may cost money."""
+"""Effects that store and change nothing at Mistral, though they may cost money."""
 
 _REF = "#/$defs/"
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One in the path or in the query."""
+    """A parameter in the path or in the query."""
 
     name: str
     place: Literal["path", "query"]
@@ -44,18 +44,18 @@ class Operation:
     body_required: bool
     is_form: bool
     replies: tuple[dict[str, Any], ...]
-    """Status, media type and schema of each."""
+    """Status, media type and schema of each reply."""
     deprecated: bool
     instead: str
-    """The operation that took its place, if any."""
+    """The operation that replaced it, if any."""
     watch: str
-    """The operation that tells how far what this one began is, if any."""
+    """The operation that reports the progress of what this one started, if any."""
     shows: tuple[str, ...]
-    """Members of the body that may be left out and belong in an example."""
+    """Optional members of the body that belong in an example."""
 
     @property
     def media(self) -> str:
-        """The type of its usual reply; empty where there is none."""
+        """Media type of its usual reply; empty if it has none."""
         if self.replies:
             return self.replies[0].get("media", "")
         return ""
@@ -71,14 +71,14 @@ class Operation:
 
     @cached_property
     def members(self) -> dict[str, Schema]:
-        """The members of the body, by name; empty where it is no single object."""
+        """The members of the body, by name; empty if it is not a single object."""
         if self.body is None:
             return {}
         return resolve(self.body).get("properties", {})
 
     @cached_property
     def plain_body(self) -> Schema:
-        """The body without `stream`: answers come whole here."""
+        """The body's schema without `stream`: we do not stream these replies."""
         body = resolve(self.body or {})
         if "stream" not in self.members:
             return body
@@ -86,14 +86,14 @@ class Operation:
 
     @cached_property
     def reply(self) -> Schema:
-        """The schema of its usual reply; empty where nothing is known of it."""
+        """The schema of its usual reply; empty if unknown."""
         if self.replies:
             return self.replies[0].get("schema", {})
         return {}
 
 
 def resolve(schema: Schema) -> Schema:
-    """The schema itself, where it refers to another."""
+    """The schema that a reference points to; any other schema unchanged."""
     while "$ref" in schema:
         target = definitions()[schema["$ref"].removeprefix(_REF)]
         rest = {key: value for key, value in schema.items() if key != "$ref"}
@@ -102,7 +102,7 @@ def resolve(schema: Schema) -> Schema:
 
 
 def with_definitions(schema: Schema) -> Schema:
-    """The schema with all that it leads to, so that it stands alone."""
+    """The schema with all definitions that it refers to."""
     found: dict[str, Schema] = {}
     pending: list[Any] = [schema]
     while pending:
@@ -134,7 +134,7 @@ def definitions() -> dict[str, Schema]:
 
 
 def find(name: str) -> Operation:
-    """The operation with this id, or this method and path. Raises `BadArgument`, with the nearest."""
+    """The operation with this id, or this method and path. Raises `BadArgument`, which suggests the nearest."""
     known, wanted = operations(), " ".join(name.split())
     if wanted in known:
         return known[wanted]

@@ -1,6 +1,6 @@
-"""What an operation takes, as short as a context can bear: references followed, nulls left out, cut where it is too long.
+"""What an operation takes, short enough for a context: references resolved, nulls left out, cut if too long.
 
-What is cut says how to see it: `responses.create#tools` is the part of `responses.create` that its member `tools` holds.
+Every cut says how to see the rest: `responses.create#tools` is the member `tools` of the body of `responses.create`.
 """
 
 import json
@@ -31,7 +31,7 @@ _NULL: Schema = {"type": "null"}
 
 
 def outline(schema: Schema, size: int, part: str) -> Schema:
-    """The schema in at most `size` characters where that can be, as deep as that allows. `part` is its name."""
+    """The schema in at most `size` characters if possible, as deep as that allows. `part` is its name."""
     shown: Schema = {}
     for depth in range(DEPTH, 0, -1):
         shown = _outline(schema, depth, part)
@@ -57,7 +57,7 @@ def part_of(operation: Operation, path: str) -> Schema:
 
 
 def alternatives(schema: Schema) -> list[Schema]:
-    """The schemas of which a value must fit one: itself, where there is no choice; null is none."""
+    """The schemas of which a value must match one, without null; the schema itself, if there is no choice."""
     schema = resolve(schema)
     arms: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or []
     if not arms:
@@ -76,7 +76,7 @@ def _not_null(schema: Schema) -> Schema:
 
 
 def tag_of(schema: Schema) -> str | None:
-    """The constant by which an alternative is told from the others: `function` of `{type: function}`."""
+    """The constant that distinguishes an alternative: `function` of `{type: function}`."""
     for name in ("type", "role", "object"):
         member = resolve(schema.get("properties", {}).get(name, {}))
         found = member.get("const", next(iter(member.get("enum", ())), None))
@@ -99,7 +99,7 @@ def _outline(schema: Schema, depth: int, part: str) -> Schema:
 
 
 def _own(schema: Schema) -> Schema:
-    """What a schema says beside its alternatives."""
+    """The schema without its alternatives."""
     return {name: schema[name] for name in ("default",) if name in schema}
 
 
@@ -132,7 +132,7 @@ def _join(part: str, name: str) -> str:
 
 
 def _parts(schema: Schema) -> dict[str, Schema]:
-    """What a step of a path may lead to: members, of each alternative and of a list's items, and alternatives by tag."""
+    """The parts that a path's step can name: members of each alternative and of a list's items, and alternatives by tag."""
     found: dict[str, Schema] = {}
     for arm in _leaves(schema):
         if (tag := tag_of(arm)) is not None:

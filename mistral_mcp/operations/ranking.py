@@ -1,4 +1,4 @@
-"""Which operations answer a question: BM25 over their ids, paths, summaries and the names of what they take.
+"""Ranks operations for a question: BM25 over their ids, paths, summaries and the names of their arguments.
 
 Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), with weighted fields.
 """
@@ -17,26 +17,26 @@ MAX_CHARACTERS = 500  # of a question
 
 SATURATION = 1.2  # BM25's k1
 LENGTH = 0.4  # BM25's b
-SYNONYM = 0.8  # what a synonym counts beside the word itself
-LATER = 0.06  # less for each that is less likely meant
-BESIDE = 0.8  # for each word of an id that was not asked for
-VERB = 1.35  # where a word of the question says what the operation does
-OLD = 0.6  # what counts of one that another has replaced
+SYNONYM = 0.8  # weight of a synonym, relative to the word itself
+LATER = 0.06  # subtracted for each following synonym, which is less likely
+BESIDE = 0.8  # for each word of an id that is not in the question
+VERB = 1.35  # where a word of the question is the operation's verb
+OLD = 0.6  # for an operation that another has replaced
 FIELDS = {"id": 2.0, "summary": 2.0, "path": 0.6, "names": 0.3}
 
-OTHER = 0.75  # of what changes something, to a question; of what deletes nothing, where something is to end
-NUMBER = 1.15  # of a list where many are meant, of one thing where one is
-UNASKED = 0.6  # of what deletes, where nobody spoke of an end
+OTHER = 0.75  # for changes, if the question asks; for what does not delete, if something is to end
+NUMBER = 1.15  # for a list if the question is in the plural, for one thing if in the singular
+UNASKED = 0.6  # for deletions, if the question mentions none
 
 Postings = dict[str, list[tuple[str, float]]]
 
 
 def search(question: str, limit: int) -> list[Operation]:
-    """The operations that answer the question best, best first."""
+    """The operations that best match the question, best first."""
     index, known, groups = _index(), operations(), _query(question)
     scores: defaultdict[str, float] = defaultdict(float)
     for group in groups:
-        # One thing said in several words counts once.
+        # Several words for one thing count once.
         best: dict[str, float] = {}
         for word, weight in group.items():
             for name, score in index.get(word, ()):
@@ -54,10 +54,10 @@ def search(question: str, limit: int) -> list[Operation]:
 
 @dataclass(frozen=True)
 class Query:
-    """What a question says apart from its words."""
+    """What a question asks for, beyond its words."""
 
     asked: frozenset[str]
-    """The stems that stand in it, or that its words stand for."""
+    """The stems of its words and of their synonyms."""
     plurals: frozenset[str]
     is_question: bool
     ends: bool
@@ -70,8 +70,8 @@ class Query:
 
 
 def _fit(operation: Operation, query: Query) -> float:
-    """More where the question names what is done; less for what it would have named: what else stands in the id, that
-    something old is meant, that something is deleted or changed.
+    """A factor: higher if the question names the operation's verb; lower if it would have said more to mean this one: further
+    words of the id, that an old version is wanted, that something is deleted or changed.
     """
     verb, nouns = _verb(operation.id), _nouns(operation.id)
     fit = BESIDE ** len(nouns - query.asked)
@@ -107,7 +107,7 @@ def _verb(name: str) -> str:
 
 @cache
 def _nouns(name: str) -> frozenset[str]:
-    """The words of an id but the one that says what is done."""
+    """The words of an id without its verb."""
     return frozenset(stem(word) for word in words(name)) - {_verb(name)}
 
 
@@ -151,7 +151,7 @@ ENDING = frozenset({"delet", "remov", "stop", "unshar", "clos", "end", "unregist
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, small, without accents."""
+    """The words of a text, in lower case, without accents."""
     text = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     plain = unicodedata.normalize("NFKD", text.lower())
     return re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
@@ -159,7 +159,7 @@ def words(text: str) -> list[str]:
 
 @cache
 def stem(word: str) -> str:
-    """English endings taken off: what is left need not be a word."""
+    """Strip English endings; the result need not be a word."""
     if word.endswith("ies") and len(word) > 4:  # noqa: PLR2004 - "ties"
         word = word[:-3] + "y"
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:  # noqa: PLR2004 - "gas"
@@ -174,7 +174,7 @@ def stem(word: str) -> str:
 
 
 def _query(question: str) -> list[dict[str, float]]:
-    """What is asked for: for each word or phrase, the stems that may stand for it and how much each counts."""
+    """For each word or phrase of the question, the stems that match it, with their weights."""
     groups: list[dict[str, float]] = []
     text, known = f" {' '.join(words(question[:MAX_CHARACTERS]))} ", _synonyms()
     for phrase in _phrases():
@@ -195,7 +195,7 @@ def _query(question: str) -> list[dict[str, float]]:
 
 @cache
 def _synonyms() -> dict[str, str]:
-    """What is said, and the words that it stands for; single words also by their stems."""
+    """Synonyms: a word or phrase, and the words it stands for; single words also by their stems."""
     lines = (files("mistral_mcp.operations") / "synonyms.tsv").read_text(encoding="utf-8").splitlines()
     pairs = [line.split("\t") for line in lines if not line.startswith("#")]
     stems = {stem(said): meant for said, meant in pairs if " " not in said and meant}
@@ -210,7 +210,7 @@ def _phrases() -> tuple[str, ...]:
 
 @cache
 def _index() -> Postings:
-    """For each stem, the operations that hold it, and how much it says of each."""
+    """For each stem, the operations that hold it, with their BM25 weights."""
     documents = {name: _document(operation) for name, operation in operations().items()}
     average = sum(sum(document.values()) for document in documents.values()) / len(documents)
     holders = Counter(word for document in documents.values() for word in document)
@@ -225,7 +225,7 @@ def _index() -> Postings:
 
 
 def _document(operation: Operation) -> dict[str, float]:
-    """How often each stem stands in an operation, by the weight of where it stands."""
+    """How often each stem occurs in an operation, weighted by field."""
     names = [*(parameter.name for parameter in operation.parameters), *operation.members]
     fields = {"id": operation.id, "summary": operation.summary, "path": operation.path, "names": " ".join(names)}
     found: defaultdict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""Replies as a context can take them: secrets masked, lists cut, and a sentence of how to get the rest."""
+"""Shortens replies for a context: secrets masked, lists cut, and a sentence on how to get the rest."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from mistral_mcp.masking import MASK
 from mistral_mcp.operations.operation import Operation
 
 LONG = 20_000  # characters of JSON in one result, some 6,000 tokens
-DEPTH = 100  # levels looked through; nothing is that deep
+DEPTH = 100  # levels searched; no reply is that deep
 
 _SECRET = re.compile(
     r"(^|_)(secret|password|api_key|private_key|encryption_key|secret_key|(access|refresh|participant|session|id|auth)_token)$"
@@ -22,14 +22,13 @@ _NEXT = ("page_token", "pageToken", "next_page_token", "cursor", "page", "offset
 
 
 def mask_secrets(value: JsonValue) -> JsonValue:
-    """The reply without the secrets that its names tell of, such as a `client_secret` and what is in it."""
+    """Mask the values of members with secret names, such as `client_secret`, at any depth."""
     return _mask(value, within=False, depth=0)
 
 
 def shorten(operation: Operation, value: JsonValue, size: int = LONG) -> tuple[JsonValue, str]:
-    """The reply with its longest list cut so that it fits, and a sentence about that; all of it and none where it does.
-
-    None in its place where there is no list to cut.
+    """The reply with its longest list cut so that it fits, and a sentence about the cut; the sentence is empty if it fits
+    uncut. The reply is None if it is too long and has no list to cut.
     """
     if _length(value) <= size:
         return value, ""
@@ -66,7 +65,7 @@ def _mask(value: JsonValue, *, within: bool, depth: int) -> JsonValue:
 
 
 def _first(items: list[JsonValue], room: int) -> list[JsonValue]:
-    """As many items from the start as there is room for."""
+    """As many of the first items as there is room for."""
     left = room
     for number, item in enumerate(items):
         left -= _length(item) + 1

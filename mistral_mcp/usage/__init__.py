@@ -1,1 +1,1 @@
-"""What calls used: one record of each finished call, who hears of it, and the sums by connection."""
+"""Usage: a record of each finished call, its observers, and the sums by connection."""

@@ -1,4 +1,4 @@
-"""What processes say to each other of a budget: what each claims, and what it gets."""
+"""How processes share a budget: what each claims, and what it is granted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from typing import NamedTuple, Protocol
 
 from mistral_mcp.usage.answer import Limits
 
-SHARE_EXPIRES = 30.0  # seconds after which a share that its process did not renew goes back
+SHARE_EXPIRES = 30.0  # seconds after which a share that its process did not renew is returned
 
 
 class Amount(NamedTuple):
-    """Calls, and dollars in ten-billionths."""
+    """Calls, and cost in ten-billionths of a dollar."""
 
     calls: int = 0
     cost: int = 0
@@ -30,40 +30,40 @@ NONE = Amount()
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a process has of a budget, and that it needs more."""
+    """A process's request for a further share of a budget."""
 
     owner: str
     holder: str
     limits: Limits
     left: Amount
-    """Of its share."""
+    """Left of its share."""
     under_way: Amount
-    """Reserved by its calls."""
+    """Reserved by its running calls."""
     unwritten: Amount
-    """Of its calls that ended, and that no store has yet."""
+    """Used by its finished calls that no store has yet."""
     bound: int
-    """What the next call costs at most."""
+    """The most that the next call can cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What it gets."""
+    """The answer to a claim."""
 
     left: Amount
-    """Of its share from now on; less than nothing where all processes together have reserved more than is left."""
+    """The process's share from now on; negative if all processes have reserved more than is left."""
     spent: Amount
-    """By all processes, as far as it is written."""
+    """Spent by all processes, as far as it is written."""
     taken: Amount
-    """The same with what all of them hold, but for what this one has left."""
+    """Spent or held by all processes, without what this one has left."""
     is_near: bool = False
-    """Whether this is the first to come near the limit, in this period."""
+    """Whether this claim is the first of the period to come near the limit."""
 
 
 class AllowanceStore(Protocol):
-    """Where all processes see each other's shares. Both raise `VaultUnavailable`."""
+    """Stores the shares of all processes. Both methods raise `VaultUnavailable`."""
 
     async def take(self, claim: Claim) -> Grant: ...
 
     async def hold(self, holder: str, held: Mapping[str, Amount]) -> None:
-        """Renew the process's shares; those of nothing go back."""
+        """Renew the process's shares; shares of `NONE` are returned."""
         ...

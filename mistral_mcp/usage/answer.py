@@ -1,6 +1,6 @@
 """The usage answer: what a connection used today and this month, and what is left of its budget.
 
-`GET /connections/current/usage`, `mistral://usage`, `/manage` and `mistral-mcp connections usage` all give this. Days and
+`GET /connections/current/usage`, `mistral://usage`, `/manage` and `mistral-mcp connections usage` all show it. Days and
 months are those of UTC; `by_day`, `by_tool` and `by_model` divide the month.
 """
 
@@ -15,7 +15,7 @@ NumberT = TypeVar("NumberT", int, float)
 
 
 class Used(TypedDict):
-    """What calls used together."""
+    """The usage of some calls, added up."""
 
     calls: int
     """Failed ones included."""
@@ -29,7 +29,7 @@ class Used(TypedDict):
     """Of audio."""
     characters: int
     cost_usd: float
-    """Of what has a known price."""
+    """Without what has no known price."""
 
 
 class UsedByDay(Used):
@@ -42,20 +42,20 @@ class UsedByTool(Used):
 
 
 class UsedByModel(Used):
-    """A call that asked several models is counted for each of them."""
+    """A call that used several models is counted for each of them."""
 
     model: str
 
 
 class Budget(TypedDict):
-    """The limits that hold, and what is left; each None where there is none."""
+    """The limits in force, and what is left of them; None: no such limit."""
 
     budget_usd: float | None
     budget_calls_per_day: int | None
     left_usd: float | None
     left_calls: int | None
     resets_at: str
-    """When calls are possible again, or else when the first of the limits begins anew; ISO 8601, in UTC."""
+    """When calls are possible again, or else when the first limit resets; ISO 8601, in UTC."""
 
 
 class UsageAnswer(TypedDict):
@@ -64,17 +64,17 @@ class UsageAnswer(TypedDict):
     today: Used
     month: Used
     budget: Budget | None
-    """None where there is none."""
+    """None: no limits."""
     by_day: list[UsedByDay]
     """The days of this month that had calls, the oldest first."""
     by_tool: list[UsedByTool]
-    """The dearest first, and of those that cost the same the most used."""
+    """The most expensive first; for equal costs, the most used."""
     by_model: list[UsedByModel]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A monthly budget and a daily number of calls; None where there is none."""
+    """A monthly budget in US dollars and a daily number of calls; None: no limit."""
 
     budget_usd: float | None = None
     budget_calls_per_day: int | None = None
@@ -97,7 +97,7 @@ NO_LIMITS = Limits()
 
 
 def usage_answer(rows: Mapping[Key, Sums], limits: Limits, now: datetime) -> UsageAnswer:
-    """Of the rows of this month."""
+    """The usage answer from this month's rows."""
     day = day_of(now)
     today = add_all(sums for key, sums in rows.items() if key.day == day)
     month = add_all(rows.values())
@@ -105,17 +105,17 @@ def usage_answer(rows: Mapping[Key, Sums], limits: Limits, now: datetime) -> Usa
     tools = _dearest(_group(rows, lambda key: key.tool))
     models = _dearest(_group(rows, lambda key: key.model))
     return UsageAnswer(
-        today=_used(today),
-        month=_used(month),
-        budget=budget_left(limits, month.cost, today.calls, now),
-        by_day=[{**_used(sums), "day": name} for name, sums in days],
-        by_tool=[{**_used(sums), "tool": name} for name, sums in tools],
-        by_model=[_used_by_model(name, sums) for name, sums in models if name],
+        today=_usage_fields(today),
+        month=_usage_fields(month),
+        budget=remaining_budget(limits, month.cost, today.calls, now),
+        by_day=[{**_usage_fields(sums), "day": name} for name, sums in days],
+        by_tool=[{**_usage_fields(sums), "tool": name} for name, sums in tools],
+        by_model=[_usage_of_model(name, sums) for name, sums in models if name],
     )
 
 
-def budget_left(limits: Limits, cost_this_month: int, calls_today: int, now: datetime) -> Budget | None:
-    """What is left of the limits; None where there are none. `cost_this_month` is in ten-billionths of a dollar."""
+def remaining_budget(limits: Limits, cost_this_month: int, calls_today: int, now: datetime) -> Budget | None:
+    """What is left of the limits; None if there are none. `cost_this_month` is in ten-billionths of a dollar."""
     if not limits.exist:
         return None
     left_usd = left_calls = None
@@ -176,13 +176,13 @@ def _dearest(groups: Mapping[str, Sums]) -> list[tuple[str, Sums]]:
     return sorted(groups.items(), key=lambda group: (-group[1].cost, -group[1].calls, group[0]))
 
 
-def _used_by_model(model: str, sums: Sums) -> UsedByModel:
-    used: UsedByModel = {**_used(sums), "model": model}
+def _usage_of_model(model: str, sums: Sums) -> UsedByModel:
+    used: UsedByModel = {**_usage_fields(sums), "model": model}
     used["calls"] += sums.shared_calls
     return used
 
 
-def _used(sums: Sums) -> Used:
+def _usage_fields(sums: Sums) -> Used:
     return Used(
         calls=sums.calls,
         errors=sums.errors,

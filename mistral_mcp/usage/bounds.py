@@ -1,7 +1,7 @@
-"""What a call costs at most, as far as its arguments tell before anything is sent.
+"""The most that a call can cost, estimated from its arguments before anything is sent.
 
-A token is at least a character, and no answer is longer than it may be; where a call sets no bound, one that few answers
-reach. The figure is reserved while the call is under way, and given back when its cost is known.
+A token has at least one character, and an answer at most the tokens that the call allows; without such a bound, a length that
+few answers reach is assumed. The figure is reserved while the call runs, and released when its cost is known.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ _CONTEXT = 131_072  # tokens, where a model's context is not known
 _PAGES = 50  # more than a result shows
 _MINUTES = 60
 _MILLION = 1_000_000
-_VALUES = 50_000  # looked at: this runs before the bounds of the arguments are checked
+_VALUES = 50_000  # counted at most: this runs before the arguments' bounds are checked
 _ENDLESS = 10 * _MILLION  # characters
 
 
-def most_that_it_costs(
+def highest_cost(
     tool: str, arguments: Mapping[str, object], takes: Mapping[str, object], settings: Settings, catalog: Catalog
 ) -> int:
-    """In ten-billionths of a dollar. `takes` are the tool's parameters: one that takes no model asks none."""
+    """In ten-billionths of a dollar. `takes` are the tool's parameters: without `model` or `models` it uses no model."""
     if arguments.get("dry_run"):
         return 0
     if not {"model", "models", "agent_id", "conversation_id"} & takes.keys():
@@ -66,7 +66,7 @@ _SETTINGS = {
     "mistral_moderate": "moderation_model",
 }
 _SPLIT = {"mistral_embed", "mistral_rank", "mistral_moderate", "mistral_classify"}
-"""Tools of many texts, each of which may fill the context of the model."""
+"""Tools for many texts, each of which may fill the model's context."""
 DEFAULTS = {
     "mistral_ocr": "mistral-ocr-latest",
     "mistral_transcribe": "voxtral-mini-transcribe-latest",
@@ -80,7 +80,7 @@ def _tokens(price: Price, prompt: int, answer: int) -> float:
 
 
 def _units(price: Price, characters: int) -> float:
-    """A price by the minute beside one for tokens is that of audio in a chat, which is rare."""
+    """A price by the minute in addition to one for tokens is for audio in a chat, which is rare."""
     cost = 0.0
     for unit in price.units:
         match unit.per:
@@ -94,7 +94,7 @@ def _units(price: Price, characters: int) -> float:
 
 
 def _count_characters(arguments: Mapping[str, object]) -> int:
-    """Of all that is written in them, however deep; of more values than any call may have, more than any context holds."""
+    """Characters of all strings at any depth; for more values than a call may have, a number larger than any context."""
     characters = 0
     rest: list[object] = [arguments]
     for _ in range(_VALUES):

@@ -1,4 +1,4 @@
-"""What a call says of a budget: that it is used up, or nearly so."""
+"""Texts about a budget: that it is used up, or nearly so."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,21 +13,21 @@ NEAR = 0.9
 
 @dataclass(frozen=True, slots=True)
 class BudgetTexts:
-    """`manage` is where a connection's own limits are changed; the operator's ceiling only they can raise."""
+    """`manage` is where users change a connection's own limits; only the operator can raise the server's."""
 
     ceiling: Limits
     manage: str
 
     def refusal(self, limits: Limits, calls: int, cost: int, now: datetime, *, is_final: bool) -> BudgetSpent:
-        """Calls of today, and what this month cost; not final where only calls under way stand in the way."""
+        """The error for today's calls and this month's cost; not final if running calls hold the rest."""
         limit = _tightest(limits, calls, cost, now)
         change = self._change(limit)
         if is_final:
             what = f"Nothing is left of {limit.name} until {format_time(limit.resets_at)}; {change}."
             wait = (limit.resets_at - now).total_seconds()
         else:
-            left = f"{limit.left} is left of {limit.name}, and calls under way have reserved it"
-            what = f"{left}; it begins anew at {format_time(limit.resets_at)}; {change}."
+            left = f"{limit.left} is left of {limit.name}, and running calls have reserved it"
+            what = f"{left}; it resets at {format_time(limit.resets_at)}; {change}."
             wait = 5.0
         error = BudgetSpent(what, "" if is_final else "Try again in a few seconds.")
         error.retry_after = round(wait)
@@ -40,17 +40,17 @@ class BudgetTexts:
 
     def _change(self, limit: "_Limit") -> str:
         if limit.amount in {self.ceiling.budget_usd, self.ceiling.budget_calls_per_day}:
-            return "the limit is this server's operator's, who alone can raise it"
+            return "the limit is this server's, and only its operator can raise it"
         return f"change the limit at {self.manage}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """One of the two, and how it stands."""
+    """One of the two limits, and how much of it is used."""
 
     amount: float
     used: float
-    """A part of it: 1 is all."""
+    """The used part; 1 is all."""
     name: str
     left: str
     resets_at: datetime
@@ -65,7 +65,7 @@ def is_near(limits: Limits, calls: int, cost: int) -> bool:
 
 
 def _tightest(limits: Limits, calls: int, cost: int, now: datetime) -> _Limit:
-    """The limit of which most is used."""
+    """The limit that is closest to being used up."""
     found: list[_Limit] = []
     if limits.budget_usd is not None:
         usd, left = limits.budget_usd, max(limits.budget_usd - cost / DOLLAR, 0)

@@ -1,13 +1,12 @@
-"""Budgets: whether a call may begin, asked before anything is sent.
+"""Budgets: whether a call may start, checked before anything is sent.
 
     reservation = await budgets.begin(credentials, bound, patience)     # None where there is no limit; raises `BudgetSpent`
     …
     budgets.end(reservation, cost)
 
-A call begins as long as something is left that no call under way has reserved, so what is spent beyond a budget is at most
-what was under way. So that not every call asks the database, a process takes a share of what is left and spends it by
-itself; shares are smaller the less is left, and one that nobody uses goes back after two seconds. The share of a process
-that was killed goes back after half a minute.
+A call may start while some budget is left that no running call has reserved, so the overspend is at most what was running.
+To spare the database, a process takes a share of what is left and spends it by itself. Shares shrink with what is left, and
+an unused one is returned after two seconds; that of a killed process expires after half a minute.
 """
 
 import asyncio
@@ -28,11 +27,11 @@ from mistral_mcp.usage.ledger import Ledger
 from mistral_mcp.usage.sums import DOLLAR
 
 _RENEW = 10.0
-_EVERY = 2.0  # seconds between looks at what can go back
-_KEEP = 20.0  # seconds that an unused share stays here while there is enough for all
+_EVERY = 2.0  # seconds between checks for unused shares
+_KEEP = 20.0  # seconds an unused share is held while there is enough for all
 _FORGET = 60.0  # seconds after which an account without a share is forgotten
-_PATIENCE = 10.0  # seconds that a call waits for what others have reserved
-_PAUSE = 0.1  # seconds between two questions whether something went back
+_PATIENCE = 10.0  # seconds that a call waits for the reservations of others
+_PAUSE = 0.1  # seconds between two checks for returned budget
 
 
 @dataclass(slots=True)
@@ -44,19 +43,19 @@ class _Account:
     left: Amount = NONE
     under_way: Amount = NONE
     spent: Amount = NONE
-    """By all, as it was when a share was last taken."""
+    """By all processes, when a share was last taken."""
     period: int = 0
-    """Counts how often the share was given back: what was reserved before does not come back to the next."""
+    """Counts returned shares: a reservation of an earlier period is not credited to this one."""
     held: Amount = NONE
-    """As the store has it."""
+    """This process's share, as the store knows it."""
     held_at: float = 0.0
     is_tight: bool = True
-    """Whether half of a limit is taken: others may soon need what this process does not use."""
+    """Whether half of a limit is taken: other processes may soon need unused shares."""
     quiet_until: float = 0.0
-    """Nothing was left a moment ago: the store is not asked again before."""
+    """Nothing was left: no request to the store before this time."""
     used_at: float = 0.0
     notes: list[str] = field(default_factory=list[str])
-    """What the next result is to say."""
+    """Notes for the next result."""
 
     def has_room(self) -> bool:
         if self.limits.budget_calls_per_day is not None and self.left.calls < 1:
@@ -70,14 +69,14 @@ class _Account:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Of one call under way."""
+    """The reservation of one running call."""
 
     account: _Account
     amount: Amount
     period: int
 
     def take_note(self) -> str:
-        """What this call's result should say of the budget, once; usually nothing."""
+        """The note about the budget for this call's result, once; usually empty."""
         notes = self.account.notes
         if notes:
             return notes.pop()
@@ -85,7 +84,7 @@ class Reservation:
 
 
 class Budgets:
-    """One process's part in keeping to everybody's limits."""
+    """Enforces everybody's limits in one process."""
 
     def __init__(
         self,
@@ -97,7 +96,7 @@ class Budgets:
         holder: str,
         patience: float = _PATIENCE,
     ) -> None:
-        """`holder` names this process among all."""
+        """`holder` identifies this process among all."""
         self._ledger = ledger
         self._store = store
         self._texts = texts
@@ -105,14 +104,14 @@ class Budgets:
         self._patience = patience
         self._holder = holder
         self._accounts: dict[str, _Account] = {}
-        self._asking = asyncio.Lock()
+        self._share_lock = asyncio.Lock()
 
     async def begin(
         self, credentials: Credentials, bound: Callable[[], int], patience: float
     ) -> Reservation | None:
         """Reserve what a call costs at most, in ten-billionths of a dollar. Raises `BudgetSpent` or `VaultUnavailable`.
 
-        Where only calls under way stand in the way, it waits for these: `patience` seconds at most.
+        If running calls have reserved the rest, it waits for them, `patience` seconds at most.
         """
         limits = self._ledger.limits_of(credentials)
         if not limits.exist:
@@ -124,7 +123,7 @@ class Budgets:
         while True:
             account = self._account(owner, limits)
             if not account.has_room():
-                await self._ask(owner, account, cost)
+                await self._request_share(owner, account, cost)
             if account.has_room():
                 return self._reserve(account, cost)
             spent = self._total(owner, account)
@@ -134,7 +133,7 @@ class Budgets:
             await anyio.sleep(_PAUSE)
 
     def end(self, reservation: Reservation, cost: int) -> None:
-        """The call has ended, and cost so much. What it had reserved beyond that comes back."""
+        """Record the cost of a finished call; the rest of its reservation is released."""
         account = reservation.account
         account.under_way = account.under_way.minus(reservation.amount)
         if account.period == reservation.period:
@@ -142,7 +141,7 @@ class Budgets:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Renews this process's shares, and gives them back."""
+        """Renews this process's shares, and returns them at the end."""
         tidying = asyncio.create_task(self._tidy_forever())
         try:
             yield
@@ -153,7 +152,7 @@ class Budgets:
                 await self._store.hold(self._holder, dict.fromkeys(self._accounts, NONE))
 
     def _account(self, owner: str, limits: Limits) -> _Account:
-        """With the limits of now; a share of another day, or under other limits, goes back."""
+        """The owner's account, with the current limits; a share of another day, or under other limits, is returned."""
         day = day_of(self._now())
         account = self._accounts.get(owner)
         if account is None:
@@ -170,9 +169,9 @@ class Budgets:
         account.under_way = account.under_way.plus(amount)
         return Reservation(account, amount, account.period)
 
-    async def _ask(self, owner: str, account: _Account, bound: int) -> None:
-        """Take a share, unless another call just did."""
-        async with self._asking:
+    async def _request_share(self, owner: str, account: _Account, bound: int) -> None:
+        """Request a share from the store, unless another call just did."""
+        async with self._share_lock:
             if account.has_room() or time.monotonic() < account.quiet_until:
                 return
             unwritten = Amount(*self._ledger.unwritten(owner))
@@ -184,7 +183,7 @@ class Budgets:
             account.held = claim.under_way.plus(unwritten).plus(grant.left.positive())
             account.held_at = time.monotonic()
             if account.period == period:
-                # What came back or was reserved meanwhile.
+                # Released or reserved meanwhile.
                 change = account.left.minus(claim.left)
                 account.left = grant.left.plus(change)
             if not account.has_room():
@@ -194,19 +193,19 @@ class Budgets:
                 account.notes.append(self._texts.note(claim.limits, taken.calls + 1, taken.cost, self._now()))
 
     def _total(self, owner: str, account: _Account) -> Amount:
-        """As far as this process knows; calls count as soon as they begin."""
+        """The amount spent, as far as this process knows; running calls count as calls."""
         own = Amount(*self._ledger.unwritten(owner))
         return account.spent.plus(own).plus(Amount(account.under_way.calls, 0))
 
     async def _tidy_forever(self) -> None:
         while True:
             await asyncio.sleep(_EVERY)
-            with suppress(VaultUnavailable):  # it is in the log, and is tried again
+            with suppress(VaultUnavailable):  # logged, and retried
                 await self.tidy()
 
     async def tidy(self) -> None:
-        """Give back what is not used, and renew the rest. Raises `VaultUnavailable`."""
-        async with self._asking:
+        """Return unused shares, and renew the others. Raises `VaultUnavailable`."""
+        async with self._share_lock:
             now = time.monotonic()
             changed: dict[str, Amount] = {}
             for owner, account in list(self._accounts.items()):
@@ -216,7 +215,7 @@ class Budgets:
                 held = account.left.positive().plus(account.under_way)
                 held = held.plus(Amount(*self._ledger.unwritten(owner)))
                 is_old = held != NONE and now - account.held_at > _RENEW
-                # What the store has meanwhile is never too little: where there is enough for all, it may be too much.
+                # The store's figure may be too high, never too low; too high is harmless while there is enough for all.
                 differs = held != account.held and (account.is_tight or held == NONE)
                 if is_old or differs:
                     changed[owner] = held
@@ -236,7 +235,7 @@ def _is_tight(limits: Limits, taken: Amount) -> bool:
 
 
 def _is_used_up(limits: Limits, spent: Amount) -> bool:
-    """Whether no call under way could give anything back."""
+    """Whether not even the end of all running calls would leave anything."""
     if limits.budget_calls_per_day is not None and spent.calls >= limits.budget_calls_per_day:
         return True
     return limits.budget_usd is not None and spent.cost >= limits.budget_usd * DOLLAR

@@ -1,4 +1,4 @@
-"""One record of each finished tool call, and who hears of it: the ledger, audit lines, metrics.
+"""A record of each finished tool call, and its observers: the ledger, audit lines, metrics.
 
     class Printer:
         def call_ended(self, record: CallRecord) -> None:
@@ -6,8 +6,8 @@
 
     create_server(settings, credentials, observers=[Printer()])      # `http.app.assemble(…, observers=…)` passes it on
 
-The one place that makes them is `tools/framework/adapter.py`, for every call of a known tool: answered, failed, refused or
-broken off. A call of a tool that does not exist, or is not offered, is none.
+Records are made in `tools/framework/adapter.py` only, for every call of a known tool: answered, failed, refused or
+cancelled. A call of a tool that does not exist, or is not offered, has none.
 """
 
 import re
@@ -23,7 +23,7 @@ from mistral_mcp.mistral.consumption import NOTHING, Consumption
 from mistral_mcp.route import RouteKind
 
 OTHER = "other"
-"""In place of a name that is not of a closed set."""
+"""Replaces names outside of the closed set."""
 
 _UNCLEAR = re.compile(r"[^\w.+/() -]", re.ASCII)
 _LONGEST_CLIENT = 64  # characters
@@ -33,61 +33,61 @@ Outcome = Literal["ok", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """A finished tool call. But for `credentials`, nothing in it is secret, content, or an id that the caller wrote."""
+    """A finished tool call. Except for `credentials`, it holds no secrets, no content and no ids from the caller."""
 
     ended_at: float
     """Seconds since 1970."""
     tool: str
-    """Always of a tool that exists."""
+    """Name of an existing tool."""
     model: str | None
-    """The model that answered, or that was asked: a name of the published catalogue, else `OTHER`; None where no model
-    was asked. A closed set, fit for a label. Of several models the first; `by_model` has all.
+    """The model that answered, else the requested one: a name of the published catalogue, else `OTHER`; None if the call used
+    no model. A closed set, fit for a label. The first, if there are several; `by_model` has all.
     """
     credentials: Credentials | None
-    """Whose call it was; None where there were no usable credentials. It holds secrets: never log it."""
+    """The caller's; None if there were no usable credentials. They hold secrets: never log them."""
     client: str | None
-    """Name and version as the MCP client tells them, cut and cleaned; None where it told none."""
+    """Name and version that the MCP client sent, shortened and cleaned; None if it sent none."""
     route: RouteKind
     outcome: Outcome
     error: str | None = None
     """The name of the error's class: "RateLimited", "BadArgument", "Cancelled"; "Crash" where it is a bug."""
     status: int | None = None
-    """Mistral's last HTTP status; None where it was not reached or not asked."""
+    """Mistral's last HTTP status; None without a response."""
     attempts: int = 0
-    """The most that one request to Mistral took; 0 where none was begun."""
+    """The most attempts that one request to Mistral took; 0 without requests."""
     ms: float
     request_id: str
-    """Ours, one for each call."""
+    """Our own id of this call."""
     correlation_id: str | None = None
-    """Mistral's, of its last reply."""
+    """Mistral's correlation id, of its last reply."""
     by_model: tuple[Consumption, ...] = ()
-    """What was used, by model as Mistral named it: no closed set."""
+    """Usage by model, as Mistral named it: not a closed set."""
     used: Consumption = NOTHING
-    """The same of all models together. `cost_usd` is None where a price is unknown, and 0 where nothing was used."""
+    """Usage of all models together. `cost_usd` is None if a price is unknown, and 0 if nothing was used."""
     counts: bool = True
-    """False for a call that a budget refused: it was not begun."""
+    """False for a call that a budget refused: it did not start."""
 
     @property
     def connection_id(self) -> str | None:
-        """Of the vault's connection; None for a caller's own key."""
+        """Id of the vault's connection; None for a caller's own key."""
         if self.credentials:
             return self.credentials.connection_id
         return None
 
 
 class CallObserver(Protocol):
-    """Hears of each call when it has ended. It must not fail or wait, and takes no time worth mentioning."""
+    """Is called when a tool call has ended. It must not fail or wait, and must be fast."""
 
     def call_ended(self, record: CallRecord) -> None: ...
 
 
 @dataclass(slots=True)
 class RunningCall:
-    """A call under way: what is known of it so far, for its record."""
+    """A running call: what is known so far, for its record."""
 
     tool: str
     route: RouteKind
-    """The operator's, until the caller's own is known."""
+    """The operator's route, until the caller's own is known."""
     client: str | None = None
     credentials: Credentials | None = None
     mistral: MistralClient | None = None
@@ -95,7 +95,7 @@ class RunningCall:
     _began: float = field(default_factory=time.perf_counter)
 
     def record(self) -> CallRecord:
-        """At its end."""
+        """The record, once the call has ended."""
         mistral, error = self.mistral, self.error
         status, attempts, correlation_id = _upstream_facts(mistral, error)
         return CallRecord(
@@ -119,14 +119,14 @@ class RunningCall:
 
 
 def client_name(name: str, version: str) -> str:
-    """A client's name as a log can hold it."""
+    """A client's name, made safe for a log."""
     return _UNCLEAR.sub("?", f"{name} {version}".strip()[:_LONGEST_CLIENT])
 
 
 def _upstream_facts(
     mistral: MistralClient | None, error: BaseException | None
 ) -> tuple[int | None, int, str | None]:
-    """Status, attempts and correlation id; an error knows them best."""
+    """Status, attempts and correlation id; taken from the error, if there is one."""
     if mistral is None:
         return None, 0, None
     if isinstance(error, UpstreamError):

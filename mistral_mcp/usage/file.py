@@ -1,7 +1,7 @@
 """Usage over stdio: a small SQLite file in the data folder, shared by all processes of one person.
 
-Each batch is one transaction that adds to what is there, so several processes write at once without losing anything. Where
-the file cannot be used, usage is kept in memory; no call fails for it.
+Each batch is one transaction that adds to the stored sums, so several processes can write at once without losing anything.
+If the file is unusable, usage is kept in memory, and no call fails.
 """
 
 import logging
@@ -44,7 +44,7 @@ class FileUsage:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._memory: MemoryUsage | None = None
-        """Where the file cannot be used."""
+        """Used while the file is unusable."""
 
     async def add(self, batch: Batch) -> None:
         if self._memory is None and await anyio.to_thread.run_sync(self._add, batch):
@@ -59,7 +59,7 @@ class FileUsage:
         return await anyio.to_thread.run_sync(self._read, owner, since)
 
     def _add(self, batch: Batch) -> bool:
-        """Whether it is in the file."""
+        """Write a batch; whether that worked."""
         import sqlite3  # noqa: PLC0415 - not before something was used: stdio must start fast
 
         values = [(owner, *key, *sums.values()) for owner, key, sums in batch]
@@ -88,7 +88,7 @@ class FileUsage:
         return {Key(*row[:3]): Sums(*row[3:]) for row in found}
 
     def _connect(self) -> "sqlite3.Connection":
-        """Anew each time: a process that only waits holds no file open."""
+        """Opens a new connection each time: an idle process holds no file open."""
         import sqlite3  # noqa: PLC0415
 
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -96,7 +96,7 @@ class FileUsage:
 
 
 def _prepare(file: "sqlite3.Connection") -> None:
-    """The table, and nothing older than is kept."""
+    """Create the table, and delete rows past their retention."""
     file.execute(_CREATE)
     oldest = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
     file.execute("DELETE FROM usage WHERE day < ?", (day_of(oldest),))

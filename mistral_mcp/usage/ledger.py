@@ -1,10 +1,10 @@
-"""What each connection has used, by tool, model and day: counted in memory, and written in batches, off the way of a call.
+"""The usage of each connection, by tool, model and day: counted in memory, and written in batches outside of calls.
 
     ledger = Ledger(MemoryUsage(), digest_of_key)
-    create_server(settings, credentials, ledger=ledger)       # hears of each call, and is written while the server runs
+    create_server(settings, credentials, ledger=ledger)       # observes each call, and is written while the server runs
     answer = await ledger.usage_of(owner, limits)
 
-What is not written yet is lost where the process is killed: two seconds of calls, and the time that a batch takes.
+If the process is killed, unwritten usage is lost: two seconds of calls, and the time that a batch takes.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
 _log = logging.getLogger(__name__)
 
 OwnerName = Callable[[Credentials], str]
-"""The name that a caller's usage is kept under."""
+"""The name under which a caller's usage is stored."""
 
 
 def _utc_now() -> datetime:
@@ -42,7 +42,7 @@ def _utc_now() -> datetime:
 
 
 class Ledger:
-    """A `CallObserver`, which adds up what it hears of and hands it to a store."""
+    """A `CallObserver` that adds up usage and writes it to a store."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Ledger:
         now: Callable[[], datetime] = _utc_now,
         every: float = EVERY,
     ) -> None:
-        """`ceiling` holds for every owner; of an owner's own limits and these the lower count."""
+        """`ceiling` applies to every owner; the lower of it and the owner's own limits counts."""
         self._store = store
         self.owner_of = owner_of
         self._is_counted = is_counted
@@ -64,12 +64,12 @@ class Ledger:
         self._pending: dict[str, Rows] = {}
         self._rows = 0
         self._unwritten: Batch | None = None
-        """It may have been written, or not: it is tried again until the store says so."""
+        """The batch being written: retried until the store confirms it."""
         self._writing = asyncio.Lock()
         self._names: LRUCache[str, set[str]] = LRUCache(_OWNERS)
 
     def call_ended(self, record: CallRecord) -> None:
-        """Counts the call under its first model, and under each what was used of it."""
+        """Counts the call under its first model, and its usage under each model."""
         if record.credentials is None or not record.counts or not self._is_counted(record):
             return
         owner = self.owner_of(record.credentials)
@@ -85,12 +85,12 @@ class Ledger:
             self._add(owner, record, self._model_name(owner, record, used.model), sums)
 
     def limits_of(self, credentials: Credentials) -> Limits:
-        """The caller's own, and the ceiling."""
+        """The lower of the caller's own limits and the ceiling."""
         own = Limits(credentials.budget_usd, credentials.budget_calls_per_day)
         return own.lower_of(self._ceiling)
 
     def unwritten(self, owner: str) -> tuple[int, int]:
-        """An owner's calls, and their cost in ten-billionths of a dollar, that the store may not have yet."""
+        """An owner's calls that the store may not have yet: their number, and their cost in ten-billionths of a dollar."""
         calls = cost = 0
         batches = [self._pending] if self._unwritten is None else [self._pending, self._unwritten.rows]
         for rows in batches:
@@ -100,18 +100,18 @@ class Ledger:
         return calls, cost
 
     async def usage_of_caller(self, credentials: Credentials) -> UsageAnswer:
-        """What a caller has used, the last call included. Raises `VaultUnavailable`."""
+        """A caller's usage, including the last call. Raises `VaultUnavailable`."""
         return await self.usage_of(self.owner_of(credentials), self.limits_of(credentials))
 
     async def usage_of(self, owner: str, own_limits: Limits = NO_LIMITS) -> UsageAnswer:
-        """The same by the owner's name: a connection's id, or what `owner_of` gives for a caller's own key."""
+        """The usage by owner: a connection's id, or what `owner_of` gives for a caller's own key."""
         await self.flush()
         now = self._now()
         rows = await self._store.read(owner, first_of_month(now))
         return usage_answer(rows, own_limits.lower_of(self._ceiling), now)
 
     async def flush(self) -> None:
-        """Write what was counted. Raises `VaultUnavailable`; it is kept for the next time then."""
+        """Write the batch. Raises `VaultUnavailable`; the batch is then retried next time."""
         async with self._writing:
             while self._unwritten or self._pending:
                 if self._unwritten is None:
@@ -139,7 +139,7 @@ class Ledger:
             try:
                 await self.flush()
             except VaultUnavailable:
-                pass  # it is in the log, and is tried again
+                pass  # logged, and retried
             except Exception:  # noqa: BLE001 - a bug in one batch must not end the writing for good
                 _log.exception("Usage could not be written; retrying.")
 
@@ -157,7 +157,7 @@ class Ledger:
             _log.error("Usage cannot be written, and there is no room for more of it: it is lost until then.")
 
     def _model_name(self, owner: str, record: CallRecord, name: str) -> str:
-        """As Mistral named it, for some names; what an owner has beyond these is one row together."""
+        """The model's name as Mistral gave it; beyond a number of names, an owner's other models share one row."""
         if name == record.model or not name:
             return name
         known = self._names.get(owner)
@@ -171,7 +171,7 @@ class Ledger:
 
 
 def digest_of_key(credentials: Credentials) -> str:
-    """The owner's name where there is no vault: a digest of the key, which reveals nothing of it."""
+    """The owner's name without a vault: a digest of the key, which does not reveal it."""
     if credentials.key:
         secret = credentials.key.get_secret_value()
     else:

@@ -1,4 +1,4 @@
-"""Where sums are kept: in memory here, in a file (stdio), in the vault's database (hosting)."""
+"""Stores of usage: in memory here, in a file (stdio), in the vault's database (hosting)."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -10,42 +10,42 @@ from cachetools import LRUCache
 from mistral_mcp.usage.sums import Key, Sums, add_to
 
 KEPT_DAYS = 400
-"""After which a day's sums are forgotten."""
+"""Retention of a day's sums."""
 
-_OWNERS = 10_000  # in memory at once; the one unused for longest goes first
+_OWNERS = 10_000  # in memory; the least recently used is evicted
 
 Rows = dict[Key, Sums]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Sums of several owners that are added together, once: `id` tells a batch that is tried again."""
+    """Sums of several owners, added once in one step: `id` identifies a retried batch."""
 
     rows: Mapping[str, Rows]
-    """By owner."""
+    """Rows by owner."""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def __iter__(self) -> Iterator[tuple[str, Key, Sums]]:
-        """Always in the same order, so that two writers do not wait for one another."""
+        """In a fixed order, so that two writers do not deadlock."""
         for owner in sorted(self.rows):
             for key in sorted(self.rows[owner]):
                 yield owner, key, self.rows[owner][key]
 
 
 class UsageStore(Protocol):
-    """A home of sums."""
+    """Stores sums."""
 
     async def add(self, batch: Batch) -> None:
-        """All of it, or nothing. Raises `VaultUnavailable`; the same batch is then tried again."""
+        """Add a batch as a whole. Raises `VaultUnavailable`; the caller then retries the same batch."""
         ...
 
     async def read(self, owner: str, since: str) -> Rows:
-        """What an owner has used from a day on. Raises `VaultUnavailable`."""
+        """An owner's rows since a day, inclusive. Raises `VaultUnavailable`."""
         ...
 
 
 class MemoryUsage:
-    """For as long as the process lives."""
+    """Keeps sums while the process runs."""
 
     def __init__(self) -> None:
         self._rows: LRUCache[str, Rows] = LRUCache(_OWNERS)

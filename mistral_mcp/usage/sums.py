@@ -1,4 +1,4 @@
-"""Sums of what calls used, in whole numbers, so that they add up exactly wherever and in whatever order they are added."""
+"""Sums of usage in whole numbers, so that they are exact wherever and in whatever order they are added up."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -7,30 +7,30 @@ from typing import NamedTuple
 from mistral_mcp.mistral.consumption import Consumption
 
 DOLLAR = 10_000_000_000
-"""What `Sums.cost` counts in a dollar: the catalogue's prices have ten places."""
+"""Units of `Sums.cost` in a dollar: the catalogue's prices have ten decimals."""
 
 _MOST = 10**15  # of one call; a reply could say anything, and a column holds 64 bits
 
 
 class Key(NamedTuple):
-    """What sums are kept by, within one owner."""
+    """The key of sums, within one owner."""
 
     day: str
     """In UTC, as YYYY-MM-DD."""
     tool: str
     model: str
-    """Empty where no model was asked."""
+    """Empty if the call used no model."""
 
 
 @dataclass(slots=True)
 class Sums:
-    """Of calls, or of many sums."""
+    """What calls used, added up."""
 
     calls: int = 0
     """Failed ones included."""
     errors: int = 0
     shared_calls: int = 0
-    """Calls that are counted under another model, because they asked several."""
+    """Calls that used several models, and are counted under another one."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
@@ -40,11 +40,11 @@ class Sums:
     """Of audio."""
     characters: int = 0
     cost: int = 0
-    """In ten-billionths of a dollar; what has no known price costs nothing here."""
+    """In ten-billionths of a dollar; unknown prices count as 0."""
 
     @classmethod
     def of(cls, used: Consumption) -> "Sums":
-        """What one call used of one model, the call itself not counted."""
+        """A call's usage of one model; the call itself is not counted."""
         return cls(
             prompt_tokens=_bounded(used.prompt_tokens),
             completion_tokens=_bounded(used.completion_tokens),
@@ -59,7 +59,7 @@ class Sums:
     def add(self, other: "Sums") -> None:
         for name in NAMES:
             more = getattr(other, name)
-            if more:  # few of them are used by one call
+            if more:  # most are 0 for one call
                 setattr(self, name, getattr(self, name) + more)
 
     def values(self) -> list[int]:
@@ -83,7 +83,7 @@ def add_all(sums: Iterable[Sums]) -> Sums:
 
 
 def cost_of(by_model: Iterable[Consumption]) -> int:
-    """As it will be counted."""
+    """The cost of a call in ten-billionths of a dollar."""
     return sum(_cost(used) for used in by_model)
 
 

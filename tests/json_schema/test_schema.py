@@ -371,7 +371,7 @@ def test_whatever_is_given_is_checked_or_refused_in_a_sentence(schema, value):
         ({"$ref": "file:///etc/passwd"}, "lead to no schema in it"),
         ({"$dynamicRef": "https://example.com/s#a"}, "lead to no schema in it"),
         ({"$ref": "https://json-schema.org/draft/2020-12/schema"}, "lead to no schema in it"),
-        ({"$dynamicRef": "#a", "$defs": {"a": {"$id": "a"}}}, "beside a nested $id"),
+        ({"$dynamicRef": "#a", "$defs": {"a": {"$id": "a"}}}, "together with a nested $id"),
         ({"$ref": "#/$defs/none"}, "lead to no schema in it"),
         ({"$ref": "#none"}, "lead to no schema in it"),
         ({"$ref": "#/allOf/7", "allOf": [{}]}, "lead to no schema in it"),

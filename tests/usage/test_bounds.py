@@ -8,7 +8,7 @@ import pytest
 from mistral_mcp.mistral.api import audio, ocr
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.settings import Settings
-from mistral_mcp.usage.bounds import DEFAULTS, most_that_it_costs
+from mistral_mcp.usage.bounds import DEFAULTS, highest_cost
 from mistral_mcp.usage.sums import DOLLAR
 
 CATALOG = Catalog.load()
@@ -16,7 +16,7 @@ TAKES = {"prompt": {}, "model": {}}
 
 
 def bound(tool: str, arguments: dict[str, Any], takes: dict[str, Any] = TAKES) -> float:
-    return most_that_it_costs(tool, arguments, takes, Settings(), CATALOG) / DOLLAR
+    return highest_cost(tool, arguments, takes, Settings(), CATALOG) / DOLLAR
 
 
 def test_a_chat_costs_at_most_a_token_a_character_and_the_longest_answer():

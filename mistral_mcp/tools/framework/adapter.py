@@ -25,7 +25,7 @@ from mistral_mcp.tools.framework.fitting import shorten_partial, structured_cont
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
-from mistral_mcp.usage.bounds import most_that_it_costs
+from mistral_mcp.usage.bounds import highest_cost
 from mistral_mcp.usage.budgets import Reservation
 from mistral_mcp.usage.calls import RunningCall, client_name
 from mistral_mcp.usage.sums import cost_of
@@ -151,7 +151,7 @@ class MistralTool(Tool):
 
         def bound() -> int:
             takes = self.parameters["properties"]
-            return most_that_it_costs(self.name, arguments, takes, served.settings, mistral.catalog)
+            return highest_cost(self.name, arguments, takes, served.settings, mistral.catalog)
 
         return await served.budgets.begin(call.credentials, bound, mistral.seconds_left)
 
