@@ -1,7 +1,11 @@
 """mistral_embed and mistral_rank, against the sandbox."""
 
+import base64
+import gc
+import json
+import time
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
@@ -143,26 +147,43 @@ async def test_ranking_finds_the_nearest_first(client: Client) -> None:
     assert "a dog and a cat" in text_of(result)
 
 
-async def test_ranking_thousands_does_not_hold_up_others(client: Client) -> None:
-    documents = [f"document number {number}" for number in range(2_000)]
-    slowest = 0.0
+@pytest.fixture
+def only_new_garbage() -> Iterator[None]:
+    """What other tests left is not looked through for garbage, which takes a tenth of a second each time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("only_new_garbage")
+async def test_ranking_thousands_does_not_hold_up_others(client: Client, sandbox: Sandbox) -> None:
+    """No turn of the loop is a large part of the whole work. Both are processor time, which no busy neighbour changes."""
+    await client.call_tool("mistral_rank", {"query": "a", "documents": ["b"]})  # the first call makes the schemas
+    size, parts = 128, 50
+    # Ready-made, since the sandbox shares this loop.
+    vector = base64.b64encode(array("f", range(1_024)).tobytes()).decode()
+    reply = json.dumps({"data": [{"index": index, "embedding": vector} for index in range(size)]})
+    sandbox.faults.append(Fault(status=200, body=reply, times=parts))
+    documents = [f"document number {number}" for number in range(parts * size - 1)]
+    longest = 0.0
 
     async def heartbeat() -> None:
-        nonlocal slowest
+        nonlocal longest
         while True:
-            before = anyio.current_time()
-            await anyio.lowlevel.checkpoint()
+            before = time.process_time()
             await anyio.sleep(0.005)
-            slowest = max(slowest, anyio.current_time() - before)
+            longest = max(longest, time.process_time() - before)
 
     async with anyio.create_task_group() as group:
+        started = time.process_time()
         group.start_soon(heartbeat)
         result = await client.call_tool("mistral_rank", {"query": "number 7", "documents": documents})
+        whole = time.process_time() - started
         group.cancel_scope.cancel()
 
     assert len(result.structured_content["results"]) == 5
-    # The sandbox shares this loop and needs its own time for each part.
-    assert slowest < 3
+    assert not sandbox.faults
+    assert longest < whole / 10
 
 
 @pytest.mark.parametrize(
