@@ -1,15 +1,20 @@
 """The most that a call can cost, estimated from its arguments before anything is sent.
 
-A token has at least one character, and an answer at most the tokens that the call allows; without such a bound, a length that
-few answers reach is assumed. The figure is reserved while the call runs, and released when its cost is known.
+A token has at least one byte, and an answer at most the tokens that the call allows; without such a bound, a length that
+few answers reach is assumed. The figure is reserved while the call runs, and released when its cost is known. For documents,
+recordings, comparisons and batches the tool's own dry run gives it.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from mistral_mcp.mistral.catalog import Catalog, Price
 from mistral_mcp.settings import Settings
 from mistral_mcp.usage.sums import DOLLAR
+
+FRAME = 24
+"""Tokens that a text or message may have beside its own: where it begins and ends, and whose it is."""
 
 _ANSWER = 4096  # tokens of an answer whose length is not bounded
 _CONTEXT = 131_072  # tokens, where a model's context is not known
@@ -17,37 +22,90 @@ _PAGES = 50  # more than a result shows
 _MINUTES = 60
 _MILLION = 1_000_000
 _VALUES = 50_000  # counted at most: this runs before the arguments' bounds are checked
-_ENDLESS = 10 * _MILLION  # characters
+_ENDLESS = 10 * _MILLION  # bytes
+
+_ESTIMATED = frozenset(
+    {
+        "mistral_ocr",
+        "mistral_transcribe",
+        "mistral_speak",
+        "mistral_compare",
+    }
+)
+_RUNS_LATER = frozenset({"mistral_create_batch_job"})
+"""What they start is paid for later, when no call is running that could be counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a call needs of a budget, in ten-billionths of a dollar."""
+
+    reserved: int
+    """While it runs: the most that it costs."""
+    least: int = 1
+    """What must be left for it to start."""
+
+
+def has_dry_run(tool: str, arguments: Mapping[str, object]) -> bool:
+    """Whether this call's dry run knows more about its cost than its arguments tell.
+
+    That of embeddings does not: it counts the same bytes.
+    """
+    if _is_dry_run(arguments):
+        return False
+    return tool in _ESTIMATED or tool in _RUNS_LATER
+
+
+def needs_of(
+    tool: str,
+    least_usd: float | None,
+    most_usd: float | None,
+    otherwise: int,
+) -> Needs:
+    """From a dry run's figures in dollars; `otherwise` is reserved if it has no upper bound."""
+    if tool in _RUNS_LATER:
+        least = round((least_usd or 0) * DOLLAR)
+        return Needs(least, max(least, 1))
+    if most_usd is None:
+        return Needs(otherwise)
+    return Needs(round(most_usd * DOLLAR))
 
 
 def highest_cost(
-    tool: str, arguments: Mapping[str, object], takes: Mapping[str, object], settings: Settings, catalog: Catalog
+    tool: str,
+    arguments: Mapping[str, object],
+    takes: Mapping[str, object],
+    settings: Settings,
+    catalog: Catalog,
 ) -> int:
     """In ten-billionths of a dollar. `takes` are the tool's parameters: without `model` or `models` it uses no model."""
-    if arguments.get("dry_run"):
+    if _is_dry_run(arguments):
         return 0
+    body = arguments.get("body")
+    if isinstance(body, Mapping):  # of an operation of Mistral's API
+        arguments = takes = cast("Mapping[str, object]", body)
     if not {"model", "models", "agent_id", "conversation_id"} & takes.keys():
         return 0
-    characters = _count_characters(arguments)
+    size = _count_bytes(arguments)
     given = arguments.get("max_tokens")
     answer = given if isinstance(given, int) and given > 0 else _ANSWER
     is_split = tool in _SPLIT
-    costs = (_cost(catalog, model, characters, answer, is_split) for model in _models(tool, arguments, settings))
+    costs = (_cost(catalog, model, size, answer, is_split) for model in _models(tool, arguments, settings))
     return round(sum(costs) * DOLLAR)
 
 
-def _cost(catalog: Catalog, model: str, characters: int, answer: int, is_split: bool) -> float:  # noqa: FBT001
+def _cost(catalog: Catalog, model: str, size: int, answer: int, is_split: bool) -> float:  # noqa: FBT001
     """In dollars; 0 where no price is known."""
-    prompt = characters
+    prompt = size
     if not is_split:
-        prompt = min(characters, catalog.context_window(model) or _CONTEXT)
+        prompt = min(size, catalog.context_window(model) or _CONTEXT)
     tokens = catalog.cost_usd(model, prompt_tokens=prompt, completion_tokens=answer)
     if tokens is not None:
         return tokens
     price = catalog.price_of(model)
     if price is None:
         return 0.0
-    return _tokens(price, prompt, answer) + _units(price, characters)
+    return _tokens(price, prompt, answer) + _units(price, size)
 
 
 def _models(tool: str, arguments: Mapping[str, object], settings: Settings) -> list[str]:
@@ -79,13 +137,13 @@ def _tokens(price: Price, prompt: int, answer: int) -> float:
     return cost / _MILLION
 
 
-def _units(price: Price, characters: int) -> float:
+def _units(price: Price, size: int) -> float:
     """A price by the minute in addition to one for tokens is for audio in a chat, which is rare."""
     cost = 0.0
     for unit in price.units:
         match unit.per:
             case "million characters":
-                cost = max(cost, characters * unit.usd / _MILLION)
+                cost = max(cost, size * unit.usd / _MILLION)
             case "minute":
                 cost = max(cost, _MINUTES * unit.usd)
             case _:
@@ -93,18 +151,33 @@ def _units(price: Price, characters: int) -> float:
     return cost
 
 
-def _count_characters(arguments: Mapping[str, object]) -> int:
-    """Characters of all strings at any depth; for more values than a call may have, a number larger than any context."""
-    characters = 0
+def _count_bytes(arguments: Mapping[str, object]) -> int:
+    """Bytes of all strings at any depth, each with its frame; for more values than a call may have, a number larger than any
+    context.
+    """
+    size = 0
     rest: list[object] = [arguments]
     for _ in range(_VALUES):
         if not rest:
-            return characters
+            return size
         value = rest.pop()
         if isinstance(value, str):
-            characters += len(value)
+            size += _size(value) + FRAME
         elif isinstance(value, Mapping):
             rest += cast("Mapping[str, object]", value).values()
         elif isinstance(value, list):
             rest += cast("list[object]", value)
     return _ENDLESS
+
+
+def _size(text: str) -> int:
+    """In bytes of UTF-8."""
+    if text.isascii():  # a flag of the string: costs nothing
+        return len(text)
+    return len(text.encode(errors="surrogatepass"))
+
+
+def _is_dry_run(arguments: Mapping[str, object]) -> bool:
+    """Some models write booleans as text."""
+    asked = arguments.get("dry_run")
+    return asked is True or (isinstance(asked, str) and asked.lower() == "true")

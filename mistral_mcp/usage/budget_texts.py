@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mistral_mcp.errors import BudgetSpent
+from mistral_mcp.usage.allowances import Amount
 from mistral_mcp.usage.answer import Limits, format_time, next_day, next_month
 from mistral_mcp.usage.sums import DOLLAR
 
@@ -18,25 +19,30 @@ class BudgetTexts:
     ceiling: Limits
     manage: str
 
-    def refusal(self, limits: Limits, calls: int, cost: int, now: datetime, *, is_final: bool) -> BudgetSpent:
+    def refusal(self, limits: Limits, spent: Amount, now: datetime, *, is_final: bool) -> BudgetSpent:
         """The error for today's calls and this month's cost; not final if running calls hold the rest."""
-        limit = _tightest(limits, calls, cost, now)
-        change = self._change(limit)
+        limit = _tightest(limits, spent.calls, spent.cost, now)
         if is_final:
-            what = f"Nothing is left of {limit.name} until {format_time(limit.resets_at)}; {change}."
-            wait = (limit.resets_at - now).total_seconds()
-        else:
-            left = f"{limit.left} is left of {limit.name}, and running calls have reserved it"
-            what = f"{left}; it resets at {format_time(limit.resets_at)}; {change}."
-            wait = 5.0
-        error = BudgetSpent(what, "" if is_final else "Try again in a few seconds.")
-        error.retry_after = round(wait)
-        return error
+            until = format_time(limit.resets_at)
+            what = f"Nothing is left of {limit.name} until {until}; {self._change(limit)}."
+            return _error(what, "", (limit.resets_at - now).total_seconds())
+        what = self._remainder(limit, "running calls have reserved it")
+        return _error(what, "Try again in a few seconds.", 5.0)
+
+    def too_dear(self, limits: Limits, spent: Amount, least: int, now: datetime) -> BudgetSpent:
+        """The error for a call that costs at least `least`, in ten-billionths of a dollar: more than is left."""
+        limit = _tightest(Limits(budget_usd=limits.budget_usd), 0, spent.cost, now)
+        what = self._remainder(limit, f"this costs at least ${least / DOLLAR:,.4g}")
+        return _error(what, "", (limit.resets_at - now).total_seconds())
 
     def note(self, limits: Limits, calls: int, cost: int, now: datetime) -> str:
         limit = _tightest(limits, calls, cost, now)
         resets_at = format_time(limit.resets_at)
         return f"[{limit.left} is left of {limit.name} until {resets_at}; {self._change(limit)}.]"
+
+    def _remainder(self, limit: "_Limit", reason: str) -> str:
+        left = f"{limit.left} is left of {limit.name}, and {reason}"
+        return f"{left}; it resets at {format_time(limit.resets_at)}; {self._change(limit)}."
 
     def _change(self, limit: "_Limit") -> str:
         if limit.amount in {self.ceiling.budget_usd, self.ceiling.budget_calls_per_day}:
@@ -62,6 +68,12 @@ def is_near(limits: Limits, calls: int, cost: int) -> bool:
     if calls_limit is not None and calls >= NEAR * calls_limit:
         return True
     return usd_limit is not None and cost >= NEAR * usd_limit * DOLLAR
+
+
+def _error(what: str, advice: str, retry_after: float) -> BudgetSpent:
+    error = BudgetSpent(what, advice)
+    error.retry_after = round(retry_after)
+    return error
 
 
 def _tightest(limits: Limits, calls: int, cost: int, now: datetime) -> _Limit:

@@ -1,17 +1,18 @@
 """Budgets: whether a call may start, checked before anything is sent.
 
-    reservation = await budgets.begin(credentials, bound, patience)     # None where there is no limit; raises `BudgetSpent`
+    reservation = await budgets.begin(credentials, bound, estimate, patience)  # None where there is no limit
     …
     budgets.end(reservation, cost)
 
 A call may start while some budget is left that no running call has reserved, so the overspend is at most what was running.
-To spare the database, a process takes a share of what is left and spends it by itself. Shares shrink with what is left, and
-an unused one is returned after two seconds; that of a killed process expires after half a minute.
+A batch, which is paid for later, may start only while its least cost is left. To spare the database, a process takes a share
+of what is left and spends it by itself. Shares shrink with what is left, and an unused one is returned after two seconds; that
+of a killed process expires after half a minute.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,9 +20,10 @@ from datetime import datetime
 import anyio
 
 from mistral_mcp.credentials import Credentials
-from mistral_mcp.errors import VaultUnavailable
+from mistral_mcp.errors import BudgetSpent, VaultUnavailable
 from mistral_mcp.usage.allowances import NONE, AllowanceStore, Amount, Claim
 from mistral_mcp.usage.answer import Limits, day_of
+from mistral_mcp.usage.bounds import Needs
 from mistral_mcp.usage.budget_texts import BudgetTexts
 from mistral_mcp.usage.ledger import Ledger
 from mistral_mcp.usage.sums import DOLLAR
@@ -57,10 +59,11 @@ class _Account:
     notes: list[str] = field(default_factory=list[str])
     """Notes for the next result."""
 
-    def has_room(self) -> bool:
+    def has_room(self, least: int) -> bool:
+        """Whether `least` is left, in ten-billionths of a dollar, and a call."""
         if self.limits.budget_calls_per_day is not None and self.left.calls < 1:
             return False
-        return self.limits.budget_usd is None or self.left.cost > 0
+        return self.limits.budget_usd is None or self.left.cost >= least
 
     def give_back(self) -> None:
         self.left = NONE
@@ -107,11 +110,16 @@ class Budgets:
         self._share_lock = asyncio.Lock()
 
     async def begin(
-        self, credentials: Credentials, bound: Callable[[], int], patience: float
+        self,
+        credentials: Credentials,
+        bound: Callable[[], int],
+        estimate: Callable[[int], Awaitable[Needs]] | None,
+        patience: float,
     ) -> Reservation | None:
         """Reserve what a call costs at most, in ten-billionths of a dollar. Raises `BudgetSpent` or `VaultUnavailable`.
 
-        If running calls have reserved the rest, it waits for them, `patience` seconds at most.
+        `bound` is the highest cost by the call's arguments; `estimate` takes that and may know better, and is asked only if
+        some budget is left. If running calls have reserved the rest, it waits for them, `patience` seconds at most.
         """
         limits = self._ledger.limits_of(credentials)
         if not limits.exist:
@@ -119,18 +127,12 @@ class Budgets:
         owner, cost = self._ledger.owner_of(credentials), 0
         if limits.budget_usd is not None:
             cost = bound()
-        deadline = time.monotonic() + min(patience, self._patience)
-        while True:
-            account = self._account(owner, limits)
-            if not account.has_room():
-                await self._request_share(owner, account, cost)
-            if account.has_room():
-                return self._reserve(account, cost)
-            spent = self._total(owner, account)
-            is_final = _is_used_up(limits, spent)
-            if is_final or time.monotonic() > deadline:
-                raise self._texts.refusal(limits, spent.calls, spent.cost, self._now(), is_final=is_final)
-            await anyio.sleep(_PAUSE)
+        account = await self._find_room(owner, limits, Needs(cost), patience)
+        if limits.budget_usd is not None and estimate is not None:
+            needs = await estimate(cost)
+            cost = needs.reserved
+            account = await self._find_room(owner, limits, needs, patience)
+        return self._reserve(account, cost)
 
     def end(self, reservation: Reservation, cost: int) -> None:
         """Record the cost of a finished call; the rest of its reservation is released."""
@@ -151,6 +153,33 @@ class Budgets:
             with suppress(VaultUnavailable):
                 await self._store.hold(self._holder, dict.fromkeys(self._accounts, NONE))
 
+    async def _find_room(
+        self,
+        owner: str,
+        limits: Limits,
+        needs: Needs,
+        patience: float,
+    ) -> _Account:
+        """The owner's account, once it has room. Raises `BudgetSpent` or `VaultUnavailable`."""
+        deadline = time.monotonic() + min(patience, self._patience)
+        while True:
+            account = self._account(owner, limits)
+            if not account.has_room(needs.least):
+                await self._request_share(owner, account, needs)
+            if account.has_room(needs.least):
+                return account
+            spent = self._total(owner, account)
+            if _is_used_up(limits, spent.plus(Amount(0, needs.least - 1))):
+                raise self._refusal(limits, spent, needs.least)
+            if time.monotonic() > deadline:
+                raise self._texts.refusal(limits, spent, self._now(), is_final=False)
+            await anyio.sleep(_PAUSE)
+
+    def _refusal(self, limits: Limits, spent: Amount, least: int) -> BudgetSpent:
+        if _is_used_up(limits, spent):
+            return self._texts.refusal(limits, spent, self._now(), is_final=True)
+        return self._texts.too_dear(limits, spent, least, self._now())
+
     def _account(self, owner: str, limits: Limits) -> _Account:
         """The owner's account, with the current limits; a share of another day, or under other limits, is returned."""
         day = day_of(self._now())
@@ -169,13 +198,22 @@ class Budgets:
         account.under_way = account.under_way.plus(amount)
         return Reservation(account, amount, account.period)
 
-    async def _request_share(self, owner: str, account: _Account, bound: int) -> None:
+    async def _request_share(self, owner: str, account: _Account, needs: Needs) -> None:
         """Request a share from the store, unless another call just did."""
         async with self._share_lock:
-            if account.has_room() or time.monotonic() < account.quiet_until:
+            if account.has_room(needs.least) or time.monotonic() < account.quiet_until:
                 return
             unwritten = Amount(*self._ledger.unwritten(owner))
-            claim = Claim(owner, self._holder, account.limits, account.left, account.under_way, unwritten, bound)
+            bound = max(needs.reserved, needs.least)
+            claim = Claim(
+                owner=owner,
+                holder=self._holder,
+                limits=account.limits,
+                left=account.left,
+                under_way=account.under_way,
+                unwritten=unwritten,
+                bound=bound,
+            )
             period = account.period
             grant = await self._store.take(claim)
             account.spent = grant.spent
@@ -186,7 +224,7 @@ class Budgets:
                 # Released or reserved meanwhile.
                 change = account.left.minus(claim.left)
                 account.left = grant.left.plus(change)
-            if not account.has_room():
+            if not account.has_room(needs.least):
                 account.quiet_until = account.held_at + _PAUSE
             if grant.is_near:
                 taken = grant.taken

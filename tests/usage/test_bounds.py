@@ -1,14 +1,18 @@
 """What a call is reserved with: never less than it costs, as far as its arguments tell."""
 
 import time
-from typing import Any
+from inspect import signature
+from typing import Any, get_args
 
 import pytest
 
 from mistral_mcp.mistral.api import audio, ocr
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.settings import Settings
-from mistral_mcp.usage.bounds import DEFAULTS, highest_cost
+from mistral_mcp.tools import build_all
+from mistral_mcp.tools.framework.estimates.estimate import Estimate, Pricing
+from mistral_mcp.tools.framework.estimates.token_counts import estimate_texts
+from mistral_mcp.usage.bounds import DEFAULTS, FRAME, has_dry_run, highest_cost
 from mistral_mcp.usage.sums import DOLLAR
 
 CATALOG = Catalog.load()
@@ -19,9 +23,11 @@ def bound(tool: str, arguments: dict[str, Any], takes: dict[str, Any] = TAKES) -
     return highest_cost(tool, arguments, takes, Settings(), CATALOG) / DOLLAR
 
 
-def test_a_chat_costs_at_most_a_token_a_character_and_the_longest_answer():
-    most = bound("mistral_chat", {"prompt": "x" * 1000, "max_tokens": 100})
-    cost = CATALOG.cost_usd("mistral-small-latest", prompt_tokens=1000, completion_tokens=100)
+@pytest.mark.parametrize("letter", ["x", "é", "語", "🧮"])
+def test_a_chat_costs_at_most_a_token_a_byte_and_the_longest_answer(letter: str):
+    most = bound("mistral_chat", {"prompt": letter * 1000, "max_tokens": 100})
+    tokens = 1000 * len(letter.encode()) + FRAME
+    cost = CATALOG.cost_usd("mistral-small-latest", prompt_tokens=tokens, completion_tokens=100)
 
     assert most == pytest.approx(cost)
 
@@ -36,9 +42,10 @@ def test_a_picture_is_not_counted_beyond_the_context_of_the_model():
 
 def test_texts_that_are_embedded_one_by_one_are_counted_beyond_the_context():
     texts = ["x" * 5000] * 100
+    tokens = 500_000 + 100 * FRAME
 
     most = bound("mistral_embed", {"inputs": texts, "max_tokens": 1}, {"model": {}})
-    assert most == pytest.approx(CATALOG.cost_usd("mistral-embed", prompt_tokens=500_000, completion_tokens=0))
+    assert most == pytest.approx(CATALOG.cost_usd("mistral-embed", prompt_tokens=tokens, completion_tokens=0))
 
 
 def test_more_values_than_a_call_may_have_fill_the_context_without_a_walk():
@@ -92,6 +99,44 @@ def test_arguments_that_are_wrong_stop_nothing(arguments: dict[str, Any]):
 def test_the_default_models_are_those_of_the_tools():
     known = {"mistral_ocr": ocr.MODEL, "mistral_transcribe": audio.TRANSCRIBE, "mistral_speak": audio.SPEAK}
     assert known == DEFAULTS
+
+
+def test_an_operation_is_counted_by_its_body():
+    body = {"model": "mistral-large-latest", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
+    operation = {"operation": "chat_completion", "body": body}
+
+    assert bound("mistral_api_write", operation, {"operation": {}, "body": {}}) == bound("mistral_chat", body)
+
+
+@pytest.mark.parametrize("dry_run", [True, "true", "True"])
+def test_a_dry_run_is_free_and_not_looked_into(dry_run: object):
+    arguments = {"document": "https://example.org/a.pdf", "dry_run": dry_run}
+
+    assert bound("mistral_ocr", arguments) == 0
+    assert not has_dry_run("mistral_ocr", arguments)
+
+
+@pytest.mark.parametrize("dry_run", [False, "false", None])
+def test_what_is_no_dry_run_is_counted(dry_run: object):
+    arguments = {"document": "https://example.org/a.pdf", "dry_run": dry_run}
+
+    assert bound("mistral_ocr", arguments) > 0
+    assert has_dry_run("mistral_ocr", arguments)
+
+
+def test_every_tool_with_an_estimate_is_looked_into_but_embeddings_whose_arguments_tell_as_much():
+    tools = [tool for toolset in build_all().values() for tool in toolset]
+    estimating = {tool.name for tool in tools if Estimate in get_args(signature(tool.fn).return_annotation)}
+
+    assert "mistral_ocr" in estimating
+    assert {name for name in estimating if not has_dry_run(name, {})} == {"mistral_embed"}
+
+
+async def test_embeddings_cost_no_more_than_their_arguments_tell():
+    texts = ["a", "été", "数学" * 500, "🧮", ""]
+    found = await estimate_texts(Pricing(CATALOG, "mistral-embed", regional=False), texts)
+
+    assert bound("mistral_embed", {"inputs": texts}, {"model": {}}) >= found.cost_usd.max
 
 
 def test_what_asks_no_model_is_free():

@@ -21,11 +21,12 @@ from mistral_mcp.errors import BudgetSpent, MistralMcpError, UpstreamError
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
 from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
+from mistral_mcp.tools.framework.estimates.estimate import Estimate
 from mistral_mcp.tools.framework.fitting import shorten_partial, structured_content
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
-from mistral_mcp.usage.bounds import highest_cost
+from mistral_mcp.usage.bounds import Needs, has_dry_run, highest_cost, needs_of
 from mistral_mcp.usage.budgets import Reservation
 from mistral_mcp.usage.calls import RunningCall, client_name
 from mistral_mcp.usage.sums import cost_of
@@ -150,10 +151,39 @@ class MistralTool(Tool):
         mistral = call.mistral
 
         def bound() -> int:
-            takes = self.parameters["properties"]
-            return highest_cost(self.name, arguments, takes, served.settings, mistral.catalog)
+            return highest_cost(
+                self.name,
+                arguments,
+                self.parameters["properties"],
+                served.settings,
+                mistral.catalog,
+            )
 
-        return await served.budgets.begin(call.credentials, bound, mistral.seconds_left)
+        estimate = None
+        if has_dry_run(self.name, arguments):
+            estimate = functools.partial(self._estimate, call, arguments)
+        return await served.budgets.begin(
+            call.credentials,
+            bound,
+            estimate,
+            mistral.seconds_left,
+        )
+
+    async def _estimate(
+        self,
+        call: CallContext,
+        arguments: dict[str, Any],
+        otherwise: int,
+    ) -> Needs:
+        """What the call needs of a budget, by its own dry run; `otherwise` if that fails: the call itself reports why."""
+        try:
+            result = await self._answer(call, {**arguments, "dry_run": True})
+        except MistralMcpError:
+            return Needs(otherwise)
+        if not isinstance(result, Estimate):
+            return Needs(otherwise)
+        cost = result.cost_usd
+        return needs_of(self.name, cost.min, cost.max, otherwise)
 
     async def _answer(self, call: CallContext, arguments: dict[str, Any]) -> Result:
         mistral = call.mistral

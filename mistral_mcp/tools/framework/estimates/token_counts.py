@@ -14,19 +14,18 @@ from mistral_mcp.mistral.api.chat import ChatCall
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.tools.framework.estimates.estimate import Estimate, Part, Pricing, Range, Units
 from mistral_mcp.tools.framework.request import Mistral
+from mistral_mcp.usage.bounds import FRAME
 
 BASIS = "Tokens are at least the words of a text and at most its bytes; no tokenizer was asked."
 COMPLETIONS = "An answer is at most max_tokens, or what its model's context leaves: set it to bound the cost."
 PRIORITY = "whether this key has the priority tier, which costs more"
 
 _SLICE = 64 * 1024  # characters looked at together
-_CONTROL = 24
-"""Tokens that a text or message may have beside its own: where it begins and ends, and whose it is."""
 _TEXT_CHUNKS = frozenset({"text", "thinking", "reference"})
 _DEPTH = 20
 
 
-async def count_tokens(texts: Iterable[str], *, control: int = _CONTROL) -> Range:
+async def count_tokens(texts: Iterable[str], *, control: int = FRAME) -> Range:
     """Bounds for texts, each with what frames it."""
     least = most = 0
     for text in texts:
@@ -44,7 +43,7 @@ async def count_prompt(body: JsonValue) -> Range:
     """Bounds for what a chat's body says: its texts, and at most all that it holds as JSON."""
     words = await count_tokens(_texts(body))
     whole = json.dumps(body, ensure_ascii=False)
-    bytes_and_frames = await count_tokens([whole], control=_CONTROL * (1 + _messages(body)))
+    bytes_and_frames = await count_tokens([whole], control=FRAME * (1 + _messages(body)))
     return Range(min=words.min, max=bytes_and_frames.max)
 
 
