@@ -29,6 +29,7 @@ from mistral_mcp.mistral.consumption import Meter
 from mistral_mcp.mistral.event_stream import read_events
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.quoting import quote_token
+from mistral_mcp.mistral.recent_reads import RecentReads
 from mistral_mcp.mistral.requests import EVENTS, FILE, JSON, build_request
 from mistral_mcp.mistral.transports.bodies import BodyTooLarge
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
@@ -73,9 +74,9 @@ class Upstream:
 
             stack = Spans(stack)
         if observer:
-            self.transport = Observing(stack, observer)
-        else:
-            self.transport = stack
+            stack = Observing(stack, observer)
+        self.transport = stack
+        self.recent_reads = RecentReads()
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -108,19 +109,18 @@ class MistralClient:
         """Of the last reply."""
         self.attempts = 1
         """The most that one request of this call took."""
-        self._upstream = upstream
+        self.upstream = upstream
         self.meter = Meter(lambda: upstream.catalog, regional=caller.route.kind in {"eu", "us"})
         """What this tool call has used, its copies for concurrent requests included."""
-        if progress is None:
-            self._seconds = self.settings.timeout
-        else:
+        self._seconds = self.settings.timeout
+        if progress is not None:
             self._seconds = self.settings.stream_timeout
         self._deadline = time.monotonic() + self._seconds
         self._last = Exchange(caller, repeatable=False, deadline=self._deadline, progress=progress)
 
     @property
     def catalog(self) -> Catalog:
-        return self._upstream.catalog
+        return self.upstream.catalog
 
     @property
     def last_model(self) -> str:
@@ -280,7 +280,7 @@ class MistralClient:
         Errors are raised without their cause: the texts of the stack below may hold URLs and headers.
         """
         try:
-            response = await self._upstream.transport.handle_async_request(request)
+            response = await self.upstream.transport.handle_async_request(request)
         except BodyTooLarge:
             raise failures.too_large(exchange) from None
         except httpx2.HTTPError as error:

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema
 
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.mistral.api import batch
 from mistral_mcp.mistral.api.batch import BatchJobReply, BatchRequest
-from mistral_mcp.mistral.api.batch_results import Answer, read_rows
+from mistral_mcp.mistral.api.batch_results import Answer, read_answers
 from mistral_mcp.mistral.api.usage import UsageReply
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.arguments import exactly_one_of
@@ -174,10 +175,9 @@ async def mistral_get_batch_results(
     only: Annotated[Literal["succeeded", "failed"] | None, Field(description="Only these answers.")] = None,
 ) -> Rows:
     """Read the answers of a finished batch job, each with its custom_id."""
-    job = await mistral.send(batch.GetBatchJobCall(job_id=job_id))
-    raw = await read_rows(mistral, job, only)
-    answers = [Answer.read(row) for row in raw[page * page_size : (page + 1) * page_size]]
-    rows = [Row.of(answer) for answer in answers]
+    found = await read_answers(mistral, job_id, only)
+    job = found.job
+    answers, rows = await run_heavy(_read_rows, found.lines(page * page_size, (page + 1) * page_size))
     shown = [row.cut(LONG // len(rows)) for row in rows]
     kept = None
     if shown != rows:
@@ -189,10 +189,10 @@ async def mistral_get_batch_results(
         succeeded=job.succeeded_requests,
         failed=job.failed_requests,
         results=shown,
-        next_page=next_page(page, page_size, len(shown), len(raw)),
+        next_page=next_page(page, page_size, len(shown), len(found)),
         kept=kept,
         page_usage=_usage(mistral, job, answers),
-        note=None if raw else _why_empty(job, only),
+        note=None if len(found) else _why_empty(job, only),
     )
 
 
@@ -246,6 +246,11 @@ def _with_ids(requests: list[Request]) -> list[BatchRequest]:
             f"requests[{places[0]}] and requests[{places[1]}] have the same custom_id.", "Give each its own."
         )
     return found
+
+
+def _read_rows(lines: list[bytes]) -> tuple[list[Answer], list[Row]]:
+    answers = [Answer.read(line) for line in lines]
+    return answers, [Row.of(answer) for answer in answers]
 
 
 def _usage(mistral: Mistral, job: BatchJobReply, answers: list[Answer]) -> Usage | None:

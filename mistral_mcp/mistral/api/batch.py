@@ -6,7 +6,7 @@ in a file of their own, where `response.body` is a string of JSON.
 
 from typing import cast
 
-from pydantic import BaseModel, Field, JsonValue, model_validator
+from pydantic import BaseModel, Field, JsonValue, SkipValidation, model_validator
 
 from mistral_mcp.mistral.call import Call, Maybe, Moment, Reply
 
@@ -39,7 +39,7 @@ class BatchJobReply(Reply):
     error_file: Maybe[str] = None
     errors: Maybe[list[BatchErrorReply]] = None
     metadata: Maybe[dict[str, JsonValue]] = None
-    outputs: list[dict[str, JsonValue]] = Field(default=[], exclude=True)
+    outputs: list[SkipValidation[dict[str, JsonValue]]] = Field(default=[], exclude=True)
     """The rows themselves, where the requests came inline."""
 
     @model_validator(mode="before")

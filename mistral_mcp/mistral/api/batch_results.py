@@ -1,14 +1,18 @@
 """The rows of a batch job's result files: JSON lines, of which those that failed lie in a file of their own."""
 
 import json
+from array import array
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import accumulate, pairwise
+from typing import Literal, NamedTuple
 
 from pydantic import JsonValue, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
+from mistral_mcp.bounds.heavy_work import run_heavy
 from mistral_mcp.errors import ReplyTooLarge
-from mistral_mcp.mistral.api.batch import BatchJobReply
+from mistral_mcp.mistral.api.batch import BatchJobReply, GetBatchJobCall
 from mistral_mcp.mistral.api.chat import ChatReply
 from mistral_mcp.mistral.api.files import DownloadFileCall
 from mistral_mcp.mistral.api.usage import UsageReply
@@ -16,6 +20,8 @@ from mistral_mcp.mistral.call import Reply
 from mistral_mcp.mistral.client import MistralClient
 
 RawRow = bytes | dict[str, JsonValue]
+Only = Literal["succeeded", "failed"] | None
+"""None: all."""
 
 
 class ResponseReply(Reply):
@@ -88,35 +94,104 @@ class Answer:
             return None
 
 
-async def read_rows(mistral: MistralClient, job: BatchJobReply, only: str | None) -> list[RawRow]:
-    """The rows as they came, first those that succeeded. Only the page that is shown is worth reading."""
-    succeeded: list[RawRow] = []
-    failed: list[RawRow] = []
-    for row in job.outputs:
-        if Answer.read(row).has_succeeded:
-            succeeded.append(row)
-        else:
-            failed.append(row)
+@dataclass(frozen=True)
+class BatchAnswers:
+    """The answers to a batch job's requests as JSON lines, first those that succeeded. Those of a page are found by place."""
+
+    job: BatchJobReply
+    """Without its outputs."""
+    content: bytes
+    ends: "array[int]"
+    """Where each line ends in `content`."""
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.content) + self.ends.itemsize * len(self.ends)
+
+    def lines(self, start: int, stop: int) -> list[bytes]:
+        """Those at these places, as far as there are any."""
+        ends = self.ends[max(start - 1, 0) : stop]
+        if start == 0:
+            ends.insert(0, 0)
+        return [self.content[begin:end] for begin, end in pairwise(ends)]
+
+
+async def read_answers(
+    mistral: MistralClient,
+    job_id: str,
+    only: Only,
+) -> BatchAnswers:
+    """The answers of a job, or those of its requests that succeeded, or failed.
+
+    Those of a job that has ended never change: they are fetched once for a caller who reads on within minutes.
+    """
+    recent, name = mistral.upstream.recent_reads, f"{job_id} {only}"
+    answers = recent.find(mistral.caller, name, BatchAnswers)
+    if answers is None:
+        job = await mistral.send(GetBatchJobCall(job_id=job_id))
+        answers = await _fetch_answers(mistral, job, only)
+        if job.has_ended:
+            recent.keep(mistral.caller, name, answers)
+    return answers
+
+
+async def _fetch_answers(
+    mistral: MistralClient,
+    job: BatchJobReply,
+    only: Only,
+) -> BatchAnswers:
+    outputs = await run_heavy(_write_outputs, job.outputs)
+    succeeded, failed = outputs.succeeded, outputs.failed
     if only != "failed" and job.output_file and not job.outputs:
-        succeeded = await _download_lines(mistral, job.output_file)
+        succeeded = await _download(mistral, job.output_file)
     if only != "succeeded" and job.error_file and not failed:
-        failed = await _download_lines(mistral, job.error_file)
+        failed = await _download(mistral, job.error_file)
     match only:
         case "succeeded":
-            return succeeded
+            parts = [succeeded]
         case "failed":
-            return failed
+            parts = [failed]
         case _:
-            return [*succeeded, *failed]
+            parts = [succeeded, failed]
+    return await run_heavy(_find_lines, job.model_copy(update={"outputs": []}), parts)
 
 
-async def _download_lines(mistral: MistralClient, file_id: str) -> list[RawRow]:
+class _Outputs(NamedTuple):
+    """Rows that came with their job, as JSON lines."""
+
+    succeeded: bytes
+    failed: bytes
+
+
+def _write_outputs(outputs: list[dict[str, JsonValue]]) -> _Outputs:
+    succeeded: list[bytes] = []
+    failed: list[bytes] = []
+    for row in outputs:
+        if Answer.read(row).has_succeeded:
+            succeeded.append(to_json(row))
+        else:
+            failed.append(to_json(row))
+    return _Outputs(b"\n".join(succeeded), b"\n".join(failed))
+
+
+def _find_lines(job: BatchJobReply, parts: list[bytes]) -> BatchAnswers:
+    lines: list[bytes] = []
+    for part in parts:
+        lines += filter(bytes.strip, part.split(b"\n"))
+    ends = array("Q", accumulate(map(len, lines)))
+    return BatchAnswers(job, b"".join(lines), ends)
+
+
+async def _download(mistral: MistralClient, file_id: str) -> bytes:
     try:
-        content = await mistral.send(DownloadFileCall(file_id=file_id))
+        return await mistral.send(DownloadFileCall(file_id=file_id))
     except ReplyTooLarge as error:
         error.advice = f"mistral_get_file_url gives a link to the file {file_id}."
         raise
-    return [line for line in content.split(b"\n") if line.strip()]
 
 
 def _parse(body: JsonValue) -> JsonValue:
