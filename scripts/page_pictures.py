@@ -146,6 +146,13 @@ async def _manage(page: Page, base: str, lang: str, url: str) -> AsyncGenerator[
     yield "shown"
     await page.evaluate(OPEN_ALL)
     yield "shown-open"
+    await page.goto(f"{base}/manage{lang}")
+    await page.locator("#token").fill(KEY)
+    await _submit(page)
+    yield "key-connections"
+    await _submit(page)
+    await page.evaluate(OPEN_ALL)
+    yield "by-key"
 
 
 async def _upload(page: Page, base: str, lang: str, url: str) -> AsyncGenerator[str]:

@@ -156,7 +156,7 @@ async def test_a_person_connects_tries_replaces_and_ends(
 
         await page.get_by_role("link", name="Manage").click()
         await look("manage")
-        await page.get_by_label("Secret address, or its token").fill(url)
+        await page.get_by_label("Secret address, or Mistral key").fill(url)
         await page.get_by_role("button", name="Show the connection").click()
         await expect(page.get_by_text("my laptop, made on")).to_be_visible()
 
@@ -171,7 +171,7 @@ async def test_a_person_connects_tries_replaces_and_ends(
         await look("address")
 
         await page.goto("/manage")
-        await page.get_by_label("Secret address, or its token").fill(newer)
+        await page.get_by_label("Secret address, or Mistral key").fill(newer)
         await page.keyboard.press("Enter")
         await page.locator("summary", has_text="End this connection").click()
         await page.get_by_role("button", name="End it for good").click()

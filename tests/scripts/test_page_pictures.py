@@ -25,6 +25,7 @@ NEXT = f"""() => {{
 
 PAGES = {
     *("connect", "connect-own", "refused", "made", "tried", "consent", "manage", "unknown", "shown", "shown-open"),
+    *("key-connections", "by-key"),
     *("upload", "uploading", "uploaded", "upload-ended", "address", "endpoint", "privacy", "not-found"),
     *("consent-gone", "dead", "revoked"),
 }

@@ -95,6 +95,18 @@ def check_count(database: Connection, digests: Sequence[bytes], most: int, now: 
         )
 
 
+def find_of_key(
+    database: Connection,
+    digests: Sequence[bytes],
+    most: int,
+    now: datetime,
+) -> list[Row[Any]]:
+    """The live connections of the key with these digests, newest first; what is damaged is left out."""
+    of_key = connections.c.key_digest.in_(digests)
+    newest = select(connections).where(of_key, _is_live(now)).order_by(connections.c.created_at.desc()).limit(most)
+    return list(_readable(database.execute(newest)))
+
+
 def update_connection(database: Connection, row: dict[str, Any]) -> None:
     database.execute(update(connections).where(connections.c.id == row["id"]).values(row))
 

@@ -123,7 +123,7 @@ class Tenancy:
             most_per_key=self.settings.max_connections_per_key,
         )
         self.throttle.add_signup(address)
-        self._record("created", issued.connection.id, address)
+        self.record("created", issued.connection.id, address)
         return issued
 
     async def update(self, token: SecretStr, changes: ConnectionChanges, address: str) -> Connection:
@@ -140,7 +140,7 @@ class Tenancy:
             credentials = await self.vault.credentials(token, "the connection")
             await self._check_key(changes.api_key, connection.route, credentials.route_token, address)
         updated = await self.vault.update(token, lambda old: replace(old, **new), changes.api_key)
-        self._record("changed", updated.id, address)
+        self.record("changed", updated.id, address)
         return updated
 
     async def describe(self, token: SecretStr, address: str) -> Connection:
@@ -161,22 +161,22 @@ class Tenancy:
         """A new token; the old one ends at once."""
         with self.throttle.counting(address):
             issued = await self.vault.rotate(token)
-        self._record("rotated", issued.connection.id, address)
+        self.record("rotated", issued.connection.id, address)
         return issued
 
     async def revoke(self, token: SecretStr, address: str) -> str:
         """End the connection, and erase what was sealed. Returns its id."""
         with self.throttle.counting(address):
             connection_id = await self.vault.revoke(token)
-        self._record("revoked", connection_id, address)
+        self.record("revoked", connection_id, address)
         return connection_id
 
     async def end_grant(self, connection: Connection, grant_id: str, address: str) -> None:
         """End what one client may do with the connection; nothing happens for a grant of another."""
         await self.vault.grants.revoke_by_id(connection.id, grant_id)
-        self._record("changed", connection.id, address)
+        self.record("changed", connection.id, address)
 
-    def _record(self, event: ConnectionEvent, connection_id: str, address: str) -> None:
+    def record(self, event: ConnectionEvent, connection_id: str, address: str) -> None:
         self.metrics.connections.labels(event).inc()
         log_connection_event(event, connection_id, address)
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from mistral_mcp.errors import BadArgument, MistralMcpError
 from mistral_mcp.hosting.vault.connection import new_id
+from mistral_mcp.hosting.vault.digests import DIGEST_BYTES
 from mistral_mcp.http.uploads.incoming_files import NotOurForm
 
 LIFETIME = 2 * 60 * 60  # seconds; long enough to look for a key in between
@@ -80,25 +81,64 @@ def _is_from_here(request: Request) -> bool:
     return origin == "null" or origin.partition("://")[2].lower() == request.headers["host"].lower()
 
 
-class FormTokens(TimestampSigner):
-    """Marks forms as this server's. Any replica verifies the token of another, and none has to remember it."""
+class _FormSigner(TimestampSigner):
+    """Signs what travels in a form. Any replica verifies what another signed, and none has to remember it."""
 
-    def __init__(self, keys: Sequence[bytes], now: Callable[[], float] = time.time) -> None:
-        super().__init__(keys[::-1], salt=b"mistral-mcp form", digest_method=hashlib.sha256)  # the last one signs
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        salt: bytes,
+        now: Callable[[], float],
+    ) -> None:
+        super().__init__(
+            keys[::-1],  # the last one signs
+            salt=salt,
+            digest_method=hashlib.sha256,
+        )
         self._now = now
 
     def get_timestamp(self) -> int:
         return int(self._now())
+
+    def read(self, signed: str) -> str:
+        """Raises `StaleForm`."""
+        try:
+            text, issued = self.unsign(signed, return_timestamp=True)
+        except BadData:
+            issued, text = None, b""
+        if issued is None or issued.timestamp() < self._now() - LIFETIME:
+            raise StaleForm("This form lay open for too long.", "Here is a fresh one: please send it again.")
+        return text.decode()
+
+
+class FormTokens(_FormSigner):
+    """Marks forms as this server's."""
+
+    def __init__(self, keys: Sequence[bytes], now: Callable[[], float] = time.time) -> None:
+        super().__init__(keys, b"mistral-mcp form", now)
 
     def issue(self) -> str:
         return self.sign(new_id()).decode()
 
     def verify(self, token: str) -> str:
         """The form's id, which becomes its connection's: the database then refuses a second one. Raises `StaleForm`."""
-        try:
-            form_id, issued = self.unsign(token, return_timestamp=True)
-        except BadData:
-            issued, form_id = None, b""
-        if issued is None or issued.timestamp() < self._now() - LIFETIME:
-            raise StaleForm("This form lay open for too long.", "Here is a fresh one: please send it again.")
-        return form_id.decode()
+        return self.read(token)
+
+
+class KeyProofs(_FormSigner):
+    """That a person pasted a key a moment ago, by its digests: the key itself goes into no page."""
+
+    def __init__(self, keys: Sequence[bytes], now: Callable[[], float] = time.time) -> None:
+        super().__init__(keys, b"mistral-mcp key proof", now)
+
+    def issue(self, digests: Sequence[bytes]) -> str:
+        return self.sign(b"".join(digests).hex()).decode()
+
+    def verify(self, proof: str) -> list[bytes]:
+        """The digests. Raises `StaleForm`."""
+        joined = bytes.fromhex(self.read(proof))
+        digests: list[bytes] = []
+        while joined:
+            digests.append(joined[:DIGEST_BYTES])
+            joined = joined[DIGEST_BYTES:]
+        return digests

@@ -1,7 +1,7 @@
 """A connection as its holder sees it: the address, an entry for each client, what it is and may do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from mistral_mcp.hosting.vault.sign_ins.grant_records import WRITE, Grant
 from mistral_mcp.hosting.vault.vault import Connection
+from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.pages.form_fields import offer_expiries
 from mistral_mcp.hosting.web.pages.languages import Language
 from mistral_mcp.hosting.web.pages.problems import describe_status
@@ -33,7 +34,8 @@ class View:
     """A connection after an action."""
 
     connection: Connection
-    token: SecretStr
+    token: SecretStr | None
+    """None where it is shown to the holder of its key."""
     action: Action
     test_call: TestCall | None = None
     problem: str = ""
@@ -41,6 +43,15 @@ class View:
     """Clients that signed in to it."""
     usage: UsageAnswer | None = None
     """Of no use where the connection was created just now."""
+    proof: str = ""
+    """That the person holds the connection's key; empty where there is a token."""
+
+
+async def add_details(tenancy: Tenancy, view: View) -> View:
+    """With the clients that signed in, and what was used. Raises `VaultUnavailable`."""
+    grants = await tenancy.vault.grants.list_of(view.connection.id)
+    usage = await tenancy.usage_of(view.connection)
+    return replace(view, grants=grants, usage=usage)
 
 
 def _draw(usage: UsageAnswer | None, language: Language) -> UsagePictures | None:
@@ -73,7 +84,9 @@ def _by_device(every: Sequence[Snippet]) -> dict[str, list[Snippet]]:
 
 
 async def render_connection(renderer: Renderer, request: Request, view: View) -> Response:
-    url = secret_url(renderer.settings, request, view.token)
+    url = token = ""
+    if view.token is not None:
+        url, token = secret_url(renderer.settings, request, view.token), view.token.get_secret_value()
     bound = AllowedToolsets.of(renderer.settings)
     presets = await offer_presets(bound)
     if view.connection.toolsets is None:
@@ -112,7 +125,8 @@ async def render_connection(renderer: Renderer, request: Request, view: View) ->
         action=view.action,
         connection=view.connection,
         url=url,
-        token=view.token.get_secret_value(),
+        token=token,
+        proof=view.proof,
         devices=_by_device(snippets(url, language=language)),
         can_test=can_test(view.connection),
         test_call=view.test_call,

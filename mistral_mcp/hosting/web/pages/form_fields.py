@@ -31,15 +31,26 @@ def connection_request(form: Form, allowed: tuple[str, ...]) -> ConnectionReques
 
 def connection_changes(form: Form, allowed: tuple[str, ...]) -> ConnectionChanges:
     """Raises `ValidationError`. An empty key and "keep" change nothing."""
-    given: dict[str, Any] = {"label": form.one("label"), "read_only": bool(form.one("read_only"))}
+    given = _terms_in_clear(form)
+    given["read_only"] = bool(form.one("read_only"))
     if form.one("preset") != KEEP:
         given["toolsets"] = read_toolsets(form, allowed)
-    for name in ("budget_usd", "budget_calls_per_day"):
-        if name in form.fields:
-            given[name] = form.one(name).replace(",", ".") or None
     if form.one("api_key"):
         given["api_key"] = form.one("api_key")
     expires = form.one("expires_in_days")
     if expires != "keep":
         given["expires_in_days"] = expires or None
     return ConnectionChanges(**given)
+
+
+def terms_in_clear(form: Form) -> ConnectionChanges:
+    """The label and the budgets alone. Raises `ValidationError`."""
+    return ConnectionChanges(**_terms_in_clear(form))
+
+
+def _terms_in_clear(form: Form) -> dict[str, Any]:
+    given: dict[str, Any] = {"label": form.one("label")}
+    for name in ("budget_usd", "budget_calls_per_day"):
+        if name in form.fields:
+            given[name] = form.one(name).replace(",", ".") or None
+    return given

@@ -1,6 +1,5 @@
-"""`/manage` takes a secret URL, answers with its connection, and does what the buttons there say."""
+"""`/manage` takes a secret URL, answers with its connection, and does what the buttons there say; `key_page` takes a key."""
 
-from dataclasses import replace
 from http import HTTPStatus
 
 from pydantic import SecretStr, ValidationError
@@ -12,8 +11,9 @@ from mistral_mcp.credentials import TOKEN_PREFIX
 from mistral_mcp.errors import BadArgument, MistralMcpError, RefusedCredential, UpstreamError
 from mistral_mcp.hosting.web.connect import Tenancy
 from mistral_mcp.hosting.web.forms import Form, read_form
-from mistral_mcp.hosting.web.pages.connection_page import View, render_connection
+from mistral_mcp.hosting.web.pages.connection_page import View, add_details, render_connection
 from mistral_mcp.hosting.web.pages.form_fields import connection_changes
+from mistral_mcp.hosting.web.pages.key_page import KeyPage
 from mistral_mcp.hosting.web.pages.problems import describe, describe_fields
 from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of, texts_for
 from mistral_mcp.hosting.web.responses import client_address
@@ -32,17 +32,20 @@ class ManagePage:
     def __init__(self, tenancy: Tenancy, renderer: Renderer) -> None:
         self._tenancy = tenancy
         self._renderer = renderer
+        self._key_page = KeyPage(tenancy, renderer)
 
     def routes(self) -> list[Route]:
         return [Route(PATH, self.manage, methods=["GET", "POST"])]
 
     async def manage(self, request: Request) -> Response:
-        """A field for the secret URL; sent, the connection that it belongs to."""
+        """A field for the secret URL or the key; sent, the connection that it belongs to."""
         if request.method != "POST":
             return self._renderer.render(request, "manage.html", problem="")
         try:
             form = await read_form(request)
             self._renderer.form_tokens.verify(form.one("stamp"))
+            if TOKEN_PREFIX not in form.one("token").lower():
+                return await self._key_page.answer(request, form)
             view = await self._act(request, find_token(form.one("token")), form)
         except MistralMcpError as error:
             status, headers = error_status(error)
@@ -51,10 +54,8 @@ class ManagePage:
             problem = describe(error, language_of(request))
             return self._renderer.render(request, "manage.html", status, headers, problem=problem)
         if view.action == "revoked":
-            return self._renderer.render(request, "revoked.html", connection=view.connection)
-        grants = await self._tenancy.vault.grants.list_of(view.connection.id)
-        usage = await self._tenancy.usage_of(view.connection)
-        view = replace(view, grants=grants, usage=usage)
+            return self._renderer.render(request, "revoked.html", connection=view.connection, proof="")
+        view = await add_details(self._tenancy, view)
         return await render_connection(self._renderer, request, view)
 
     async def _act(self, request: Request, token: SecretStr, form: Form) -> View:

@@ -13,7 +13,7 @@ import pytest
 from mistral_mcp import Settings, errors
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.vault.statements import TooManyConnections
-from mistral_mcp.hosting.web import connect, forms, test_calls
+from mistral_mcp.hosting.web import connect, forms, key_holders, test_calls
 from mistral_mcp.hosting.web.pages import manage_page
 from mistral_mcp.hosting.web.pages.languages import (
     LANGUAGES,
@@ -93,7 +93,7 @@ def test_every_toolset_is_described_for_people() -> None:
 
 
 def test_every_sentence_of_a_problem_is_some_errors() -> None:
-    modules = (errors, connect, forms, incoming_files, manage_page, test_calls)
+    modules = (errors, connect, forms, incoming_files, key_holders, manage_page, test_calls)
     classes = {name for module in modules for name in vars(module)} | {TooManyConnections.__name__}
 
     for name in read_texts("en")["problems"]:
@@ -140,6 +140,8 @@ async def every_page(http: httpx2.AsyncClient, query: str = "") -> dict[str, str
     made = await send(http, "/", query, **key)
     url = unescape(re.findall(r'id="url" value="([^"]+)"', made.text)[0])
     link = (await http.post("/connections", json={"api_key": KEY, "signup_code": "yes"})).json()
+    of_key = await send(http, "/manage", query, token=KEY)
+    held = dict(re.findall(r'name="(proof|connection)" value="([^"]+)"', of_key.text))
     unknown = "/uploads/up_" + "x" * 32
     pages = {
         "connect": await http.get("/" + query),
@@ -158,6 +160,12 @@ async def every_page(http: httpx2.AsyncClient, query: str = "") -> dict[str, str
         "not changed": await send(http, "/manage", query, token=url, do="change", expires_in_days="soon"),
         "rotated": await send(http, "/manage", query, token=link["token"], do="rotate"),
         "replaced": await send(http, "/manage", query, token=link["token"]),
+        "of a key": of_key,
+        "of no key": await send(http, "/manage", query, token="Q" * 32),
+        "by key": await send(http, "/manage", query, **held),
+        "changed by key": await send(http, "/manage", query, **held, do="change", label="x"),
+        "not changed by key": await send(http, "/manage", query, **held, do="change", label="x" * 101),
+        "revoked by key": await send(http, "/manage", query, **held, do="revoke"),
         "address": await http.get(url + query, headers=html),
         "revoked": await send(http, "/manage", query, token=url, do="revoke"),
         "dead": await http.get(url + query, headers=html),
