@@ -1,15 +1,17 @@
 """What it costs to count: usage, budgets, a line of the log and metrics for each call, beside the same server without them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from benchmarks.bench import Bench, Contender, interleaved
+from benchmarks.bench import Bench, Contender, Load, interleaved
+from benchmarks.plans import percentile
 from benchmarks.processes import Server, python
 from benchmarks.rows import Goal, Row, median_row
 
 _CALLERS = 32
 _BESIDE = "uncounted"
 _NAME = "CPU per call, 32 callers, with usage, budgets, audit lines and metrics"
+_P99 = "p99 of a call, 32 callers, counted"
 
 
 async def measure(bench: Bench) -> list[Row]:
@@ -22,10 +24,8 @@ async def measure(bench: Bench) -> list[Row]:
     uncounted = replace(bench.ours(_BESIDE, log_level="INFO"), http=command)
     contenders = [counted, uncounted]
 
-    async def load(contender: Contender, server: Server, calls: int) -> tuple[float, float]:
-        plan = bench.plan(contender, server.port, _CALLERS, calls)
-        found = await bench.load(plan, server)
-        return found.cpu_ms, found.outcome.per_second
+    async def load(contender: Contender, server: Server, calls: int) -> Load:
+        return await bench.load(bench.plan(contender, server.port, _CALLERS, calls), server)
 
     async with bench.serving(*contenders) as servers:
         ways = list(zip(contenders, servers, strict=True))
@@ -38,9 +38,13 @@ async def measure(bench: Bench) -> list[Row]:
             },
             bench.scale.rounds,
         )
-    ours, theirs = ([cpu for cpu, _ in runs[each.name]] for each in contenders)
-    rates = [[rate for _, rate in runs[each.name]] for each in contenders]
+
+    def row(name: str, unit: str, figure: Callable[[Load], float], goal: Goal | None = None) -> Row:
+        ours, theirs = ([figure(each) for each in runs[contender.name]] for contender in contenders)
+        return median_row(name, unit, ours, beside=_BESIDE, baseline=theirs, goal=goal)
+
     return [
-        median_row(_NAME, "ms", ours, beside=_BESIDE, baseline=theirs, goal=Goal(1.05)),
-        median_row("calls a second, counted", "calls/s", rates[0], beside=_BESIDE, baseline=rates[1]),
+        row(_NAME, "ms", lambda each: each.cpu_ms, Goal(1.05)),
+        row(_P99, "ms", lambda each: percentile(each.outcome.latencies, 99) * 1000, Goal(1.05)),
+        row("calls a second, counted", "calls/s", lambda each: each.outcome.per_second),
     ]

@@ -58,7 +58,7 @@ def declare(server: MCPServer[Served]) -> None:
 
     @server.resource(USAGE, title="Usage", mime_type="application/json")
     def usage() -> str:
-        """This connection's calls, tokens and cost: today, this month, and what is left of its budget."""
+        """This connection's calls, tokens and cost: today, this month, what is left of its budget. Batches are not counted."""
         raise NotImplementedError
 
     @server.completion()

@@ -80,6 +80,7 @@ EXPECTED = {
     "calls a second, 32 callers": ["minimal"],
     "calls a second, 128 callers": ["minimal"],
     "CPU per call, 32 callers, with usage, budgets, audit lines and metrics": ["uncounted"],
+    "p99 of a call, 32 callers, counted": ["uncounted"],
     "calls a second, counted": ["uncounted"],
     "time to first progress": ["minimal, streaming", "direct call's first chunk"],
     "CPU per chunk, one at a time": ["parsing, no server", "minimal, streaming"],

@@ -106,6 +106,7 @@ async def test_what_was_used_is_shown_as_pictures_and_in_tables(http: httpx2.Asy
     assert len(tables) == 2
     assert ">2</td>" in tables[0]
     assert {"mistral-small-latest", "mistral-embed"} == set(re.findall(r'row">([^<]+)<', tables[1]))
+    assert "Batches are not counted" in page
     assert not re.search(r"<svg[^>]*\sstyle=|<script(?! src)", page)
 
 
