@@ -25,9 +25,9 @@ def explain(error: ValidationError, mask: Mask) -> list[str]:
     """A phrase for each parameter that pydantic refused."""
     details = error.errors(include_url=False, include_input=False)
     # A union reports once for each arm that did not fit: one report a parameter is enough.
-    first: dict[str, ErrorDetails] = {}
+    first: dict[int | str, ErrorDetails] = {}
     for detail in details:
-        first.setdefault(str(detail["loc"][0]) if detail["loc"] else "", detail)
+        first.setdefault(detail["loc"][0], detail)
     return [_phrase(detail, mask) for detail in first.values()]
 
 
@@ -52,8 +52,8 @@ def _phrase(detail: ErrorDetails, mask: Mask) -> str:
     where = mask.text(_path(detail["loc"]))[:_NAME]
     what = _what(detail["type"], detail.get("ctx", {}))
     if what is None:
-        message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-        return f"{where}: {message[:1].lower()}{message[1:]}".removeprefix(": ")
+        message = detail["msg"].removeprefix("Value error, ")
+        return f"{where}: {message[:1].lower()}{message[1:]}"
     return f"{where} {what}"
 
 

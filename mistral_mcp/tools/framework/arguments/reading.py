@@ -2,7 +2,7 @@
 
 * For a parameter that is not required `null`, `""`, `{}` and `[]` mean *not given*.
 * One value where a list is wanted is a list of one; JSON in a text is read where no text is wanted.
-* What OpenAI and Mistral wrap around a schema, a function, a choice or a role is taken off (`wrappers`).
+* What OpenAI and Mistral wrap around a schema, a function or a choice is taken off (`wrappers`).
 * Six names that hosts add and no model chose are dropped.
 """
 
@@ -15,6 +15,7 @@ from pydantic_core import CoreSchema
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.masking import Mask
+from mistral_mcp.tools.framework.arguments.kinds import is_object
 from mistral_mcp.tools.framework.arguments.problems import explain, refusal, unknown_arguments
 from mistral_mcp.tools.framework.arguments.shapes import Shape, excess, read_members
 from mistral_mcp.tools.framework.arguments.wrappers import unwrap
@@ -71,11 +72,10 @@ def strict(model: type[ArgModelBase]) -> type[ArgModelBase]:
 
 
 def _fail_fast(schema: Any) -> None:
-    if isinstance(schema, dict):
-        node = cast("dict[str, Any]", schema)
-        if node.get("type") == "list":
-            node["fail_fast"] = True
-        for inner in node.values():
+    if is_object(schema):
+        if schema.get("type") == "list":
+            schema["fail_fast"] = True
+        for inner in schema.values():
             _fail_fast(inner)
     elif isinstance(schema, list | tuple):
         for inner in cast("list[Any]", schema):

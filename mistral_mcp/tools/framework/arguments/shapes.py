@@ -5,9 +5,11 @@ Both happen before pydantic sees anything. Bounds come first, so that nothing la
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from pydantic_core import from_json
+
+from mistral_mcp.tools.framework.arguments.kinds import is_list, is_object
 
 MAX_TEXT = 8 * 1024 * 1024  # characters, where a parameter has no lower bound of its own
 MAX_ITEMS = 20_000
@@ -66,19 +68,18 @@ def is_not_given(value: object) -> bool:
 
 def read(given: Any, shape: Shape) -> Any:
     """The value as it was meant: JSON in a text, one value for a list, empty members that mean nothing."""
-    value: Any = given
+    value = given
     if isinstance(given, str) and "string" not in shape.types:
         value = _parse(given, shape)
     if _is_single(value) and "array" in shape.types and not shape.types & {"string", "object"}:
         value = [value]
     if _is_integer(value) and "string" in shape.types and not shape.types & {"integer", "number"}:
         return str(value)
-    if isinstance(value, list) and shape.items is not None:
-        items = shape.items
-        return [read(item, items) for item in cast("list[Any]", value)]
-    if isinstance(value, dict) and shape.members is not None:
-        return read_members(cast("dict[str, Any]", value), shape)
-    return cast("Any", value)
+    if is_list(value) and shape.items is not None:
+        return [read(item, shape.items) for item in value]
+    if is_object(value) and shape.members is not None:
+        return read_members(value, shape)
+    return value
 
 
 def _is_single(value: object) -> bool:
@@ -143,29 +144,25 @@ class _Measure:
         return None
 
     def value(self, value: Any, shape: Shape, path: str) -> str | None:
-        if isinstance(value, str) and len(value) > shape.max_length:
-            # A list may have come as text.
-            if "string" in shape.types or not shape.types:
-                limit = shape.max_length
-            else:
-                limit = MAX_JSON_TEXT
+        if isinstance(value, str):
+            limit = _longest_text(shape)
             if len(value) > limit:
                 return f"{path} is longer than {limit:,} characters"
             return None
-        if isinstance(value, list):
-            return self.items(cast("list[Any]", value), shape, path)
-        if isinstance(value, dict) and shape.members is not None:
-            return self.members(cast("dict[str, Any]", value), shape, path)
+        if is_list(value):
+            return self.items(value, shape, path)
+        if is_object(value) and shape.members is not None:
+            return self.members(value, shape, path)
         return self.free(value, path)
 
     def items(self, values: list[Any], shape: Shape, path: str) -> str | None:
         if "array" in shape.types and len(values) > shape.max_items:
             return f"{path} has more than {shape.max_items:,} items"
+        if shape.items is None:
+            return self.free(values, path)
         self._left -= len(values)
         if self._left < 0:
             return _TOO_MANY
-        if shape.items is None:
-            return self.free(values, path)
         for index, value in enumerate(values):
             if problem := self.value(value, shape.items, f"{path}[{index}]"):
                 return problem
@@ -174,15 +171,22 @@ class _Measure:
     def free(self, value: Any, path: str) -> str | None:
         """Of a value of any form: how many values it holds, and how deep they lie."""
         level: list[Any] = [value]
-        for _ in range(MAX_DEPTH):
-            containers = [cast("Container", item) for item in level if isinstance(item, dict | list)]
+        for _ in range(MAX_DEPTH + 1):
+            containers: list[Container] = [item for item in level if isinstance(item, dict | list)]
+            if not containers:
+                return None
             self._left -= sum(map(len, containers))
             if self._left < 0:
                 return _TOO_MANY
             level = [item for container in containers for item in _contents(container)]
-            if not level:
-                return None
         return f"{path} is nested more than {MAX_DEPTH} deep"
+
+
+def _longest_text(shape: Shape) -> int:
+    """In characters. Where a list is wanted, a text may be its one item, or the list as JSON."""
+    if shape.items is not None and "string" not in shape.types:
+        return max(_longest_text(shape.items), MAX_JSON_TEXT)
+    return shape.max_length
 
 
 _TOO_MANY = f"the arguments hold more than {MAX_VALUES:,} values"

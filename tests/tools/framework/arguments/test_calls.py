@@ -9,7 +9,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from mistral_mcp.tools.framework.arguments import ADDED_BY_HOSTS, exactly_one_of
+from mistral_mcp.tools.framework.arguments import ADDED_BY_HOSTS
 from mistral_mcp.tools.framework.arguments.shapes import MAX_TEXT
 from tests.conftest import KEY, in_memory, text_of
 
@@ -259,11 +259,3 @@ async def test_at_most_four_problems_are_named(client: Client) -> None:
 )
 async def test_problems_are_said_in_plain_words(client: Client, arguments: dict[str, Any], sentence: str) -> None:
     assert sentence in text_of(await client.call_tool("mistral_embed", arguments))
-
-
-def test_exactly_one_of_names_the_one_or_says_what_is_wrong() -> None:
-    assert exactly_one_of(content=None, path="a") == "path"
-    with pytest.raises(Exception, match="Exactly one of content, path is needed, and none of them is given"):
-        exactly_one_of(content=None, path=None)
-    with pytest.raises(Exception, match="content and path are given together"):
-        exactly_one_of(content="x", path="a")
