@@ -7,11 +7,13 @@ from starlette.datastructures import Headers
 
 from mistral_mcp import Settings
 from mistral_mcp.credentials import (
+    Credentials,
     HeaderCredential,
     find_in_headers,
     from_headers,
     from_key,
     from_scope,
+    strip_quotes,
     validate_user_key,
 )
 from mistral_mcp.errors import AmbiguousCredential, MissingCredential, RefusedCredential
@@ -45,7 +47,21 @@ async def test_what_is_no_key_of_mistrals_is_not_sent_on(mistral_url: str, sandb
 
 @pytest.mark.parametrize("key", ["k3yk3yk3", "k" * 512])
 def test_a_key_may_be_as_short_or_as_long_as_it_is_taken(key: str):
-    assert validate_user_key(SecretStr(key), "a header").key == SecretStr(key)
+    assert validate_user_key(SecretStr(key), "a header") == Credentials(SecretStr(key), "a header")
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("$MISTRAL_API_KEY", "where the MCP client runs"),
+        ("mmcp_0123456789abcdef", "from https://console.mistral.ai"),
+        ("sk-0123456789abcdefghij", "from https://console.mistral.ai"),
+    ],
+)
+def test_whoever_sends_something_else_is_told_where_a_key_comes_from(key: str, advice: str):
+    with pytest.raises(RefusedCredential) as refused:
+        validate_user_key(SecretStr(key), "a header")
+    assert advice in refused.value.advice
 
 
 @pytest.mark.parametrize(
@@ -82,6 +98,19 @@ async def test_a_process_has_one_key_for_every_call(key: str | SecretStr):
     assert (await from_key(key)(None)).key == SecretStr(KEY)
 
 
+@pytest.mark.parametrize("nothing", [None, "", SecretStr(""), " '' "])
+async def test_without_a_key_a_process_has_none_and_says_where_it_belongs(nothing: str | SecretStr | None):
+    assert await from_key(nothing)(None) == Credentials(None, "MISTRAL_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("''", ""), ("' a '", "a"), (" a ", "a"), ("'", "'"), ("'a", "'a"), ("'a`", "'a`"), ("XaX", "XaX")],
+)
+def test_a_pair_of_quotes_is_taken_off_and_nothing_else(text: str, value: str):
+    assert strip_quotes(text) == value
+
+
 def test_what_follows_bearer_is_one_credential_to_its_end():
     found = find_in_headers(Headers({"Authorization": "Bearer two words"}))
 
@@ -94,9 +123,9 @@ def test_two_credentials_that_differ_are_refused_with_the_headers_to_choose_from
         find_in_headers(Headers({"X-API-Key": KEY, "Authorization": f"Bearer {KEY[::-1]}"}))
 
 
-@pytest.mark.parametrize("value", ["Basic dXNlcjpwYXNz", 'Digest username="a", realm="b"'])
+@pytest.mark.parametrize("value", ["Basic dXNlcjpwYXNz", 'Digest username="a", realm="b"', "Negotiate"])
 def test_another_scheme_is_refused_and_no_scheme_is_missing(value: str):
-    with pytest.raises(RefusedCredential, match="Bearer"):
+    with pytest.raises(RefusedCredential, match=r"Bearer.* advice"):
         from_headers(Headers({"Authorization": value}), "advice")
     for headers in ({}, {"Authorization": "Bearer "}):
         with pytest.raises(MissingCredential, match="advice"):

@@ -87,7 +87,7 @@ def test_a_master_key_that_is_missing_is_named_by_its_digest():
 
     with pytest.raises(MasterKeyMissing) as caught:
         MasterKeys([OTHER]).unseal(ring.first, ring.seal(PLAIN, "row"), "row")
-    assert caught.value.key_id == ring.first
+    assert caught.value.key_id == str(caught.value) == ring.first
     assert bytes.fromhex(ring.first) not in KEY
 
 

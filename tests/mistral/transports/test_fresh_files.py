@@ -1,6 +1,7 @@
 """A file that was uploaded a moment ago, and that Mistral does not know yet."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -13,7 +14,9 @@ from mistral_mcp.mistral.api.files import UploadFileCall
 from mistral_mcp.mistral.api.ocr import OcrCall
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.multipart import FilePart
-from mistral_mcp.mistral.transports.exchange import Caller
+from mistral_mcp.mistral.transports.exchange import Caller, Exchange
+from mistral_mcp.mistral.transports.retries import Retries
+from mistral_mcp.route import Route
 from tests.conftest import KEY
 
 FILE = "497f6eca-6276-4993-bfeb-53cbbbba6f08"
@@ -21,10 +24,11 @@ PAGES: dict[str, object] = {"pages": [], "model": "mistral-ocr-latest", "usage_i
 
 
 class Forgetful(httpx2.AsyncBaseTransport):
-    """Mistral, that knows an uploaded file only when it is asked for it the third time."""
+    """Mistral, that knows an uploaded file only when it is asked for it the third time, or a later one."""
 
-    def __init__(self) -> None:
+    def __init__(self, knows_at: int = 3) -> None:
         self.asked = 0
+        self.knows_at = knows_at
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
@@ -39,7 +43,7 @@ class Forgetful(httpx2.AsyncBaseTransport):
             }
             return httpx2.Response(200, json=about)
         self.asked += 1
-        if self.asked < 3:
+        if self.asked < self.knows_at:
             return httpx2.Response(404, json={"detail": "File not found"})
         return httpx2.Response(200, json=PAGES)
 
@@ -85,3 +89,24 @@ async def test_a_file_that_was_not_just_uploaded_is_asked_for_once(upstream: Ups
     with pytest.raises(NotFound):
         await mistral.send(read())
     assert mistral.attempts == 1
+
+
+@pytest.mark.parametrize(("knows_at", "status", "waits"), [(6, 200, 5), (7, 404, 5)])
+async def test_a_fresh_file_is_asked_for_six_times_at_most(knows_at: int, status: int, waits: int):
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    retries = Retries(Forgetful(knows_at), 2, lambda: 1.0, sleep)
+
+    async def ask(method: str, path: str, operation: str) -> httpx2.Response:
+        caller = Caller.of(SecretStr(KEY), "a test", Route(kind="direct"), None)
+        exchange = Exchange(caller, repeatable=True, deadline=time.monotonic() + 100, operation=operation)
+        url = f"https://api.mistral.ai{path}"
+        request = httpx2.Request(method, url, content=b"", extensions={"exchange": exchange})
+        return await retries.handle_async_request(request)
+
+    await ask("POST", "/v1/files", "POST /v1/files")
+    assert (await ask("GET", f"/v1/files/{FILE}", "GET /v1/files/{file_id}")).status_code == status
+    assert len(waited) == waits

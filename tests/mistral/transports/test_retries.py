@@ -280,6 +280,22 @@ async def test_a_wait_that_cannot_fit_is_not_begun_and_the_error_says_when_to_co
     assert "Try again in 20 s" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("kind", "repeatable", "attempts"),
+    [
+        ("application/json", True, 2),
+        ("Application/JSON; charset=utf-8", True, 2),
+        ("application/json", False, 1),
+        ("application/octet-stream", True, 1),
+    ],
+)
+async def test_json_that_never_began_is_asked_for_again(kind: str, attempts: int, *, repeatable: bool):
+    empty = httpx2.Response(200, headers={"content-type": kind}, stream=Body())
+    made = run(empty, repeatable=repeatable)
+    assert (await made.go()).content == (b"{}" if attempts > 1 else b"")
+    assert made.exchange.attempts == attempts
+
+
 async def test_a_broken_connection_is_raised_at_once_when_the_deadline_is_near():
     made = run(httpx2.ConnectError("refused"), seconds=0.3)
     with pytest.raises(httpx2.ConnectError):
