@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 
 import click
 from pydantic import ValidationError
@@ -130,6 +132,20 @@ def gc_frozen_during_startup() -> Generator[None]:
         gc.freeze()
     finally:
         gc.enable()
+
+
+@contextmanager
+def hide_rich() -> Generator[None]:
+    """The SDK imports rich, 1.5 MB, for a handler of the log, and lets go of it where logging is configured, as it is here."""
+    name = "rich"
+    found = sys.modules.get(name)
+    sys.modules[name] = cast("ModuleType", None)  # Python's way to say that it is not installed
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if found is not None:
+            sys.modules[name] = found
 
 
 def _is_set(name: str, value: str) -> bool:

@@ -1,5 +1,6 @@
 """`mistral-mcp serve`."""
 
+import gc
 import logging
 import os
 import sys
@@ -7,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mistral_mcp.cli.environment import forbid_core_dumps, gc_frozen_during_startup, has_hosting, start
+from mistral_mcp.cli.environment import (
+    forbid_core_dumps,
+    gc_frozen_during_startup,
+    has_hosting,
+    hide_rich,
+    start,
+)
 from mistral_mcp.cli.options import (
     API_KEY,
     HOSTING,
@@ -46,10 +53,11 @@ def serve(**given: object) -> None:
         )
 
     forbid_core_dumps()
-    with gc_frozen_during_startup():
+    with gc_frozen_during_startup(), hide_rich():
         from mistral_mcp.http.uvicorn_server import run  # noqa: PLC0415
 
         app = _app(settings, prepare=True)
+        gc.collect()  # what is frozen stays for good: a megabyte of garbage would
     # Workers are processes of their own: they read the settings anew, so the options go into their environment.
     os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
     _log_address(settings)
@@ -63,8 +71,10 @@ def worker() -> "Starlette":
     """The app of one worker."""
     settings = start({})
     forbid_core_dumps()
-    with gc_frozen_during_startup():
-        return _app(settings, prepare=False)
+    with gc_frozen_during_startup(), hide_rich():
+        app = _app(settings, prepare=False)
+        gc.collect()
+    return app
 
 
 def _app(settings: Settings, *, prepare: bool) -> "Starlette":

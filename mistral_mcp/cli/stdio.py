@@ -6,7 +6,14 @@ import sys
 
 import click
 
-from mistral_mcp.cli.environment import api_key, gc_frozen_during_startup, has_browser, start, users_cache_dir
+from mistral_mcp.cli.environment import (
+    api_key,
+    gc_frozen_during_startup,
+    has_browser,
+    hide_rich,
+    start,
+    users_cache_dir,
+)
 from mistral_mcp.cli.options import LOGS, PREFIX, STDIO, settings_options
 from mistral_mcp.errors import BadSetting
 
@@ -22,7 +29,7 @@ def stdio(**given: object) -> None:
     if settings.files_dir is not None and not settings.files_dir.is_dir():
         raise BadSetting(f"{PREFIX}FILES_DIR cannot be used: there is no such folder.")
     key = api_key(os.environ)
-    with gc_frozen_during_startup():
+    with gc_frozen_during_startup(), hide_rich():
         import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
         from mistral_mcp.credentials import from_key  # noqa: PLC0415

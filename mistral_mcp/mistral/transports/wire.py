@@ -78,8 +78,12 @@ def httpx2_transport(tls: ssl.SSLContext, proxy: str | None = None) -> httpx2.As
 
 def tls_context(network: Network) -> ssl.SSLContext:
     """What is trusted. Raises `BadSetting` for a file in the environment that cannot be used."""
+    folder = None
+    if network.ca_file:
+        # The system's file would be loaded as well, in a tenth of a second; of a folder only what is asked for is.
+        folder = ssl.get_default_verify_paths().capath
     try:
-        context = ssl.create_default_context()
+        context = ssl.create_default_context(capath=folder)
     except OSError:  # which opens SSLKEYLOGFILE as well
         raise BadSetting(
             "SSLKEYLOGFILE names a file that cannot be written.",

@@ -16,7 +16,7 @@ from mistral_mcp.mistral.api.models import ListModelsCall
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.mistral.transports.exchange import Caller
-from mistral_mcp.mistral.transports.wire import Wire, is_untrusted_certificate
+from mistral_mcp.mistral.transports.wire import Wire, is_untrusted_certificate, tls_context
 from mistral_mcp.network import Network
 from tests.certificates import self_signed
 from tests.conftest import KEY
@@ -134,6 +134,12 @@ async def test_a_file_of_certificates_that_cannot_be_used_is_named(
         file.write_bytes(content)
     with pytest.raises(BadSetting, match="SSL_CERT_FILE"):
         await ask(build(Network(ca_file=str(file))), "https://127.0.0.1:1/")
+
+
+def test_where_a_file_of_certificates_is_named_the_system_s_is_not_loaded_too(tmp_path: Path):
+    context = tls_context(Network(ca_file=str(self_signed(tmp_path))))
+    assert len(context.get_ca_certs()) == 1
+    assert context.verify_mode == ssl.CERT_REQUIRED
 
 
 @every_wire
