@@ -20,6 +20,7 @@ from mistral_mcp.errors import MistralMcpError
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
 from mistral_mcp.http.uploads.file_reception import UPLOAD_PAGE_HEADERS, FileReception, OpenLinks
 from mistral_mcp.http.uploads.local_upload_page import choose_language, render_page
+from mistral_mcp.http.uploads.problems import describe
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.settings import Settings
@@ -91,10 +92,9 @@ class _LocalPages(FileReception):
         problem: str = "",
         ended: bool = False,
     ) -> Response:
-        accepted, asked = request.headers.get("accept-language", ""), request.query_params.get("lang", "")
         page = render_page(
             f"/uploads/{request.path_params['handle']}",
-            choose_language(accepted, asked),
+            _language_of(request),
             files,
             problem,
             ended=ended,
@@ -102,5 +102,10 @@ class _LocalPages(FileReception):
         headers = {**UPLOAD_PAGE_HEADERS, "cache-control": "no-store", "x-content-type-options": "nosniff"}
         return HTMLResponse(page, status, headers)
 
-    def describe(self, request: Request, error: MistralMcpError) -> str:  # noqa: ARG002 - English alone
-        return error.what
+    def describe(self, request: Request, error: MistralMcpError) -> str:
+        return describe(error, _language_of(request))
+
+
+def _language_of(request: Request) -> str:
+    accepted = request.headers.get("accept-language", "")
+    return choose_language(accepted, request.query_params.get("lang", ""))

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from html import unescape
 from pathlib import Path
 
 import anyio
@@ -15,6 +16,7 @@ from mcp.client.stdio import StdioServerParameters
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
 from mistral_mcp.http.uploads.local_uploads import LocalUploads
+from mistral_mcp.http.uploads.problems import read_problems
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, stdio_parameters, text_of
 
@@ -100,6 +102,44 @@ async def test_a_link_takes_ten_files_and_one_that_fails_counts_for_nothing(
     assert failed.status_code == 503
     assert statuses == [201] * 10 + [410]
     assert (ended.status_code, "This upload link has ended" in ended.text) == (410, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "french", "english"),
+    [
+        (None, b"", "Le fichier est vide. Choisissez-en un autre.", "The file is empty. Choose another."),
+        (422, b"%PDF", "Mistral n'a pas accepté cet envoi.", "Mistral did not take this."),
+        (401, b"%PDF", "Mistral a refusé la clé.", "Mistral refused the key."),
+        (
+            503,
+            b"%PDF",
+            "Mistral n'a pas répondu comme prévu.",
+            "Mistral did not answer as it should.",
+        ),
+    ],
+    ids=["empty", "refused", "key", "failed"],
+)
+async def test_an_error_is_said_in_the_language_of_the_page(
+    client: Client, sandbox: Sandbox, status: int | None, content: bytes, french: str, english: str
+) -> None:
+    link = (await request_upload(client))["upload_url"]
+    origin = {"origin": re.sub(r"/uploads/.*", "", link)}
+    async with httpx2.AsyncClient(headers={"accept-language": "fr-FR"}) as http:
+        for lang, sentence in (("", french), ("?lang=en", english)):
+            if status:
+                sandbox.faults.append(Fault(status=status, times=2))
+            by_script = await http.put(f"{link}/a.pdf{lang}", content=content)
+            by_form = await http.post(link + lang, files={"file": ("a.pdf", content)}, headers=origin)
+
+            assert by_script.json()["error"]["message"].startswith(sentence)
+            assert sentence in unescape(by_form.text)
+
+
+def test_both_languages_have_a_sentence_for_the_same_errors() -> None:
+    english, french = read_problems("en"), read_problems("fr")
+
+    assert set(english) == set(french)
+    assert not [name for name in english if english[name] == french[name]]
 
 
 async def test_others_than_who_has_the_link_get_nothing(client: Client, sandbox: Sandbox) -> None:

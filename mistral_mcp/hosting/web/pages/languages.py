@@ -14,6 +14,8 @@ from typing import Literal, cast
 
 from markupsafe import Markup
 
+from mistral_mcp.http.uploads.problems import read_problems
+
 Language = Literal["en", "fr"]
 Texts = Mapping[str, Mapping[str, Markup]]
 """By page, then by name."""
@@ -57,6 +59,7 @@ def read_texts(language: Language) -> Texts:
     """They are HTML of ours; what is filled in with `format` is escaped."""
     pages = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     pages["common"]["language"] = pages.pop("language")
+    pages["problems"] = {**read_problems(language), **pages["problems"]}
     return {
         page: {name: Markup(bind_punctuation(text, language)) for name, text in texts.items()}  # noqa: S704 - no input is in them
         for page, texts in pages.items()
