@@ -14,6 +14,8 @@ from mistral_mcp.mistral.api.messages import Message, conversation, send_convers
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.fitting import keep_if_large
+from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
@@ -31,6 +33,11 @@ class Target(BaseModel):
     def of(cls, reply: TargetReply) -> "Target":
         return cls(label=max(reply.scores, key=reply.scores.__getitem__, default=None), scores=reply.scores)
 
+    def without_low_scores(self) -> "Target":
+        """With the score of the best alone."""
+        scores = {name: score for name, score in self.scores.items() if name == self.label}
+        return self.model_copy(update={"scores": scores})
+
     def text(self) -> str:
         if self.label is None:
             return "none"
@@ -43,9 +50,13 @@ class Classification(Result):
     results: list[dict[str, Target]]
     model: str
     usage: Maybe[Usage] = None
+    kept: Maybe[Kept] = Field(default=None, description="the results with all scores")
 
     def to_text(self) -> str:
-        return "\n".join(f"[{index}] {_targets_text(targets)}" for index, targets in enumerate(self.results))
+        lines = [f"[{index}] {_targets_text(targets)}" for index, targets in enumerate(self.results)]
+        if self.kept is not None:
+            lines.append(f"\nAll scores are kept. {self.kept.note()}")
+        return "\n".join(lines)
 
 
 def _targets_text(targets: dict[str, Target]) -> str:
@@ -55,6 +66,7 @@ def _targets_text(targets: dict[str, Target]) -> str:
 @toolset.tool("Classify", effect="reads")
 async def mistral_classify(
     mistral: Mistral,
+    kept_results: KeptResults,
     model: Annotated[str, Field(description="Classifier's id, ft:classifier:….", min_length=1, max_length=256)],
     inputs: Annotated[
         list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)
@@ -67,10 +79,15 @@ async def mistral_classify(
         reply = await _classify(mistral, model, inputs or [], messages)
     if len(reply.results) != len(inputs or [messages]):
         raise mistral.unusable_reply("does not hold one result for each input")
+    results = [_targets(targets) for targets in reply.results]
+    kept = await keep_if_large(results, kept_results, "classification.json")
+    if kept is not None:
+        results = [_best_scores(targets) for targets in results]
     return Classification(
-        results=[_targets(targets) for targets in reply.results],
+        results=results,
         model=reply.model or model,
         usage=usage_of(mistral, reply.model or model, reply.usage) if reply.usage else None,
+        kept=kept,
     )
 
 
@@ -87,3 +104,7 @@ async def _classify(
 
 def _targets(reply: dict[str, TargetReply]) -> dict[str, Target]:
     return {name: Target.of(target) for name, target in reply.items()}
+
+
+def _best_scores(targets: dict[str, Target]) -> dict[str, Target]:
+    return {name: target.without_low_scores() for name, target in targets.items()}

@@ -14,6 +14,8 @@ from mistral_mcp.mistral.api.messages import Message, conversation, send_convers
 from mistral_mcp.tools.framework import parameters
 from mistral_mcp.tools.framework.arguments import exactly_one_of
 from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.fitting import keep_if_large
+from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
@@ -39,6 +41,11 @@ class Verdict(BaseModel):
             scores={category: round(score, DIGITS) for category, score in result.category_scores.items()},
         )
 
+    def without_low_scores(self) -> "Verdict":
+        """With the scores of what was flagged alone."""
+        scores = {name: self.scores[name] for name in self.categories if name in self.scores}
+        return self.model_copy(update={"scores": scores})
+
     def text(self) -> str:
         if not self.flagged:
             return "not flagged"
@@ -53,14 +60,19 @@ class Moderation(Result):
     results: list[Verdict]
     model: str
     usage: Maybe[Usage] = None
+    kept: Maybe[Kept] = Field(default=None, description="the results with all scores")
 
     def to_text(self) -> str:
-        return "\n".join(f"[{index}] {result.text()}" for index, result in enumerate(self.results))
+        lines = [f"[{index}] {result.text()}" for index, result in enumerate(self.results)]
+        if self.kept is not None:
+            lines.append(f"\nAll scores are kept. {self.kept.note()}")
+        return "\n".join(lines)
 
 
 @toolset.tool("Moderate content", effect="reads")
 async def mistral_moderate(
     mistral: Mistral,
+    kept_results: KeptResults,
     inputs: Annotated[
         list[parameters.Text] | None, Field(description="Texts.", min_length=1, max_length=512)
     ] = None,
@@ -75,11 +87,15 @@ async def mistral_moderate(
     if len(reply.results) != len(inputs or [messages]):
         raise mistral.unusable_reply("does not hold one verdict for each input")
     results = [Verdict.of(result) for result in reply.results]
+    kept = await keep_if_large(results, kept_results, "moderation.json")
+    if kept is not None:
+        results = [result.without_low_scores() for result in results]
     return Moderation(
         flagged=any(result.flagged for result in results),
         results=results,
         model=reply.model or name,
         usage=usage_of(mistral, reply.model or name, reply.usage) if reply.usage else None,
+        kept=kept,
     )
 
 

@@ -1,12 +1,14 @@
 """mistral_classify, against the sandbox."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import in_memory, refuses_at_once, text_of
+from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
 
 MODEL = "ft:classifier:ministral-3b-latest:abc"
 
@@ -88,3 +90,21 @@ async def test_a_reply_without_a_result_for_each_input_is_no_classification(
 
     assert result.is_error
     assert text_of(result).startswith("Mistral's reply does not hold one result for each input. Try again.")
+
+
+async def test_results_too_large_to_show_come_with_the_best_scores_and_are_kept_whole(
+    mistral_url: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    scores = {f"label {number}": number / 100 for number in range(60)}
+    reply = {"model": MODEL, "results": [{"topic": {"scores": scores}}] * 512}
+    sandbox.faults.append(Fault(status=200, body=reply))
+    async with in_memory(mistral_url, toolsets="classifiers", output_dir=tmp_path) as client:
+        result = await client.call_tool("mistral_classify", {"model": MODEL, "inputs": ["x"] * 512})
+        assert not result.is_error, text_of(result)
+        found = result.structured_content
+        arguments = {"handle": found["kept"]["handle"], "limit": 100}
+        beginning = await client.call_tool("mistral_read_result", arguments)
+
+    assert found["results"] == [{"topic": {"label": "label 59", "scores": {"label 59": 0.59}}}] * 512
+    assert [len(each["topic"]["scores"]) for each in json.loads(read_kept(found["kept"]))] == [60] * 512
+    assert beginning.structured_content["text"].startswith('[{"topic"')

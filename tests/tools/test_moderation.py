@@ -1,10 +1,13 @@
 """mistral_moderate, against the sandbox."""
 
+import json
+from pathlib import Path
+
 import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import refuses_at_once, text_of
+from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
 
 
 async def test_each_input_gets_its_verdict(client: Client) -> None:
@@ -77,3 +80,26 @@ async def test_a_score_that_is_no_number_makes_the_reply_unreadable(
 
     assert result.is_error
     assert "sent a reply that cannot be read" in text_of(result)
+
+
+async def test_verdicts_too_large_to_show_come_with_the_scores_of_what_was_flagged_and_are_kept_whole(
+    mistral_url: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    names = [f"category_{number}" for number in range(40)]
+    verdict = {
+        "categories": {name: name == "category_7" for name in names},
+        "category_scores": dict.fromkeys(names, 0.123456),
+    }
+    sandbox.faults.append(Fault(status=200, body={"model": "m", "results": [verdict] * 512}))
+    async with in_memory(mistral_url, output_dir=tmp_path) as client:
+        result = await client.call_tool("mistral_moderate", {"inputs": ["x"] * 512})
+
+    assert not result.is_error, text_of(result)
+    found = result.structured_content
+    assert (
+        found["results"]
+        == [{"flagged": True, "categories": ["category_7"], "scores": {"category_7": 0.123456}}] * 512
+    )
+    whole = json.loads(read_kept(found["kept"]))
+    assert [len(each["scores"]) for each in whole] == [40] * 512
+    assert "mistral_read_result" in text_of(result)

@@ -21,7 +21,7 @@ function send(file, row, bar) {
       const ok = request.status === 201;
       let reason = "";
       try {
-        reason = ok ? "" : `: ${JSON.parse(request.responseText).error.message}`;
+        reason = ok ? "" : ` – ${JSON.parse(request.responseText).error.message}`;
       } catch {
         reason = "";
       }

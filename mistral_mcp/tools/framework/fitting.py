@@ -1,5 +1,7 @@
 """What is too long for a context is kept, whichever tool it comes from."""
 
+from collections.abc import Sequence
+
 from pydantic import JsonValue
 from pydantic_core import to_json
 
@@ -13,6 +15,10 @@ Vectors have a bound of their own.
 """
 
 
+_REST = 2_000
+"""Bytes of what a result holds beside its list."""
+
+
 async def structured_content(result: Result, kept_results: KeptResults, filename: str) -> JsonValue:
     """The fields of a result. Raises `ResultTooLong`, which names where all of it is kept."""
     fields: JsonValue = result.model_dump(mode="json")
@@ -23,6 +29,18 @@ async def structured_content(result: Result, kept_results: KeptResults, filename
         return fields
     kept = await kept_results.keep(json.decode(), mime_type="application/json", filename=filename)
     raise ResultTooLong(len(json), kept.note())
+
+
+async def keep_if_large(
+    results: Sequence[object],
+    kept_results: KeptResults,
+    filename: str,
+) -> Kept | None:
+    """Where all of a list is, if a result with it would be larger than may be shown."""
+    json = to_json(results)
+    if len(json) <= LARGEST - _REST:
+        return None
+    return await kept_results.keep(json.decode(), mime_type="application/json", filename=filename)
 
 
 async def shorten_partial(error: UpstreamError, kept_results: KeptResults) -> None:
