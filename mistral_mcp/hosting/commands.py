@@ -66,6 +66,8 @@ def _to_json(connection: Connection) -> dict[str, object]:
         "toolsets": connection.toolsets,
         "read_only": connection.read_only,
         "route": str(connection.route) if connection.route else None,
+        "budget_usd": connection.budget_usd,
+        "budget_calls_per_day": connection.budget_calls_per_day,
         "created_at": _format_time(connection.created_at),
         "last_used_at": _format_time(connection.last_used_at),
         "expires_at": _format_time(connection.expires_at),

@@ -55,8 +55,8 @@ class Grant:
     """Spent by all processes, as far as it is written."""
     taken: Amount
     """Spent or held by all processes, without what this one has left."""
-    is_near: bool = False
-    """Whether this claim is the first of the period to come near the limit."""
+    near: Amount | None = None
+    """What is used, if this claim is the first of the period to come near the limit."""
 
 
 class AllowanceStore(Protocol):

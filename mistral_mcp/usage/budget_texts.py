@@ -35,8 +35,8 @@ class BudgetTexts:
         what = self._remainder(limit, f"this costs at least ${least / DOLLAR:,.4g}")
         return _error(what, "", (limit.resets_at - now).total_seconds())
 
-    def note(self, limits: Limits, calls: int, cost: int, now: datetime) -> str:
-        limit = _tightest(limits, calls, cost, now)
+    def note(self, limits: Limits, used: Amount, now: datetime) -> str:
+        limit = _tightest(limits, used.calls, used.cost, now)
         resets_at = format_time(limit.resets_at)
         return f"[{limit.left} is left of {limit.name} until {resets_at}; {self._change(limit)}.]"
 

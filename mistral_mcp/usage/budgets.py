@@ -226,9 +226,8 @@ class Budgets:
                 account.left = grant.left.plus(change)
             if not account.has_room(needs.least):
                 account.quiet_until = account.held_at + _PAUSE
-            if grant.is_near:
-                taken = grant.taken
-                account.notes.append(self._texts.note(claim.limits, taken.calls + 1, taken.cost, self._now()))
+            if grant.near is not None:
+                account.notes.append(self._texts.note(claim.limits, grant.near, self._now()))
 
     def _total(self, owner: str, account: _Account) -> Amount:
         """The amount spent, as far as this process knows; running calls count as calls."""

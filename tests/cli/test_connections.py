@@ -58,6 +58,7 @@ def test_a_list_for_programs_holds_no_secret(tmp_path: Path) -> None:
     assert connection["id"] in made.stdout
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", connection["created_at"])
     assert (connection["expires_at"], connection["revoked_at"]) == (None, None)
+    assert (connection["budget_usd"], connection["budget_calls_per_day"]) == (None, None)
     assert KEY not in listed.output
     assert "mmcp_" not in listed.output
 

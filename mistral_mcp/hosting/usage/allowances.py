@@ -63,13 +63,16 @@ class VaultAllowances:
         left = _share(claim, taken)
         held = own.plus(left.positive())
         database.execute(_HOLD, _row(claim.owner, claim.holder, held, self._expiry()))
-        near = _is_near(claim, taken) and self._is_first(database, claim, taken, now)
-        return Grant(left, spent, taken, is_near=near)
+        near = None
+        used = _used(claim, spent, taken)
+        if _is_near(claim, used) and self._is_first(database, claim, used, now):
+            near = used
+        return Grant(left, spent, taken, near)
 
-    def _is_first(self, database: Connection, claim: Claim, taken: Amount, now: datetime) -> bool:
+    def _is_first(self, database: Connection, claim: Claim, used: Amount, now: datetime) -> bool:
         """Whether nobody said so yet: once a day of calls, once a month of dollars, and again where a limit was changed."""
         limits = claim.limits
-        if is_near(Limits(budget_usd=limits.budget_usd), taken.calls, taken.cost):
+        if is_near(Limits(budget_usd=limits.budget_usd), used.calls, used.cost):
             return do_once(database, f"near {claim.owner} {now:%Y-%m} {limits.budget_usd}", now)
         identity = f"near {claim.owner} {day_of(now)} {limits.budget_calls_per_day}"
         return do_once(database, identity, now)
@@ -92,12 +95,17 @@ def _share(claim: Claim, taken: Amount) -> Amount:
     return Amount(calls, cost)
 
 
-def _is_near(claim: Claim, taken: Amount) -> bool:
-    """The call that is about to begin included; not where there is none left for it."""
+def _used(claim: Claim, spent: Amount, taken: Amount) -> Amount:
+    """Calls with the one that is about to start; dollars without reservations, most of which are released."""
+    return Amount(taken.calls + 1, spent.cost + claim.unwritten.cost)
+
+
+def _is_near(claim: Claim, used: Amount) -> bool:
+    """Not if no call is left."""
     limits = claim.limits
-    if limits.budget_calls_per_day is not None and taken.calls >= limits.budget_calls_per_day:
+    if limits.budget_calls_per_day is not None and used.calls > limits.budget_calls_per_day:
         return False
-    return is_near(limits, taken.calls + 1, taken.cost)
+    return is_near(limits, used.calls, used.cost)
 
 
 def _lock(database: Connection, owner: str) -> None:

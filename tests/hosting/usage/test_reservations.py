@@ -45,10 +45,10 @@ def text(result: dict[str, Any]) -> str:
 
 
 async def call_during(
-    http: httpx2.AsyncClient, sandbox: Sandbox, under_way: tuple[str, dict[str, Any]]
+    http: httpx2.AsyncClient, sandbox: Sandbox, under_way: tuple[str, dict[str, Any]], budget: float = BUDGET
 ) -> dict[str, Any]:
     """A chat's result while another call of the same connection hangs at Mistral."""
-    token = await connect(http, budget_usd=BUDGET)
+    token = await connect(http, budget_usd=budget)
     sandbox.reset()
     sandbox.faults.append(Fault(hang=True))
     async with anyio.create_task_group() as group:
@@ -99,6 +99,15 @@ async def test_what_surely_costs_little_keeps_nothing_from_beginning(
     result = await call_during(http, sandbox, cheap)
 
     assert not result.get("isError"), text(result)
+
+
+async def test_what_is_only_reserved_does_not_make_a_budget_nearly_used_up(
+    http: httpx2.AsyncClient, sandbox: Sandbox
+):
+    dear = ("mistral_ocr", {"document": as_url(300), "json_schema": {"type": "object"}})
+    result = await call_during(http, sandbox, dear, budget=1.6)
+
+    assert [block["text"] for block in result["content"] if "is left of" in block["text"]] == []
 
 
 def batch_of(rows: int, **more: object) -> tuple[str, dict[str, Any]]:
