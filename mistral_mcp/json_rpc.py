@@ -8,11 +8,12 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NoReturn, cast
 
-import anyio.to_thread
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR
 
+from mistral_mcp.bounds.cycles import run_in_thread
 from mistral_mcp.bounds.json_size import count_separators, holds_more_than, without_texts
 
 MAX_DEPTH = 100
@@ -81,7 +82,7 @@ class MessageReader:
         if len(body) <= _PARSED_AT_ONCE:
             return _read(body)
         async with self._turn:
-            return await anyio.to_thread.run_sync(_read, body)
+            return await run_in_thread(partial(_read, body))
 
 
 def _read(body: bytes) -> Message:

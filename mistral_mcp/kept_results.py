@@ -18,7 +18,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +40,13 @@ _SWEEP_SECONDS = 60
 HANDLE = re.compile(r"kr_[A-Za-z0-9_-]{16,100}")
 
 Clock = Callable[[], float]
+
+HoldMemory = Callable[[int], Awaitable[None]]
+"""Waits until so many bytes may be taken into memory."""
+
+
+async def any_size(size: int) -> None:
+    """For whoever reads nothing large, or is alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +102,8 @@ class ResultStore(Protocol):
         """Raises `ResultTooLarge`."""
         ...
 
-    async def read(self, owner: Owner, handle: str) -> Content:
-        """Raises `UnknownResult` or `ExpiredResult`."""
+    async def read(self, owner: Owner, handle: str, hold_memory: HoldMemory = any_size) -> Content:
+        """Raises `UnknownResult` or `ExpiredResult`, and what `hold_memory` raises."""
         ...
 
     async def download(self, handle: str) -> Content:
@@ -129,10 +136,11 @@ class MemoryStore:
             url = None
         return Location(handle, expiry(self._ttl), url=url)
 
-    async def read(self, owner: Owner, handle: str) -> Content:
+    async def read(self, owner: Owner, handle: str, hold_memory: HoldMemory = any_size) -> Content:
         identity, content = self._find(handle)
         if not secrets.compare_digest(identity.encode(), owner.identity.encode()):
             raise UnknownResult
+        await hold_memory(len(content.data))
         return content
 
     async def download(self, handle: str) -> Content:
@@ -163,7 +171,7 @@ class FolderStore:
         path = await anyio.to_thread.run_sync(self._write, handle, content)
         return Location(handle, None if self._ttl is None else expiry(self._ttl), path=str(path))
 
-    async def read(self, owner: Owner, handle: str) -> Content:  # noqa: ARG002 - as above
+    async def read(self, owner: Owner, handle: str, hold_memory: HoldMemory = any_size) -> Content:  # noqa: ARG002 - as above
         return await self.download(handle)
 
     async def download(self, handle: str) -> Content:

@@ -103,6 +103,14 @@ class Mask:
             return self._strings(value)
         return value
 
+    def file(self, data: bytes) -> bytes:
+        """The same for what may be text or not."""
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return self.binary(data)
+        return self.body(data)
+
     def binary(self, data: bytes) -> bytes:
         """Mask binary data, in UTF-8 and UTF-16, keeping its length, so that offsets in it stay valid."""
         for secret in self._encoded:

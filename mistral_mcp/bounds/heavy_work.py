@@ -11,8 +11,9 @@ from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 import anyio
-import anyio.to_thread
 from anyio.lowlevel import RunVar
+
+from mistral_mcp.bounds.cycles import run_in_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +40,11 @@ def work_for(caller: str) -> None:
     _caller.set(caller)
 
 
+def current_caller() -> str:
+    """Whose work this task's is."""
+    return _caller.get()
+
+
 def turn_for_file() -> anyio.Lock:
     """The lock to hold while a whole file is in memory: each caller loads one at a time."""
     return _turns_here().lock(f"a file of {_caller.get()}")
@@ -59,4 +65,4 @@ async def run_heavy(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     """
     turns = _turns_here()
     async with turns.lock(_caller.get()):
-        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=turns.thread)
+        return await run_in_thread(partial(function, *args, **kwargs), turns.thread)

@@ -1,14 +1,16 @@
 """Reads request bodies within bounds: of size, of time, and of the bytes that all requests under way hold together."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from io import BytesIO
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
+
+from mistral_mcp.bounds.memory import NoRoom, SharedMemory
 
 DEADLINE = 60.0
 """Seconds for a whole body, and for its turn."""
@@ -30,11 +32,9 @@ class Bodies:
 
     def __init__(self, largest: int, *, total: int = 64 * 1024 * 1024, deadline: float = DEADLINE) -> None:
         self._largest = largest
-        self._total = max(total, 2 * largest)
-        self._per_caller = max(total // 4, largest)
         self._deadline = deadline
-        self._held: Counter[str] = Counter()
-        self._freed = asyncio.Event()
+        most = max(total // 4, largest)
+        self._memory = SharedMemory(max(total, 2 * largest), lambda free: min(free, most), deadline)
 
     @asynccontextmanager
     async def read(self, receive: Receive, headers: Headers, caller: str) -> AsyncGenerator[bytes]:
@@ -43,10 +43,12 @@ class Bodies:
         Raises `BodyError`, or `ClientDisconnect` where the client hangs up. `caller` is whose share of the memory it takes.
         """
         size = self._size_to_reserve(headers)
+        if size <= _SMALL:
+            yield await self._receive(receive)
+            return
         try:
-            async with asyncio.timeout(self._deadline):
-                await self._reserve(caller, size)
-        except TimeoutError:
+            await self._memory.reserve(caller, size)
+        except NoRoom:
             raise BodyError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "The server is busy with large requests. Try again in a few seconds.",
@@ -54,7 +56,7 @@ class Bodies:
         try:
             yield await self._receive(receive)
         finally:
-            self._release(caller, size)
+            self._memory.release(caller, size)
 
     def _size_to_reserve(self, headers: Headers) -> int:
         """The bytes to reserve: as many as may come, where their number is not said."""
@@ -65,34 +67,19 @@ class Bodies:
             raise self._too_large()
         return int(length)
 
-    async def _reserve(self, caller: str, size: int) -> None:
-        while size > _SMALL and not self._has_room(caller, size):
-            await self._freed.wait()
-        self._held[caller] += size
-
-    def _has_room(self, caller: str, size: int) -> bool:
-        return self._held[caller] + size <= self._per_caller and self._held.total() + size <= self._total
-
-    def _release(self, caller: str, size: int) -> None:
-        self._held[caller] -= size
-        if self._held[caller] <= 0:
-            del self._held[caller]
-        self._freed.set()
-        self._freed = asyncio.Event()
-
     async def _receive(self, receive: Receive) -> bytes:
-        body = bytearray()
+        body = BytesIO()  # of which bytes are made without a copy
         try:
             async with asyncio.timeout(self._deadline):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise ClientDisconnect
-                    body += message.get("body", b"")
-                    if len(body) > self._largest:
+                    body.write(message.get("body", b""))
+                    if body.tell() > self._largest:
                         raise self._too_large()
                     if not message.get("more_body", False):
-                        return bytes(body)
+                        return body.getvalue()
         except TimeoutError:
             raise BodyError(
                 HTTPStatus.REQUEST_TIMEOUT, f"The body did not come within {self._deadline:.0f} seconds."

@@ -31,8 +31,8 @@ from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.quoting import quote_token
 from mistral_mcp.mistral.recent_reads import RecentReads
 from mistral_mcp.mistral.requests import EVENTS, FILE, JSON, build_request
-from mistral_mcp.mistral.transports.bodies import BodyTooLarge
-from mistral_mcp.mistral.transports.exchange import Caller, Exchange
+from mistral_mcp.mistral.transports.bodies import LARGE, BodyTooLarge, memory_for_replies
+from mistral_mcp.mistral.transports.exchange import Caller, CallMemory, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
 from mistral_mcp.mistral.transports.observing import ExchangeObserver, Observing
 from mistral_mcp.mistral.transports.retries import Retries
@@ -45,7 +45,6 @@ _log = logging.getLogger(__name__)
 _ERROR = re.compile(rb'"object"\s*:\s*"[Ee]rror"')
 _ERROR_WITHIN = 1024  # bytes
 
-_READ_AT_ONCE = 256 * 1024  # bytes of a reply; what is larger is read beside the event loop
 _MOST_VALUES = 500_000  # in a reply; no part of any answer of Mistral's holds as many
 
 
@@ -59,6 +58,7 @@ class Upstream:
         observer: ExchangeObserver | None = None,
     ) -> None:
         self.settings = settings
+        self.memory = memory_for_replies()
         stack: httpx2.AsyncBaseTransport = Retries(
             Limits(
                 Routes(BorrowedTransport(transport) if transport else Wire(settings.network)),
@@ -110,6 +110,7 @@ class MistralClient:
         self.attempts = 1
         """The most that one request of this call took."""
         self.upstream = upstream
+        self.memory = CallMemory(upstream.memory)
         self.meter = Meter(lambda: upstream.catalog, regional=caller.route.kind in {"eu", "us"})
         """What this tool call has used, its copies for concurrent requests included."""
         self._seconds = self.settings.timeout
@@ -156,14 +157,19 @@ class MistralClient:
     async def _send(self, call: Call[ReplyT], exchange: Exchange, headers: dict[str, str]) -> ReplyT:
         with self.deadline(exchange):
             response = await self._open(build_request(call, exchange, headers), exchange)
-        if len(response.content) > _READ_AT_ONCE:
+        if len(response.content) <= LARGE:  # else it is read beside the event loop
+            return self._read(call, response, exchange)
+        try:
             return await run_heavy(self._read, call, response, exchange)
-        return self._read(call, response, exchange)
+        finally:
+            # A file is its reply, and lives as long as the tool call.
+            if not call.is_binary():
+                exchange.release_memory()
 
     def _read(self, call: Call[ReplyT], response: httpx2.Response, exchange: Exchange) -> ReplyT:
         body = response.content
         if call.is_binary():
-            return call.read(self._mask(body))
+            return call.read(self.caller.mask.file(body))
         if holds_more_than(_MOST_VALUES, body):
             raise failures.too_large(exchange)
         body = self.caller.mask.body(body)
@@ -252,14 +258,6 @@ class MistralClient:
             error.correlation_id = self.correlation_id
             raise error
 
-    def _mask(self, body: bytes) -> bytes:
-        """A file without the caller's secrets."""
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            return self.caller.mask.binary(body)
-        return self.caller.mask.body(body)
-
     def _exchange(self, call: Call[Any], model: str, tokens: int) -> Exchange:
         self._last = Exchange(
             self.caller,
@@ -271,6 +269,7 @@ class MistralClient:
             tokens,
             self.progress,
             self._trace,
+            self.memory,
         )
         return self._last
 

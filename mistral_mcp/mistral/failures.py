@@ -33,6 +33,8 @@ from mistral_mcp.route import GATEWAYS
 NEVER_ARRIVED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """What httpx2 raises before it sends anything: Mistral cannot have seen the request."""
 
+CHECK_FIRST = kinds.CHECK_FIRST
+
 _TRANSIENT = frozenset({429, 500, 502, 503, 504, *range(520, 525)})
 _CORRELATION = ("mistral-correlation-id", "x-kong-request-id", "cf-ray", "x-lava-request-id")
 _NAMED_MODEL = re.compile(r"(?:Invalid model:|Model) (\S+)")

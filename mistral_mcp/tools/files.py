@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Literal, cast
 
-import anyio.to_thread
 from pydantic import Field
 from pydantic_core import from_json
 
+from mistral_mcp.bounds.cycles import run_in_thread
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.kept_results import MAX_BYTES
 from mistral_mcp.mistral.api import files
@@ -114,7 +115,7 @@ async def mistral_upload_file(
         mistral, filename, content=content, content_base64=content_base64, path=path, max_bytes=files.LARGEST
     ) as part:
         if purpose == "batch":
-            await anyio.to_thread.run_sync(_check_batch, part)
+            await run_in_thread(partial(_check_batch, part))
         return File.from_reply(await mistral.send(files.UploadFileCall(purpose=purpose, file=part)))
 
 
@@ -129,6 +130,7 @@ async def mistral_download_file(mistral: Mistral, kept_results: KeptResults, fil
         raise _too_large(len(content))
     text = _text_in(content)
     if text is not None:
+        del content  # which would be in memory twice
         text, kept = await kept_results.keep_if_long(
             text, filename=file.filename, mime_type=file.mimetype or "text/plain"
         )

@@ -1,12 +1,12 @@
 """Toolset `files`: reading on in results that were too long for a context."""
 
-import re
-from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from mistral_mcp.bounds.heavy_work import run_heavy, turn_for_file
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.kept_results import Content
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.kept import LONG, KeptResults
 from mistral_mcp.tools.framework.request import Mistral
@@ -49,7 +49,7 @@ class ResultPart(Result):
 
 @toolset.tool("Read a long result", effect="reads")
 async def mistral_read_result(
-    mistral: Mistral,  # noqa: ARG001 - every tool's first
+    mistral: Mistral,
     kept_results: KeptResults,
     handle: Annotated[str, Field(description="From `kept`.", min_length=1, max_length=200)],
     offset: Annotated[int, Field(description="Start.", ge=0)] = 0,
@@ -59,7 +59,14 @@ async def mistral_read_result(
     search: Annotated[str | None, Field(description="A phrase to find.", max_length=200)] = None,
 ) -> ResultPart:
     """Read on in a long result, by part or around a phrase."""
-    content = await kept_results.read(handle)
+    async with turn_for_file():
+        content = await kept_results.read(handle, mistral.memory.add)
+        if len(content.data) > _LARGE:
+            return await run_heavy(_read, content, offset, limit, search)
+        return _read(content, offset, limit, search)
+
+
+def _read(content: Content, offset: int, limit: int, search: str | None) -> ResultPart:
     try:
         text = content.data.decode()
     except UnicodeDecodeError:
@@ -78,9 +85,25 @@ async def mistral_read_result(
 
 
 def _find(text: str, phrase: str, start: int) -> list[int]:
-    """Where the phrase is, in any case of letters."""
-    matches = re.compile(re.escape(phrase), re.IGNORECASE).finditer(text, start)
-    return [match.start() for match in islice(matches, _MOST_FOUND)]
+    """Where the phrase is, in any case of letters; a window at a time, so that others get their turn."""
+    wanted = _fold(phrase)
+    found: list[int] = []
+    while start < len(text) and len(found) < _MOST_FOUND:
+        window = _fold(text[start : start + _WINDOW + len(phrase)])
+        at = window.find(wanted)
+        if at < 0:
+            start += _WINDOW
+        else:
+            found.append(start + at)
+            start += at + len(phrase)
+    return found
+
+
+def _fold(text: str) -> str:
+    """The text in small letters, of which there are as many."""
+    return text.replace("\u0130", "i").lower().replace("\u03c2", "\u03c3")
 
 
 _MOST_FOUND = 20
+_WINDOW = 256 * 1024  # characters
+_LARGE = 256 * 1024  # bytes; what is larger is read beside the event loop

@@ -1,6 +1,7 @@
 """What an attacker sends: each at the full size that the bounds let through, or beyond them."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -101,18 +102,40 @@ def long_ids(server: Server) -> None:
 
 
 def large_file(server: Server) -> None:
-    """A file that is no text, as large as the sandbox takes, read back by its owner four times at once."""
-    key, boundary = f"{ATTACKER}-{time.monotonic_ns()}", "file-of-the-attacker"
+    """A file that is no text, read back by its owner four times at once."""
+    key = f"{ATTACKER}-{time.monotonic_ns()}"
+    read = _upload_large_file(server, key, b"\xff\xfe\x00m")
+    together([lambda: server.post(read, key=key)] * 4)
+
+
+def large_files_of_several(server: Server) -> None:
+    """Texts, which are decoded as well, read back by six at once."""
+    keys = [f"{ATTACKER}-{time.monotonic_ns()}-{number}" for number in range(6)]
+    reads = [(_upload_large_file(server, key, b"text"), key) for key in keys]
+    together([partial(server.post, read, key=key) for read, key in reads])
+
+
+def hostile_search(server: Server) -> None:
+    """In a long text, for a phrase that nearly matches everywhere."""
+    key = f"{ATTACKER}-{time.monotonic_ns()}"
+    read = server.post(_upload_large_file(server, key, b"aaaa"), key=key)
+    handle = re.findall(rb"kr_[\w-]+", read)[0].decode()
+    search = call("mistral_read_result", json.dumps({"handle": handle, "search": "a" * 199 + "b"}))
+    together([lambda: server.post(search, key=key)] * 4)
+
+
+def _upload_large_file(server: Server, key: str, content: bytes) -> bytes:
+    """A call that reads the file, which is as large as the sandbox takes."""
+    boundary = "file-of-the-attacker"
     parts = (
         'Content-Disposition: form-data; name="purpose"\r\n\r\nocr',
         'Content-Disposition: form-data; name="file"; filename="large.pdf"\r\nContent-Type: application/pdf\r\n\r\n',
     )
     head = "".join(f"--{boundary}\r\n{part}" + "\r\n" * (number == 0) for number, part in enumerate(parts))
-    body = head.encode() + b"\xff\xfe\x00m" * (LARGE_FILE // 4) + f"\r\n--{boundary}--\r\n".encode()
+    body = head.encode() + content * (LARGE_FILE // len(content)) + f"\r\n--{boundary}--\r\n".encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": f"multipart/form-data; boundary={boundary}"}
     file_id = json.loads(server.ask_mistral("/v1/files", headers, body))["id"]
-    read = call("mistral_download_file", json.dumps({"file_id": file_id}))
-    together([lambda: server.post(read, key=key)] * 4)
+    return call("mistral_download_file", json.dumps({"file_id": file_id}))
 
 
 def other_paths(server: Server) -> None:
@@ -179,6 +202,8 @@ def _texts() -> dict[str, Attack]:
         "prompt, surrogates": sends(call("mistral_chat", '{"prompt": "' + "\\ud83d" * (BODY // 6 - 500) + '"}')),
         "prompt, 12 at once": sends(call("mistral_chat", f'{{"prompt": {text}}}'), times=12),
         "file of 31 MB, four times": large_file,
+        "files of 31 MB, six keys": large_files_of_several,
+        "search in 31 MB, four times": hostile_search,
     }
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
@@ -17,7 +18,7 @@ from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.handles import row_id, sealing_key
 from mistral_mcp.hosting.vault.sealing import SealBroken, seal, unseal
 from mistral_mcp.hosting.vault.tables import result_pieces, results
-from mistral_mcp.kept_results import HANDLE, MAX_BYTES, Content, Location, Owner, new_handle
+from mistral_mcp.kept_results import HANDLE, MAX_BYTES, Content, HoldMemory, Location, Owner, any_size, new_handle
 
 PIECE = 1024 * 1024  # bytes
 MOST_OF_ONE_OWNER = 256 * 1024 * 1024
@@ -88,15 +89,19 @@ class VaultResults:
             url = None
         return Location(handle, expires_at, url=url)
 
-    async def read(self, owner: Owner, handle: str) -> Content:
+    async def read(self, owner: Owner, handle: str, hold_memory: HoldMemory = any_size) -> Content:
         stored = await self.find(handle, self._name_of(owner))
-        data = b"".join([piece async for piece in self.stream(stored, 0, stored.size)])
-        return Content(data, stored.mime_type, stored.filename)
+        await hold_memory(stored.size)
+        return await self._load(stored)
 
     async def download(self, handle: str) -> Content:
-        stored = await self.find(handle)
-        data = b"".join([piece async for piece in self.stream(stored, 0, stored.size)])
-        return Content(data, stored.mime_type, stored.filename)
+        return await self._load(await self.find(handle))
+
+    async def _load(self, stored: StoredResult) -> Content:
+        data = BytesIO()  # of which bytes are made without a copy
+        async for piece in self.stream(stored, 0, stored.size):
+            data.write(piece)
+        return Content(data.getvalue(), stored.mime_type, stored.filename)
 
     async def find(self, handle: str, owner: str | None = None) -> StoredResult:
         """Raises `UnknownResult` (also for another owner's) or `ExpiredResult`."""

@@ -1,31 +1,80 @@
 """Reading a reply's body: once, and within a bound."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from io import BytesIO
 
 import anyio
 import httpx2
 
+from mistral_mcp.bounds.memory import MIB, SharedMemory
+from mistral_mcp.errors import RateLimited
+from mistral_mcp.mistral.failures import CHECK_FIRST
+from mistral_mcp.mistral.transports.exchange import Exchange
+
+LARGE = 256 * 1024
+"""Bytes; a reply of more takes part of the memory that all have together."""
+_STEP = 4
+"""Times what it has, where a reply of unknown length takes more."""
+_DIGITS = 18  # of a length
+
 _FAILURE = 1024 * 1024
 """Bytes that are read of a failure."""
+
+
+def memory_for_replies() -> SharedMemory:
+    """For one process. Alone a caller may have the largest reply there is; whoever comes next finds room all the same."""
+    return SharedMemory(96 * MIB, lambda free: free * 2 // 3, patience=15)
 
 
 class BodyTooLarge(Exception):
     """A body of more bytes than its call takes in; the rest of it was not read."""
 
 
-async def read_body(response: httpx2.Response, max_bytes: int) -> httpx2.Response:
-    """The reply with its whole body. Raises `BodyTooLarge`."""
-    parts: list[bytes] = []
-    size = 0
+async def read_body(response: httpx2.Response, exchange: Exchange) -> httpx2.Response:
+    """The reply with its whole body, for which a large one holds memory of the exchange's.
+
+    Raises `BodyTooLarge`, or `RateLimited`.
+    """
+    body = BytesIO()  # of which bytes are made without a copy
+    size, room = 0, min(LARGE, exchange.max_bytes)
     try:
         async for part in response.aiter_bytes():
             size += len(part)
-            if size > max_bytes:
-                raise BodyTooLarge
-            parts.append(part)
+            if size > room:
+                room = await _make_room(response, exchange, room, size)
+            body.write(part)
+    except BaseException:
+        exchange.release_memory()
+        raise
     finally:
         await _close(response)
-    return _with_content(response, b"".join(parts))
+    return _with_content(response, body.getvalue())
+
+
+async def _make_room(response: httpx2.Response, exchange: Exchange, room: int, size: int) -> int:
+    """Memory for as much as is announced, or else for a while; gives the bytes there is room for."""
+    length = _announced_length(response)
+    if max(size, length) > exchange.max_bytes:
+        raise BodyTooLarge
+    if length:
+        room = max(size, length)
+    else:
+        room = min(max(size, _STEP * room), exchange.max_bytes)
+    try:
+        await exchange.hold_memory(room)
+    except RateLimited as error:
+        if not exchange.repeatable:
+            error.advice = CHECK_FIRST
+        raise
+    return room
+
+
+def _announced_length(response: httpx2.Response) -> int:
+    """The bytes of the body; 0 where they cannot be known before it is read."""
+    length = response.headers.get("content-length", "")
+    if "content-encoding" in response.headers or len(length) > _DIGITS or not length.isdecimal():
+        return 0
+    return int(length)
 
 
 async def read_failure(response: httpx2.Response) -> httpx2.Response:

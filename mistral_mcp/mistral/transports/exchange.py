@@ -4,6 +4,7 @@ It travels as `request.extensions["exchange"]`, so that every transport sees the
 """
 
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 import httpx2
 from pydantic import SecretStr
 
+from mistral_mcp.bounds.memory import Holding, NoRoom
+from mistral_mcp.errors import RateLimited
 from mistral_mcp.masking import Mask
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.route import Route
@@ -73,6 +76,22 @@ class Caller:
 _SALT = secrets.token_bytes(16)
 
 
+class CallMemory(Holding):
+    """What one tool call holds of the memory for large replies and files."""
+
+    async def add(self, size: int) -> None:
+        """Raises `RateLimited`."""
+        try:
+            await super().add(size)
+        except NoRoom as error:
+            seconds = math.ceil(error.seconds)
+            raise RateLimited(
+                "This is large, and other large replies and files fill the memory of this server for now.",
+                f"Try again in {seconds} s.",
+                retry_after=seconds,
+            ) from None
+
+
 @dataclass(slots=True)
 class Exchange:
     """A request's policy, set by `client`, and what became of it, set by the transports."""
@@ -94,6 +113,10 @@ class Exchange:
     """Set where the caller listens."""
     trace: Mapping[str, str] = field(default_factory=dict[str, str])
     """`traceparent` and `tracestate` of the caller's HTTP request, where it had them."""
+    memory: CallMemory | None = None
+    """The tool call's, of which a large reply takes a part."""
+    memory_held: int = 0
+    """Bytes of it."""
     trace_id: str = ""
     """Of the trace that it is recorded in, 32 hex digits; "" where there is none. Set by `spans`."""
     queued_seconds: float = 0.0
@@ -107,6 +130,17 @@ class Exchange:
     def remaining(self) -> float:
         """Seconds until the deadline; negative once it has passed."""
         return self.deadline - time.monotonic()
+
+    async def hold_memory(self, size: int) -> None:
+        """Hold so many bytes for the reply. Raises `RateLimited`."""
+        if self.memory is not None:
+            await self.memory.add(size - self.memory_held)
+            self.memory_held = size
+
+    def release_memory(self) -> None:
+        held, self.memory_held = self.memory_held, 0
+        if held and self.memory is not None:
+            self.memory.remove(held)
 
     async def waiting(self, why: str, seconds: float) -> None:
         """Tell the caller who listens that nothing is wrong: the call waits."""

@@ -84,7 +84,7 @@ class Retries(httpx2.AsyncBaseTransport):
             if exchange.repeatable:
                 return await prefetch(response)
             return response
-        response = await read_body(response, exchange.max_bytes)
+        response = await read_body(response, exchange)
         if exchange.repeatable and kind.startswith("application/json") and not response.content:
             raise httpx2.RemoteProtocolError("the answer ended before it began")
         return response

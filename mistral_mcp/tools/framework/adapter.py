@@ -138,6 +138,8 @@ class MistralTool(Tool):
             raise
         finally:
             record = running.record()
+            if running.mistral is not None:
+                running.mistral.memory.release()
             running.error = None  # else a cycle: its traceback holds this frame (bounds/cycles.py)
             if reservation and served.budgets:
                 served.budgets.end(reservation, cost_of(record.by_model))

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-import anyio.to_thread
 from pydantic import AfterValidator, Field
 
+from mistral_mcp.bounds.cycles import run_in_thread
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.local_files import open_local_file
 from mistral_mcp.mistral.multipart import FilePart
@@ -67,6 +67,6 @@ async def open_file_part(
 async def decode_base64(text: str, argument: str = "content_base64") -> bytes:
     """What base64 stands for. Raises `BadArgument`."""
     try:
-        return await anyio.to_thread.run_sync(lambda: base64.b64decode(text, validate=True))
+        return await run_in_thread(lambda: base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
         raise BadArgument(f"{argument} is not base64.", "Encode the bytes again, without line breaks.") from None

@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mistral_mcp.kept_results import Content, Owner, ResultStore
+from mistral_mcp.bounds.heavy_work import run_heavy
+from mistral_mcp.kept_results import Content, HoldMemory, Owner, ResultStore, any_size
 from mistral_mcp.masking import Mask
 from mistral_mcp.mistral.call import Maybe
 
@@ -21,6 +22,8 @@ LONG = 40_000
 """Characters that one result may show: some 10,000 tokens."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+
+_LARGE = 256 * 1024  # bytes or characters; what is larger is worked on beside the event loop
 
 READ_TOOL = "mistral_read_result"
 
@@ -73,11 +76,10 @@ class KeptResults:
 
         The caller's secrets are masked in it. Raises `ResultTooLarge`.
         """
-        if isinstance(content, bytes):
-            data, characters = self._mask.binary(content), None
+        if len(content) > _LARGE:
+            data, characters = await run_heavy(self._to_bytes, content)
         else:
-            text = _SURROGATES.sub("\ufffd", self._mask.text(content))
-            data, characters = text.encode(), len(text)
+            data, characters = self._to_bytes(content)
         location = await self._store.keep(self._owner, Content(data, mime_type, filename))
         return Kept(
             handle=location.handle,
@@ -90,6 +92,16 @@ class KeptResults:
             **facts,
         )
 
+    def _to_bytes(self, content: str | bytes) -> tuple[bytes, int | None]:
+        """Without the caller's secrets; and the characters of a text."""
+        if isinstance(content, bytes):
+            return self._mask.binary(content), None
+        text = self._mask.text(content)
+        try:
+            return text.encode(), len(text)
+        except UnicodeEncodeError:
+            return _SURROGATES.sub("\ufffd", text).encode(), len(text)
+
     async def keep_if_long(
         self, text: str, *, filename: str, mime_type: str = "text/plain", limit: int = LONG
     ) -> tuple[str, Kept | None]:
@@ -99,9 +111,9 @@ class KeptResults:
         text = self._mask.text(text)  # before it is cut: of a secret, half would be left
         return text[:limit], await self.keep(text, mime_type=mime_type, filename=filename)
 
-    async def read(self, handle: str) -> Content:
-        """Raises `UnknownResult` or `ExpiredResult`."""
-        return await self._store.read(self._owner, handle)
+    async def read(self, handle: str, hold_memory: HoldMemory = any_size) -> Content:
+        """Raises `UnknownResult` or `ExpiredResult`, and what `hold_memory` raises."""
+        return await self._store.read(self._owner, handle, hold_memory)
 
 
 def shorten_text(text: str, room: int) -> str:
