@@ -4,10 +4,11 @@ Masking by value is exact and applies to every output. Masking by shape is a gue
 the user's own: upstream error messages and logs.
 """
 
-import base64
 import json
 import re
+from binascii import b2a_base64
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -74,7 +75,11 @@ class Mask:
         # Longest first, so that a shorter form never leaves the rest of a longer one unmasked.
         self._forms = sorted(values, key=len, reverse=True)
         self._bytes = [form.encode() for form in self._forms]
-        self._encoded = [form.encode(encoding) for form in self._forms for encoding in _ENCODINGS]
+
+    @cached_property
+    def _encoded(self) -> list[bytes]:
+        """For the few replies that are no text."""
+        return [form.encode(encoding) for form in self._forms for encoding in _ENCODINGS]
 
     def text(self, text: str) -> str:
         for form in self._forms:
@@ -176,7 +181,7 @@ def _forms(secret: str) -> Iterable[str]:
             yield re.sub("%..", lambda escape: escape[0].lower(), quoted)
     raw = secret.encode()
     for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+        encoded = b2a_base64(b"\0" * offset + raw, newline=False).decode().rstrip("=")
         # The characters at either end also encode bits of neighbouring bytes: leave them out.
         core = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(raw)) % 3 else 0)]
         if len(core) >= 8:  # noqa: PLR2004 - less would match by chance

@@ -21,7 +21,8 @@ from mistral_mcp.masking import mask_shapes
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.observing import ExchangeObserver
 from mistral_mcp.monitoring.audit import AuditLog
-from mistral_mcp.monitoring.server_spans import ServerSpans, span_observers
+from mistral_mcp.monitoring.server_spans import ServerSpans
+from mistral_mcp.monitoring.span_usage import SpanUsage
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.settings import Settings
 from mistral_mcp.skills.extension import SCHEME, Skills
@@ -73,7 +74,7 @@ def create_server(
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
         upstream = Upstream(settings, transport, exchange_observer)
         try:
-            hear: tuple[CallObserver, ...] = (sums, AuditLog(), *span_observers(), *observers)
+            hear: tuple[CallObserver, ...] = (sums, AuditLog(), SpanUsage(), *observers)
             async with budgets.running() if budgets else nullcontext(), sums.running():
                 yield Served(settings, credentials, upstream, store, upload_links, sums, budgets, hear)
         finally:
@@ -82,6 +83,8 @@ def create_server(
     allowed = AllowedToolsets.of(settings)
     skills = Skills(lambda request: _select(request, allowed)[1])
     server = _Server(
+        allowed,
+        skills,
         name="mistral-mcp",
         title=TITLE,
         version=__version__,
@@ -94,14 +97,9 @@ def create_server(
         subscriptions=False,
         cache_hints=dict.fromkeys(_LISTS, CacheHint(ttl_ms=300_000, scope="private")),
         local_files=settings.files_dir is not None,
-        toolsets=allowed.chosen,
-        extensions=[skills],
     )
     resources.declare(server)
     prompts.declare(server)
-    dispatch = Dispatch(allowed, server, skills)
-    server.middleware[0] = ServerSpans(server.middleware[0], dispatch.known_names)
-    server.middleware.append(dispatch)
     return server
 
 
@@ -130,12 +128,15 @@ _LISTS: tuple[CacheableMethod, ...] = (
 class _Server(MCPServer[Served]):
     """Builds a toolset's tools when it is first selected; the SDK's server would build all of them at the start."""
 
-    def __init__(self, *, local_files: bool, toolsets: Iterable[str], **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, allowed: AllowedToolsets, skills: Skills, *, local_files: bool, **options: Any) -> None:
+        dispatch = Dispatch(allowed, self, skills)
+        super().__init__(extensions=[skills], middleware=[dispatch], **options)
+        # The SDK's own, which makes a span of each message, has no option: it is always the first.
+        self.middleware[0] = ServerSpans(self.middleware[0], dispatch.known_names)
         self._local_files = local_files
         self._toolsets: frozenset[str] = frozenset()
         self._tools: dict[str, MistralTool] = {}
-        self.load(toolsets)
+        self.load(allowed.chosen)
 
     def load(self, toolsets: Iterable[str]) -> None:
         """Build the tools of these toolsets, so that they can be listed and called."""

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from mistral_mcp.credentials import from_scope
@@ -122,19 +122,14 @@ def assemble(
         for path, resolve in endpoints.items()
     }
     public_routes = server_card_routes(settings, signs_in=signs_in)
-    router = Router(
+    app = Starlette(
         routes=[
             *(Route(path, endpoint) for path, endpoint in mcp_routes.items()),
             Route("/healthz", healthz),
             *public_routes,
             *routes,
-            # With a slash at their ends as well: to be redirected with a token in the path is worse.
             *(Route(path + "/", endpoint) for path, endpoint in mcp_routes.items()),
         ],
-        redirect_slashes=False,
-    )
-    return Starlette(
-        routes=[Mount("", router)],
         middleware=[
             *middleware,
             Middleware(Targets, public_path=public_path(settings)),
@@ -148,6 +143,9 @@ def assemble(
         exception_handlers={HTTPException: NotFound(settings, way_in, not_found_page)},
         lifespan=run,
     )
+    # Endpoints are served with a slash at their ends as well: to be redirected with a token in the path is worse.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def healthz(_: Request) -> Response:

@@ -1,6 +1,7 @@
 """Content negotiation as RFC 9110 has it: what a client sends, and in which form it takes the answer."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -12,13 +13,15 @@ from mistral_mcp.http.responses import json_rpc_error
 JSON = "application/json"
 EVENTS = "text/event-stream"
 
+_REMEMBERED = 256
+"""Characters of an Accept header that is read once; longer ones are whatever a client makes up."""
 _REPLACED = frozenset({b"accept", b"content-type", b"content-length", b"transfer-encoding"})
 
 
 def refuse_content(headers: Headers) -> Response | None:
     """The answer to a body that is no JSON, or is compressed."""
-    encodings = {encoding for encoding in _list_members(headers, "content-encoding") if encoding != "identity"}
-    if encodings:
+    encodings = ",".join(headers.getlist("content-encoding"))
+    if encodings and set(_list_members(encodings)) - {"identity"}:
         return json_rpc_error(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "A compressed body is not accepted: send it without Content-Encoding.",
@@ -36,14 +39,25 @@ def refuse_content(headers: Headers) -> Response | None:
 
 def accepted_forms(headers: Headers) -> frozenset[str]:
     """`JSON`, `EVENTS` or both; none where the client takes neither."""
-    ranges = dict(_media_ranges(headers))
+    accepted = ",".join(headers.getlist("accept"))
+    if len(accepted) > _REMEMBERED:
+        return _find_forms(accepted)
+    return _find_forms_once(accepted)
+
+
+def _find_forms(accepted: str) -> frozenset[str]:
+    ranges = dict(_media_ranges(accepted))
     if not ranges:
         return frozenset({JSON, EVENTS})
     return frozenset(form for form in (JSON, EVENTS) if _quality(form, ranges) > 0)
 
 
-def _media_ranges(headers: Headers) -> Iterator[tuple[str, float]]:
-    for media_range in _list_members(headers, "accept"):
+_find_forms_once = lru_cache(maxsize=64)(_find_forms)
+"""Clients send the same header with every request."""
+
+
+def _media_ranges(accepted: str) -> Iterator[tuple[str, float]]:
+    for media_range in _list_members(accepted):
         media_type, *parameters = [part.strip() for part in media_range.split(";")]
         weights = [value for name, _, value in (each.partition("=") for each in parameters) if name.strip() == "q"]
         yield media_type, _weight(weights[0]) if weights else 1.0
@@ -65,10 +79,8 @@ def _quality(media_type: str, ranges: dict[str, float]) -> float:
     return 0.0
 
 
-def _list_members(headers: Headers, name: str) -> list[str]:
-    """The members of a list that may stand in several lines."""
-    members = ",".join(headers.getlist(name)).lower().split(",")
-    return [member.strip() for member in members if member.strip()]
+def _list_members(header: str) -> list[str]:
+    return [member.strip() for member in header.lower().split(",") if member.strip()]
 
 
 def sdk_headers(headers: list[tuple[bytes, bytes]], body: bytes) -> list[tuple[bytes, bytes]]:

@@ -154,7 +154,7 @@ class MistralClient:
         async with turn_for_file():
             return await self._send(call, exchange, FILE)
 
-    async def _send(self, call: Call[ReplyT], exchange: Exchange, headers: dict[str, str]) -> ReplyT:
+    async def _send(self, call: Call[ReplyT], exchange: Exchange, headers: httpx2.Headers) -> ReplyT:
         with self.deadline(exchange):
             response = await self._open(build_request(call, exchange, headers), exchange)
         if len(response.content) <= LARGE:  # else it is read beside the event loop

@@ -11,11 +11,13 @@ from mistral_mcp.mistral.transports.urls import parse_url
 
 API = "https://api.mistral.ai"
 
-JSON = {
-    "accept": "application/json",
-    "accept-encoding": "gzip, deflate",
-    "user-agent": f"mistral-mcp/{__version__}",
-}
+JSON = httpx2.Headers(
+    {
+        "accept": "application/json",
+        "accept-encoding": "gzip, deflate",
+        "user-agent": f"mistral-mcp/{__version__}",
+    }
+)
 EVENTS = JSON | {"accept": "text/event-stream"}
 FILE = JSON | {"accept": "*/*"}
 
@@ -23,12 +25,15 @@ FILE = JSON | {"accept": "*/*"}
 _TIMEOUTS = {"connect": 10.0, "read": None, "write": None, "pool": None}
 
 
-def build_request(call: Call[Any], exchange: Exchange, headers: dict[str, str]) -> httpx2.Request:
+def build_request(call: Call[Any], exchange: Exchange, headers: httpx2.Headers) -> httpx2.Request:
     payload, described = call.payload()
+    headers = httpx2.Headers(headers)
+    for name, value in described.items():
+        headers[name] = value
     return httpx2.Request(
         call.method,
         parse_url(API + call.url()),
-        headers=headers | described,
+        headers=headers,
         # Of `content` httpx2 would find out again what is known already.
         stream=payload if isinstance(payload, httpx2.AsyncByteStream) else httpx2.ByteStream(payload or b""),
         extensions={"exchange": exchange, "timeout": _TIMEOUTS},

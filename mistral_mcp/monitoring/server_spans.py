@@ -6,14 +6,13 @@ tool, prompt or resource, whose name could hold a key sent there by mistake, or 
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp_types import RequestParamsMeta
 
+from mistral_mcp.mistral.transports.spans import are_recorded
 from mistral_mcp.tools.framework.request import Served, caller_trace
-from mistral_mcp.usage.calls import CallObserver
 
 Request = ServerRequestContext[Served, Any]
 Middleware = Callable[[Request, CallNext], Awaitable[HandlerResult]]
@@ -41,15 +40,6 @@ _METHODS = frozenset(
 )
 
 
-def span_observers() -> list[CallObserver]:
-    """The observers that write usage on a call's span."""
-    if find_spec("opentelemetry") is None:
-        return []
-    from mistral_mcp.monitoring.span_usage import SpanUsage  # noqa: PLC0415 - only where it is installed
-
-    return [SpanUsage()]
-
-
 class ServerSpans:
     """Wraps the SDK's tracing middleware; the middleware after it gets the message unchanged."""
 
@@ -59,6 +49,8 @@ class ServerSpans:
         self._known_names = known_names
 
     async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
+        if not (are_recorded() or (ctx.meta and "traceparent" in ctx.meta)):
+            return await call_next(ctx)
         return await self._inner(self._without_unknown_names(ctx), lambda _: call_next(ctx))
 
     def _without_unknown_names(self, ctx: Request) -> Request:

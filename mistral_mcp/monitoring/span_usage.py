@@ -1,4 +1,4 @@
-"""Writes a call's usage on its span. Imported only if OpenTelemetry's API is installed."""
+"""Writes a call's usage on its span."""
 
 from opentelemetry.trace import get_current_span
 

@@ -51,10 +51,10 @@ async def complete(mistral: MistralClient, call: Completion) -> ChatReply:
     """Complete a chat, an agent's or code; streamed where the caller listens to progress."""
     if not isinstance(call, Conversational):
         return await _complete(mistral, call)
-    cached = call.model_copy(update={"prompt_cache_key": prompt_cache_key(mistral.caller, call.messages)})
+    cache_key = prompt_cache_key(mistral.caller, call.messages)
 
     async def send(turns: list[Turn]) -> ChatReply:
-        return await _complete(mistral, cached.model_copy(update={"messages": turns}))
+        return await _complete(mistral, call.model_copy(update={"messages": turns, "prompt_cache_key": cache_key}))
 
     return await send_conversation(call.messages, send)
 

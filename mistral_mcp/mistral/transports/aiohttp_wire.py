@@ -4,15 +4,15 @@ httpx2's searches its pool and parses replies in Python, which would cost as muc
 """
 
 import ssl
-from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from types import TracebackType
 from typing import cast
 
 import aiohttp
 import httpx2
 from yarl import URL
 
-from mistral_mcp.mistral.transports.wire import CONNECTIONS, KEEPALIVE, Wire
+from mistral_mcp.mistral.transports.wire import CONNECTIONS, HEADER_ENCODING, KEEPALIVE, Wire
 from mistral_mcp.network import Network
 
 _HEADER = 64 * 1024  # bytes of one header of a reply
@@ -39,16 +39,22 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         session = self._session = self._session or _session(self._tls)
         whole = isinstance(request.stream, httpx2.ByteStream)
         connect = request.extensions.get("timeout", {}).get("connect")
-        with map_aiohttp_exceptions():
+        with EXCEPTIONS_OF_HTTPX2:
             response = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=[(name, value) for name, value in request.headers.multi_items() if name != "host"],
+                headers=[
+                    (name.decode(HEADER_ENCODING), value.decode(HEADER_ENCODING))
+                    for name, value in request.headers.raw
+                    if name.lower() != b"host"
+                ],
                 data=await request.aread() if whole else cast("httpx2.AsyncByteStream", request.stream),
                 timeout=aiohttp.ClientTimeout(total=None, connect=connect),
                 allow_redirects=False,
             )
-        return httpx2.Response(response.status, headers=list(response.raw_headers), stream=_Body(response))
+        reply = httpx2.Response(response.status, headers=list(response.raw_headers), stream=_Body(response))
+        reply.headers.encoding = HEADER_ENCODING  # else it is found out, by decoding every header
+        return reply
 
     async def aclose(self) -> None:
         session, self._session = self._session, None
@@ -70,7 +76,7 @@ def _session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """With its own errors aiohttp would send some methods again; what is sent again is for `retries` to say."""
-    with map_aiohttp_exceptions():
+    with EXCEPTIONS_OF_HTTPX2:
         return await handler(request)
 
 
@@ -81,7 +87,7 @@ class _Body(httpx2.AsyncByteStream):
         self._response = response
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
-        with map_aiohttp_exceptions():
+        with EXCEPTIONS_OF_HTTPX2:
             async for part in self._response.content.iter_any():
                 yield part
 
@@ -89,18 +95,41 @@ class _Body(httpx2.AsyncByteStream):
         self._response.close()  # a reply that was read to its end has given its connection back already
 
 
-@contextmanager
-def map_aiohttp_exceptions() -> Generator[None]:
-    """As httpx2 would raise it: whether a request may have arrived, and can be repeated, depends on the kind of error."""
-    try:
-        yield
-    except aiohttp.ConnectionTimeoutError as error:
-        raise httpx2.ConnectTimeout(str(error)) from error
-    except aiohttp.ClientConnectorError as error:
-        raise httpx2.ConnectError(str(error)) from error
-    except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError) as error:
-        raise httpx2.RemoteProtocolError(str(error)) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise httpx2.ReadError(str(error)) from error
-    except ValueError as error:  # a header with a line break
-        raise httpx2.LocalProtocolError(str(error)) from error
+class _ExceptionsOfHttpx2:
+    """Raises what aiohttp raises as httpx2 would: whether a request may have arrived, and can be repeated, depends on
+    the kind of error.
+
+    A class, because three times for each request `contextlib` would cost as much as the request's headers.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        kind = _kind_of(error)
+        if kind is not None:
+            raise kind(str(error)) from error
+
+
+EXCEPTIONS_OF_HTTPX2 = _ExceptionsOfHttpx2()
+
+
+def _kind_of(error: BaseException) -> type[httpx2.TransportError] | None:
+    """The exception of httpx2 for one of aiohttp's; None for what passes as it is."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return httpx2.ConnectTimeout
+        case aiohttp.ClientConnectorError():
+            return httpx2.ConnectError
+        case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError() | aiohttp.ServerDisconnectedError():
+            return httpx2.RemoteProtocolError
+        case aiohttp.ClientError() | OSError():
+            return httpx2.ReadError
+        case ValueError():  # a header with a line break
+            return httpx2.LocalProtocolError
+        case _:
+            return None

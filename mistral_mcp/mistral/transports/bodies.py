@@ -35,6 +35,9 @@ async def read_body(response: httpx2.Response, exchange: Exchange) -> httpx2.Res
 
     Raises `BodyTooLarge`, or `RateLimited`.
     """
+    if 0 < _announced_length(response) <= min(LARGE, exchange.max_bytes):
+        await response.aread()  # at once, for HTTP holds it to that length
+        return response
     body = BytesIO()  # of which bytes are made without a copy
     size, room = 0, min(LARGE, exchange.max_bytes)
     try:

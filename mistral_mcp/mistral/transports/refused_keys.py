@@ -58,7 +58,8 @@ class RefusedKeys(httpx2.AsyncBaseTransport):
             return httpx2.Response(HTTPStatus.UNAUTHORIZED, headers=refusal.headers, content=refusal.body)
         response = await self._transport.handle_async_request(request)
         if response.is_success:
-            self._accepted[digest] = None
+            if digest not in self._accepted:
+                self._accepted[digest] = None
         elif response.status_code == HTTPStatus.UNAUTHORIZED:
             return await self._remember(digest, response)
         return response

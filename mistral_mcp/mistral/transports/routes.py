@@ -17,6 +17,7 @@ from mistral_mcp import errors
 from mistral_mcp.mistral.multipart import Form
 from mistral_mcp.mistral.transports.exchange import Caller, exchange_of
 from mistral_mcp.mistral.transports.urls import parse_url
+from mistral_mcp.mistral.transports.wire import HEADER_ENCODING
 from mistral_mcp.route import Route, RouteKind
 
 _MISTRAL = "https://api.mistral.ai"
@@ -112,15 +113,18 @@ class Routes(httpx2.AsyncBaseTransport):
         else:
             encoded = ""
         url = parse_url(endpoint.url.format(route=route, target=target, encoded=encoded))
-        headers, stream = [(b"Host", url.netloc), *_credentials(exchange.caller)], request.stream
+        headers = httpx2.Headers(request.headers, HEADER_ENCODING)
+        stream = request.stream
+        written = {"Host": url.netloc.decode(), **_credentials(exchange.caller)}
         if route.kind in _CLOUDFLARE_KINDS:
-            headers += _cloudflare_headers(route, f"{request.method} {path}", body, attempt=exchange.attempts)
+            call = f"{request.method} {path}"
+            written |= _cloudflare_headers(route, call, body, attempt=exchange.attempts)
         if route.kind == "cloudflare-compat":
             body = _with_compat_model(body)
-            headers.append((b"Content-Length", str(len(body)).encode()))
+            written["Content-Length"] = str(len(body))
             stream = httpx2.ByteStream(body)
-        written = {name.lower() for name, _ in headers} | {b"authorization"}
-        headers += [pair for pair in request.headers.raw if pair[0].lower() not in written]
+        for name, value in written.items():
+            headers[name] = value
         return await self._inner.handle_async_request(
             httpx2.Request(request.method, url, headers=headers, stream=stream, extensions=request.extensions)
         )
@@ -143,20 +147,20 @@ def _names_file(stream: object, body: bytes) -> bool:
     return _FILE_ID.search(body) is not None
 
 
-def _cloudflare_headers(route: Route, call: str, body: bytes, *, attempt: int) -> list[tuple[bytes, bytes]]:
+def _cloudflare_headers(route: Route, call: str, body: bytes, *, attempt: int) -> dict[str, str]:
     # The gateway would repeat on its own, and its attempts would multiply with ours.
-    headers = [(b"cf-aig-max-attempts", b"1")]
+    headers = {"cf-aig-max-attempts": "1"}
     # An answer that was no good the first time must not come again from the cache.
     if not _CACHEABLE.fullmatch(call) or b'"tools"' in body or attempt > 1:
-        headers.append((b"cf-aig-skip-cache", b"true"))
+        headers["cf-aig-skip-cache"] = "true"
     if not route.logs_payload:
-        headers.append((b"cf-aig-collect-log-payload", b"false"))
+        headers["cf-aig-collect-log-payload"] = "false"
     if route.stored_key:
-        headers.append((b"cf-aig-byok-alias", route.stored_key.encode()))
+        headers["cf-aig-byok-alias"] = route.stored_key
     return headers
 
 
-def _credentials(caller: Caller) -> list[tuple[bytes, bytes]]:
+def _credentials(caller: Caller) -> dict[str, str]:
     if caller.key:
         key = caller.key.get_secret_value()
     else:
@@ -167,14 +171,13 @@ def _credentials(caller: Caller) -> list[tuple[bytes, bytes]]:
         token = ""
     kind = caller.route.kind
     if kind in {"lava", "lava-byok"}:
-        return [(b"Authorization", f"Bearer {_forward_token(key, token, managed=kind == 'lava')}".encode())]
+        return {"Authorization": f"Bearer {_forward_token(key, token, managed=kind == 'lava')}"}
+    found: dict[str, str] = {}
     # Without a key, Cloudflare uses the one that is stored there.
     if key:
-        found = [(b"Authorization", f"Bearer {key}".encode())]
-    else:
-        found = []
+        found["Authorization"] = f"Bearer {key}"
     if token and kind in _CLOUDFLARE_KINDS:
-        found.append((b"cf-aig-authorization", f"Bearer {token}".encode()))
+        found["cf-aig-authorization"] = f"Bearer {token}"
     return found
 
 

@@ -14,6 +14,9 @@ CONNECTIONS = 1000
 KEEPALIVE = 30.0
 """Seconds that a connection without a request is kept."""
 
+HEADER_ENCODING = "iso-8859-1"
+"""Of headers: each byte is a character."""
+
 BuildTransport = Callable[[ssl.SSLContext], httpx2.AsyncBaseTransport]
 
 

@@ -98,6 +98,8 @@ def caller_trace(request: ServerRequestContext[Served, Any]) -> dict[str, str]:
     """The trace that the HTTP request belongs to; one named in `_meta` is current already, by the SDK's span."""
     if request.request is None:
         return {}
-    return {
-        name: value for name, value in request.request.headers.items() if name in {"traceparent", "tracestate"}
-    }
+    headers = request.request.headers.raw  # to decode all of them would take ten times as long
+    return {name.decode(): value.decode("latin-1") for name, value in headers if name in _TRACE}
+
+
+_TRACE = frozenset({b"traceparent", b"tracestate"})

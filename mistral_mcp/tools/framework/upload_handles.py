@@ -73,15 +73,18 @@ def _nothing_yet(uploads: Uploads) -> BadArgument:
     return BadArgument("No file came by this upload link, and it has ended.", "Ask for a new one.")
 
 
-def _handles(value: Any, depth: int = 0) -> Iterator[str]:
+def _handles(members: dict[str, Any] | list[Any], depth: int = 0) -> Iterator[str]:
     """Those in arguments, and in what arguments hold."""
-    if isinstance(value, str):
-        if value.startswith("up_") and HANDLE.fullmatch(value):
-            yield value
-    elif isinstance(value, dict | list) and depth <= _DEPTH:
-        members = cast("dict[str, Any] | list[Any]", value)
-        for item in islice(members.values() if isinstance(members, dict) else members, _MOST_ITEMS):
-            yield from _handles(item, depth + 1)
+    if isinstance(members, dict):
+        items = members.values()
+    else:
+        items = members
+    for item in islice(items, _MOST_ITEMS):
+        if isinstance(item, str):
+            if item.startswith("up_") and HANDLE.fullmatch(item):
+                yield item
+        elif isinstance(item, dict | list) and depth < _DEPTH:
+            yield from _handles(cast("dict[str, Any] | list[Any]", item), depth + 1)
 
 
 def _replace(value: Any, found: dict[str, list[str]], depth: int = 0) -> Any:
