@@ -54,15 +54,16 @@ class Owner:
     """Who owns a result, and how the caller reached this server."""
 
     credentials: Credentials
-    base_url: str | None = None
-    """`https://host/path` as the caller wrote it, without a slash at its end; None on stdio and in memory."""
+    public_url: str | None = None
+    """PUBLIC_URL; None on stdio and in memory."""
+    request: HTTPConnection | None = None
 
-    @classmethod
-    def of(cls, credentials: Credentials, request: HTTPConnection | None, public_url: str | None) -> "Owner":
-        """The owner of the results of this request."""
-        if request is None:
-            return cls(credentials)
-        return cls(credentials, public_url or str(request.base_url).rstrip("/"))
+    @property
+    def base_url(self) -> str | None:
+        """`https://host/path` as the caller wrote it, without a slash at its end; None on stdio and in memory."""
+        if self.public_url or self.request is None:
+            return self.public_url
+        return str(self.request.base_url).rstrip("/")
 
     @property
     def identity(self) -> str:

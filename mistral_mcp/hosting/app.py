@@ -66,7 +66,7 @@ def create_app(
     own_wire = transport or serving_wire(settings.network)
     to_mistral = RefusedKeys(own_wire)
     metrics = Metrics()
-    throttle = Throttle(lambda reason: metrics.refused.labels(reason).inc())
+    throttle = Throttle(lambda reason: metrics.refused(reason).inc())
     vault = Vault(settings)
     exchanges = ExchangeMetrics(metrics)
     upstream = Upstream(settings, to_mistral, exchanges)  # for files that people upload

@@ -20,10 +20,10 @@ class CallMetrics:
 
     def call_ended(self, record: CallRecord) -> None:
         metrics = self._metrics
-        metrics.tool_calls.labels(record.tool, self._model_of(record), record.outcome).inc()
-        metrics.tool_seconds.labels(record.outcome).observe(record.ms / 1000)
+        metrics.tool_calls(record.tool, self._model_of(record), record.outcome).inc()
+        metrics.tool_seconds(record.outcome).observe(record.ms / 1000)
         if record.error:
-            metrics.tool_errors.labels(_error_label(record.error)).inc()
+            metrics.tool_errors(_error_label(record.error)).inc()
         self._count_use(record)
 
     def _model_of(self, record: CallRecord) -> str:
@@ -44,11 +44,11 @@ class CallMetrics:
             ("completion", used.completion_tokens),
         ):
             if amount > 0:
-                metrics.tokens.labels(model, kind).inc(amount)
+                metrics.tokens(model, kind).inc(amount)
         if used.cost_usd is None:
             metrics.unpriced.inc()
         elif used.cost_usd > 0:
-            metrics.cost_usd.labels(model).inc(used.cost_usd)
+            metrics.cost_usd(model).inc(used.cost_usd)
 
 
 def _error_label(error: str) -> str:

@@ -23,12 +23,12 @@ class ExchangeMetrics:
             outcome = "unsent"
         else:
             outcome = status_label(status)
-        metrics.upstream_exchanges.labels(exchange.caller.route.kind, outcome).inc()
+        metrics.upstream_exchanges(exchange.caller.route.kind, outcome).inc()
         if not exchange.queued:
             exemplar = None
             if exchange.trace_id:
                 exemplar = {"trace_id": exchange.trace_id}
-            duration = metrics.upstream_seconds.labels(_api(exchange.operation))
+            duration = metrics.upstream_seconds(_api(exchange.operation))
             duration.observe(max(seconds - waited, 0), exemplar)
         if exchange.attempts > 1:
             metrics.upstream_retries.inc(exchange.attempts - 1)

@@ -5,6 +5,7 @@ Every label is from a closed set: what a client sends could be anything, and eac
 
 import hmac
 from collections.abc import Callable, Iterator
+from functools import cache
 from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
@@ -64,41 +65,41 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)  # memory, descriptors, processor time
-        self.requests = self._counter("http_requests", "Requests answered.", "route", "method", "status")
-        self.seconds = self._histogram("http_seconds", "Time to the end of the response.", _SECONDS, "kind")
+        self.requests = self._counters("http_requests", "Requests answered.", "route", "method", "status")
+        self.seconds = self._histograms("http_seconds", "Time to the end of the response.", _SECONDS, "kind")
         self.active = Gauge("mistral_mcp_http_active", "Requests under way.", registry=self.registry)
-        self.refused = self._counter("refused", "Credentials refused.", "reason")
-        self.connections = self._counter(
+        self.refused = self._counters("refused", "Credentials refused.", "reason")
+        self.connections = self._counters(
             "connections", "Connections created, changed, rotated and revoked.", "event"
         )
-        self.tool_calls = self._counter("tool_calls", "Tool calls that have ended.", "tool", "model", "outcome")
-        self.tool_seconds = self._histogram("tool_seconds", "Time of tool calls.", _SECONDS, "outcome")
-        self.tool_errors = self._counter("tool_errors", "Tool calls that failed, by what failed them.", "error")
-        self.tokens = self._counter("tokens", "Tokens used: prompt, cached or completion.", "model", "kind")
-        self.cost_usd = self._counter("cost_usd", "Cost by the list prices, in US dollars.", "model")
+        self.tool_calls = self._counters("tool_calls", "Tool calls that have ended.", "tool", "model", "outcome")
+        self.tool_seconds = self._histograms("tool_seconds", "Time of tool calls.", _SECONDS, "outcome")
+        self.tool_errors = self._counters("tool_errors", "Tool calls that failed, by what failed them.", "error")
+        self.tokens = self._counters("tokens", "Tokens used: prompt, cached or completion.", "model", "kind")
+        self.cost_usd = self._counters("cost_usd", "Cost by the list prices, in US dollars.", "model")
         self.unpriced = self._counter("unpriced_calls", "Tool calls that used what has no known price.")
-        self.upstream_seconds = self._histogram(
+        self.upstream_seconds = self._histograms(
             "upstream_seconds",
             "Time of exchanges with Mistral, retries included, waits for a turn not.",
             _UPSTREAM_SECONDS,
             "api",
         )
-        self.upstream_exchanges = self._counter(
+        self.upstream_exchanges = self._counters(
             "upstream_exchanges", "Exchanges with Mistral by the last attempt's status.", "route", "status"
         )
         self.upstream_retries = self._counter("upstream_retries", "Attempts after the first.")
         self.pacing_waits = self._counter("pacing_waits", "Exchanges that waited for their turn.")
         self.pacing_seconds = self._counter("pacing_wait_seconds", "Time that exchanges waited for their turn.")
         # At 0 from the start, since alerts look at their growth: a series that begins with 1 has none.
-        self.tool_errors.labels("Crash")
-        self.connections.labels("created")
+        self.tool_errors("Crash")
+        self.connections("created")
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             method = OTHER  # else each route could be counted once for every method
-        self.requests.labels(route, method, status).inc()
+        self.requests(route, method, status).inc()
         first_segment = "/" + route.removeprefix("/").partition("/")[0]
-        self.seconds.labels(_KINDS.get(first_segment, "pages")).observe(seconds)
+        self.seconds(_KINDS.get(first_segment, "pages")).observe(seconds)
 
     def page(self, token: SecretStr | None) -> Callable[[Request], Response]:
         """`/metrics`: for loopback, or with the token."""
@@ -129,11 +130,20 @@ class Metrics:
 
         return metrics
 
-    def _counter(self, name: str, description: str, *labels: str) -> Counter:
-        return Counter(f"mistral_mcp_{name}", description, labels, registry=self.registry)
+    def _counter(self, name: str, description: str) -> Counter:
+        return Counter(f"mistral_mcp_{name}", description, registry=self.registry)
 
-    def _histogram(self, name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"mistral_mcp_{name}", description, labels, buckets=buckets, registry=self.registry)
+    def _counters(self, name: str, description: str, *labels: str) -> Callable[..., Counter]:
+        """By the values of its labels. Each is looked for once: that takes texts and a lock, on the way of every call."""
+        counter = Counter(f"mistral_mcp_{name}", description, labels, registry=self.registry)
+        return cache(counter.labels)
+
+    def _histograms(
+        self, name: str, description: str, buckets: tuple[float, ...], *labels: str
+    ) -> Callable[..., Histogram]:
+        """The same."""
+        histogram = Histogram(f"mistral_mcp_{name}", description, labels, buckets=buckets, registry=self.registry)
+        return cache(histogram.labels)
 
 
 class _WithoutCreationTimes(CollectorRegistry):

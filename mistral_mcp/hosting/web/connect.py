@@ -177,7 +177,7 @@ class Tenancy:
         self.record("changed", connection.id, address)
 
     def record(self, event: ConnectionEvent, connection_id: str, address: str) -> None:
-        self.metrics.connections.labels(event).inc()
+        self.metrics.connections(event).inc()
         log_connection_event(event, connection_id, address)
 
     def _check_signup(self, code: SecretStr | None, address: str) -> None:

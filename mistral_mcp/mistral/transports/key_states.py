@@ -15,6 +15,8 @@ _MODELS = 64  # of one key
 MODEL_NAME = 100  # characters of a model's name, which is whatever a caller wrote
 _IDLE = 900.0  # seconds after which a key is forgotten; no request lasts as long
 
+_OFTEN = 30.0  # seconds
+
 Windows = dict[tuple[str, float], Window]
 
 
@@ -32,7 +34,16 @@ class ModelQueue:
 class KeyState:
     """One key, by a digest. Nobody waits here for another key's calls."""
 
-    __slots__ = ("connections", "model_queues", "shared_name", "slot_seconds", "slots", "waiting", "windows")
+    __slots__ = (
+        "connections",
+        "model_queues",
+        "remembered",
+        "shared_name",
+        "slot_seconds",
+        "slots",
+        "waiting",
+        "windows",
+    )
 
     def __init__(self, slots: int, windows: Windows, shared_name: str) -> None:
         self.slots = anyio.Semaphore(slots, fast_acquire=True)
@@ -42,6 +53,8 @@ class KeyState:
         self.windows = windows
         self.model_queues: LRUCache[str, ModelQueue] = LRUCache(_MODELS)
         self.shared_name = shared_name
+        self.remembered: tuple[float, int] = (0.0, 0)
+        """When it was last put among those that are remembered, and with what size."""
 
     def model_queue(self, model: str, now: float) -> ModelQueue:
         name = model[:MODEL_NAME]
@@ -61,6 +74,7 @@ class KeyStates:
     def __init__(self, slots: int, build_windows: Callable[[], Windows], timer: Callable[[], float]) -> None:
         self._slots = slots
         self._build_windows = build_windows
+        self._timer = timer
         self._salt = secrets.token_bytes(16)
         self.states: TTLCache[bytes, KeyState] = TTLCache(_REMEMBERED, _IDLE, timer, getsizeof=_size)
 
@@ -73,8 +87,16 @@ class KeyStates:
         if state is None:
             shared_name = hashlib.sha256(b"mistral-mcp pace " + name).hexdigest()[:32]
             state = KeyState(self._slots, self._build_windows(), shared_name)
-        self.states[digest] = state  # used now, and weighed anew
+        self._remember(digest, state)
         return state
+
+    def _remember(self, digest: bytes, state: KeyState) -> None:
+        """As used now, and as large as it is now; often enough for the least recently used to be known."""
+        now, size = self._timer(), _size(state)
+        since, known_size = state.remembered
+        if size != known_size or now - since > _OFTEN:
+            self.states[digest] = state
+            state.remembered = now, size
 
 
 def _size(state: KeyState) -> int:

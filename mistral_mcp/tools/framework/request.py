@@ -56,7 +56,10 @@ async def call_context(request: ServerRequestContext[Served, Any]) -> CallContex
     served = request.lifespan_context
     found = await served.credentials(request.request)
     mistral = _client(request, served, found)
-    owner = Owner.of(found, request.request, served.settings.public_url)
+    if request.request is None:
+        owner = Owner(found)
+    else:
+        owner = Owner(found, served.settings.public_url, request.request)
     return CallContext(
         found,
         mistral,
