@@ -20,6 +20,8 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # No format uses these, and each costs a little for every line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # Nor does any say which line logged it; this is how logging's HOWTO stops the search for it.
+    logging._srcfile = None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 

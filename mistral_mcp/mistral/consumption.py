@@ -68,6 +68,7 @@ class Meter:
         """Whether the prices are those of a regional endpoint."""
         self._catalog = catalog
         self._used: dict[str, Consumption] = {}
+        self._latest: tuple[object, Consumption] | None = None
 
     @property
     def catalog(self) -> Catalog:
@@ -85,13 +86,20 @@ class Meter:
             return next(iter(self._used.values()))
         return sum(self._used.values(), NOTHING)
 
-    def add(self, consumption: Consumption) -> None:
-        """What is priced already."""
+    def add(self, consumption: Consumption, reply: object = None) -> None:
+        """Adds a priced consumption. `reply`: what it was computed from, for `of_reply`."""
+        self._latest = reply, consumption
         known = self._used.get(consumption.model)
         if known is None:
             self._used[consumption.model] = consumption
         else:
             self._used[consumption.model] = known + consumption
+
+    def of_reply(self, reply: object) -> Consumption | None:
+        """The consumption that was added for this reply; None if another was added since."""
+        if self._latest is None or self._latest[0] is not reply:
+            return None
+        return self._latest[1]
 
     def add_units(self, model: str, amount: float, per: Per) -> None:
         """Pages, minutes or characters."""

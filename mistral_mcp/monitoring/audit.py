@@ -2,6 +2,7 @@
 
 import logging
 import re
+from functools import lru_cache
 
 from mistral_mcp.usage.calls import OTHER, CallRecord
 
@@ -38,6 +39,7 @@ _CLIENTS = {
 _CLIENT = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in _CLIENTS))
 
 
+@lru_cache(maxsize=1024)
 def client_label(name: str | None) -> str | None:
     """A client's label, of a closed set, since clients may send any name; None if it sent none."""
     if name is None:

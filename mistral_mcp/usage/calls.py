@@ -10,8 +10,8 @@ Records are made in `tools/framework/adapter.py` only, for every call of a known
 cancelled. A call of a tool that does not exist, or is not offered, has none.
 """
 
+import os
 import re
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -110,7 +110,7 @@ class RunningCall:
             status=status,
             attempts=attempts,
             ms=round((time.perf_counter() - self._began) * 1000, 1),
-            request_id=secrets.token_hex(8),
+            request_id=os.urandom(8).hex(),
             correlation_id=correlation_id,
             by_model=mistral.meter.used if mistral else (),
             used=mistral.meter.total if mistral else NOTHING,

@@ -2,6 +2,7 @@
 
 from cachetools import LRUCache
 
+from mistral_mcp.credentials import Credentials
 from mistral_mcp.hosting.usage.allowances import VaultAllowances
 from mistral_mcp.hosting.usage.sums import VaultUsage
 from mistral_mcp.hosting.vault.vault import Vault
@@ -11,7 +12,7 @@ from mistral_mcp.usage.answer import Limits
 from mistral_mcp.usage.budget_texts import BudgetTexts
 from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallRecord
-from mistral_mcp.usage.ledger import Ledger
+from mistral_mcp.usage.ledger import Ledger, OwnerName
 
 _KNOWN_KEYS = 10_000
 
@@ -20,7 +21,7 @@ def vault_ledger(settings: Settings, vault: Vault, holder: str) -> Ledger:
     """The ledger of a hosted server. `holder` is the name of this process among all, as for its budgets."""
     return Ledger(
         VaultUsage(vault.database, vault.now, holder),
-        lambda credentials: vault.owner_name(Owner(credentials)),
+        OwnerNames(lambda credentials: vault.owner_name(Owner(credentials))).of,
         is_counted=KnownKeys().is_counted,
         ceiling=Limits(settings.budget_usd, settings.budget_calls_per_day),
         now=vault.now,
@@ -38,6 +39,23 @@ def vault_budgets(settings: Settings, vault: Vault, holder: str, ledger: Ledger)
     return Budgets(ledger, store, BudgetTexts(ceiling, manage), now=vault.now, holder=holder)
 
 
+class OwnerNames:
+    """Remembers the names of owners, whose digest costs more than all the rest of counting a call."""
+
+    def __init__(self, find: OwnerName) -> None:
+        self._find = find
+        self._names: LRUCache[int, str] = LRUCache(_KNOWN_KEYS)
+
+    def of(self, credentials: Credentials) -> str:
+        if credentials.connection_id is not None:
+            return credentials.connection_id
+        identity = _identity(credentials)
+        name = self._names.get(identity)
+        if name is None:
+            name = self._names[identity] = self._find(credentials)
+        return name
+
+
 class KnownKeys:
     """Anybody can invent keys, and each would have rows of its own: a caller's own key counts once Mistral has taken it."""
 
@@ -48,8 +66,15 @@ class KnownKeys:
         credentials = record.credentials
         if credentials is None or credentials.connection_id is not None:
             return True
-        # A hash that only this process can make: no key stays in memory for it.
-        identity = hash(credentials.key and credentials.key.get_secret_value())
-        if record.outcome == "ok" and record.status is not None:
-            self._known[identity] = True
-        return identity in self._known
+        identity = _identity(credentials)
+        if self._known.get(identity):
+            return True
+        if record.outcome != "ok" or record.status is None:
+            return False
+        self._known[identity] = True
+        return True
+
+
+def _identity(credentials: Credentials) -> int:
+    """A hash that only this process can make: no key stays in memory for it."""
+    return hash(credentials.key and credentials.key.get_secret_value())

@@ -76,7 +76,7 @@ def token_cost(
 def meter_tokens(meter: Meter, model: str, usage: UsageReply | None) -> None:
     """Count a reply's tokens, and what they cost."""
     cost = token_cost(meter.catalog, model, usage, regional=meter.regional)
-    meter.add(consumption_of(model, usage, cost))
+    meter.add(consumption_of(model, usage, cost), usage)
 
 
 def consumption_of(model: str, usage: UsageReply | None, cost_usd: float | None) -> Consumption:

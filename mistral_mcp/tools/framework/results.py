@@ -108,8 +108,10 @@ class UnitUsage(BaseModel):
 
 def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, batch: bool = False) -> Usage:
     """The usage of a reply, priced by the dated catalogue where it was counted."""
-    cost = token_cost(mistral.catalog, model, reply, regional=mistral.meter.regional, batch=batch)
-    used = consumption_of(model, reply, cost)
+    used = mistral.meter.of_reply(reply)
+    if used is None or used.model != model or batch:
+        cost = token_cost(mistral.catalog, model, reply, regional=mistral.meter.regional, batch=batch)
+        used = consumption_of(model, reply, cost)
     return Usage(
         prompt_tokens=used.prompt_tokens,
         completion_tokens=used.completion_tokens,
