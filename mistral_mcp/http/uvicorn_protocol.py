@@ -55,7 +55,7 @@ class InboundConnection(h11.Connection):
         match event:
             case h11.Request():
                 self.head_since, self.body_since, self.received = None, self._clock(), 0
-                names = {name for name, _ in event.headers}
+                names = {name.lower() for name, _ in event.headers.raw_items()}
                 if {b"transfer-encoding", b"content-length"} <= names:
                     # RFC 9112 section 6.1: else what follows could be taken for another request.
                     raise h11.RemoteProtocolError("both Transfer-Encoding and Content-Length")

@@ -4,6 +4,7 @@ The first 401 of a key is kept for a minute and given again, without asking Mist
 """
 
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -36,10 +37,14 @@ class RefusedKeys(httpx2.AsyncBaseTransport):
         self._transport = transport
         self._clock = clock
         self._refused: TTLCache[bytes, _Refusal] = TTLCache(_KEYS, _REFUSED_FOR, timer=clock)
+        self._latest = -math.inf
+        """When a key was last refused; mostly that is long ago, and nothing needs to be looked for."""
         self._accepted: TTLCache[bytes, None] = TTLCache(_KEYS, _ACCEPTED_FOR, timer=clock)
 
     def refused_since(self, key: SecretStr, began: float) -> bool:
         """Whether Mistral itself refused the key after this time, of the same clock."""
+        if self._latest < began:
+            return False
         refusal = self._refused.get(_digest(key))
         return refusal is not None and refusal.since >= began
 
@@ -53,7 +58,7 @@ class RefusedKeys(httpx2.AsyncBaseTransport):
         if secret is None:
             return await self._transport.handle_async_request(request)
         digest = _digest(secret)
-        refusal = self._refused.get(digest)
+        refusal = self._find_refusal(digest)
         if refusal is not None:
             return httpx2.Response(HTTPStatus.UNAUTHORIZED, headers=refusal.headers, content=refusal.body)
         response = await self._transport.handle_async_request(request)
@@ -63,6 +68,11 @@ class RefusedKeys(httpx2.AsyncBaseTransport):
         elif response.status_code == HTTPStatus.UNAUTHORIZED:
             return await self._remember(digest, response)
         return response
+
+    def _find_refusal(self, digest: bytes) -> _Refusal | None:
+        if self._clock() - self._latest > _REFUSED_FOR:
+            return None
+        return self._refused.get(digest)
 
     async def _remember(self, digest: bytes, response: httpx2.Response) -> httpx2.Response:
         body = b""
@@ -77,6 +87,7 @@ class RefusedKeys(httpx2.AsyncBaseTransport):
         refusal = _Refusal(self._clock(), httpx2.Headers(kept), body[:_LONGEST_BODY])
         self._accepted.pop(digest, None)
         self._refused[digest] = refusal
+        self._latest = refusal.since
         return httpx2.Response(HTTPStatus.UNAUTHORIZED, headers=refusal.headers, content=refusal.body)
 
     async def aclose(self) -> None:
