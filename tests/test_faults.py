@@ -131,7 +131,7 @@ ROWS = [
         {"status": 429, "code": "1300", "retry_after": 60}, seconds=AGAIN,
     ),
     Row(
-        "no capacity for good", three_times(Fault.capacity()), r"no capacity for the model .*no limit of yours", 3,
+        "no capacity for good", three_times(Fault.capacity()), r"no capacity for the model .*not a limit of yours", 3,
         {"status": 429, "code": "3505", "retry_after": 60}, seconds=AGAIN,
     ),
     Row("hangs", [Fault(hang=True)], r"did not finish in one attempt within 4 s", seconds=(4.0, 8.0)),

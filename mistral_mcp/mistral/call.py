@@ -1,4 +1,4 @@
-"""What a request to Mistral is: one class an endpoint.
+"""Requests to Mistral: one class an endpoint.
 
     class EmbeddingCall(Call[EmbeddingReply]):
         path = "/v1/embeddings"
@@ -6,10 +6,10 @@
         model: str
         input: list[str]
 
-Fields named in the path fill it; the others are the body of a POST or PATCH and the query of a GET or DELETE. Bodies are
-strict at Mistral, so nothing that was left out is sent; replies are open there, so nothing unknown is minded.
+Fields named in the path fill it; the others are the body of a POST or PATCH and the query of a GET or DELETE. Mistral
+validates bodies strictly, so nothing that was left out is sent; its replies may gain fields, so unknown ones are ignored.
 
-A reply is JSON of any type, a bare list included; `Call[bytes]` gives the body as it is, `Call[None]` minds none.
+A reply is JSON of any type, a bare list included; `Call[bytes]` returns the raw body, `Call[None]` ignores it.
 """
 
 import re
@@ -36,11 +36,11 @@ def is_none(value: object) -> bool:
 
 
 Maybe = Annotated[T | None, Field(exclude_if=is_none)]
-"""For members that are left out rather than null where a reply is shown: `description: Maybe[str] = None`."""
+"""For members that results leave out rather than show as null: `description: Maybe[str] = None`."""
 
 
 def iso_utc(value: object) -> object:
-    """A time of Mistral's, in seconds since 1970 or in ISO 8601, as `2026-11-28T19:23:31Z`; anything else as it is."""
+    """Convert Mistral's times, seconds since 1970 or ISO 8601, to `2026-11-28T19:23:31Z`; other values are returned as they are."""
     try:
         if isinstance(value, int | float):
             moment = datetime.fromtimestamp(value, UTC)
@@ -56,24 +56,24 @@ def iso_utc(value: object) -> object:
 
 
 Moment = Annotated[str, BeforeValidator(iso_utc)]
-"""A time, as ISO 8601 in UTC, whichever way Mistral wrote it."""
+"""A time in ISO 8601, in UTC, whichever way Mistral sent it."""
 
 
 class Reply(BaseModel):
-    """What came back, or a part of it. Mistral adds fields without notice."""
+    """A reply or a part of one. Unknown fields are ignored: Mistral adds some without notice."""
 
     model_config = ConfigDict(
         extra="ignore",
         frozen=True,
-        allow_inf_nan=False,  # no JSON, and null in a result
+        allow_inf_nan=False,  # not valid JSON, and null in a result
         protected_namespaces=(),
-        populate_by_name=True,  # by a result that repeats it
-        defer_build=True,  # till it is used
+        populate_by_name=True,  # for results that inherit it
+        defer_build=True,  # until first use
     )
 
 
 def null_is(default: object) -> BeforeValidator:
-    """For members that Mistral sends as null where it has nothing to say."""
+    """For members that Mistral may send as null."""
 
     def replace_null(value: object) -> object:
         if value is None:
@@ -91,11 +91,11 @@ class Call(BaseModel, Generic[ReplyT]):
     path: ClassVar[str]
     method: ClassVar[Method] = "POST"
     repeatable: ClassVar[bool] = False
-    """Whether sending it twice does no more than sending it once: what reads or computes, not what creates."""
+    """Whether it is safe to send twice: it reads or computes, and creates nothing."""
     in_query: ClassVar[frozenset[str]] = frozenset()
-    """Fields that are no part of the body, for a POST that has a query too."""
+    """Fields that go into the query of a POST."""
     max_bytes: ClassVar[int] = 64 * 1024 * 1024
-    """The largest reply that is taken in."""
+    """The largest accepted reply, in bytes."""
 
     def url(self) -> str:
         """Path and query. Raises `BadArgument` for a value that would leave its path segment."""
@@ -113,21 +113,21 @@ class Call(BaseModel, Generic[ReplyT]):
         return f"{path}?{urlencode(lowered, doseq=True)}"
 
     def body(self) -> bytes | None:
-        """The JSON body; None for what has none."""
+        """The JSON body; None if there is none."""
         exclude = {*self.path_names(), *self.in_query}
         if self.method not in ("POST", "PATCH", "PUT") or type(self).model_fields.keys() <= exclude:
             return None
         return self.model_dump_json(exclude_none=True, by_alias=True, exclude=exclude).encode()
 
     def payload(self) -> tuple[bytes | httpx2.AsyncByteStream | None, dict[str, str]]:
-        """What goes out: the body, or a stream of it, and the headers that describe it."""
+        """The body to send, or a stream of it, and its headers."""
         body = self.body()
         if body is None:
             return None, {} if self.method in ("GET", "DELETE") else {"content-length": "0"}
         return body, {"content-type": "application/json", "content-length": str(len(body))}
 
     def measure(self, reply: ReplyT, meter: Meter) -> None:
-        """Count what a reply used; nothing, unless a class says otherwise."""
+        """Count a reply's usage; by default there is none."""
 
     @classmethod
     def path_names(cls) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def _reply_type(call: type[Call[Any]]) -> Any:
 
 @cache
 def _adapter(call: type[Call[Any]]) -> TypeAdapter[Any]:
-    """Built on the first call of its kind: most processes use a few endpoints only."""
+    """Built on first use: most processes use a few endpoints only."""
     return TypeAdapter(_reply_type(call))
 
 
@@ -171,10 +171,10 @@ def _path_names(path: str) -> tuple[str, ...]:
 
 
 def path_segment(name: str, value: object) -> str:
-    """One path segment. Encoded dots would be resolved by some proxies all the same, so they are refused."""
+    """One path segment. Some proxies resolve dots even when they are encoded, so they are refused."""
     text = str(value)
     if len(text) > _LONGEST_ID:
-        raise BadArgument(f"{name} is longer than {_LONGEST_ID} characters.", "Give it as it was listed.")
+        raise BadArgument(f"{name} is longer than {_LONGEST_ID} characters.", "Use the id as listed.")
     if not text.strip() or text.strip(".") == "" or re.search(r"[/\\?#%\x00-\x20\x7f]", text):
-        raise BadArgument(f"{name} is not a valid id.", "Give it as it was listed, without slashes or spaces.")
+        raise BadArgument(f"{name} is not a valid id.", "Use the id as listed, without slashes or spaces.")
     return quote(text, safe=":@,+=~!$&'()*;")

@@ -1,4 +1,4 @@
-"""What models cost and how much they read, as far as Mistral has published it.
+"""Prices and context windows of models, as far as Mistral has published them.
 
 The figures are in `catalog.json`: dated prices in US dollars per million tokens, 1,000 pages, minute or million
 characters, and context windows. They are for estimates only: `GET /v1/models` is the authority on which models exist,
@@ -33,12 +33,12 @@ class _Strict(BaseModel):
 
 
 class Prices(_Strict):
-    """Prices from a day on; None where a model has no such price, or none is known."""
+    """Prices since a day; None if a model has no such price, or it is unknown."""
 
     since: Date | None = Field(default=None, alias="from")
-    """None: from when on is not known."""
+    """None: unknown."""
     read: Date | None = None
-    """When they were read, where that was before the rest of the catalogue."""
+    """When they were read, if earlier than the rest of the catalogue."""
     input: float | None = Field(default=None, ge=0)
     cached_input: float | None = Field(default=None, ge=0)
     output: float | None = Field(default=None, ge=0)
@@ -58,7 +58,7 @@ class Entry(_Strict):
 
 
 class Factors(_Strict):
-    """What a list price is multiplied by."""
+    """Factors on list prices."""
 
     cached_input: float = Field(default=0.1, ge=0)
     regional: float = Field(default=1.1, ge=0)
@@ -67,7 +67,7 @@ class Factors(_Strict):
 
 
 class PriceFile(_Strict):
-    """What a file of prices holds."""
+    """The content of a price file."""
 
     date: Date
     """When its prices were read."""
@@ -78,7 +78,7 @@ class PriceFile(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class UnitPrice:
-    """What is not counted in tokens."""
+    """A price by a unit other than tokens."""
 
     usd: float
     per: Per
@@ -101,7 +101,7 @@ def _today() -> Date:
 
 
 class Catalog:
-    """Prices and context windows by name; the aliases that Mistral's own list names come before ours."""
+    """Prices and context windows by name; aliases of Mistral's own list take precedence over ours."""
 
     def __init__(self, prices: PriceFile, today: Callable[[], Date] = _today) -> None:
         self.date = prices.date
@@ -113,7 +113,7 @@ class Catalog:
 
     @classmethod
     def load(cls, override: Path | None = None) -> "Catalog":
-        """Ours, with the entries of another file in the place of those of the same name. Raises `BadSetting`."""
+        """Ours, with entries of another file replacing those of the same name. Raises `BadSetting`."""
         ours = PriceFile.model_validate_json(files("mistral_mcp.mistral").joinpath("catalog.json").read_bytes())
         if override is None:
             return cls(ours)
@@ -141,7 +141,7 @@ class Catalog:
                     self._learnt[name] = model
 
     def is_published(self, name: str) -> bool:
-        """Whether the file of prices has this name, of a model or an alias: a closed set, without anybody's own models."""
+        """Whether the file of prices has this name, of a model or an alias: a closed set, without users' own models."""
         return name in self._prices.models
 
     def price_of(self, model: str) -> Price | None:
@@ -188,8 +188,8 @@ class Catalog:
     ) -> float | None:
         """What a call cost; None if a price that it takes is unknown.
 
-        `cached_tokens` are those of `prompt_tokens` that Mistral had cached; `audio_seconds` are priced beside the
-        tokens. `regional` says that the call was answered by a regional endpoint, `batch` and `priority` that it was
+        `cached_tokens` are those of `prompt_tokens` that Mistral had cached; `audio_seconds` are priced in addition
+        to the tokens. `regional` says that the call was answered by a regional endpoint, `batch` and `priority` that it was
         part of a batch job or used the priority tier.
         """
         found = self._prices_of(model)
@@ -214,7 +214,7 @@ class Catalog:
     def unit_cost_usd(
         self, model: str, amount: float, per: Per, *, regional: bool = False, batch: bool = False
     ) -> float | None:
-        """What so many pages, minutes or characters cost; None if that price is unknown, or tokens are priced beside."""
+        """What so many pages, minutes or characters cost; None if that price is unknown, or the model also has token prices."""
         price = self.price_of(model)
         if price is None or price.input_usd_per_mtok is not None:
             return None
@@ -244,7 +244,7 @@ class Catalog:
 
     @staticmethod
     def _as_of(today: Date, entry: Entry) -> Prices:
-        """Of each kind of price the one that began last, or the first one known."""
+        """The current prices: of each kind the latest that has begun, or the first one known."""
         periods = sorted(entry.prices, key=lambda period: period.since or Date.min)
         current = [period for period in periods if period.since is None or period.since <= today]
         found: dict[str, object] = {}

@@ -1,7 +1,7 @@
-"""Calls go out here, and failures become errors here.
+"""Sends calls to Mistral, and turns failures into errors.
 
-upstream = Upstream(settings)                  # one for the process: pool, pacing, retries
-mistral = upstream.client(caller)              # one for a tool call: its key, its deadline, its listener
+upstream = Upstream(settings)                  # one per process: pool, pacing, retries
+mistral = upstream.client(caller)              # one per tool call: its key, deadline and progress
 reply = await mistral.send(EmbeddingCall(model="mistral-embed", input=["hello"]))
 """
 
@@ -45,11 +45,11 @@ _log = logging.getLogger(__name__)
 _ERROR = re.compile(rb'"object"\s*:\s*"[Ee]rror"')
 _ERROR_WITHIN = 1024  # bytes
 
-_MOST_VALUES = 500_000  # in a reply; no part of any answer of Mistral's holds as many
+_MOST_VALUES = 500_000  # in a reply; no reply of Mistral's has as many
 
 
 class Upstream:
-    """One way to Mistral for the whole process."""
+    """The transports to Mistral, shared by the whole process."""
 
     def __init__(
         self,
@@ -80,13 +80,13 @@ class Upstream:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """Prices; read when something is first priced."""
+        """Prices; loaded on first use."""
         return Catalog.load(self.settings.catalog)
 
     def client(
         self, caller: Caller, progress: Progress | None = None, trace: Mapping[str, str] | None = None
     ) -> "MistralClient":
-        """For one tool call. `trace`: `traceparent` and `tracestate` as the caller sent them."""
+        """A client for one tool call. `trace`: `traceparent` and `tracestate` as the caller sent them."""
         return MistralClient(self, caller, progress, trace)
 
     async def aclose(self) -> None:
@@ -94,7 +94,7 @@ class Upstream:
 
 
 class MistralClient:
-    """Mistral as one caller sees it, for the time of one tool call."""
+    """Sends one caller's requests to Mistral, during one tool call."""
 
     def __init__(
         self, upstream: Upstream, caller: Caller, progress: Progress | None, trace: Mapping[str, str] | None = None
@@ -104,15 +104,15 @@ class MistralClient:
         self.caller = caller
         self.progress = progress
         self.correlation_id: str | None = None
-        """Of the last reply; Mistral's support asks for it."""
+        """Id of the last reply; Mistral's support asks for it."""
         self.status: int | None = None
-        """Of the last reply."""
+        """HTTP status of the last reply."""
         self.attempts = 1
-        """The most that one request of this call took."""
+        """The most attempts that one request of this call took."""
         self.upstream = upstream
         self.memory = CallMemory(upstream.memory)
         self.meter = Meter(lambda: upstream.catalog, regional=caller.route.kind in {"eu", "us"})
-        """What this tool call has used, its copies for concurrent requests included."""
+        """Usage of this tool call, including that of copies for concurrent requests."""
         self._seconds = self.settings.timeout
         if progress is not None:
             self._seconds = self.settings.stream_timeout
@@ -125,20 +125,20 @@ class MistralClient:
 
     @property
     def last_model(self) -> str:
-        """The model that the last request named, as far as it is known; whatever the caller wrote."""
+        """The model that the last request named, as the caller wrote it; empty if unknown."""
         return self._last.model
 
     @property
     def seconds_left(self) -> float:
-        """Until the tool call's deadline."""
+        """Seconds until the tool call's deadline."""
         return self._deadline - time.monotonic()
 
     def deadline_error(self) -> UpstreamError:
-        """The error for a call whose deadline passed while nothing was asked of Mistral."""
+        """The error for a call whose deadline passed without a request to Mistral under way."""
         return failures.timeout_error(self._last, self._seconds)
 
     def without_progress(self) -> "MistralClient":
-        """The same caller and deadline, for one of several requests at once whose texts would mix."""
+        """A copy for one of several concurrent requests, whose streamed texts would mix."""
         silent = copy.copy(self)
         silent.progress = None
         return silent
@@ -146,7 +146,7 @@ class MistralClient:
     async def send(self, call: Call[ReplyT], *, model: str = "", tokens: int = 0) -> ReplyT:
         """Send a call and read its reply. `model` and `tokens` (estimated) are for pacing.
 
-        Raises an `UpstreamError`, or `UnsupportedByRoute` where the route has no way for this call.
+        Raises an `UpstreamError`, or `UnsupportedByRoute` if the route does not support this call.
         """
         exchange = self._exchange(call, model, tokens)
         if not call.is_binary():
@@ -186,13 +186,13 @@ class MistralClient:
     async def stream(self, call: Call[Any], *, model: str = "", tokens: int = 0) -> AsyncGenerator[str]:
         """Send a call and yield the data of its server-sent events, up to and without `[DONE]`.
 
-        Whoever reads sets the `deadline`: a cancel scope cannot be left open across a yield.
+        The reader sets the `deadline`: a cancel scope cannot stay open across a yield.
         """
         exchange = self._exchange(call, model, tokens)
         request = build_request(call, exchange, EVENTS)
         response = await self._open(request, exchange)
         response.request = request
-        if response.is_closed:  # read, so it is no stream
+        if response.is_closed:  # read already, so it is not a stream
             self._raise_error_in(response.content, exchange)
         try:
             async with aclosing(read_events(response)) as events:
@@ -210,7 +210,7 @@ class MistralClient:
     def deadline(self, exchange: Exchange | None = None) -> Generator[None]:
         """Bound what happens inside by the tool call's deadline, waits and attempts included.
 
-        The error names this exchange, or the one that was begun last.
+        The error names this exchange, or the last one.
         """
         with anyio.move_on_after(self._deadline - time.monotonic()) as scope:
             yield
@@ -218,7 +218,7 @@ class MistralClient:
             raise failures.timeout_error(exchange or self._last, self._seconds)
 
     def event_error(self, data: str) -> UpstreamError:
-        """The error for an event that is no piece of an answer: Mistral's own, where it is one."""
+        """The error for an event that is not part of an answer: Mistral's own error, if it is one."""
         failure = failures.failure_in(data.encode(errors="replace"), self._last)
         if failure is None:
             return self._answer_error("Mistral's answer broke off with something that cannot be read.")
@@ -231,15 +231,15 @@ class MistralClient:
         return self._answer_error("Mistral's answer broke off before its end.")
 
     def endless_reply(self) -> UpstreamError:
-        """The error for a stream that brings more than anybody asked for."""
+        """The error for a stream that exceeds the size limit."""
         return failures.too_large(self._last)
 
     def unusable_reply(self, why: str) -> UpstreamError:
-        """The error for a reply that can be read, and is not what was asked for."""
+        """The error for a reply that can be parsed but is unusable."""
         return self._answer_error(f"Mistral's reply {why}.")
 
     def interrupted_reply(self, partial: str) -> UpstreamError:
-        """The error for an answer that Mistral itself broke off."""
+        """The error for an answer that Mistral itself ended early."""
         error = self._answer_error("Mistral broke its answer off with an error.")
         error.partial = partial
         return error
@@ -251,7 +251,7 @@ class MistralClient:
         return error
 
     def _raise_error_in(self, body: bytes, exchange: Exchange) -> None:
-        """Raise the error that stands where a reply was due, if there is one."""
+        """Raise an error if the body is an error in place of a reply."""
         failure = failures.failure_in(body, exchange)
         if failure is not None:
             error = failures.error_of(failure, exchange)
@@ -274,7 +274,7 @@ class MistralClient:
         return self._last
 
     async def _open(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
-        """A successful response: read, or a stream of events.
+        """A successful response: read, or an event stream.
 
         Errors are raised without their cause: the texts of the stack below may hold URLs and headers.
         """

@@ -1,11 +1,11 @@
-"""What the replies of one tool call used, and what that costs by the dated catalogue.
+"""Adds up the usage of one tool call's replies, and its cost by the dated catalogue.
 
     meter = Meter(catalog, regional=False)
     meter.add_units("mistral-ocr-latest", 12, "1000 pages")
     meter.total.cost_usd
 
-Each class of call says what a reply of its kind used, in `Call.measure`; `client` asks it of every reply, so that what was
-paid is counted also where the tool fails afterwards.
+Each class of call measures its replies in `Call.measure`; `client` calls it for every reply, so that usage is counted even if
+the tool fails afterwards.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 
 from mistral_mcp.mistral.catalog import Catalog, Per
 
-_PLACES = 10  # of a dollar, as in the catalogue
+_PLACES = 10  # decimals of a dollar, as in the catalogue
 
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """What was used of one model."""
+    """The usage of one model."""
 
     model: str = ""
-    """As Mistral named it; where it named none, as it was asked for."""
+    """As Mistral named it, else as it was requested."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     total_tokens: int = 0
@@ -33,10 +33,10 @@ class Consumption:
     characters: int = 0
     """Spoken."""
     cost_usd: float | None = 0.0
-    """None where a price is unknown."""
+    """None if a price is unknown."""
 
     def __add__(self, other: "Consumption") -> "Consumption":
-        """The sum, under the first one's name."""
+        """The sum, under the first model's name."""
         return replace(
             self,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
@@ -63,7 +63,7 @@ class Meter:
     """Adds up one tool call, by model."""
 
     def __init__(self, catalog: Callable[[], Catalog], *, regional: bool) -> None:
-        """`catalog` is asked when something is first priced: most starts price nothing."""
+        """`catalog` loads the catalogue on first use: many processes never need it."""
         self.regional = regional
         """Whether the prices are those of a regional endpoint."""
         self._catalog = catalog
@@ -81,13 +81,13 @@ class Meter:
 
     @property
     def total(self) -> Consumption:
-        """Of all models together."""
+        """The usage of all models together."""
         if len(self._used) == 1:
             return next(iter(self._used.values()))
         return sum(self._used.values(), NOTHING)
 
     def add(self, consumption: Consumption, reply: object = None) -> None:
-        """Adds a priced consumption. `reply`: what it was computed from, for `of_reply`."""
+        """Add usage whose cost is known. `reply`: what it was computed from, for `of_reply`."""
         self._latest = reply, consumption
         known = self._used.get(consumption.model)
         if known is None:
@@ -102,7 +102,7 @@ class Meter:
         return self._latest[1]
 
     def add_units(self, model: str, amount: float, per: Per) -> None:
-        """Pages, minutes or characters."""
+        """Add pages, minutes or characters, and their cost."""
         cost = self.catalog.unit_cost_usd(model, amount, per, regional=self.regional)
         match per:
             case "minute":

@@ -1,4 +1,4 @@
-"""What the body of a failed reply says. Mistral has no single error envelope, and gateways add their own."""
+"""Parses the bodies of failed replies. Mistral has no single error format, and gateways add their own."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,17 +10,17 @@ from pydantic_core import from_json
 from mistral_mcp.mistral.quoting import is_page
 
 _SHOWN = 3  # details of a validation error
-_LINE = 200  # characters of a plain text that is taken for a reason
+_LINE = 200  # characters of a plain text that counts as a reason
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """The facts of an error's body. Nothing in it is safe to show before it went through `quoting`."""
+    """The facts of an error's body. Nothing in it is safe to show until `quoting` has cleaned it."""
 
     gateway: str = ""
     """The gateway that wrote it, "cloudflare" or "lava"; empty for Mistral."""
     mistral: bool = False
-    """Whether it looks as Mistral's bodies do."""
+    """Whether it looks like one of Mistral's bodies."""
     page: bool = False
     """Whether it is a web page."""
     code: str = ""
@@ -29,7 +29,7 @@ class ErrorBody:
 
 
 def read_error_body(response: httpx2.Response) -> ErrorBody:
-    """The body of a reply that is no success. The response must have been read."""
+    """Parse the body of a failed reply. The response must have been read."""
     content = json_object(response.content)
     if not content:
         return _read_text(response)
@@ -42,12 +42,12 @@ def read_error_body(response: httpx2.Response) -> ErrorBody:
 
 
 def read_error_event(content: dict[str, object]) -> ErrorBody:
-    """The body of an error that came inside of a reply that had begun as a success."""
+    """Parse an error event of a stream that had begun successfully."""
     return _mistral(content, mistral=True)
 
 
 def is_error(content: dict[str, object]) -> bool:
-    """Whether a JSON object is an error rather than an answer or a piece of one."""
+    """Whether a JSON object is an error rather than an answer or a part of one."""
     if "choices" in content:
         return False
     marked = str(content.get("object")).lower() == "error" or str(content.get("type")).endswith(".error")
@@ -55,13 +55,13 @@ def is_error(content: dict[str, object]) -> bool:
 
 
 def status_in(content: dict[str, object]) -> int | None:
-    """The HTTP status that an error names itself; None where it names none."""
+    """The HTTP status that an error states; None if it states none."""
     status = content.get("raw_status_code", content.get("code"))
     return status if isinstance(status, int) and 400 <= status <= 599 else None  # noqa: PLR2004 - what errors have
 
 
 def json_object(content: bytes) -> dict[str, object]:
-    """The object that a body holds; empty where it holds none."""
+    """The JSON object in a body; empty if it holds none."""
     try:
         return _dict(from_json(content))
     except ValueError:
@@ -123,7 +123,7 @@ def _reason(content: dict[str, object]) -> str:
 
 
 def _reason_in(text: str) -> str:
-    """The reason of a report that stands as JSON in a string; never the report itself, which holds the caller's input."""
+    """The reason in a report that is JSON in a string; never the report itself, which quotes the caller's input."""
     try:
         report = from_json(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Server-sent events as they are met: some begin with a byte order mark, some errors are bare JSON lines."""
+"""Server-sent events as Mistral sends them: some begin with a byte order mark, some errors are bare JSON lines."""
 
 from collections.abc import AsyncGenerator
 
@@ -10,8 +10,8 @@ from mistral_mcp.mistral.transports.bodies import BodyTooLarge, without_entity_h
 
 _BOM = b"\xef\xbb\xbf"
 _EVENT = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
-_WHOLE = 256 * 1024 * 1024  # bytes of a stream, what surrounds the text included
-_TURN = 64 * 1024  # bytes after which others get a turn, and a hang-up is noticed
+_WHOLE = 256 * 1024 * 1024  # bytes of a stream
+_TURN = 64 * 1024  # bytes after which other tasks get a turn, and a disconnect is noticed
 
 
 async def read_events(response: httpx2.Response) -> AsyncGenerator[str]:
@@ -25,19 +25,19 @@ async def read_events(response: httpx2.Response) -> AsyncGenerator[str]:
     events = aiter(httpx2.EventSource(lenient, max_event_size=_EVENT))
     async for event in events:
         if event.data.strip() == "[DONE]":
-            # Read to the end, so that the connection can be used again; but wait for nobody.
+            # Read what has arrived, so that the connection can be reused, but do not wait for more.
             with anyio.move_on_after(0.2):
                 await anext(events, None)
             return
-        if event.data:  # else it brought a time to reconnect after, or an id
+        if event.data:  # else it only has a reconnection time or an id
             yield event.data
 
 
 class _LenientStream(httpx2.AsyncByteStream):
-    """The bytes of a stream of events, with bare JSON lines made data, within a bound.
+    """The bytes of an event stream, with bare JSON lines turned into data, and bounded in size.
 
-    A flood that never waits for the network would keep everybody else waiting, and never notice that its reader is gone:
-    it is interrupted now and then.
+    A stream that always has data would block all other tasks, and never notice that its reader disconnected: so it yields to
+    the event loop regularly.
     """
 
     def __init__(self, response: httpx2.Response) -> None:
@@ -63,7 +63,7 @@ class _LenientStream(httpx2.AsyncByteStream):
 
 
 def _with_data_fields(piece: bytes, *, at_line_start: bool) -> bytes:
-    """Lines that are JSON without a field name, as data."""
+    """Prefix lines that are bare JSON with `data:`."""
     if b"\n{" in piece:
         piece = piece.replace(b"\n{", b"\ndata: {")
     if at_line_start and piece.startswith(b"{"):

@@ -1,7 +1,7 @@
-"""What is said of each kind of failure: one sentence of what happened, one of what to do; and how a kind is recognised.
+"""The messages of each kind of failure, one sentence on what happened and one on what to do; and how kinds are recognised.
 
-`failures` decides which it is and fills in: {who} (the end that spoke), {via} (the gateway), {model}, {source} (of the
-key), {because} (a reason that is safe to pass on), {tried}, {when}; capitalised where they begin a sentence.
+`failures` decides which it is and fills in: {who} (the other end), {via} (the gateway), {model}, {source} (of the key),
+{because} (a reason that is safe to show), {tried}, {when}; capitalised at the start of a sentence.
 """
 
 import re
@@ -14,17 +14,17 @@ from mistral_mcp.errors import UpstreamError
 
 AGAIN = "Try again {when}."
 CHECK_FIRST = "The operation may have succeeded; check before retrying."
-OTHER_MODEL = "Trying again cannot help: choose another model (mistral_list_models) or change the plan."
+OTHER_MODEL = "Retrying does not help: choose another model (mistral_list_models) or change the plan."
 
 
 class FailureKind(NamedTuple):
-    """A kind of failure, and what is said of it."""
+    """A kind of failure, and its messages."""
 
     error: type[UpstreamError]
     what: str
     advice: str
     wait: float | None = None
-    """Seconds to suggest where the reply names none; None where coming back does not help."""
+    """Seconds to suggest if the reply names none; None if retrying does not help."""
 
 
 # fmt: off
@@ -37,7 +37,7 @@ KEY_FOR_CODE = KEY._replace(
 )
 STORED_KEY = FailureKind(
     errors.InvalidApiKey, "Mistral refused the key that {via} holds for this route.",
-    "Whoever runs this route has to renew that key in the gateway.",
+    "The operator of this route must renew that key in the gateway.",
 )
 NO_STORED_KEY = FailureKind(
     errors.InvalidApiKey, "{Who} has no Mistral key stored for this route.",
@@ -71,12 +71,12 @@ GATEWAY_FORBIDDEN = FailureKind(
     "Check the gateway's own plan and permissions.",
 )
 UNKNOWN_MODEL = FailureKind(
-    errors.UnknownModel, "{Model} is unknown to Mistral, retired, or not made for this kind of call.",
+    errors.UnknownModel, "{Model} is unknown to Mistral, retired, or does not support this kind of call.",
     "Choose one that mistral_list_models shows.",
 )
 RETIRED_MODEL = UNKNOWN_MODEL._replace(what="{Model} has been retired by Mistral.")
 MISSING = FailureKind(
-    errors.NotFound, "{Who} did not find what was asked for{because}.",
+    errors.NotFound, "{Who} did not find the requested object{because}.",
     "Check the id: it may be misspelt, deleted, or belong to another workspace.",
 )
 MISSING_FILE = MISSING._replace(
@@ -87,15 +87,15 @@ NO_ENDPOINT = FailureKind(
     "Check MISTRAL_MCP_ROUTE, or use the direct route for this tool.",
 )
 WRONG_ADDRESS = NO_ENDPOINT._replace(
-    advice="Check MISTRAL_MCP_ROUTE: its address may be wrong, or end in a path too many."
+    advice="Check MISTRAL_MCP_ROUTE: its address may be wrong, or have an extra path at the end."
 )
 RETIRED = FailureKind(
     errors.Retired, "Mistral has retired this call{because}.",
-    "Nothing stands in its place here; a newer version of mistral-mcp may know what does.",
+    "This version has no replacement; a newer version of mistral-mcp may have one.",
 )
 RETIRED_FINE_TUNING = RETIRED._replace(
     what="Mistral has retired fine-tuning jobs.",
-    advice="Nothing stands in their place; models that were fine-tuned before can still be used and managed.",
+    advice="There is no replacement; models that were fine-tuned before can still be used and managed.",
 )
 NO_GATEWAY = FailureKind(
     errors.NotFound, "{Who} knows no such account or gateway.",
@@ -119,18 +119,18 @@ TOO_LARGE = FailureKind(
 )
 UNPAID = FailureKind(
     errors.PaymentRequired, "{Who} refused the request because a spend limit is reached or a payment is due.",
-    "Trying again cannot help: raise the limit or top up the balance there.",
+    "Retrying does not help: raise the limit or top up the balance there.",
 )
 THROTTLED = FailureKind(
     errors.RateLimited, "Mistral's rate limit for {model} is used up.",
     "Try again {when}, with fewer or smaller calls at once.", wait=60,  # the window slides over a minute
 )
 CAPACITY = FailureKind(
-    errors.RateLimited, "Mistral has no capacity for {model} at the moment, which is no limit of yours.",
+    errors.RateLimited, "Mistral has no capacity for {model} at the moment, which is not a limit of yours.",
     "Try again {when}, or use another model.", wait=60,
 )
 POLICY = FailureKind(
-    errors.RateLimited, "{Who} refused the request by a rate limit of its own, not Mistral's.",
+    errors.RateLimited, "{Who} refused the request under its own rate limit, not Mistral's.",
     "Try again {when}, or have the gateway's limit raised.", wait=60,
 )
 BLOCKED_BY_PAGE = FailureKind(
@@ -144,7 +144,7 @@ REDIRECT = FailureKind(
     "Check MISTRAL_MCP_ROUTE: it must be the final address.",
 )
 NO_TURN = FailureKind(
-    errors.TimedOut, "This call's turn did not come within {seconds} s: other calls with this key were under way.",
+    errors.TimedOut, "This call waited in the queue for {seconds} s: other calls with this key were running.",
     "Try again {when}, with fewer calls at once.", wait=30,
 )
 TIMED_OUT = FailureKind(
@@ -153,16 +153,16 @@ TIMED_OUT = FailureKind(
 )
 TIMED_OUT_LISTENED_TO = TIMED_OUT._replace(advice="Ask for less at once, or have MISTRAL_MCP_STREAM_TIMEOUT raised.")
 TOO_LARGE_A_REPLY = FailureKind(
-    errors.ReplyTooLarge, "The reply is larger than {size}, so it was not read to its end.", "Ask for less at once."
+    errors.ReplyTooLarge, "The reply is larger than {size}, so it was not read to the end.", "Ask for less at once."
 )
 CONNECTION = FailureKind(errors.Unavailable, "The exchange with {who} failed{tried}.", AGAIN, wait=30)
 UNSENT = FailureKind(
     errors.Unavailable, "The request to {who} could not be sent{tried}.",
-    "Trying again cannot help: check the key and MISTRAL_MCP_ROUTE.",
+    "Retrying does not help: check the key and MISTRAL_MCP_ROUTE.",
 )
-BROKEN_ANSWER = FailureKind(errors.Unavailable, "{Who} broke its answer off.", "Try again.")
+BROKEN_ANSWER = FailureKind(errors.Unavailable, "{Who} broke off its answer.", "Try again.")
 UNTRUSTED_CERTIFICATE = FailureKind(
-    errors.LocalNetworkError, "This server's machine does not trust the certificate it was shown for {who}.",
+    errors.LocalNetworkError, "This server's machine does not trust the certificate of {who}.",
     "If a company's proxy inspects the traffic, name its certificate in SSL_CERT_FILE; otherwise check MISTRAL_MCP_ROUTE.",
 )
 UNRESOLVED_NAME = FailureKind(
@@ -176,7 +176,7 @@ PROXY_REFUSED = FailureKind(
 # fmt: on
 
 BY_CODE = {
-    # Mistral's codes, and its types for where a code is missing.
+    # Mistral's codes, and its types, used if a code is missing.
     **dict.fromkeys(("1300", "rate_limited"), THROTTLED),
     **dict.fromkeys(("1500", "invalid_model"), UNKNOWN_MODEL),
     **dict.fromkeys(("1910", "tier_not_allowed"), PLAN),
@@ -197,7 +197,7 @@ BY_WORDS = (
     # Which status a spend limit gets is documented nowhere.
     ({403, 429}, re.compile(r"(?i)spend\w* ?limit|suspended|unpaid|invoice"), UNPAID),
 )
-"""What tells a kind where no code does: the statuses it comes with, and Mistral's words."""
+"""How to recognise a kind without a code: its statuses, and Mistral's wording."""
 BY_STATUS: dict[int | None, FailureKind] = {
     401: KEY,
     402: UNPAID,
@@ -226,7 +226,7 @@ GATEWAY_BY_CODE = {
 GATEWAY_BY_STATUS = BY_STATUS | {401: ROUTE_TOKEN, 403: GATEWAY_FORBIDDEN, 404: NO_ENDPOINT, 429: POLICY}
 
 UNSENDABLE = (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol)
-"""What another attempt would only raise again."""
+"""Exceptions that another attempt would only raise again."""
 
 _UNREACHED = "{Who} could not be reached{tried}."
 _SILENT = "{Who} stopped answering{tried}."
@@ -240,11 +240,11 @@ DROPPED: dict[type, str] = {
     **dict.fromkeys((httpx2.ReadError, httpx2.WriteError, httpx2.CloseError, httpx2.NetworkError), _CUT),
     **dict.fromkeys((httpx2.RemoteProtocolError, httpx2.ProtocolError, httpx2.TransportError), _CUT),
     **dict.fromkeys(UNSENDABLE, UNSENT.what),
-    httpx2.SSEError: "{Who} did not answer with the stream of events that was asked for.",
+    httpx2.SSEError: "{Who} did not answer with the requested event stream.",
     httpx2.DecodingError: "{Who} sent an answer whose compression is broken.",
     **dict.fromkeys((httpx2.TooManyRedirects, httpx2.RequestError), "The request to {who} failed{tried}."),
     **dict.fromkeys((httpx2.HTTPStatusError, httpx2.HTTPError), CONNECTION.what),
     **dict.fromkeys((httpx2.StreamConsumed, httpx2.StreamClosed, httpx2.StreamError), _UNREADABLE),
     **dict.fromkeys((httpx2.ResponseNotRead, httpx2.RequestNotRead), _UNREADABLE),
 }
-"""What is said of each exception of httpx2, by its class."""
+"""The messages for httpx2's exceptions, by class."""

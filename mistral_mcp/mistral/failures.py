@@ -1,4 +1,4 @@
-"""What went wrong, in the words of `errors`: which kind of failure a reply or an exception is, and what is said of it.
+"""Turns failed replies and exceptions into `errors`: which kind of failure each is, with its message.
 
 Of a body only a one-line reason is passed on, made safe by `quoting`; of an exception only its type, because its text
 may hold a URL.
@@ -31,7 +31,7 @@ from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.route import GATEWAYS
 
 NEVER_ARRIVED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-"""What httpx2 raises before it sends anything: Mistral cannot have seen the request."""
+"""Exceptions that httpx2 raises before it sends anything: Mistral cannot have seen the request."""
 
 CHECK_FIRST = kinds.CHECK_FIRST
 
@@ -44,29 +44,29 @@ _TWO_MINUTES = 120  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A reply that is no success, understood once."""
+    """A failed reply, parsed and classified."""
 
     kind: FailureKind
     body: ErrorBody
     status: int | None
-    """None for an error that came inside of a success and names none."""
+    """None for an error inside of a successful reply that states none."""
     headers: httpx2.Headers
 
     @property
     def is_transient(self) -> bool:
-        """Whether it may pass by itself: no limit of 0, no spend limit or plan, no rule of a gateway's."""
+        """Whether it may pass by itself, unlike a limit of 0, a spend limit, a plan, or a rule of a gateway."""
         return self.status in _TRANSIENT and self.kind in (kinds.DOWN, kinds.THROTTLED, kinds.CAPACITY)
 
 
 def failure_of(response: httpx2.Response, exchange: Exchange) -> Failure:
-    """What a reply that is no success says. The response must have been read."""
+    """The failure of an unsuccessful reply. The response must have been read."""
     body = read_error_body(response)
     kind = _kind(response.status_code, response.headers, body, exchange)
     return Failure(kind, body, response.status_code, response.headers)
 
 
 def failure_in(content: bytes, exchange: Exchange) -> Failure | None:
-    """The failure that stands where an answer or a piece of one was due; None where it is no error."""
+    """The failure in place of an answer or a part of one; None if the content is not an error."""
     found = json_object(content)
     if not is_error(found):
         return None
@@ -80,19 +80,19 @@ def error_of(failure: Failure, exchange: Exchange) -> UpstreamError:
 
 
 def malformed_reply(response: httpx2.Response, exchange: Exchange) -> UpstreamError:
-    """The error for a reply that calls itself a success and cannot be read. The response must have been read."""
+    """The error for an unreadable reply with a successful status. The response must have been read."""
     body = ErrorBody(mistral=True, reason=_looks(response.content))
     failure = Failure(kinds.MALFORMED, body, response.status_code, response.headers)
     return _error(kinds.MALFORMED, exchange, failure, in_doubt=True)
 
 
 def broken_answer(exchange: Exchange, what: str) -> UpstreamError:
-    """The error for an answer that broke off, or is not what was asked for."""
+    """The error for an answer that broke off or is unusable."""
     return _error(kinds.BROKEN_ANSWER._replace(what=what), exchange, in_doubt=True)
 
 
 def too_large(exchange: Exchange) -> UpstreamError:
-    """The error for a reply of more bytes than its call takes in."""
+    """The error for a reply larger than its call allows."""
     megabytes = f"{exchange.max_bytes / 1024 / 1024:.0f} MB"
     return _error(
         kinds.TOO_LARGE_A_REPLY._replace(what=kinds.TOO_LARGE_A_REPLY.what.replace("{size}", megabytes)),
@@ -102,7 +102,7 @@ def too_large(exchange: Exchange) -> UpstreamError:
 
 
 def connection_error(error: httpx2.HTTPError | httpx2.StreamError, exchange: Exchange) -> UpstreamError:
-    """The error for an exchange without a whole reply: nobody was reached, or the connection broke."""
+    """The error for an exchange without a complete reply: no connection, or it broke."""
     kind = _local_kind(error)
     if kind is not None:
         return _error(kind, exchange, in_doubt=False)
@@ -162,7 +162,7 @@ def _kind(status: int | None, headers: httpx2.Headers, body: ErrorBody, exchange
 
 
 def _kind_by_words(status: int | None, reason: str) -> FailureKind | None:
-    """The kind that a reason tells by its words, where a code is missing."""
+    """The kind by the wording of the reason, if a code is missing."""
     for statuses, words, kind in kinds.BY_WORDS:
         if (status is None or status in statuses) and words.search(reason):
             return kind
@@ -182,14 +182,14 @@ def _by_class(status: int | None, body: ErrorBody) -> FailureKind:
 
 
 def _of_this_call(kind: FailureKind, body: ErrorBody, exchange: Exchange) -> FailureKind:
-    """The kind, told apart by whose key it was and what was called."""
+    """The kind, refined by the source of the key and by the call."""
     if kind is kinds.KEY:
         if exchange.caller.key is None:
             return kinds.STORED_KEY
         if "/fim/" in exchange.operation and exchange.caller.route.kind == "direct":
             return kinds.KEY_FOR_CODE
     if kind is kinds.WRONG_ADDRESS and "{" in exchange.operation:
-        kind = kinds.MISSING  # an id stands in the path
+        kind = kinds.MISSING  # the path has an id
     if kind is kinds.MISSING and ("/files/" in exchange.operation or "file" in body.reason.lower()):
         return kinds.MISSING_FILE
     if kind is kinds.RETIRED and "/fine_tuning/" in exchange.operation:
@@ -207,11 +207,11 @@ def _looks(content: bytes) -> str:
         return "it is empty"
     if start == b"<":
         return "it is a web page"
-    return "it is not what was due"
+    return "it has an unexpected shape"
 
 
 def _speaker(failure: Failure | None, caller: Caller) -> str:
-    """Who wrote this reply, as far as one can tell."""
+    """Who wrote this reply, as far as it shows."""
     here = caller.far_end
     if failure is None:
         return here
@@ -228,7 +228,7 @@ def _speaker(failure: Failure | None, caller: Caller) -> str:
 def _error(
     kind: FailureKind, exchange: Exchange, failure: Failure | None = None, *, in_doubt: bool
 ) -> UpstreamError:
-    """Fill in the sentences. `in_doubt`: Mistral may have done what was asked, so only what is repeatable is."""
+    """Fill in the messages. `in_doubt`: Mistral may have executed the request, so only repeatable calls may be retried."""
     caller = exchange.caller
     if failure:
         reason = quote(failure.body.reason, caller.mask)
@@ -261,7 +261,7 @@ def _error(
 
 
 def _wait(kind: FailureKind, failure: Failure | None) -> float | None:
-    """The seconds to suggest; None where coming back does not help."""
+    """The seconds to suggest; None if retrying does not help."""
     if failure:
         asked = retry_after(failure.headers)
     else:
@@ -272,7 +272,7 @@ def _wait(kind: FailureKind, failure: Failure | None) -> float | None:
 
 
 def _model(exchange: Exchange, reason: str) -> str:
-    """The model, as the caller and as Mistral calls it."""
+    """The model, by the caller's and by Mistral's name for it."""
     asked = quote(exchange.model, exchange.caller.mask, 80)
     named = _NAMED_MODEL.match(reason)
     if named is None or named[1] == asked:

@@ -1,4 +1,4 @@
-"""Calls whose body is a form: their fields, and a file that is never in memory as a whole unless it came so.
+"""Calls whose body is a form: fields, and a file that is read as it is sent.
 
     class UploadCall(Upload[FileReply]):
         path = "/v1/files"
@@ -26,7 +26,7 @@ CHUNK = 64 * 1024  # bytes
 
 @dataclass(frozen=True)
 class FilePart:
-    """A file to send. Of a handle `size` bytes are read from its start; its opener closes it."""
+    """A file to upload: the first `size` bytes of a handle, which its opener closes."""
 
     filename: str
     content: bytes | BinaryIO
@@ -41,7 +41,7 @@ class FilePart:
         return mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
 
     def open(self) -> "SizedFile":
-        """The content; always from its start, so that it can be sent again."""
+        """The content, from the start, so that it can be sent again."""
         if isinstance(self.content, bytes):
             handle = io.BytesIO(self.content)
         else:
@@ -50,7 +50,7 @@ class FilePart:
 
 
 class SizedFile(io.RawIOBase):
-    """So many bytes of a file, neither more nor fewer, whoever writes to it meanwhile."""
+    """Exactly `size` bytes of a file, even if something writes to it meanwhile."""
 
     def __init__(self, handle: BinaryIO, size: int) -> None:
         self._handle = handle
@@ -66,7 +66,7 @@ class SizedFile(io.RawIOBase):
         return self._size - self._left
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """To the start, or to learn the size."""
+        """Seek to the start, or to the end for the size."""
         if whence == io.SEEK_END:
             return self._size
         self._handle.seek(offset)
@@ -80,16 +80,16 @@ class SizedFile(io.RawIOBase):
             wanted = min(size, self._left)
         chunk = self._handle.read(wanted)
         if len(chunk) < wanted and not chunk:
-            raise BadArgument("The file became shorter while it was read.", "Try again once nobody writes to it.")
+            raise BadArgument("The file became shorter while it was read.", "Try again when nothing writes to it.")
         self._left -= len(chunk)
         return chunk
 
 
 class Form(httpx2.AsyncByteStream):
-    """A form on the wire. Reading it again begins anew."""
+    """A form's bytes. Each iteration starts at the beginning."""
 
     def __init__(self, fields: list[tuple[str, str]], name: str, file: FilePart | None) -> None:
-        # A part without a filename is a field: so it stays a form where there is no file.
+        # A part without a filename is a field: this keeps the body a form without a file.
         parts: list[tuple[str, tuple[str | None, object, str | None]]] = [
             (field, (None, _encodable(value), None)) for field, value in fields
         ]
@@ -110,7 +110,7 @@ class Upload(Call[ReplyT], Generic[ReplyT]):
     """A call that sends its fields and its file as a form. A list is a field for each of its items."""
 
     part: ClassVar[str] = "file"
-    """The name that the file has in the form."""
+    """Name of the file's field in the form."""
 
     file: InstanceOf[FilePart] | None = Field(default=None, exclude=True)
 
@@ -137,5 +137,5 @@ def _text(value: JsonValue) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Half a surrogate pair has no bytes."""
+    """Replace lone surrogates, which cannot be encoded."""
     return text.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Progress as the caller hears it: it only grows, and comes at most ten times in any second."""
+"""Progress notifications: they only grow, and there are at most ten in any second."""
 
 import time
 from collections import deque
@@ -7,21 +7,19 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
-"""How far, of how much (None where nobody knows), and a text to show."""
+"""Sends progress, total (None if unknown) and a message."""
 
 _MOST = 10
-_SECOND = 1.05  # a little long: reports may come nearer to each other than they went out
+_SECOND = 1.05  # a little longer: reports may arrive closer to each other than they were sent
 _INTERVAL = 0.125  # seconds between texts, or parts
 _LONGEST = (
     100_000  # characters of one report: clients take events of a megabyte, and a character is up to six bytes
 )
-_FOR_WAITS = (
-    6  # of the ten: many parts of a large input may begin to wait at once, and the answer must not wait for that
-)
+_FOR_WAITS = 6  # of the ten: many parts of a large input may start to wait at once, and must not delay the answer
 
 
 class Progress:
-    """One call's reports. A wait counts one, a character of text one, a part of a large input one."""
+    """One call's progress: each wait, character of text and part of a large input counts 1."""
 
     def __init__(
         self,
@@ -39,24 +37,24 @@ class Progress:
         self._reported = deque[float](maxlen=_MOST)
 
     async def waiting(self, message: str | None) -> None:
-        """Nothing is wrong, the call waits: for its turn, for another attempt, for a model that thinks."""
+        """Report that the call waits: in a queue, for another attempt, for a thinking model."""
         if self._full(_FOR_WAITS) <= 0:
             self._waits += 1
             await self._send(message)
 
     async def thinking(self) -> None:
-        """The model thinks: a sign of life, and nothing to show."""
+        """Report that the model thinks, without text."""
         if self._since_last() >= 1:
             await self.waiting(None)
 
     async def text(self, piece: str) -> None:
-        """A piece of the answer; reported with what came since the last report."""
+        """Add a piece of the answer; it is reported together with all since the last report."""
         self._pending += piece
         if self._pending and self._since_last() >= _INTERVAL and self._full() <= 0:
             await self._send_text()
 
     async def flush(self) -> None:
-        """Report the rest of the text, as soon as there may be a report."""
+        """Report the rest of the text, as soon as the rate allows."""
         while self._pending:
             await self._sleep_while_full()
             await self._send_text()
@@ -67,7 +65,7 @@ class Progress:
         await self._send(message)
 
     async def parts(self, done: int, total: int) -> None:
-        """Parts of a large input that are done."""
+        """Report the finished parts of a large input."""
         self._done, self._total = done, total
         if done == total:
             await self._sleep_while_full()
@@ -89,7 +87,7 @@ class Progress:
         return _SECOND
 
     def _full(self, most: int = _MOST) -> float:
-        """Seconds until there have been fewer than so many reports in a second."""
+        """Seconds until fewer than `most` reports were sent in the last second."""
         if len(self._reported) >= most:
             return self._reported[-most] + _SECOND - self._now()
         return 0.0

@@ -1,10 +1,10 @@
-"""Somebody else's text, made safe to pass on: no secret, no address, no markup, one line."""
+"""Makes upstream texts safe to show: no secret, no address, no markup, one line."""
 
 import re
 
 from mistral_mcp.masking import Mask, mask_shapes
 
-_LONG = 4000  # characters that are looked at
+_LONG = 4000  # characters that are read
 _ADDRESS = re.compile(r"(?i)\b(?:[a-z][a-z0-9+.-]{1,20}://|data:[\w.+-]{1,50}/)\S*")
 _PAGE = re.compile(r"(?i)<(?:!doctype|\?xml|html|head|body)\b|</(?:html|head|body|title|div|p|script)>")
 _TAG = re.compile(
@@ -22,7 +22,7 @@ def is_page(text: str) -> bool:
 def quote(text: str, mask: Mask, size: int = 300) -> str:
     """One line of a text, cut to `size`; nothing of a web page."""
     text = mask.text(text)
-    if len(text) > _LONG:  # at a blank, so that no half of a credential stays
+    if len(text) > _LONG:  # at a blank, so that no part of a credential stays
         text = text[:_LONG].rpartition(" ")[0]
     if is_page(text):
         return ""
@@ -35,7 +35,7 @@ def quote(text: str, mask: Mask, size: int = 300) -> str:
 
 
 def quote_token(text: str, mask: Mask, size: int) -> str | None:
-    """A code or an id, if it is one and no secret."""
+    """A code or an id; None if it is neither, or may hold a secret."""
     is_token = re.fullmatch(rf"[\w.:-]{{1,{size}}}", text, re.ASCII) is not None
     if is_token and quote(text, mask) == text:
         return text

@@ -1,4 +1,4 @@
-"""A call as it goes out: its address, its headers, its body."""
+"""Builds the HTTP request of a call."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ JSON = httpx2.Headers(
 EVENTS = JSON | {"accept": "text/event-stream"}
 FILE = JSON | {"accept": "*/*"}
 
-# The whole call has a deadline; only connecting gets a time of its own, so that another attempt still fits.
+# The whole call has a deadline; only connecting has its own timeout, so that another attempt still fits.
 _TIMEOUTS = {"connect": 10.0, "read": None, "write": None, "pool": None}
 
 
@@ -34,7 +34,7 @@ def build_request(call: Call[Any], exchange: Exchange, headers: httpx2.Headers) 
         call.method,
         parse_url(API + call.url()),
         headers=headers,
-        # Of `content` httpx2 would find out again what is known already.
+        # With `content`, httpx2 would compute again what is known.
         stream=payload if isinstance(payload, httpx2.AsyncByteStream) else httpx2.ByteStream(payload or b""),
         extensions={"exchange": exchange, "timeout": _TIMEOUTS},
     )

@@ -1,4 +1,4 @@
-"""How long a reply asks to wait."""
+"""Parses Retry-After."""
 
 import math
 import time
@@ -10,10 +10,10 @@ _YEAR = 365 * 24 * 3600.0
 
 
 def retry_after(headers: httpx2.Headers) -> float | None:
-    """The seconds that a reply asks to wait; None where it asks for nothing that makes sense."""
+    """Seconds until a retry, as the reply says; None if it says nothing valid."""
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         seconds = _seconds(headers.get(name, "nan")) / unit
-        if seconds < _YEAR:  # never true of NaN
+        if seconds < _YEAR:  # false for NaN
             return max(seconds, 0.0)
     return None
 

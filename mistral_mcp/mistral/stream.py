@@ -1,4 +1,4 @@
-"""A streamed reply, put together piece by piece while the caller listens."""
+"""Assembles a streamed reply, and reports its pieces as progress."""
 
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
@@ -16,7 +16,7 @@ _ReplyT_co = TypeVar("_ReplyT_co", bound=Reply, covariant=True)
 
 
 class StreamEvent(Reply):
-    """An event of a stream, of any kind but an error: what it does not bring is left at its default."""
+    """Any event of a stream except an error; missing members have their defaults."""
 
     object: JsonValue = None
     type: JsonValue = None
@@ -31,21 +31,21 @@ class StreamEvent(Reply):
 
 
 class Assembly(Protocol[_ReplyT_co]):
-    """What becomes the reply that would have come in one piece."""
+    """Assembles the reply that would have been sent in one piece."""
 
     thinks: bool
-    """Whether the last piece was a sign of life, and nothing to show."""
+    """Whether the last piece was thinking, which is not shown."""
 
     @property
     def text(self) -> str:
-        """All of it so far."""
+        """The text so far."""
         ...
 
     @property
     def finished(self) -> bool: ...
 
     def add(self, data: str) -> str:
-        """Add an event's data; gives the text it brought. Raises `ValidationError` where it is no piece of an answer."""
+        """Add an event's data; returns its text. Raises `ValidationError` if it is not part of an answer."""
         ...
 
     def reply(self) -> _ReplyT_co: ...
@@ -60,7 +60,7 @@ async def assemble(
     model: str = "",
     tokens: int = 0,
 ) -> _ReplyT:
-    """Stream a call into the assembly. Raises an `UpstreamError` with the text that had come, where it breaks off."""
+    """Stream a call into the assembly. Raises an `UpstreamError` with the text received so far, if it breaks off."""
     try:
         with mistral.deadline():
             await _listen(mistral, progress, call, assembly, model, tokens)
@@ -71,7 +71,7 @@ async def assemble(
         raise
     reply = assembly.reply()
     call.measure(reply, mistral.meter)
-    # A secret that came in two pieces is whole only now.
+    # A secret that arrived in two pieces is complete only now.
     return type(reply).model_validate_json(mistral.caller.mask.body(reply.model_dump_json().encode()))
 
 
@@ -92,7 +92,7 @@ async def _listen(
                 await progress.thinking()
             text += len(piece)
             if piece:
-                # The end of a piece may be the beginning of a secret: it waits for what follows.
+                # The end of a piece may begin a secret: it waits for the next piece.
                 held += piece
                 ready = len(held) - mask.held_back(held)
                 await progress.text(mask.text(held[:ready]))
@@ -104,7 +104,7 @@ async def _listen(
 
 
 def _visible_part(partial: str, mask: Mask) -> str:
-    """Text that broke off, and perhaps within a secret."""
+    """A partial text without the secret that may begin at its end."""
     half = mask.held_back(partial)
     if half < _TELLS:
         return mask.text(partial)

@@ -290,7 +290,7 @@ async def test_a_call_whose_turn_does_not_come_is_told_so(mistral_url: str, sand
         group.cancel_scope.cancel()
 
     assert len(sandbox.requests) == 1
-    assert "turn did not come within 0.5 s" in str(caught.value)
+    assert "waited in the queue for 0.5 s" in str(caught.value)
     assert "other calls with this key" in str(caught.value)
     assert "look before" not in str(caught.value)
 

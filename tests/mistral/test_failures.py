@@ -107,7 +107,7 @@ GUARDRAIL = {
     },
 }
 FINE = "the key is fine."
-OTHER_MODEL = "Trying again cannot help: choose another model (mistral_list_models) or change the plan."
+OTHER_MODEL = "Retrying does not help: choose another model (mistral_list_models) or change the plan."
 CORRECT = "Correct it and call again; unchanged it would be refused again."
 MODEL = "the model mistral-small-latest"
 
@@ -180,7 +180,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         reply(400, shape_a(400, "invalid_model", "1500", "Invalid model: mistral-small-latest")),
         errors.UnknownModel,
         (
-            "The model mistral-small-latest is unknown to Mistral, retired, or not made for this kind of call. "
+            "The model mistral-small-latest is unknown to Mistral, retired, or does not support this kind of call. "
             "Choose one that mistral_list_models shows. (HTTP 400, code 1500)"
         ),
     ),
@@ -188,7 +188,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         reply(404, {"message": "Model mistral-small-latest was not found."}),
         errors.UnknownModel,
         (
-            "The model mistral-small-latest is unknown to Mistral, retired, or not made for this kind of call. "
+            "The model mistral-small-latest is unknown to Mistral, retired, or does not support this kind of call. "
             "Choose one that mistral_list_models shows. (HTTP 404)"
         ),
     ),
@@ -204,7 +204,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         reply(404, {"detail": "No file matches the given query."}),
         errors.NotFound,
         (
-            "Mistral did not find what was asked for: No file matches the given query. "
+            "Mistral did not find the requested object: No file matches the given query. "
             "Check the id: it may be misspelt or deleted; a file that was just uploaded may need a moment. (HTTP 404)"
         ),
     ),
@@ -356,7 +356,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         reply(429, shape_a(429, "service_tier_capacity_exceeded", "3505", "Service tier capacity exceeded.")),
         errors.RateLimited,
         (
-            f"Mistral has no capacity for {MODEL} at the moment, which is no limit of yours. "
+            f"Mistral has no capacity for {MODEL} at the moment, which is not a limit of yours. "
             "Try again in 60 s, or use another model. (HTTP 429, code 3505)"
         ),
     ),
@@ -365,7 +365,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         errors.PaymentRequired,
         (
             "Mistral refused the request because a spend limit is reached or a payment is due. "
-            "Trying again cannot help: raise the limit or top up the balance there. (HTTP 429)"
+            "Retrying does not help: raise the limit or top up the balance there. (HTTP 429)"
         ),
     ),
     "402": (
@@ -373,7 +373,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         errors.PaymentRequired,
         (
             "Mistral refused the request because a spend limit is reached or a payment is due. "
-            "Trying again cannot help: raise the limit or top up the balance there. (HTTP 402)"
+            "Retrying does not help: raise the limit or top up the balance there. (HTTP 402)"
         ),
     ),
     # 5xx
@@ -480,7 +480,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
         errors.PaymentRequired,
         (
             "The Cloudflare AI Gateway refused the request because a spend limit is reached or a payment is due. "
-            "Trying again cannot help: raise the limit or top up the balance there. "
+            "Retrying does not help: raise the limit or top up the balance there. "
             "(HTTP 429, code 2041, correlation id 8f1d-CDG)"
         ),
     ),
@@ -489,7 +489,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
         aig(429, 2003, "Rate limited"),
         errors.RateLimited,
         (
-            "The Cloudflare AI Gateway refused the request by a rate limit of its own, not Mistral's. "
+            "The Cloudflare AI Gateway refused the request under its own rate limit, not Mistral's. "
             "Try again in 60 s, or have the gateway's limit raised. (HTTP 429, code 2003, correlation id 8f1d-CDG)"
         ),
     ),
@@ -544,7 +544,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
         errors.PaymentRequired,
         (
             "The Lava gateway refused the request because a spend limit is reached or a payment is due. "
-            "Trying again cannot help: raise the limit or top up the balance there. (HTTP 402, correlation id req_2)"
+            "Retrying does not help: raise the limit or top up the balance there. (HTTP 402, correlation id req_2)"
         ),
     ),
     "Lava's permissions": (
@@ -580,7 +580,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
         errors.InvalidApiKey,
         (
             "Mistral refused the key that the Lava gateway holds for this route. "
-            "Whoever runs this route has to renew that key in the gateway. (HTTP 401, correlation id req_6)"
+            "The operator of this route must renew that key in the gateway. (HTTP 401, correlation id req_6)"
         ),
     ),
     "an own base": (
@@ -617,7 +617,7 @@ def test_nothing_says_when_to_come_back_where_coming_back_does_not_help(case: st
 
 def test_an_unknown_model_is_named_from_mistrals_words_where_the_call_names_none():
     error = error_of(reply(404, {"message": "Model who-knows was not found."}), exchange(model=""))
-    assert error.what == "The model who-knows is unknown to Mistral, retired, or not made for this kind of call."
+    assert error.what == "The model who-knows is unknown to Mistral, retired, or does not support this kind of call."
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
@@ -694,7 +694,7 @@ WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], l
     "capacity without a code": (
         reply(429, shape_a(429, "invalid_request_error", None, "Service tier capacity exceeded for this model.")),
         errors.RateLimited,
-        ["no capacity", "no limit of yours"],
+        ["no capacity", "not a limit of yours"],
         ["used up"],
     ),
     "capacity as a 503": (
@@ -852,7 +852,7 @@ def test_a_piece_of_an_answer_is_no_error(data: str):
 
 @pytest.mark.parametrize(
     ("body", "looks"),
-    [(b" \n", "it is empty"), (b"<html>", "it is a web page"), (b'{"id": "cut', "it is not what was due")],
+    [(b" \n", "it is empty"), (b"<html>", "it is a web page"), (b'{"id": "cut', "it has an unexpected shape")],
 )
 def test_a_reply_that_cannot_be_read_says_how_it_looks(body: bytes, looks: str):
     error = failures.malformed_reply(reply(200, body, mistral_correlation_id="m-1"), exchange("base"))
@@ -890,7 +890,7 @@ DROPPED = {
     "base": (httpx2.RemoteProtocolError("x"), False, ("Mistral at proxy.example:8443 dropped the connection before its "
              "answer was complete in one attempt. The operation may have succeeded; check before retrying.")),
     "lava": (httpx2.LocalProtocolError("x"), False, ("The request to the Lava gateway could not be sent in one attempt. "
-             "Trying again cannot help: check the key and MISTRAL_MCP_ROUTE.")),
+             "Retrying does not help: check the key and MISTRAL_MCP_ROUTE.")),
 }  # fmt: skip
 
 

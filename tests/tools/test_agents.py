@@ -131,4 +131,4 @@ async def test_regions_carry_no_agents() -> None:
     async with in_memory("eu", toolsets="agents") as client:
         result = await client.call_tool("mistral_agent_complete", {"agent_id": AGENT, "prompt": "x"})
 
-    assert "does not carry this call" in text_of(result)
+    assert "does not support this call" in text_of(result)

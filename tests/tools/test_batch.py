@@ -345,4 +345,4 @@ async def test_regions_carry_no_batches() -> None:
     async with in_memory("us", toolsets="batch") as client:
         result = await client.call_tool("mistral_list_batch_jobs", {})
 
-    assert "does not carry this call" in text_of(result)
+    assert "does not support this call" in text_of(result)

@@ -349,5 +349,5 @@ async def test_regions_carry_no_files(sandbox: Sandbox, route: str) -> None:
     async with in_memory(route, toolsets="files") as client:
         result = await client.call_tool("mistral_list_files", {})
 
-    assert "does not carry this call" in text_of(result)
+    assert "does not support this call" in text_of(result)
     assert f"route {route}" in text_of(result)

@@ -12,9 +12,8 @@ from pydantic import BeforeValidator, Field, JsonValue
 from mistral_mcp.mistral.api.content import ContentBuilder, text_of, thinking_of
 from mistral_mcp.mistral.api.messages import Turn
 from mistral_mcp.mistral.api.schemas import without_annotations
-from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
-from mistral_mcp.mistral.call import Call, Reply, null_is
-from mistral_mcp.mistral.consumption import Meter
+from mistral_mcp.mistral.api.usage import TokenCall, TokenReply
+from mistral_mcp.mistral.call import Reply, null_is
 from mistral_mcp.mistral.transports.exchange import Caller
 
 CUT_SHORT = frozenset({"length", "model_length"})
@@ -63,9 +62,7 @@ class Choice(Reply):
     finish_reason: str | None = None
 
 
-class ChatReply(Reply):
-    model: Text = ""
-    usage: UsageReply | None = None
+class ChatReply(TokenReply):
     choices: list[Choice] = Field(min_length=1)
 
     @property
@@ -106,7 +103,7 @@ class ChatReply(Reply):
         return self.finish_reason in CUT_SHORT
 
 
-class Completion(Call[ChatReply]):
+class Completion(TokenCall[ChatReply]):
     """What everything that is answered like a chat has in common."""
 
     repeatable = True
@@ -115,14 +112,6 @@ class Completion(Call[ChatReply]):
     stop: list[str] | None = None
     random_seed: int | None = None
     stream: Literal[True] | None = None
-
-    @property
-    def model_name(self) -> str:
-        """The model, as far as the caller knows it."""
-        return ""
-
-    def measure(self, reply: ChatReply, meter: Meter) -> None:
-        meter_tokens(meter, reply.model or self.model_name, reply.usage)
 
 
 class Sampled(Completion):

@@ -5,46 +5,33 @@ Source: `POST /v1/classifications`, `POST /v1/moderations`, and both below `/v1/
 
 from pydantic import JsonValue
 
-from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
-from mistral_mcp.mistral.call import Call, Reply
-from mistral_mcp.mistral.consumption import Meter
+from mistral_mcp.mistral.api.usage import ModelCall, TokenReply
+from mistral_mcp.mistral.call import Reply
 
 
 class TargetReply(Reply):
     scores: dict[str, float] = {}
 
 
-class ClassificationReply(Reply):
-    model: str = ""
+class ClassificationReply(TokenReply):
     results: list[dict[str, TargetReply]]
     """By target; which there are is the classifier's own affair."""
-    usage: UsageReply | None = None
 
 
-class ClassificationCall(Call[ClassificationReply]):
+class ClassificationCall(ModelCall[ClassificationReply]):
     """Texts, each by itself."""
 
     path = "/v1/classifications"
-    repeatable = True
 
-    model: str
     input: list[str]
 
-    def measure(self, reply: ClassificationReply, meter: Meter) -> None:
-        meter_tokens(meter, reply.model or self.model, reply.usage)
 
-
-class ChatClassificationCall(Call[ClassificationReply]):
+class ChatClassificationCall(ModelCall[ClassificationReply]):
     """One conversation, as a member `messages`."""
 
     path = "/v1/chat/classifications"
-    repeatable = True
 
-    model: str
     input: dict[str, list[dict[str, JsonValue]]]
-
-    def measure(self, reply: ClassificationReply, meter: Meter) -> None:
-        meter_tokens(meter, reply.model or self.model, reply.usage)
 
 
 class ModerationResult(Reply):
@@ -53,33 +40,21 @@ class ModerationResult(Reply):
     category_scores: dict[str, float] = {}
 
 
-class ModerationReply(Reply):
-    model: str = ""
+class ModerationReply(TokenReply):
     results: list[ModerationResult]
-    usage: UsageReply | None = None
 
 
-class ModerationCall(Call[ModerationReply]):
+class ModerationCall(ModelCall[ModerationReply]):
     """Texts, each by itself."""
 
     path = "/v1/moderations"
-    repeatable = True
 
-    model: str
     input: list[str]
 
-    def measure(self, reply: ModerationReply, meter: Meter) -> None:
-        meter_tokens(meter, reply.model or self.model, reply.usage)
 
-
-class ChatModerationCall(Call[ModerationReply]):
+class ChatModerationCall(ModelCall[ModerationReply]):
     """The last message of a conversation, in its context."""
 
     path = "/v1/chat/moderations"
-    repeatable = True
 
-    model: str
     input: list[dict[str, JsonValue]]
-
-    def measure(self, reply: ModerationReply, meter: Meter) -> None:
-        meter_tokens(meter, reply.model or self.model, reply.usage)

@@ -17,10 +17,9 @@ from pydantic import Field
 
 from mistral_mcp.bounds.cycles import raise_first
 from mistral_mcp.errors import BadArgument, TooManyInputs, UpstreamError
-from mistral_mcp.mistral.api.usage import UsageReply, meter_tokens
-from mistral_mcp.mistral.call import Call, Reply
+from mistral_mcp.mistral.api.usage import ModelCall, TokenReply, UsageReply
+from mistral_mcp.mistral.call import Reply
 from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.mistral.consumption import Meter
 
 Dtype = Literal["float", "int8", "uint8", "binary", "ubinary"]
 
@@ -45,24 +44,17 @@ class EmbeddingItem(Reply):
     index: int = 0
 
 
-class EmbeddingReply(Reply):
-    model: str = ""
+class EmbeddingReply(TokenReply):
     data: list[EmbeddingItem]
-    usage: UsageReply | None = None
 
 
-class EmbeddingCall(Call[EmbeddingReply]):
+class EmbeddingCall(ModelCall[EmbeddingReply]):
     path = "/v1/embeddings"
-    repeatable = True
 
-    model: str
     inputs: list[str] = Field(serialization_alias="input")
     encoding_format: Literal["base64"] | None = None
     output_dimension: int | None = None
     output_dtype: Dtype | None = None
-
-    def measure(self, reply: EmbeddingReply, meter: Meter) -> None:
-        meter_tokens(meter, reply.model or self.model, reply.usage)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Token counts as Mistral reports them. Any member may be null or missing."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import BeforeValidator
 
-from mistral_mcp.mistral.call import Reply
+from mistral_mcp.mistral.call import Call, Reply, null_is
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.mistral.consumption import Consumption, Meter
 
@@ -12,7 +12,7 @@ NumberT = TypeVar("NumberT", int, float)
 
 
 def _number(value: object) -> object:
-    """Where there is no audio, Mistral may send an empty object."""
+    """The number; None for the empty object that Mistral may send if there is no audio."""
     if isinstance(value, int | float):
         return value
     return None
@@ -27,7 +27,7 @@ class UsageReply(Reply):
     completion_tokens: int | None = None
     total_tokens: int | None = None
     num_cached_tokens: int | None = None
-    """Cached input is counted in one of three places; it is a part of `prompt_tokens`."""
+    """Cached input is reported in one of three places; it is a part of `prompt_tokens`."""
     prompt_tokens_details: PromptDetails | None = None
     prompt_token_details: PromptDetails | None = None
     prompt_audio_seconds: Annotated[float | None, BeforeValidator(_number)] = None
@@ -41,7 +41,7 @@ class UsageReply(Reply):
         return next(filter(None, counts), 0)
 
     def __add__(self, other: "UsageReply") -> "UsageReply":
-        """The sum of two requests of one tool call; what neither counted stays unknown."""
+        """The sum of two requests of one tool call; what neither reported stays unknown."""
         return UsageReply(
             prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
             completion_tokens=_sum(self.completion_tokens, other.completion_tokens),
@@ -52,13 +52,47 @@ class UsageReply(Reply):
         )
 
 
+class TokenReply(Reply):
+    """A reply that counts its tokens."""
+
+    model: Annotated[str, null_is("")] = ""
+    usage: UsageReply | None = None
+
+
+TokenReplyT = TypeVar("TokenReplyT", bound=TokenReply)
+
+
+class TokenCall(Call[TokenReplyT], Generic[TokenReplyT]):
+    """A call that is paid by the token."""
+
+    @property
+    def model_name(self) -> str:
+        """The model, as far as the caller knows it."""
+        return ""
+
+    def measure(self, reply: TokenReplyT, meter: Meter) -> None:
+        meter_tokens(meter, reply.model or self.model_name, reply.usage)
+
+
+class ModelCall(TokenCall[TokenReplyT], Generic[TokenReplyT]):
+    """A call that names its model, and computes without storing anything."""
+
+    repeatable = True
+
+    model: str
+
+    @property
+    def model_name(self) -> str:
+        return self.model
+
+
 def token_cost(
     catalog: Catalog, model: str, usage: UsageReply | None, *, regional: bool, batch: bool = False
 ) -> float | None:
-    """What counted tokens cost; None where they were not counted, or a price is unknown."""
+    """The cost of the tokens; None if they were not reported, or a price is unknown."""
     if usage is None or usage.prompt_tokens is None:
         return None
-    # Of what makes vectors only, some count no completion at all.
+    # Embedding models may report no completion tokens at all.
     if usage.completion_tokens is None and usage.total_tokens != usage.prompt_tokens:
         return None
     return catalog.cost_usd(
@@ -80,7 +114,7 @@ def meter_tokens(meter: Meter, model: str, usage: UsageReply | None) -> None:
 
 
 def consumption_of(model: str, usage: UsageReply | None, cost_usd: float | None) -> Consumption:
-    """A reply's tokens and seconds, priced already."""
+    """A reply's tokens and seconds, with their cost."""
     counted = usage or UsageReply()
     prompt, completion = counted.prompt_tokens or 0, counted.completion_tokens or 0
     return Consumption(

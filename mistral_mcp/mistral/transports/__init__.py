@@ -1,1 +1,1 @@
-"""What stands between a call and the wire, each around the next."""
+"""The transports between a call and the network, each wrapping the next."""

@@ -1,6 +1,6 @@
 """The wire of `serve`: aiohttp's client under httpx2, at a third of the processor time of httpx2's own.
 
-httpx2's searches its pool and parses replies in Python, which would cost as much as all the rest of a tool call.
+httpx2's searches its pool and parses replies in Python, which would cost as much as the rest of a tool call.
 """
 
 import ssl
@@ -24,9 +24,9 @@ def serving_wire(network: Network) -> Wire:
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
-    """Sends what it is given, as it is: no cookies, no redirects, no headers of its own, nothing decoded.
+    """Sends requests unchanged: no cookies, no redirects, no headers of its own, nothing decoded.
 
-    There is no time limit but for connecting, because a call has its deadline.
+    Only connecting has a timeout, because every call has a deadline.
     """
 
     def __init__(self, tls: ssl.SSLContext) -> None:
@@ -75,13 +75,13 @@ def _session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """With its own errors aiohttp would send some methods again; what is sent again is for `retries` to say."""
+    """Turns off aiohttp's own retries: only `retries` decides what is sent again."""
     with EXCEPTIONS_OF_HTTPX2:
         return await handler(request)
 
 
 class _Body(httpx2.AsyncByteStream):
-    """A reply's body, as it comes."""
+    """A reply's body, as it arrives."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
@@ -92,7 +92,7 @@ class _Body(httpx2.AsyncByteStream):
                 yield part
 
     async def aclose(self) -> None:
-        self._response.close()  # a reply that was read to its end has given its connection back already
+        self._response.close()  # a reply that was read to the end has released its connection already
 
 
 class _ExceptionsOfHttpx2:

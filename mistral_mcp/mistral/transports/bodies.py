@@ -18,7 +18,7 @@ _STEP = 4
 _DIGITS = 18  # of a length
 
 _FAILURE = 1024 * 1024
-"""Bytes that are read of a failure."""
+"""Bytes to read of a failed reply's body."""
 
 
 def memory_for_replies() -> SharedMemory:
@@ -27,7 +27,7 @@ def memory_for_replies() -> SharedMemory:
 
 
 class BodyTooLarge(Exception):
-    """A body of more bytes than its call takes in; the rest of it was not read."""
+    """A body larger than its call allows; the rest of it was not read."""
 
 
 async def read_body(response: httpx2.Response, exchange: Exchange) -> httpx2.Response:
@@ -81,7 +81,7 @@ def _announced_length(response: httpx2.Response) -> int:
 
 
 async def read_failure(response: httpx2.Response) -> httpx2.Response:
-    """The reply with as much of its body as an error needs. If that breaks off, the status alone says enough."""
+    """The reply with as much of its body as an error needs. If reading fails, the status alone is enough."""
     read = b""
     try:
         async for part in response.aiter_bytes():
@@ -96,7 +96,7 @@ async def read_failure(response: httpx2.Response) -> httpx2.Response:
 
 
 class PrefetchedStream(httpx2.AsyncByteStream):
-    """A body of which the first piece has been read."""
+    """A body whose first piece has been read."""
 
     def __init__(self, first: bytes, rest: AsyncIterator[bytes], response: httpx2.Response) -> None:
         self._first = first
@@ -113,7 +113,7 @@ class PrefetchedStream(httpx2.AsyncByteStream):
 
 
 async def prefetch(response: httpx2.Response) -> httpx2.Response:
-    """Wait for the first piece of a body: until it has come, a reply may be asked for again."""
+    """Wait for the first piece of a body: until it has arrived, the request may be retried."""
     pieces = response.aiter_bytes()
     try:
         first = await anext(pieces, None)
@@ -127,7 +127,7 @@ async def prefetch(response: httpx2.Response) -> httpx2.Response:
 
 
 def without_entity_headers(headers: httpx2.Headers) -> list[tuple[str, str]]:
-    """Without what was true of the body on the wire only."""
+    """The headers without those that only describe the encoded body."""
     return [
         (name, value)
         for name, value in headers.multi_items()

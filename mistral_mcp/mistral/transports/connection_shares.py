@@ -1,21 +1,21 @@
-"""The connections to Mistral of one process, shared: one caller's hanging calls leave room for everybody else's."""
+"""Shares a process's connections to Mistral, so that one caller's hanging calls leave some for all others."""
 
 from collections import deque
 from typing import Protocol
 
 import anyio
 
-_PARTS = 16  # of what is free, a holder may have one
+_PARTS = 16  # a holder may have one part of the free connections
 
 
 class Holder(Protocol):
-    """Whoever holds connections."""
+    """Holds connections."""
 
     connections: int
 
 
 class ConnectionShares:
-    """Who holds connections already gets another only while many are left free; the last ones are for newcomers."""
+    """A holder of connections gets another only while many are free; the last ones are for new holders."""
 
     def __init__(self, total: int) -> None:
         self.free = total
@@ -30,7 +30,7 @@ class ConnectionShares:
         return True
 
     async def take(self, holder: Holder) -> None:
-        """Take a connection, waiting for as long as the holder has its share."""
+        """Take a connection, waiting while the holder has its full share."""
         while not self.take_nowait(holder):
             event = anyio.Event()
             self._waiting.append(event)
@@ -44,5 +44,5 @@ class ConnectionShares:
         self.free += 1
         holder.connections -= 1
         waiting, self._waiting = self._waiting, deque()
-        for event in waiting:  # each sees for itself whether there is a share for it
+        for event in waiting:  # each checks whether it may now have one
             event.set()

@@ -1,6 +1,6 @@
-"""One request on its way through the transports: what they need to know, and what they find out.
+"""The context of one request on its way through the transports: its policy, and what they record.
 
-It travels as `request.extensions["exchange"]`, so that every transport sees the same one.
+It is in `request.extensions["exchange"]`, so that all transports share it.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ from mistral_mcp.route import Route
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is. One per connection; nothing in it changes."""
+    """Who makes a request. One per connection; immutable."""
 
     key: SecretStr | None
     """The Mistral key; None only on a managed route, which needs none."""
     source: str
-    """Where the key came from, in words an error can use: "MISTRAL_API_KEY", "the X-API-Key header"."""
+    """Where the key came from, as errors name it: "MISTRAL_API_KEY", "the X-API-Key header"."""
     route: Route
     route_token: SecretStr | None
     mask: Mask
     is_tenant: bool = False
-    """On the route of an operator, whose address and account are not for tenants to read."""
+    """Whether the route is the operator's: tenants must not read its address and account."""
 
     @classmethod
     def of(
@@ -44,13 +44,13 @@ class Caller:
         *others: SecretStr,
         is_tenant: bool = False,
     ) -> "Caller":
-        """A caller whose mask knows every secret of theirs; `others` are masked but never sent."""
+        """A caller, whose mask knows all their secrets; `others` are masked but never sent."""
         known = [secret.get_secret_value() for secret in (key, route_token, *others) if secret is not None]
         return cls(key, source, route, route_token, Mask(known), is_tenant)
 
     @property
     def far_end(self) -> str:
-        """Who is at the other end, as this caller may read it, in the middle of a sentence."""
+        """The other end, as this caller may read it, in the middle of a sentence."""
         if self.is_tenant and self.route.kind == "base":
             return "Mistral"
         return self.route.name
@@ -64,7 +64,7 @@ class Caller:
 
     @property
     def digest(self) -> str:
-        """Distinguishes callers where something is kept for each, and reveals nothing else."""
+        """Identifies a caller in per-caller state, and reveals nothing else."""
         secret = self.key or self.route_token
         if secret:
             text = secret.get_secret_value()
@@ -94,37 +94,37 @@ class CallMemory(Holding):
 
 @dataclass(slots=True)
 class Exchange:
-    """A request's policy, set by `client`, and what became of it, set by the transports."""
+    """A request's policy, set by `client`, and its outcome, set by the transports."""
 
     caller: Caller
     repeatable: bool
     """Whether it may be sent again after a failure that may have reached Mistral."""
     deadline: float
-    """On `time.monotonic`'s clock, for waits and attempts together."""
+    """By `time.monotonic`, for waits and attempts together."""
     operation: str = ""
-    """Method and path template, "GET /v1/files/{file_id}": no id of a caller's."""
+    """Method and path template, "GET /v1/files/{file_id}", without ids."""
     max_bytes: int = 64 * 1024 * 1024
-    """The largest reply that is taken in."""
+    """The largest accepted reply."""
     model: str = ""
     """Mistral's limits are per key and model."""
     tokens: int = 0
     """Estimated input tokens, for pacing."""
     progress: Progress | None = None
-    """Set where the caller listens."""
+    """Set if the caller wants progress."""
     trace: Mapping[str, str] = field(default_factory=dict[str, str])
-    """`traceparent` and `tracestate` of the caller's HTTP request, where it had them."""
+    """`traceparent` and `tracestate` of the caller's HTTP request, if present."""
     memory: CallMemory | None = None
     """The tool call's, of which a large reply takes a part."""
     memory_held: int = 0
     """Bytes of it."""
     trace_id: str = ""
-    """Of the trace that it is recorded in, 32 hex digits; "" where there is none. Set by `spans`."""
+    """Trace id of its span, 32 hex digits; "" if there is none. Set by `spans`."""
     queued_seconds: float = 0.0
-    """How long it waited for its turn. Counted by `limits`."""
+    """Time in the queue. Set by `limits`."""
     attempts: int = 0
-    """How often it went out on the wire. Counted by `retries`."""
+    """How often it was sent. Set by `retries`."""
     queued: bool = False
-    """Whether it waits for its turn. Kept by `limits`."""
+    """Whether it waits in the queue. Set by `limits`."""
 
     @property
     def remaining(self) -> float:
@@ -143,7 +143,7 @@ class Exchange:
             self.memory.remove(held)
 
     async def waiting(self, why: str, seconds: float) -> None:
-        """Tell the caller who listens that nothing is wrong: the call waits."""
+        """Report the wait, if the caller wants progress."""
         if self.progress is not None:
             await self.progress.waiting(f"{why}; waiting {max(seconds, 1):.0f} s")
 

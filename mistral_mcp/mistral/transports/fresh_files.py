@@ -1,4 +1,4 @@
-"""Files that a caller has just uploaded: for a moment Mistral may not know them yet."""
+"""Remembers files that were just uploaded: for a moment, Mistral may not know them yet."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _ID = 100  # characters
 
 
 class FreshFiles:
-    """The ids of the last minute's uploads, each with whose it is."""
+    """The ids of the last minute's uploads, with their owners."""
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
         self._owners: TTLCache[str, str] = TTLCache(_MOST, _SECONDS, timer)
@@ -28,7 +28,7 @@ class FreshFiles:
         if isinstance(file_id, str) and 0 < len(file_id) <= _ID:
             self._owners[file_id] = exchange.caller.digest
 
-    def is_asked_for(self, exchange: Exchange, request: httpx2.Request) -> bool:
+    def is_requested(self, exchange: Exchange, request: httpx2.Request) -> bool:
         """Whether a request names a file that its caller has just uploaded."""
         if not exchange.repeatable:
             return False

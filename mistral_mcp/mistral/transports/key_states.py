@@ -1,4 +1,4 @@
-"""What is remembered of each key: its slots, and what has been learned of its limits. Bounded per process."""
+"""The state of each key: its slots, and the limits learned for it. Bounded per process."""
 
 import hashlib
 import secrets
@@ -10,9 +10,9 @@ from cachetools import LRUCache, TTLCache
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.mistral.transports.windows import Window
 
-_REMEMBERED = 16_384  # keys and their models together, of some 3 kB each; those unused for longest go first
+_REMEMBERED = 16_384  # keys and their models together, of some 3 kB each; the least recently used are evicted
 _MODELS = 64  # of one key
-MODEL_NAME = 100  # characters of a model's name, which is whatever a caller wrote
+MODEL_NAME = 100  # characters of a model's name, which callers choose freely
 _IDLE = 900.0  # seconds after which a key is forgotten; no request lasts as long
 
 _OFTEN = 30.0  # seconds
@@ -27,12 +27,12 @@ class ModelQueue:
 
     def __init__(self, now: float) -> None:
         self.paused_until = now
-        self.queue: dict[int, int] = {}  # who waits for a window, in order, and with how many tokens
+        self.queue: dict[int, int] = {}  # tokens of each request that waits for a window, in order
         self.windows: Windows = {("req", 60.0): Window(60, cost=1), ("tokens", 60.0): Window(60)}
 
 
 class KeyState:
-    """One key, by a digest. Nobody waits here for another key's calls."""
+    """The state of one key. No call waits here for another key's."""
 
     __slots__ = (
         "connections",
@@ -69,7 +69,7 @@ class KeyState:
 
 
 class KeyStates:
-    """The states of the keys that were used of late, by digests that say nothing of them."""
+    """The states of recently used keys, by digests that do not reveal them."""
 
     def __init__(self, slots: int, build_windows: Callable[[], Windows], timer: Callable[[], float]) -> None:
         self._slots = slots
@@ -100,4 +100,4 @@ class KeyStates:
 
 
 def _size(state: KeyState) -> int:
-    return 1 + max(len(state.model_queues), 1)  # a new one is about to get its first
+    return 1 + max(len(state.model_queues), 1)  # a new state is about to get its first

@@ -1,8 +1,8 @@
-"""How fast one key may go: its calls wait their turn here rather than earn 429s.
+"""Rate limits per key: calls wait in a queue here rather than get 429s.
 
-Mistral counts per key and model, in sliding windows that only its `x-ratelimit-*` headers tell of. So every request is
-counted from the first, and held to a limit once a reply has named one. A call takes one of its key's slots first; if
-its window turns out to be full, it gives the slot back and stands in line for the window, whoever came later behind it.
+Mistral counts per key and model, in sliding windows that only its `x-ratelimit-*` headers reveal. So requests are counted
+from the first, and limited once a reply has stated the limit. A call first takes one of its key's slots; if its window
+turns out to be full, it releases the slot and queues for the window, in order of arrival.
 """
 
 import math
@@ -26,14 +26,14 @@ from mistral_mcp.mistral.transports.wire import CONNECTIONS
 
 _WINDOWS = 8  # per model_queue
 _QUEUE = 1_000  # calls of one key that may wait
-_LONGEST_PAUSE = 3600.0  # seconds; a longer Retry-After is believed as far as this
-_WORTH_TELLING = 0.25  # seconds
-_LOOK_AGAIN = 10.0  # seconds; whoever was ahead may have given up
+_LONGEST_PAUSE = 3600.0  # seconds; longer Retry-After values are cut to this
+_WORTH_REPORTING = 0.25  # seconds
+_LOOK_AGAIN = 10.0  # seconds; calls ahead may have given up
 
 _FULL = "The limit of this key is used up for now"
-_BUSY = "Other calls with this key are under way"
+_BUSY = "Other calls with this key are running"
 _CROWDED = "Other callers use the connections to Mistral"
-_PAUSED = "The last reply asked for a pause"
+_PAUSED = "The last reply requested a pause"
 
 
 class _Pause(NamedTuple):
@@ -46,8 +46,8 @@ class _Pause(NamedTuple):
 class Limits(httpx2.AsyncBaseTransport):
     """At most `max_concurrency` requests of one key at once, and no faster than the settings and Mistral allow.
 
-    A response holds its slot until it is closed. A wait that would outlast the caller's deadline is refused with
-    `RateLimited` as soon as it is known.
+    A response holds its slot until it is closed. A wait beyond the caller's deadline is refused with `RateLimited`
+    as soon as it is known.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Limits(httpx2.AsyncBaseTransport):
             await self._shared.aclose()
 
     def _build_windows(self) -> Windows:
-        """The windows that settings ask for, per key."""
+        """The windows from the settings, per key."""
         windows: Windows = {}
         if self._per_second:
             whole = max(math.floor(self._per_second), 1)
@@ -110,7 +110,7 @@ class Limits(httpx2.AsyncBaseTransport):
         return windows
 
     async def _enter(self, exchange: Exchange, key: KeyState, model_queue: ModelQueue) -> list[Reservation]:
-        """Wait for one's turn. The request that comes back from here holds a slot and has been counted."""
+        """Wait in the queue. Afterwards the request holds a slot and has been counted."""
         if key.waiting >= _QUEUE:
             raise _refusal(
                 exchange, f"{_QUEUE} calls with this key wait already", key.slot_seconds * _QUEUE / self._slots
@@ -131,13 +131,13 @@ class Limits(httpx2.AsyncBaseTransport):
             key.waiting -= 1
             exchange.queued_seconds += self._now() - since
             model_queue.queue.pop(id(reservations), None)
-        exchange.queued = False  # not where it gave up: what the deadline cut off was the wait
+        exchange.queued = False  # stays True if it gives up: then the deadline passed in the queue
         return reservations
 
     async def _admit(
         self, exchange: Exchange, key: KeyState, model_queue: ModelQueue, reservations: list[Reservation]
     ) -> _Pause:
-        """Take a slot and a connection and be counted; or do neither, and say how long to wait and why."""
+        """Take a slot and a connection and count the request; or do neither, and return how long to wait and why."""
         pause = self._pause(model_queue, reservations)
         if pause.seconds > 0:
             return pause
@@ -164,7 +164,7 @@ class Limits(httpx2.AsyncBaseTransport):
         return pause
 
     async def _take_slot(self, exchange: Exchange, key: KeyState) -> bool:
-        """A slot of the key's and a connection; says whether that took a while."""
+        """Take a slot of the key and a connection; returns whether it had to wait."""
         at_once = key.slots.value > 0
         if at_once:
             key.slots.acquire_nowait()
@@ -186,7 +186,7 @@ class Limits(httpx2.AsyncBaseTransport):
         key.slots.release()
 
     def _pause(self, model_queue: ModelQueue, reservations: list[Reservation]) -> _Pause:
-        """How long to wait, as far as this process knows, and why. Whoever queued earlier goes first."""
+        """How long to wait, as far as this process knows, and why. Requests that queued earlier go first."""
         now = self._now()
         if model_queue.paused_until > now:
             return _Pause(model_queue.paused_until - now, _PAUSED)
@@ -195,20 +195,20 @@ class Limits(httpx2.AsyncBaseTransport):
             return _Pause(0.0, "")
         wait = 0.0
         for reservation in reservations:
-            if reservation.window.limit:  # of 0 the reply itself speaks
+            if reservation.window.limit:  # the reply itself explains a limit of 0
                 wait = max(wait, reservation.window.wait(now, reservation.amount, reservation.ahead))
         return _Pause(wait, _FULL)
 
     async def _report(self, exchange: Exchange, pause: _Pause) -> None:
         if pause.seconds > exchange.remaining:
             raise _refusal(exchange, pause.why, pause.seconds)
-        if pause.seconds >= _WORTH_TELLING:
+        if pause.seconds >= _WORTH_REPORTING:
             await exchange.waiting(pause.why, pause.seconds)
 
     async def _report_guess(self, exchange: Exchange, why: str, seconds: float) -> None:
-        """Nobody is refused for a guess."""
+        """Report an estimated wait; estimates never refuse a request."""
         guess = min(seconds, exchange.remaining)
-        if guess >= _WORTH_TELLING:
+        if guess >= _WORTH_REPORTING:
             await exchange.waiting(why, guess)
 
     def _learn(self, model_queue: ModelQueue, response: httpx2.Response, reservations: list[Reservation]) -> None:
@@ -235,7 +235,7 @@ class Limits(httpx2.AsyncBaseTransport):
 
 
 def _count_ahead(model_queue: ModelQueue, reservations: list[Reservation]) -> None:
-    """Note what requests need that queued earlier."""
+    """Set the amount that requests ahead in the queue need."""
     if not model_queue.queue:
         return
     calls, tokens = 0, 0
@@ -251,7 +251,7 @@ def _count_ahead(model_queue: ModelQueue, reservations: list[Reservation]) -> No
 
 
 class _Slot:
-    """One request's place among its key's, and its connection; given back once."""
+    """One request's slot and connection; released once."""
 
     __slots__ = ("_key", "_now", "_shares", "_since")
 
@@ -269,7 +269,7 @@ class _Slot:
 
 
 class SlotHoldingStream(httpx2.AsyncByteStream):
-    """A response's body, which holds its slot until it is closed."""
+    """A response's body that releases its slot when it is closed."""
 
     def __init__(self, stream: httpx2.AsyncByteStream, slot: _Slot) -> None:
         self._stream = stream
@@ -288,7 +288,7 @@ class SlotHoldingStream(httpx2.AsyncByteStream):
 def _refusal(exchange: Exchange, why: str, seconds: float) -> errors.RateLimited:
     seconds = max(math.ceil(seconds), 1)
     return errors.RateLimited(
-        f"{why}, and this call cannot wait the {seconds} s that its turn would take.",
+        f"{why}, and this call cannot wait the {seconds} s until its turn.",
         f"Try again in {seconds} s.",
         retry_after=seconds,
         attempts=max(exchange.attempts, 1),

@@ -1,4 +1,4 @@
-"""What others may learn of each exchange with Mistral, once it has ended: metrics, audit, spans."""
+"""Notifies observers of each finished exchange with Mistral: metrics, audit, spans."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,16 +10,16 @@ from mistral_mcp.mistral.transports.exchange import Exchange, exchange_of
 
 
 class ExchangeObserver(Protocol):
-    """Hears of each exchange when it has ended. It must not fail, and takes no time worth mentioning."""
+    """Is called when an exchange has ended. It must not fail, and must be fast."""
 
     def exchange_ended(self, exchange: Exchange, status: int | None, seconds: float) -> None:
-        """`status` is that of the last attempt, None where nobody answered; `seconds` count from the first attempt's
-        turn to wait until the reply was read or given up. Attempts and the wait for a turn are the exchange's.
+        """`status` is that of the last attempt, None without a response; `seconds` include queueing, all attempts and reading
+        the reply. The exchange has the number of attempts and the time in the queue.
         """
 
 
 class Observing(httpx2.AsyncBaseTransport):
-    """Tells an observer of the exchanges that pass."""
+    """Calls an observer at the end of each exchange."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Observing(httpx2.AsyncBaseTransport):
 
 
 def call_at_end(response: httpx2.Response, callback: Callable[[], None]) -> None:
-    """Call once when a response is closed; at once where it has been read."""
+    """Call `callback` once, when the response is closed; at once if it has been read."""
     if response.is_closed:
         callback()
     else:

@@ -1,6 +1,6 @@
-"""Keys that Mistral refused a moment ago are refused here, so that nobody tries out keys through this server.
+"""Refuses keys that Mistral refused a moment ago, so that nobody can guess keys through this server.
 
-The first 401 of a key is kept for a minute and given again, without asking Mistral.
+The first 401 for a key is cached for a minute and returned again, without a request to Mistral.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""A transport: what is tried again, and when; and the one that reads replies, since a broken one may be asked for again."""
+"""Retries failed requests; and reads replies, since a broken one may be requested again."""
 
 import logging
 import random
@@ -23,13 +23,13 @@ _FRESH_FILE_RETRIES = 5
 
 
 class Retries(httpx2.AsyncBaseTransport):
-    """Sends a request again where that may help and can do no harm.
+    """Sends a request again if that may help and can do no harm.
 
-    A request that is not `exchange.repeatable` is sent again only where the failed attempt certainly had no effect: nobody
-    was reached, or a limiter refused it with 429. The last response is returned, the last exception raised, and so they
-    are at once when the wait before another attempt would not fit into `exchange.remaining`.
+    A request that is not `exchange.repeatable` is sent again only if the failed attempt certainly had no effect: no connection
+    was made, or a limiter refused it with 429. The last response is returned, or the last exception raised; at once, if the
+    wait before another attempt would not fit into `exchange.remaining`.
 
-    What comes back is read, but for a stream of events. A failure is in its extensions, as `failure`.
+    The returned response has been read, unless it is an event stream. A failure is in its extensions, as `failure`.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class Retries(httpx2.AsyncBaseTransport):
         if not _replayable(request):
             return False
         if failure.status == HTTPStatus.NOT_FOUND:
-            return exchange.attempts <= _FRESH_FILE_RETRIES and self._fresh_files.is_asked_for(exchange, request)
+            return exchange.attempts <= _FRESH_FILE_RETRIES and self._fresh_files.is_requested(exchange, request)
         had_no_effect = failure.status == HTTPStatus.TOO_MANY_REQUESTS
         allowed = exchange.attempts <= self._max_retries and (exchange.repeatable or had_no_effect)
         return allowed and failure.is_transient
 
 
 def _replayable(request: httpx2.Request) -> bool:
-    """Whether the body can be sent twice; a stream may have been used up, but a form begins anew."""
+    """Whether the body can be sent twice: a stream may be used up, but a form can be read again."""
     return isinstance(request.stream, (httpx2.ByteStream, Form))

@@ -1,7 +1,7 @@
-"""Which way a call goes out: its exact URL, and the credentials that the host of the route, and no other, may see.
+"""Sends each call over its route: the exact URL, and the credentials, which only the route's host gets.
 
 The transports above know one API at `https://api.mistral.ai/v1/…`. `Routes` is the only place where a secret is put
-into a request; it does so in a copy, so that what `retries` sends again holds none.
+into a request; it does so in a copy, so that the request that `retries` keeps holds none.
 """
 
 import base64
@@ -33,7 +33,7 @@ _CHAT = re.compile(r"POST /v1/chat/completions")
 _ANSWERS = re.compile(r"POST /v1/(chat/completions|fim/completions|embeddings|moderations|chat/moderations)")
 
 _STATELESS = (
-    "everything but what is stored: agents, conversations, files, batch jobs, libraries, workflows and the like"
+    "everything except stored objects: agents, conversations, files, batch jobs, libraries, workflows and the like"
 )
 _FORWARDED = "chat, function calling, embeddings, ranking, code completion and moderation"
 
@@ -45,10 +45,10 @@ class Endpoint:
     url: str
     carries: str
     only: Pattern[str] | None = None
-    """Matches `METHOD /path` of all it carries, as `never` does of what it does not."""
+    """Matches `METHOD /path` of the calls it supports; `never` matches those it does not."""
     never: Pattern[str] | None = None
     knows_no_files: bool = False
-    """Whether files, and so their ids, are unknown there."""
+    """Whether it has no files, and so knows no file ids."""
 
 
 _ENDPOINTS: dict[RouteKind, Endpoint] = {
@@ -68,29 +68,29 @@ _ENDPOINTS: dict[RouteKind, Endpoint] = {
 
 _CLOUDFLARE_KINDS = frozenset({"cloudflare", "cloudflare-compat"})
 
-# What Cloudflare may answer from a cache, where the operator has switched one on: an answer to the same text. All else
-# decides (moderation, tool calls), creates, or reads what changes.
+# Calls that Cloudflare may answer from its cache, if the operator has enabled it. All others decide (moderation, tool calls),
+# create, or read what changes.
 _CACHEABLE = re.compile(r"POST /v1/(chat/completions|fim/completions|embeddings)")
 
 _COMPAT_MODEL = re.compile(rb'\A\s*\{\s*"model"\s*:\s*"')
 _PREFIXED = ("mistral/", "dynamic/")
-"""What a model's name may begin with on `/compat`: the provider, or a route of the gateway's own."""
+"""Prefixes of model names on `/compat`: the provider, or the gateway's own route."""
 _FILE_ID = re.compile(rb'(?<!\\)"file_id"\s*:\s*"')
 
 
 def carries(route: Route, method: str, path: str) -> bool:
-    """Whether the route has a way for `POST`, `/v1/files`: one line of `_ENDPOINTS` a route."""
+    """Whether the route supports a call such as `POST`, `/v1/files`."""
     way, call = _ENDPOINTS[route.kind], f"{method} {path}"
     return not (way.never and way.never.fullmatch(call)) and (way.only is None or bool(way.only.fullmatch(call)))
 
 
 def route_url(route: Route) -> str:
-    """The URL at whose host calls on this route arrive."""
+    """A URL with the host that receives the calls of this route."""
     return _ENDPOINTS[route.kind].url.format(route=route, target="", encoded="")
 
 
 class Routes(httpx2.AsyncBaseTransport):
-    """Sends each request the way of its caller's route. What the route cannot carry never leaves."""
+    """Sends each request over its caller's route. Calls that the route does not support are never sent."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -105,9 +105,9 @@ class Routes(httpx2.AsyncBaseTransport):
         else:
             body = b""
         if not carries(route, request.method, path):
-            raise _refusal(exchange.caller, "does not carry this call.")
+            raise _refusal(exchange.caller, "does not support this call.")
         if endpoint.knows_no_files and _names_file(request.stream, body):
-            raise _refusal(exchange.caller, "knows no files, so it cannot take a file id.")
+            raise _refusal(exchange.caller, "has no files, so it cannot take a file id.")
         if endpoint.url == _LAVA:
             encoded = quote(_MISTRAL + target, safe="")
         else:
@@ -137,7 +137,7 @@ def _refusal(caller: Caller, why: str) -> errors.UnsupportedByRoute:
     name = caller.far_end
     return errors.UnsupportedByRoute(
         f"{name[0].upper()}{name[1:]} (route {caller.shown_route}) {why}",
-        f"It carries {_ENDPOINTS[caller.route.kind].carries}; use one of these, or a connection with another route.",
+        f"It supports {_ENDPOINTS[caller.route.kind].carries}; use one of these, or a connection with another route.",
     )
 
 
@@ -148,9 +148,9 @@ def _names_file(stream: object, body: bytes) -> bool:
 
 
 def _cloudflare_headers(route: Route, call: str, body: bytes, *, attempt: int) -> dict[str, str]:
-    # The gateway would repeat on its own, and its attempts would multiply with ours.
+    # The gateway's own retries would multiply with ours.
     headers = {"cf-aig-max-attempts": "1"}
-    # An answer that was no good the first time must not come again from the cache.
+    # A bad answer must not be repeated from the cache.
     if not _CACHEABLE.fullmatch(call) or b'"tools"' in body or attempt > 1:
         headers["cf-aig-skip-cache"] = "true"
     if not route.logs_payload:
@@ -173,7 +173,7 @@ def _credentials(caller: Caller) -> dict[str, str]:
     if kind in {"lava", "lava-byok"}:
         return {"Authorization": f"Bearer {_forward_token(key, token, managed=kind == 'lava')}"}
     found: dict[str, str] = {}
-    # Without a key, Cloudflare uses the one that is stored there.
+    # Without a key, Cloudflare uses the stored one.
     if key:
         found["Authorization"] = f"Bearer {key}"
     if token and kind in _CLOUDFLARE_KINDS:
@@ -182,7 +182,7 @@ def _credentials(caller: Caller) -> dict[str, str]:
 
 
 def _forward_token(key: str, token: str, *, managed: bool) -> str:
-    """Lava's credential; it holds both secrets in clear. Without `provider_key` the wallet of `secret_key` pays."""
+    """Lava's credential, with both secrets in plain text. Without `provider_key`, the wallet of `secret_key` pays."""
     if not token:
         raise errors.MissingCredential(
             "The Lava gateway needs its own secret key.", "Set MISTRAL_MCP_ROUTE_TOKEN."
@@ -197,7 +197,7 @@ def _forward_token(key: str, token: str, *, managed: bool) -> str:
 
 
 def _with_compat_model(body: bytes) -> bytes:
-    """`mistral/` before the model's name, where no prefix stands; the rest of the JSON stays as it is."""
+    """Add `mistral/` before the model's name if it has no prefix; the rest of the JSON is unchanged."""
     if found := _COMPAT_MODEL.match(body):  # as our own calls write it
         if body.startswith(tuple(prefix.encode() for prefix in _PREFIXED), found.end()):
             return body

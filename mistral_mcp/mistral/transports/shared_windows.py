@@ -1,4 +1,4 @@
-"""The windows of `windows.py` for all replicas on one Redis."""
+"""The windows of `windows.py`, shared by all replicas through Redis."""
 
 import logging
 import math
@@ -13,12 +13,12 @@ from mistral_mcp.mistral.transports.windows import BUCKETS, Reservation
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE = 0.3  # seconds that a Redis which does not answer may cost, once
-_AT_ONCE = 16  # requests; when they fail, those behind them need not try
+_PATIENCE = 0.3  # seconds to wait for a Redis that does not answer
+_AT_ONCE = 16  # concurrent requests to Redis; when they fail, those queued behind need not try
 _PAUSE = 5.0  # seconds until it is tried again
 
-# All windows of one request at once: it is counted in all of them, or in none while one is full. Buckets are fields of
-# a hash, beside the limit that any replica has learned. Redis's clock is everyone's.
+# All windows of one request in one step: it is counted in all of them, or in none while one is full. Buckets are fields of
+# a hash, next to the limit that a replica has learned. All replicas use Redis's clock.
 _SCRIPT = """
 local time = redis.call('TIME')
 local now, wait, limits = time[1] * 1000 + time[2] / 1000, 0, {}
@@ -62,7 +62,7 @@ return {math.ceil(wait), unpack(limits)}
 
 
 class SharedWindows:
-    """The same windows for all replicas on one Redis. Without it, each goes by what it sees itself."""
+    """Counts in windows shared by all replicas. While Redis is unavailable, each process counts on its own."""
 
     def __init__(self, url: SecretStr, prefix: str, now: Callable[[], float]) -> None:
         try:
@@ -85,18 +85,18 @@ class SharedWindows:
                 socket_connect_timeout=_PATIENCE,
                 retry=Retry(NoBackoff(), 0),
             )
-        except ValueError:  # its text may hold the URL
+        except ValueError:  # its message may hold the URL
             raise errors.BadSetting("REDIS_URL cannot be used: it must be redis://… or rediss://….") from None
         self._redis = Redis.from_pool(pool)
         self._script = cast("Callable[..., Awaitable[list[Any]]]", self._redis.register_script(_SCRIPT))
 
     @property
     def up(self) -> bool:
-        """As far as is known."""
+        """Whether Redis is available, as far as is known."""
         return not self._down
 
     async def take(self, key: str, model: str, reservations: Sequence[Reservation]) -> float | None:
-        """Count the reservations if they fit, else say in how many seconds they may. None: Redis does not answer."""
+        """Count the reservations if they fit; else return the seconds until they may. None: Redis does not answer."""
         async with self._turns:
             return await self._take(key, model, reservations)
 
@@ -105,7 +105,7 @@ class SharedWindows:
         if now < self._skip_until:
             return None
         if probe:
-            self._skip_until = now + _PAUSE  # one tries, the others need not wait for it
+            self._skip_until = now + _PAUSE  # one request tries, the others need not wait for it
         names: list[str] = []
         arguments: list[float] = []
         for each in reservations:

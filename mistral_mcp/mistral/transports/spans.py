@@ -1,4 +1,4 @@
-"""A client span for each exchange, by OpenTelemetry's conventions for generative AI; and the caller's trace goes on.
+"""A client span for each exchange, by OpenTelemetry's conventions for generative AI; within the caller's trace.
 
 Only imported where OpenTelemetry's API is installed. Without its SDK nothing is recorded, but `traceparent` and
 `tracestate` of a call still travel to Mistral.
@@ -35,7 +35,7 @@ _OPERATIONS = {
     "POST /v1/conversations/{conversation_id}": "invoke_agent",
     "POST /v1/agents": "create_agent",
 }
-"""The conventions' names; any other call is named by its path's template."""
+"""The conventions' names of operations; any other call is named by its path template."""
 _MODEL = 100  # characters
 _FAILED = 400
 
@@ -43,7 +43,7 @@ _propagator = TraceContextTextMapPropagator()
 
 
 class Spans(httpx2.AsyncBaseTransport):
-    """Wraps exchanges into spans. No content, no key and no id of a caller's is an attribute."""
+    """Records a span for each exchange. Attributes hold no content, no key and none of the caller's ids."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, tracers: TracerProvider | None = None) -> None:
         self._inner = inner
@@ -87,7 +87,7 @@ def _is_traced(exchange: Exchange) -> bool:
 
 
 def _parent(exchange: Exchange) -> Context | None:
-    """The span that is current, else the trace that the caller's HTTP request named."""
+    """The current span, else the trace context of the caller's HTTP request."""
     if get_current_span().get_span_context().is_valid or not exchange.trace:
         return None
     return _propagator.extract(exchange.trace)

@@ -1,10 +1,10 @@
-"""URLs, parsed once: that costs more than all the rest of a request."""
+"""Caches parsed URLs: parsing costs more than the rest of a request."""
 
 from functools import lru_cache
 
 import httpx2
 
-_SHORT = 256  # characters; longer ones hold what a caller wrote, and are parsed each time
+_SHORT = 256  # characters; longer URLs hold callers' values, and are parsed each time
 
 
 def parse_url(url: str) -> httpx2.URL:

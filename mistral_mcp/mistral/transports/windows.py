@@ -1,7 +1,7 @@
-"""Sliding windows: how much has gone out of late, and what a reply's headers say of how much may.
+"""Sliding windows: how much was sent recently, and the limits that a reply's headers state.
 
-A library would count against limits that are known beforehand; these are learned from replies, differ by model, and are
-corrected by what Mistral says is left.
+Libraries count against limits known in advance; these are learned from replies, differ by model, and are corrected by the
+remaining amounts that Mistral states.
 """
 
 import math
@@ -13,16 +13,16 @@ from typing import NamedTuple
 import httpx2
 
 BUCKETS = 60
-"""A window counts in so many parts, so that it costs the same whatever the rate. It forgets a part when the last that is
-in it is past the window, and one part later: what travels may be counted a moment later at the other end than here."""
+"""Parts of a window, so that its cost does not depend on the rate. A part expires when its last request has left the window,
+and one part later: Mistral may count a request a moment later than we do."""
 
-# Of windows that a call can wait for; those of an hour, a day, a month are left to Mistral.
-_PARTS = 3  # what, dimension, unit
+# Windows that a call can wait for; those of an hour, a day or a month are left to Mistral.
+_PARTS = 3  # field, dimension, unit
 _UNITS = {"second": 1.0, "minute": 60.0}
 
 
 class Window:
-    """So much in so many seconds, as this process sees it. `limit` is None while nobody has said one."""
+    """A limit per number of seconds, as this process sees it. `limit` is None until it is known."""
 
     __slots__ = (
         "_buckets",
@@ -46,17 +46,17 @@ class Window:
         self.fixed = fixed
         """The limit is a setting, not to be learned."""
         self.cost = cost
-        """What one request is likely to use, where nothing better is known."""
+        """The likely amount of one request, if nothing better is known."""
         self.used = 0.0
         self.owed = 0.0
-        """What requests cost beyond their estimate, and Redis does not know of."""
+        """What requests used beyond their estimates, which Redis does not know."""
         self._width = seconds / BUCKETS
         self._life = seconds + 2 * self._width
-        self._buckets: deque[list[float]] = deque()  # [when it is forgotten, what it holds]
+        self._buckets: deque[list[float]] = deque()  # [expiry, amount]
         self._others = self._others_at = 0.0
 
     def add(self, now: float, amount: float) -> list[float]:
-        """Count what goes out now; the bucket is for `correct`."""
+        """Count an amount sent now; the returned bucket is for `correct`."""
         self._forget(now)
         if not self._buckets or self._buckets[-1][0] - self._life + self._width <= now:
             self._buckets.append([now + self._life, 0.0])
@@ -66,7 +66,7 @@ class Window:
         return bucket
 
     def correct(self, now: float, bucket: list[float], difference: float) -> None:
-        """It cost more or less than was counted."""
+        """Correct a counted amount by the difference to the real one."""
         self.owed += max(difference, 0.0)
         self._forget(now)
         if bucket[0] > now:
@@ -74,9 +74,9 @@ class Window:
             self.used += difference
 
     def learn(self, now: float, limit: float, remaining: float | None, used: float) -> None:
-        """What is gone and was not ours, others used: spread over the time before, as far as anyone can tell.
+        """Learn from headers. Usage that was not ours is spread over the window, since nobody knows when it happened.
 
-        `used` is what was ours when the request went out; nobody says whether `remaining` is of then or of now.
+        `used` is what was ours when the request was sent; it is unknown whether `remaining` is of then or of now.
         """
         self.limit = limit
         if remaining is not None:
@@ -84,7 +84,7 @@ class Window:
             self._others, self._others_at = max(limit - remaining - max(self.used, used), 0.0), now
 
     def wait(self, now: float, amount: float, ahead: float = 0.0) -> float:
-        """Seconds until `amount` fits after the `ahead` of those who came before; at most, and 0 if it fits now."""
+        """An upper bound of the seconds until `amount` fits, after `ahead` of earlier requests; 0 if it fits now."""
         if not self.limit:
             return 0.0
         self._forget(now)
@@ -92,7 +92,7 @@ class Window:
         excess = self.used + others + ahead + min(amount, self.limit) - self.limit
         turns = math.ceil(
             max(excess - self.used - others, 0.0) / self.limit
-        )  # those ahead fill it again, so often
+        )  # the requests ahead fill the window this often
         excess -= turns * self.limit
         if excess <= 0:
             return turns * self._life
@@ -115,7 +115,7 @@ class Window:
 
 @dataclass(slots=True)
 class Reservation:
-    """What one request uses of one window."""
+    """One request's amount in one window."""
 
     dimension: str
     window: Window
@@ -124,11 +124,11 @@ class Reservation:
     """Amount needed by requests queued ahead."""
     bucket: list[float] | None = None
     used: float = 0.0
-    """Of the window, this request included."""
+    """Used of the window, this request included."""
 
 
 class RateLimitHeaders(NamedTuple):
-    """What a reply's headers say, by dimension ("req", "tokens") and by the seconds of the window."""
+    """The rate limit headers of a reply, by dimension ("req", "tokens") and by the window's seconds."""
 
     limits: dict[tuple[str, float], float]
     remaining: dict[tuple[str, float], float]
@@ -153,14 +153,16 @@ def parse_rate_limit_headers(response: httpx2.Response) -> RateLimitHeaders:
         if meaning is None:
             continue
         if meaning.what == "cached" and value == b"HIT":
-            return RateLimitHeaders({}, {}, {})  # Mistral said it of another request, some time ago
+            return RateLimitHeaders(
+                {}, {}, {}
+            )  # from a cache: the headers are another request's, of some time ago
         if value.replace(b".", b"", 1).isdigit():
             headers.note(meaning, float(value))
     return headers
 
 
 class _Meaning(NamedTuple):
-    """What a header says: "limit", "remaining", "cost" or "cached", of which dimension and window."""
+    """The meaning of a header: "limit", "remaining", "cost" or "cached", its dimension and its window."""
 
     what: str
     dimension: str = ""
@@ -198,7 +200,7 @@ def _parse(parts: list[str]) -> _Meaning | None:
 
 
 def _parse_by_size(parts: list[str]) -> _Meaning | None:
-    """The old headers, about tokens, of a minute where they name no window."""
+    """Parse the old headers, about tokens, per minute if they name no window."""
     if parts[-2:] == ["query", "cost"]:
         return _Meaning("cost", "-".join(parts[:-2]) or "tokens")
     match parts:

@@ -10,9 +10,9 @@ from mistral_mcp.errors import BadSetting
 from mistral_mcp.network import Network
 
 CONNECTIONS = 1000
-"""Requests under way at once, of all callers together."""
+"""Concurrent requests of all callers together."""
 KEEPALIVE = 30.0
-"""Seconds that a connection without a request is kept."""
+"""Seconds that an idle connection is kept open."""
 
 HEADER_ENCODING = "iso-8859-1"
 """Of headers: each byte is a character."""
@@ -23,8 +23,8 @@ BuildTransport = Callable[[ssl.SSLContext], httpx2.AsyncBaseTransport]
 class Wire(httpx2.AsyncBaseTransport):
     """Connects directly, or through the proxy that the network names for a host.
 
-    Nothing is built before the first request: certificates take long to load, and a start that only lists tools needs
-    none. What of the network cannot be used raises `BadSetting` then.
+    Nothing is built before the first request: certificates take long to load, and listing tools needs none. An unusable
+    network setting raises `BadSetting` then.
     """
 
     def __init__(self, network: Network, build_direct: BuildTransport | None = None) -> None:
@@ -57,7 +57,7 @@ class Wire(httpx2.AsyncBaseTransport):
 
 
 class BorrowedTransport(httpx2.AsyncBaseTransport):
-    """A transport that was handed in: whoever built it closes it."""
+    """A transport that its owner, not this server, closes."""
 
     def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
         self.handle_async_request = transport.handle_async_request
@@ -73,14 +73,14 @@ def httpx2_transport(tls: ssl.SSLContext, proxy: str | None = None) -> httpx2.As
                 max_connections=CONNECTIONS, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE
             ),
         )
-    except (ValueError, httpx2.InvalidURL):  # their text may hold the URL, and a password in it
+    except (ValueError, httpx2.InvalidURL):  # their message may hold the URL, and a password in it
         raise BadSetting(
             "The proxy of this machine cannot be used: its URL is not valid.", "Correct HTTPS_PROXY or ALL_PROXY."
         ) from None
 
 
 def tls_context(network: Network) -> ssl.SSLContext:
-    """What is trusted. Raises `BadSetting` for a file in the environment that cannot be used."""
+    """The trusted certificates. Raises `BadSetting` if a file named in the environment is unusable."""
     folder = None
     if network.ca_file:
         # The system's file would be loaded as well, in a tenth of a second; of a folder only what is asked for is.
@@ -94,7 +94,7 @@ def tls_context(network: Network) -> ssl.SSLContext:
         ) from None
     if network.ca_file:
         try:
-            context.load_verify_locations(network.ca_file)  # OpenSSL passes over one that it cannot read
+            context.load_verify_locations(network.ca_file)  # OpenSSL silently ignores one that it cannot read
         except OSError:
             raise BadSetting(
                 "SSL_CERT_FILE names a file that holds no certificates or cannot be read.",
@@ -109,7 +109,7 @@ def _proxy(url: str, tls: ssl.SSLContext) -> httpx2.Proxy:
 
 @contextmanager
 def map_proxy_failures() -> Generator[None]:
-    """Behind a proxy, what cannot be connected to is the proxy; but a certificate is the other end's."""
+    """Connection failures behind a proxy are the proxy's; but an untrusted certificate is the other end's."""
     try:
         yield
     except httpx2.ConnectTimeout as error:
@@ -121,12 +121,12 @@ def map_proxy_failures() -> Generator[None]:
 
 
 def is_untrusted_certificate(error: BaseException) -> bool:
-    """Whether a certificate that was not trusted is behind an error."""
+    """Whether an untrusted certificate caused an error."""
     return has_cause(error, ssl.SSLCertVerificationError)
 
 
 def has_cause(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an exception of this kind is an error, or behind it."""
+    """Whether an error is of this kind, or was caused by one."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, kind):
         cause = cause.__cause__ or cause.__context__

@@ -338,7 +338,7 @@ async def test_a_route_carries_what_the_contract_says_and_refuses_the_rest_befor
             await Routes(wire).handle_async_request(request_on(route, method, f"{path}?page=1"))
         assert wire.requests == []
         assert route in str(refused.value)
-        assert "It carries" in str(refused.value)
+        assert "It supports" in str(refused.value)
 
 
 def test_every_kind_of_route_has_a_name():
