@@ -1,4 +1,4 @@
-"""What the model can call: one line a toolset."""
+"""The tools: one line a toolset."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -9,7 +9,7 @@ from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.kept import READ_TOOL
 
-# Each with its files. One is imported when its toolset is first selected: most callers want two of eleven.
+# Each with its files, which are imported when the toolset is first selected: most callers use two of eleven.
 TOOLSETS: dict[str, tuple[str, ...]] = {
     "core": ("chat", "embeddings", "function_calling", "code", "moderation"),
     "models": ("models",),
@@ -27,15 +27,15 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
 }
 
 RETIRED = frozenset({"fine_tuning"})
-"""What `all` leaves out: Mistral answers its jobs with 410. It is offered by name, as in `all,fine_tuning`."""
+"""Not part of `all`: Mistral answers its jobs with 410. It is selected by name, as in `all,fine_tuning`."""
 
 DEFAULT = ("core", "models")
-"""What a caller gets who chooses nothing, where the operator did not choose either."""
+"""The default, if neither the operator nor the caller selects toolsets."""
 
 
 @cache
 def build(toolset: str, *, local_files: bool = False) -> tuple[MistralTool, ...]:
-    """A toolset's tools with their schemas. `local_files`: with the parameters that name files of the server's."""
+    """A toolset's tools with their schemas. `local_files`: with the parameters that name local files of the server."""
     declarations = [declared for part in _parts(toolset) for declared in part.declarations]
     tools = [MistralTool.of(declared) for declared in declarations]
     return tuple(tools if local_files else [tool.without_local_files() for tool in tools])
@@ -43,7 +43,7 @@ def build(toolset: str, *, local_files: bool = False) -> tuple[MistralTool, ...]
 
 @cache
 def reading_tool() -> MistralTool:
-    """The tool that reads on in results that others kept."""
+    """The tool that reads stored results of other tools."""
     from mistral_mcp.tools import kept_results  # noqa: PLC0415 - like every file, when it is needed
 
     return MistralTool.of(kept_results.toolset.declarations[0])
@@ -59,7 +59,7 @@ def names(toolsets: tuple[str, ...], *, read_only: bool) -> frozenset[str]:
     """The names of the tools that these toolsets offer."""
     declarations = [declared for toolset in toolsets for part in _parts(toolset) for declared in part.declarations]
     offered = [declared for declared in declarations if declared.effect == "reads" or not read_only]
-    # What was kept can be read on, whatever toolset kept it.
+    # A stored result can be read, whatever toolset stored it.
     if any(declared.keeps_results for declared in offered):
         reading = [READ_TOOL]
     else:
@@ -68,12 +68,12 @@ def names(toolsets: tuple[str, ...], *, read_only: bool) -> frozenset[str]:
 
 
 def toolset_of(tool: str) -> str | None:
-    """The toolset that holds a tool; None where there is no such tool."""
+    """The toolset of a tool; None if there is no such tool."""
     return next((name for name in TOOLSETS if any(tool in part.names() for part in _parts(name))), None)
 
 
 def titles(toolset: str) -> list[str]:
-    """What its tools are called where people read."""
+    """The titles of a toolset's tools."""
     return [title for part in _parts(toolset) for title in part.titles()]
 
 

@@ -25,7 +25,7 @@ toolset = Toolset()
 
 
 class AgentAnswer(Answer):
-    """An agent's answer, or the calls it wants made."""
+    """An agent's answer, or its function calls."""
 
     calls: list[FunctionCall]
     assistant_message: Maybe[dict[str, JsonValue]] = Field(

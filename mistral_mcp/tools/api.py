@@ -1,4 +1,4 @@
-"""Toolset `api`: every operation of Mistral's API, found, described and called, at the cost of four tools."""
+"""Toolset `api`: search, describe and call every operation of Mistral's API, with four tools."""
 
 import json
 from functools import partial
@@ -27,7 +27,7 @@ Given = dict[str, JsonValue]
 
 
 class Hit(BaseModel):
-    """An operation that may answer the question."""
+    """An operation found by a search."""
 
     operation: str
     method: Method
@@ -56,7 +56,7 @@ class Hit(BaseModel):
 
 
 class Hits(Result):
-    """Operations, the likeliest first."""
+    """Operations, the best match first."""
 
     operations: list[Hit]
 
@@ -66,7 +66,7 @@ class Hits(Result):
 
 
 class Description(Result):
-    """What an operation takes."""
+    """The arguments that an operation takes."""
 
     operation: str
     method: Method
@@ -95,7 +95,7 @@ Body = Annotated[Given | None, Field(description="JSON body. A file is a path, d
 
 @toolset.tool("Find an operation", effect="reads")
 async def mistral_api_search(
-    mistral: Mistral,  # noqa: ARG001 - every tool's
+    mistral: Mistral,  # noqa: ARG001 - every tool has it first
     query: Annotated[str, Field(description="What to do: share a library.", min_length=1, max_length=500)],
     top_k: Annotated[int, Field(description="At most.", ge=1, le=20)] = 5,
 ) -> Hits:
@@ -180,7 +180,7 @@ def _notes(operation: Operation, mistral: Mistral) -> list[str]:
     if operation.watch:
         notes.append(f"How far it is: {operation.watch}.")
     if not carries(mistral.caller.route, operation.method, operation.path):
-        notes.append(f"The route {mistral.caller.shown_route} does not carry it.")
+        notes.append(f"The route {mistral.caller.shown_route} does not support it.")
     if not operation.is_json:
         notes.append(f"It answers {operation.media}.")
     return notes

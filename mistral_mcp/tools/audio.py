@@ -86,7 +86,7 @@ async def mistral_transcribe(
     )
     if source == "content_base64" and filename is None:
         raise BadArgument(
-            "filename is missing, whose ending says what content_base64 is.", "Give it, such as a.mp3."
+            "filename is missing; its extension says the format of content_base64.", "Give it, such as a.mp3."
         )
     name = model or (audio.TRANSCRIBE_WORDS if timestamps == "word" else audio.TRANSCRIBE)
     _check_transcription(name, language, timestamps, context_bias or [], return_language=return_language)
@@ -123,7 +123,7 @@ async def mistral_transcribe(
 def _check_transcription(
     model: str, language: str | None, timestamps: Timestamps, expected: list[str], *, return_language: bool
 ) -> None:
-    """What the two generations of Voxtral do not take. Raises `BadArgument`."""
+    """Refuse what the two generations of Voxtral do not support. Raises `BadArgument`."""
     if language is not None and return_language:
         raise BadArgument("language and return_language exclude each other.", "Leave one out.")
     if not is_voxtral_2(model):
@@ -134,13 +134,13 @@ def _check_transcription(
         )
     if any(re.search(r"[,\s]", phrase) for phrase in expected):
         raise BadArgument(
-            "This model's context_bias takes words without blanks and commas.",
+            "This model's context_bias takes single words, without spaces and commas.",
             f"Give single words, or use {audio.TRANSCRIBE}.",
         )
 
 
 MAX_INLINE = 4 * 1024 * 1024
-"""Characters of base64 that are attached; what is larger is kept alone."""
+"""Characters of base64; larger audio is stored but not attached."""
 
 
 class SpeechUsage(UnitUsage):
@@ -148,7 +148,7 @@ class SpeechUsage(UnitUsage):
 
 
 class Speech(Result):
-    """The audio, where it is kept."""
+    """Where the audio is stored."""
 
     model: str
     format: audio.Format
@@ -221,7 +221,7 @@ async def mistral_speak(
 
 
 def voice_line(voice: Voice) -> str:
-    """A voice as a reader sees it."""
+    """A voice as a line of text."""
     facts = [", ".join(voice.languages), voice.gender, voice.description]
     return f"{voice.slug or voice.id}  {voice.name} ({'; '.join(fact for fact in facts if fact)})"
 

@@ -1,4 +1,4 @@
-"""Toolset `batch`: many requests in one job, at half the price, done within hours. A job is an id; nothing here waits."""
+"""Toolset `batch`: many requests in one job, at half the price, done within hours. A job is an id; no tool waits for it."""
 
 from collections import Counter
 from typing import Annotated, Literal
@@ -41,13 +41,13 @@ Endpoint = Literal[
 Status = Literal[
     "QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"
 ]
-# The names that matter are in its description.
+# Its description has the common names.
 AnyStatus = Annotated[Status, WithJsonSchema({"type": "string"})]
 JobId = Annotated[str, Field(description="Batch job id.", min_length=1, max_length=100)]
 
 
 class Request(BaseModel):
-    """A request without an id gets its position as one."""
+    """A request of a job; without an id it gets its position as one."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
@@ -61,7 +61,7 @@ Metadata = Annotated[dict[Name, Value], WithJsonSchema({"type": "object"}), Fiel
 
 
 def job_line(job: BatchJobReply) -> str:
-    """A job as a reader sees it."""
+    """A job as a line of text."""
     if job.model:
         model = f" with {job.model}"
     else:
@@ -84,7 +84,7 @@ def _reasons(job: BatchJobReply) -> str:
 
 
 class Job(Result, BatchJobReply):
-    """A batch job and how far it is."""
+    """A batch job and its progress."""
 
     def to_text(self) -> str:
         return job_line(self)
@@ -222,18 +222,18 @@ async def mistral_cancel_batch_job(mistral: Mistral, job_id: JobId) -> Job:
 
 
 def _check_model(endpoint: Endpoint, model: str | None, requests: list[Request], *, from_files: bool) -> None:
-    """A job without a model would be accepted, and fail hours later."""
+    """Refuse a job without a model, which Mistral would accept and fail hours later."""
     if model is not None or endpoint == "/v1/conversations":
         return
     unnamed = next((index for index, request in enumerate(requests) if not request.body.get("model")), None)
     if unnamed is not None:
         raise BadArgument(f"model is missing, and requests[{unnamed}].body has none either.", "Give model.")
     if from_files and endpoint == "/v1/chat/completions":
-        raise BadArgument("model is missing.", "Give the model that answers the requests of the files.")
+        raise BadArgument("model is missing.", "Give the model for the requests in the files.")
 
 
 def _with_ids(requests: list[Request]) -> list[BatchRequest]:
-    """The requests, each with an id of its own: Mistral itself takes two that are the same."""
+    """The requests, each with a unique id, which Mistral does not check."""
     found = [
         BatchRequest(custom_id=str(index) if request.custom_id is None else request.custom_id, body=request.body)
         for index, request in enumerate(requests)
@@ -267,7 +267,7 @@ def _why_empty(job: BatchJobReply, only: str | None) -> str:
             progress = f" ({_progress(job)})"
         else:
             progress = ""
-        return f"The job is {job.status}{progress}: its answers come when it has ended."
+        return f"The job is {job.status}{progress}: answers are available when it has ended."
     if only:
         return f"None {only}."
     if job.errors:

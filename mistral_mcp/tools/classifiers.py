@@ -24,7 +24,7 @@ toolset = Toolset()
 
 
 class Target(BaseModel):
-    """One question that the classifier answers."""
+    """The classifier's answer for one target."""
 
     label: str | None = Field(description="the best; null where there is none")
     scores: dict[str, float]
@@ -45,7 +45,7 @@ class Target(BaseModel):
 
 
 class Classification(Result):
-    """By target, for each input, or for the one conversation."""
+    """Results by target, for each input or for the conversation."""
 
     results: list[dict[str, Target]]
     model: str

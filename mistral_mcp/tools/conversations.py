@@ -66,16 +66,12 @@ async def mistral_start_conversation(
 ) -> Conversation:
     """Start a conversation that Mistral stores, with a model or an agent that can search the web, run code, make images."""
     if agent_id is not None and model is not None:
-        raise BadArgument(
-            "A conversation is with a model or an agent, and both are given.", "Give one of the two."
-        )
+        raise BadArgument("model and agent_id are given together.", "Give one of the two.")
     if agent_version is not None and agent_id is None:
-        raise BadArgument("agent_version is of an agent, and agent_id is missing.", "Give agent_id too.")
+        raise BadArgument("agent_version needs agent_id, which is missing.", "Give agent_id too.")
     inputs = await build_inputs(mistral, prompt, messages, images=images, documents=documents)
     if inputs is None:
-        raise BadArgument(
-            "There is nothing to answer: prompt and messages are both missing.", "Give one of the two."
-        )
+        raise BadArgument("prompt and messages are both missing.", "Give one of the two.")
     await check_tools(tools)
     if json_schema is not None:
         schema = await compile_schema(json_schema, where="json_schema")
@@ -147,7 +143,7 @@ async def mistral_append_conversation(
     call: ConversationCall
     if from_entry_id is None:
         if agent_version is not None:
-            raise BadArgument("agent_version is for a restart, and from_entry_id is missing.", "Leave it out.")
+            raise BadArgument("agent_version needs from_entry_id, which is missing.", "Leave it out.")
         call = conversations.AppendConversationCall(
             conversation_id=conversation_id,
             inputs=inputs,
@@ -168,14 +164,14 @@ async def mistral_append_conversation(
 
 
 def _version(version: str | None) -> int | str | None:
-    """Versions are numbers, their aliases words."""
+    """A version is a number; an alias is a word."""
     if version is None or not version.isdecimal():
         return version
     return int(version)
 
 
 def card_line(card: ConversationCard) -> str:
-    """A conversation as a reader sees it."""
+    """A conversation as a line of text."""
     facts = [card.id, card.name, card.model or card.agent_id, card.updated_at or card.created_at]
     return "  ".join(fact for fact in facts if fact)
 

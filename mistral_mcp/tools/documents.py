@@ -29,9 +29,9 @@ from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, UnitUs
 toolset = Toolset()
 
 MAX_IMAGES = 20
-"""Attached to one result."""
+"""Images attached to one result."""
 MAX_ATTACHED = 4 * 1024 * 1024
-"""Characters of base64 that they have together; more are kept."""
+"""Characters of base64 of all attached images; further ones are stored."""
 SHOWN_IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 _FIGURE_SCHEMA: dict[str, JsonValue] = {
@@ -81,7 +81,7 @@ class Ocr(Result):
         else:
             parts = []
         if self.annotation_errors:
-            parts.append(f"The annotation does not fit json_schema: {'; '.join(self.annotation_errors)}.")
+            parts.append(f"The annotation does not match json_schema: {'; '.join(self.annotation_errors)}.")
         parts += [page.text() for page in self.pages]
         parts += [f"[{figure.id}, page {figure.page}: {figure.description}]" for figure in self._describe()]
         if self.kept is not None:
@@ -94,7 +94,7 @@ class Ocr(Result):
         return list(self._images)
 
     def attach(self, image: str) -> bool:
-        """Attach an image, where hosts can show it and there are not too many."""
+        """Attach an image, if clients can show its format and there is room; whether it was attached."""
         found = _DATA_IMAGE.fullmatch(image)
         if found is None or len(self._images) >= MAX_IMAGES:
             return False
@@ -141,9 +141,7 @@ async def mistral_ocr(
     Each page is paid for once: go on with next_pages, and with mistral_read_result where text is kept.
     """
     if instructions is not None and json_schema is None:
-        raise BadArgument(
-            "instructions are for what json_schema asks for, and it is missing.", "Give json_schema too."
-        )
+        raise BadArgument("instructions need json_schema, which is missing.", "Give json_schema too.")
     if json_schema is not None:
         schema = await compile_schema(json_schema, where="json_schema")
     else:
@@ -189,7 +187,7 @@ async def mistral_ocr(
 
 
 def _fitting_pages(pages: list[OcrPage]) -> list[OcrPage]:
-    """The pages that a result can show; of the first at least the beginning."""
+    """The first pages that a result can show; the beginning of the first, if it is too long."""
     shown: list[OcrPage] = []
     room = LONG
     for page in pages:
@@ -203,7 +201,7 @@ def _fitting_pages(pages: list[OcrPage]) -> list[OcrPage]:
 
 
 async def _keep(kept_results: KeptResults, pages: list[OcrPage]) -> Kept:
-    """All pages: their text, or where they have more than that, all of it as JSON lines."""
+    """Store all pages: as text, or as JSON lines if they hold more than text."""
     if any(page.blocks or page.confidence for page in pages):
         lines = "\n".join(page.model_dump_json() for page in pages)
         return await kept_results.keep(lines, filename="pages.jsonl", mime_type="application/jsonl")
@@ -253,7 +251,7 @@ def _usage(mistral: Mistral, reading: Reading, *, annotated: bool) -> OcrUsage:
 
 
 async def _annotation(text: str | None, schema: CallerSchema | None) -> tuple[JsonValue, list[str]]:
-    """What was extracted, and how it breaks the schema. Mistral may answer null even where one was given."""
+    """The extracted data, and how it breaks the schema. Mistral may answer null even if a schema was given."""
     if schema is None:
         return None, []
     if not text:

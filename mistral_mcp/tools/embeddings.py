@@ -1,4 +1,4 @@
-"""Toolset `core`: vectors, and what they are mostly wanted for."""
+"""Toolset `core`: embeddings, and ranking, their main use."""
 
 import heapq
 import math
@@ -26,13 +26,13 @@ from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
 toolset = Toolset()
 
 SMALL = 1_024
-"""Numbers that come inline by themselves: one mistral-embed vector, for which a model pays 6,000 tokens already."""
+"""Numbers returned inline by default: one mistral-embed vector, which already takes 6,000 tokens."""
 MAX_INLINE = 262_144
 MAX_INLINE_HTTP = 65_536
 """Clients take events of up to a megabyte, and a number has some eleven characters."""
 MAX_INPUTS = 20_000
 
-# As numpy and most vector stores call them; packed dtypes are bytes.
+# Names of numpy and most vector stores; packed dtypes are bytes.
 _NUMPY_DTYPE: dict[Dtype, str] = {
     "float": "float32",
     "int8": "int8",
@@ -43,7 +43,7 @@ _NUMPY_DTYPE: dict[Dtype, str] = {
 
 
 class Embeddings(Result):
-    """Vectors in the order of the inputs: here, or kept as little-endian numbers, row after row."""
+    """Vectors in the order of the inputs: inline, or stored as little-endian numbers, row after row."""
 
     has_own_bound = True
 
@@ -120,14 +120,14 @@ async def mistral_embed(
 
 
 def _numbers(vectors: Vectors) -> list[list[float] | list[int]]:
-    """Rows as JSON: of a float32 six digits are significant."""
+    """Rows as JSON; a float32 has six significant digits."""
     if vectors.dtype != "float":
         return [[int(number) for number in row] for row in vectors.rows]
     return [[float(f"{number:.6g}") for number in row] for row in vectors.rows]
 
 
 class Ranked(BaseModel):
-    """One document and how near it is to the query: 1 is the same direction, 0 unrelated."""
+    """One document and its similarity to the query: 1 is the same direction, 0 unrelated."""
 
     index: int
     score: float
@@ -135,7 +135,7 @@ class Ranked(BaseModel):
 
 
 class Ranking(Result):
-    """The documents nearest to the query, best first."""
+    """The documents most similar to the query, best first."""
 
     results: list[Ranked]
     model: str
@@ -173,7 +173,7 @@ async def mistral_rank(
 
 
 async def _cosines(query: Row, rows: list[Row]) -> list[float]:
-    """Cosine similarities. A second of work for 20,000 rows, so others get their turn every few milliseconds."""
+    """Cosine similarities. 20,000 rows take a second, so it yields to other tasks every few milliseconds."""
     scores: list[float] = []
     norm = math.hypot(*query)
     for start in range(0, len(rows), _ROWS_AT_ONCE):

@@ -1,4 +1,4 @@
-"""Toolset `files`: what batches, OCR and transcription read, and what batches write."""
+"""Toolset `files`: the inputs of batches, OCR and transcription, and the outputs of batches."""
 
 import io
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ FileId = Annotated[str, Field(description="File id.", min_length=1, max_length=1
 
 
 def file_line(file: FileReply) -> str:
-    """A file as a reader sees it."""
+    """A file as a line of text."""
     facts = [file.purpose or "no purpose", "size unknown" if file.bytes is None else counted(file.bytes, "byte")]
     facts += [f"uploaded {file.created_at}"] if file.created_at else []
     facts += [f"expires {file.expires_at}"] if file.expires_at else []
@@ -56,7 +56,7 @@ class Files(Result):
 
 
 class Download(Result):
-    """What is in a file: its text, or the beginning of it, and where the rest is kept."""
+    """A file's content: its text or the beginning, and where the rest is stored."""
 
     filename: str
     text: Maybe[str] = None
@@ -71,7 +71,7 @@ class Download(Result):
 
 
 class FileUrl(Result):
-    """A link that reads the file without a key."""
+    """A link to the file that works without a key."""
 
     url: str
     expires_in_hours: int
@@ -171,12 +171,12 @@ def _text_in(content: bytes) -> str | None:
 
 def _too_large(size: int) -> BadArgument:
     return BadArgument(
-        f"The file has {size:,} bytes, too many to be kept.", "mistral_get_file_url gives a link to it."
+        f"The file has {size:,} bytes, too many to be stored.", "mistral_get_file_url gives a link to it."
     )
 
 
 def _check_batch(part: FilePart) -> None:
-    """Refuse what is no batch, and name the line. Mistral would refuse it whole, after all of it had been sent."""
+    """Refuse an invalid batch file, and name the line. Mistral would refuse all of it, after the whole upload."""
     lines_by_id: dict[str, int] = {}
     rows = 0
     for number, line in _lines(part):
@@ -194,7 +194,7 @@ def _check_batch(part: FilePart) -> None:
 
 
 def _custom_id(number: int, line: bytes) -> str | None:
-    """The id of a batch's line. Raises `BadArgument` where the line is no request."""
+    """The id in a line of a batch. Raises `BadArgument` if the line is not a request."""
     try:
         row = from_json(line, allow_inf_nan=False)
     except ValueError:

@@ -32,7 +32,7 @@ FileIds = Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], F
 
 
 def job_line(job: JobReply) -> str:
-    """A job as a reader sees it."""
+    """A job as a line of text."""
     if job.fine_tuned_model:
         made = f" -> {job.fine_tuned_model}"
     else:
@@ -45,7 +45,7 @@ def job_line(job: JobReply) -> str:
 
 
 def event_line(event: Event) -> str:
-    """An event of a job as a reader sees it."""
+    """An event of a job as a line of text."""
     if event.data:
         data = json.dumps(event.data, ensure_ascii=False)
     else:
@@ -81,7 +81,7 @@ class Job(Result, FullJobReply):
 
 
 class NewJob(Result):
-    """The job, or with dry_run what it would take."""
+    """The new job, or with dry_run its estimate."""
 
     id: Maybe[str] = None
     status: Maybe[str] = None

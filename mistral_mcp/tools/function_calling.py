@@ -1,4 +1,4 @@
-"""Toolset `core`: function calling. The model chooses; the caller runs what it chose."""
+"""Toolset `core`: function calling. The model chooses functions; the caller runs them."""
 
 import json
 from typing import Annotated
@@ -27,7 +27,7 @@ toolset = Toolset()
 
 
 class FunctionCalls(Result):
-    """The calls the model wants made, and the turn to put back into `messages` before their results."""
+    """The model's function calls, and the message to put into `messages` before their results."""
 
     calls: list[FunctionCall]
     text: str
@@ -80,7 +80,7 @@ async def mistral_function_call(
         if all(made.valid for made in calls):
             break
         turns = [*call.messages, assistant_message(reply), *(_complaint(made) for made in calls)]
-        # It had chosen to call; asked again, it should not answer in words.
+        # It chose to call functions: when retried, it should not answer in text.
         if call.tool_choice in {None, "auto"}:
             choice = "any"
         else:
@@ -103,9 +103,9 @@ async def mistral_function_call(
 
 
 def _complaint(call: FunctionCall) -> dict[str, JsonValue]:
-    """The answer to a call in a turn that is asked again: every call needs one."""
+    """The result for a call in a repeated turn: every call needs one."""
     problem = (
-        "; ".join(call.errors) or "this call is fine, but another of the same turn is not: repeat it unchanged"
+        "; ".join(call.errors) or "this call is valid, but another of the same turn is not: repeat it unchanged"
     )
     content = json.dumps({"error": f"Not run: {problem}. Make all calls again, with correct arguments."})
     return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": content}

@@ -1,4 +1,4 @@
-"""Toolset `files`: reading on in results that were too long for a context."""
+"""Toolset `files`: reading results that were too long for a context."""
 
 from typing import Annotated, Any
 
@@ -15,12 +15,12 @@ from mistral_mcp.tools.framework.results import Maybe, Result
 toolset = Toolset()
 
 
-def _unbounded(schema: dict[str, Any]) -> None:
-    """The description says it in fewer tokens."""
+def _drop_maximum(schema: dict[str, Any]) -> None:
+    """Remove the maximum from the schema: the description says it in fewer tokens."""
     del schema["minimum"], schema["maximum"]
 
 
-_AROUND = 500  # characters before a phrase that was found
+_AROUND = 500  # characters shown before a found phrase
 
 
 class ResultPart(Result):
@@ -54,7 +54,7 @@ async def mistral_read_result(
     handle: Annotated[str, Field(description="From `kept`.", min_length=1, max_length=200)],
     offset: Annotated[int, Field(description="Start.", ge=0)] = 0,
     limit: Annotated[
-        int, Field(description="Characters, up to 40,000.", json_schema_extra=_unbounded, ge=1, le=LONG)
+        int, Field(description="Characters, up to 40,000.", json_schema_extra=_drop_maximum, ge=1, le=LONG)
     ] = 10_000,
     search: Annotated[str | None, Field(description="A phrase to find.", max_length=200)] = None,
 ) -> ResultPart:
@@ -70,7 +70,7 @@ def _read(content: Content, offset: int, limit: int, search: str | None) -> Resu
     try:
         text = content.data.decode()
     except UnicodeDecodeError:
-        raise BadArgument("This result is no text.", "Get it from its URL or path.") from None
+        raise BadArgument("This result is not text.", "Get it from its URL or path.") from None
     found = None
     if search is not None:
         found = _find(text, search, offset)

@@ -21,7 +21,7 @@ Search = Annotated[str | None, Field(description="Part of a name.", max_length=2
 
 
 def library_line(library: LibraryReply) -> str:
-    """A library as a reader sees it."""
+    """A library as a line of text."""
     if library.description:
         about = f": {library.description}"
     else:
@@ -30,7 +30,7 @@ def library_line(library: LibraryReply) -> str:
 
 
 def document_line(document: DocumentReply) -> str:
-    """A document as a reader sees it."""
+    """A document as a line of text."""
     if document.status:
         facts = [document.status]
     else:
@@ -82,7 +82,7 @@ class Documents(Result):
 
 
 class DocumentText(Result):
-    """The text that was found in a document: all of it, or its beginning and where the rest is kept."""
+    """A document's text: all of it, or its beginning and where the rest is stored."""
 
     text: str
     kept: Maybe[Kept] = None

@@ -1,4 +1,4 @@
-"""Toolset `models`: what a key may name, with context windows and prices."""
+"""Toolset `models`: the models of a key, with context windows and prices."""
 
 from typing import Annotated, Self
 
@@ -50,7 +50,7 @@ class Price(BaseModel):
 
 
 class Model(BaseModel):
-    """One model under all its names."""
+    """One model, with its aliases."""
 
     id: str
     aliases: list[str]
@@ -63,7 +63,7 @@ class Model(BaseModel):
 
     @classmethod
     def of(cls, card: ModelCard, prices: catalog.Catalog) -> Self:
-        """A card with its price: the first that is known of its names."""
+        """The model of a card, with the first price known for one of its names."""
         price = next(filter(None, map(prices.price_of, [card.id, *card.aliases])), None)
         return cls(
             id=card.id,
@@ -95,18 +95,18 @@ class Models(Result):
     models: list[Model]
 
     def to_text(self) -> str:
-        return "\n".join(model.line() for model in self.models) or "No model fits."
+        return "\n".join(model.line() for model in self.models) or "No model matches."
 
 
 class OneModel(Result, Model):
-    """One model, full."""
+    """One model, in full."""
 
     def to_text(self) -> str:
         return "\n".join(filter(None, [self.line(), self.description]))
 
 
 def _capabilities(card: ModelCard) -> list[str]:
-    """Mistral has no flag for embeddings."""
+    """The capabilities of a model, with embeddings, for which Mistral has no flag."""
     if "embed" in card.id:
         embeds = ["embeddings"]
     else:
@@ -135,7 +135,7 @@ async def mistral_list_models(
 
 
 def _has(model: Model, capability: str) -> bool:
-    """`audio` means everything that hears or speaks."""
+    """Whether a model has a capability; `audio` matches all for speech."""
     return any(name == capability or name.startswith(f"{capability}_") for name in model.capabilities)
 
 

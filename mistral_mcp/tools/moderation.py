@@ -23,11 +23,11 @@ from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 toolset = Toolset()
 
 DIGITS = 6
-"""Of a score."""
+"""Decimals of a score."""
 
 
 class Verdict(BaseModel):
-    """What was found in one input."""
+    """The verdict on one input."""
 
     flagged: bool
     categories: list[str] = Field(description="names flagged")

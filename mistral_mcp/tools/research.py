@@ -111,11 +111,11 @@ async def mistral_compare(
 
 
 async def _fit(answer: ModelAnswer, kept_results: KeptResults, room: int) -> None:
-    """Keep an answer that is too long to be shown beside the others."""
+    """Store an answer that is too long to show together with the others."""
     if answer.text is not None:
         answer.text, answer.kept = await keep_beginning(answer.text, kept_results, room)
     if answer.kept is not None:
-        answer.parsed = None  # which is all of it again
+        answer.parsed = None  # it repeats the whole text
     if answer.error:
         answer.error = answer.error[:room]
 
@@ -123,7 +123,7 @@ async def _fit(answer: ModelAnswer, kept_results: KeptResults, room: int) -> Non
 async def _ask_all(
     mistral: Mistral, calls: list[ChatCall], schema: CallerSchema | None
 ) -> tuple[list[ModelAnswer], list[Exception]]:
-    """All at once; a progress report for each that is done."""
+    """Ask all models concurrently; report progress for each answer."""
     answers: dict[int, ModelAnswer] = {}
     errors: list[Exception] = []
 
@@ -162,7 +162,7 @@ async def _ask(mistral: Mistral, call: ChatCall, schema: CallerSchema | None) ->
 
 
 class WebAnswer(Result):
-    """An answer, and the pages it was drawn from."""
+    """An answer, and its sources."""
 
     text: str
     kept: Maybe[Kept] = None

@@ -1,4 +1,4 @@
-"""Toolset `files`: a link by which a person uploads files, whose bytes never pass through the model."""
+"""Toolset `files`: a link where a person uploads files, so that their bytes never pass through the model."""
 
 from typing import Annotated
 

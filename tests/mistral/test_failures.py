@@ -617,7 +617,9 @@ def test_nothing_says_when_to_come_back_where_coming_back_does_not_help(case: st
 
 def test_an_unknown_model_is_named_from_mistrals_words_where_the_call_names_none():
     error = error_of(reply(404, {"message": "Model who-knows was not found."}), exchange(model=""))
-    assert error.what == "The model who-knows is unknown to Mistral, retired, or does not support this kind of call."
+    assert (
+        error.what == "The model who-knows is unknown to Mistral, retired, or does not support this kind of call."
+    )
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])

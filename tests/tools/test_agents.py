@@ -116,7 +116,7 @@ async def test_an_unknown_agent_is_no_unknown_model(client: Client) -> None:
         ({"agent_id": AGENT}, "prompt and messages are both missing"),
         ({"agent_id": AGENT, "prompt": "x", "model": "y"}, "unknown argument 'model'"),
         ({"agent_id": AGENT, "prompt": "x", "temperature": 0}, "unknown argument 'temperature'"),
-        ({"agent_id": AGENT, "prompt": "x", "tool_choice": "fly"}, "tool_choice names no function given"),
+        ({"agent_id": AGENT, "prompt": "x", "tool_choice": "fly"}, "tool_choice is not one of the functions"),
         ({"agent_id": AGENT, "prompt": "x", "functions": [WEATHER, WEATHER]}, "functions[1] has the name of an"),
         ({"agent_id": AGENT, "prompt": "x", "json_schema": {"type": "objekt"}}, "json_schema"),
     ],

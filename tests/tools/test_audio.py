@@ -283,7 +283,7 @@ async def test_voices_are_found_by_language_and_gender(client: Client, sandbox: 
         ),
         ("transcribe", {"url": URL, "language": "fr", "return_language": True}, "exclude each other"),
         ("transcribe", {"url": URL, "language": "french"}, "language"),
-        ("transcribe", {"url": URL, "context_bias": ["two words"], **VOXTRAL_2}, "words without blanks"),
+        ("transcribe", {"url": URL, "context_bias": ["two words"], **VOXTRAL_2}, "single words"),
         ("transcribe", {"url": URL, "context_bias": ["w"] * 101}, "context_bias has more than 100 items"),
         ("transcribe", {"url": URL, "timestamps": "page"}, "must be none, segment or word"),
         ("transcribe", {"content_base64": "AAAA"}, "filename is missing"),

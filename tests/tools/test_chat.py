@@ -101,7 +101,7 @@ async def test_an_answer_that_breaks_the_schema_is_an_error_that_shows_the_answe
     )
 
     assert result.is_error
-    assert "does not fit json_schema" in text_of(result)
+    assert "does not match json_schema" in text_of(result)
 
 
 async def test_thinking_is_kept_apart_from_the_text(client: Client) -> None:

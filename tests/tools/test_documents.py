@@ -153,7 +153,7 @@ async def test_pages_are_shown_though_the_annotation_does_not_fit(
     assert result.structured_content["pages"] == [{"index": 0, "markdown": "Seven"}]
     assert result.structured_content.get("annotation") == shown
     assert result.structured_content["annotation_errors"]
-    assert "does not fit json_schema" in text_of(result)
+    assert "does not match json_schema" in text_of(result)
     assert "Seven" in text_of(result)
 
 

@@ -36,7 +36,7 @@ async def estimate(client: Client, tool: str, **arguments: Any) -> dict[str, Any
     result = await client.call_tool(tool, {**arguments, "dry_run": True})
     assert not result.is_error, text_of(result)
     assert result.structured_content["dry_run"] is True
-    assert "nothing was sent that is paid for" in text_of(result)
+    assert "no paid request was sent" in text_of(result)
     return result.structured_content
 
 

@@ -65,7 +65,7 @@ async def test_answers_are_checked_against_a_schema_each_by_itself(client: Clien
     answers = (await client.call_tool("mistral_compare", asked)).structured_content["answers"]
 
     assert sorted("parsed" in answer for answer in answers) == [False, True]
-    assert sorted("does not fit json_schema" in answer.get("error", "") for answer in answers) == [False, True]
+    assert sorted("does not match json_schema" in answer.get("error", "") for answer in answers) == [False, True]
 
 
 async def test_the_web_answers_with_sources_and_nothing_is_stored(client: Client, sandbox: Sandbox) -> None:

@@ -1,1 +1,1 @@
-"""What makes a typed function a tool."""
+"""Turns typed functions into tools."""

@@ -1,4 +1,4 @@
-"""The one seam between tools and MCP: here result models and errors become what MCP calls a `CallToolResult`."""
+"""The adapter between tools and MCP: turns result models and errors into MCP's `CallToolResult`, here only."""
 
 import functools
 import traceback
@@ -44,8 +44,8 @@ _STRICT = {"extra": "forbid", "hide_input_in_errors": True}
 
 
 class MistralTool(Tool):
-    """The SDK's tool, cured of what a model should not meet: arguments silently ignored, text taken for JSON, titles and
-    nulls in schemas, errors that repeat the input.
+    """The SDK's tool, without its drawbacks: unknown arguments ignored silently, strings parsed as JSON, titles and
+    nulls in schemas, errors that quote the input.
     """
 
     keeps_results: bool = False
@@ -78,7 +78,7 @@ class MistralTool(Tool):
         )
 
     def without_local_files(self) -> "MistralTool":
-        """The same tool where no file of the server's may be read."""
+        """The tool for servers without local files."""
         hidden = {
             name
             for name, field in self.fn_metadata.arg_model.model_fields.items()
@@ -95,7 +95,7 @@ class MistralTool(Tool):
 
     @functools.cached_property
     def listed(self) -> ListedTool:
-        """As `tools/list` tells it."""
+        """The tool's entry in `tools/list`."""
         return ListedTool(
             name=self.name,
             title=self.title,
@@ -129,11 +129,11 @@ class MistralTool(Tool):
         except MCPError as error:
             running.error = error
             raise
-        except Exception as crash:  # noqa: BLE001 - it is raised again, without the secrets
+        except Exception as crash:  # noqa: BLE001 - raised again, without the secrets
             running.error = _Crash.of(crash, running.mistral)
             # The SDK logs it; its text stays on the server.
             raise UnexpectedToolError(f"Error executing tool {self.name}") from running.error
-        except BaseException as error:  # the caller hung up
+        except BaseException as error:  # cancelled: the caller disconnected
             running.error = error
             raise
         finally:
@@ -147,12 +147,12 @@ class MistralTool(Tool):
                 observer.call_ended(record)
 
     async def _reserve(self, served: Served, call: CallContext, arguments: dict[str, Any]) -> Reservation | None:
-        """Raises `BudgetSpent`."""
+        """Reserve the call's highest cost, if the caller has a budget. Raises `BudgetSpent`."""
         if served.budgets is None:
             return None
         mistral = call.mistral
 
-        def bound() -> int:
+        def highest() -> int:
             return highest_cost(
                 self.name,
                 arguments,
@@ -202,17 +202,17 @@ class MistralTool(Tool):
             raise
 
     async def _call(self, mistral: MistralClient, arguments: dict[str, Any]) -> Result:
-        """Run the function, and end it a moment after the deadline that ends its requests: it may compute as well."""
+        """Run the function until a moment after the deadline of its requests: it may also compute."""
         with anyio.move_on_after(mistral.seconds_left + _GRACE):
             return await self.fn(mistral, **arguments)
         raise mistral.deadline_error()
 
 
-_GRACE = 1.0  # seconds, in which a request's own deadline can say more
+_GRACE = 1.0  # seconds, so that the error of a request's own deadline, which says more, comes first
 
 
 class _Crash(Exception):
-    """What happened, traceback and causes included, as text without the caller's secrets."""
+    """An exception with its traceback and causes as text, without the caller's secrets."""
 
     @classmethod
     def of(cls, crash: Exception, mistral: MistralClient | None) -> Exception:
@@ -223,7 +223,7 @@ class _Crash(Exception):
 
 
 def _client_of(request: ServerRequestContext[Served, Any]) -> str | None:
-    """Over HTTP, only clients since 2026 tell it with every request; of others there is the program that sends for them."""
+    """The client's name and version. Over HTTP only clients since 2026 send it with every request; of others, the User-Agent."""
     params = request.session.client_params
     if params is None:
         http = request.request
@@ -232,13 +232,13 @@ def _client_of(request: ServerRequestContext[Served, Any]) -> str | None:
 
 
 def _description(function: Callable[..., object]) -> str:
-    """The docstring, with the line breaks of the source taken out of its paragraphs."""
+    """The docstring, without line breaks within paragraphs."""
     paragraphs = (function.__doc__ or "").strip().split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _output_schema(metadata: FuncMetadata) -> dict[str, Any]:
-    """The result's schema; of several results what they have together."""
+    """The result's schema; several results are merged."""
     schema = slim(metadata.output_schema or {})
     if metadata.wrap_output:
         return merge_alternatives(schema["properties"]["result"]["anyOf"])
@@ -246,7 +246,7 @@ def _output_schema(metadata: FuncMetadata) -> dict[str, Any]:
 
 
 def _success(result: Result, fields: JsonValue, mistral: MistralClient) -> CallToolResult:
-    # Replies come masked; what a result repeats of the caller's own arguments does not.
+    # Replies are masked already; what a result repeats of the caller's arguments is not.
     mask = mistral.caller.mask
     text = TextContent(type="text", text=mask.text(result.to_text()))
     return CallToolResult(
@@ -257,7 +257,7 @@ def _success(result: Result, fields: JsonValue, mistral: MistralClient) -> CallT
 
 
 def _with_note(result: CallToolResult, reservation: Reservation | None) -> CallToolResult:
-    """With a sentence more, where the caller's budget is nearly used up and nobody said so yet."""
+    """Add a note if the caller's budget is nearly used up, and no result has said so yet."""
     if reservation is not None and (note := reservation.take_note()):
         result.content.append(TextContent(type="text", text=note))
     return result

@@ -1,4 +1,4 @@
-"""Documents and images that a caller names: by https URL, data URL, file id, or path in the server's folder."""
+"""Documents and images in arguments: by https URL, data URL, file id, or path in the server's folder."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ async def image_chunk(mistral: Mistral, source: str, argument: str) -> Chunk:
 
 
 async def document_chunk(mistral: Mistral, source: str, argument: str, *, by_id: bool = True) -> Chunk:
-    """A document, or an image, as a chunk. `by_id`: whether a file id may stand in it, as everywhere but in conversations.
+    """A document, or an image, as a chunk. `by_id`: whether it may hold a file id, as everywhere except in conversations.
 
     Raises `BadArgument`.
     """
@@ -46,7 +46,7 @@ async def document_chunk(mistral: Mistral, source: str, argument: str, *, by_id:
 
 
 async def read_audio(mistral: Mistral, source: str, argument: str) -> str:
-    """The base64 of a recording, by data URL, file id or path. Raises `BadArgument`."""
+    """A recording as base64, from a data URL, file id or path. Raises `BadArgument`."""
     if _is_file_id(source):
         content = await mistral.send(files.DownloadFileCall(file_id=str(UUID(source))))
         return (await anyio.to_thread.run_sync(base64.b64encode, content)).decode()
@@ -54,13 +54,13 @@ async def read_audio(mistral: Mistral, source: str, argument: str) -> str:
     data = _DATA.match(url or "")
     if url is None or data is None:
         raise BadArgument(
-            f"{argument} is a web address, which speech cannot take.", "Give the file itself or its id."
+            f"{argument} is a web address, which speech does not support.", "Give the file itself or its id."
         )
     return url[data.end() :]
 
 
 async def decode_data_url(url: str) -> bytes | None:
-    """What a data URL holds; None for any other URL, and for what is no base64."""
+    """The content of a data URL; None for any other URL, and for invalid base64."""
     data = _DATA.match(url)
     if data is None:
         return None
@@ -71,14 +71,14 @@ async def decode_data_url(url: str) -> bytes | None:
 
 
 def is_office_document(chunk: Chunk) -> bool:
-    """Whether it is known to be a .docx or .pptx."""
+    """Whether it is certainly a .docx or .pptx."""
     url = str(chunk.get("document_url", ""))
     data = _DATA.match(url)
     return bool(OFFICE.search(data[1] if data else _without_query(url)))
 
 
 async def _url(mistral: Mistral, source: str, argument: str) -> str | None:
-    """The URL that the source is, or becomes; None for a file id."""
+    """The source as a URL; None for a file id."""
     if _HTTPS.match(source):
         return source
     if data := _DATA.match(source):
@@ -95,7 +95,7 @@ async def _data_url(mistral: Mistral, path: str, argument: str) -> str:
     async with open_local_file(mistral.settings.files_dir, path, max_bytes=files.LARGEST) as part:
         if part.size > INLINE:
             raise BadArgument(
-                f"The file of {argument} is larger than the {INLINE // 1024 // 1024} MB that can be sent along.",
+                f"The file of {argument} is larger than the {INLINE // 1024 // 1024} MB that can be sent inline.",
                 "Upload it with mistral_upload_file for ocr, and give its id.",
             )
         content = await anyio.to_thread.run_sync(part.open().read)
@@ -117,7 +117,7 @@ async def _check_base64(url: str, start: int, argument: str) -> None:
 
 
 async def _signed_url(mistral: Mistral, file_id: str) -> str:
-    """A link that Mistral itself reads the file by, where a request takes no file ids."""
+    """A signed link to a file, for requests that take no file ids."""
     return (await mistral.send(files.SignedUrlCall(file_id=file_id, expiry=1))).url
 
 

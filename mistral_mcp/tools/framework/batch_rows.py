@@ -10,7 +10,7 @@ from mistral_mcp.tools.framework.results import Maybe, MaybeJson
 
 
 class Row(BaseModel):
-    """The answer to one request: its text, or the body of an answer that is none, or what went wrong."""
+    """The answer to one request: its text, or the body of an answer without text, or the error."""
 
     custom_id: str | None
     status_code: int | None
@@ -28,7 +28,7 @@ class Row(BaseModel):
         return row
 
     def cut(self, room: int) -> "Row":
-        """As much of it as fits into so many characters."""
+        """The row cut to so many characters."""
         if self.error is not None:
             return self.model_copy(update={"error": shorten_text(self.error, room)})
         if self.text is not None:

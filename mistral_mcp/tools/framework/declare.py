@@ -1,4 +1,4 @@
-"""How a typed function is declared a tool.
+"""Declares typed functions as tools.
 
     @toolset.tool("Embed texts", effect="reads")
     async def mistral_embed(mistral: Mistral, inputs: list[str]) -> Embeddings:
@@ -17,11 +17,11 @@ from mistral_mcp.tools.framework.results import Result
 
 
 class LocalOnly:
-    """Marks, in `Annotated`, a parameter that exists only where the server may read files of its own."""
+    """Marks, in `Annotated`, a parameter that is offered only if the server may read local files."""
 
 
 Effect = Literal["reads", "creates", "changes", "deletes", "cancels", "writes"]
-"""`reads`: stores and changes nothing at Mistral, though it costs money. `writes`: any of the others."""
+"""`reads`: stores and changes nothing at Mistral, though it costs money. `writes`: may do any of the other effects."""
 
 Function = Callable[..., Awaitable[Result]]
 ResultT = TypeVar("ResultT", bound=Result)
@@ -29,7 +29,7 @@ ResultT = TypeVar("ResultT", bound=Result)
 
 @dataclass(frozen=True)
 class Declaration:
-    """A function and what was said of it."""
+    """A function, its title and its effect."""
 
     function: Function
     title: str
@@ -41,12 +41,12 @@ class Declaration:
 
     @property
     def keeps_results(self) -> bool:
-        """Whether it takes `kept_results`, so may keep what is too long for a context."""
+        """Whether it takes `kept_results`, so that it may store long results."""
         return "kept_results" in inspect.signature(self.function).parameters
 
     @property
     def takes_upload_links(self) -> bool:
-        """Whether it takes `upload_handles`, so makes upload links."""
+        """Whether it takes `upload_handles`, so that it may create upload links."""
         return "upload_handles" in inspect.signature(self.function).parameters
 
 

@@ -1,4 +1,4 @@
-"""A file that a caller sends along: as text, as base64, or by its path in the server's folder."""
+"""A file in the arguments: as text, as base64, or by its path in the server's folder."""
 
 import base64
 import binascii
@@ -35,7 +35,7 @@ LocalPath = Annotated[
 
 
 def exactly_one_source(mistral: Mistral, **sources: str | None) -> str:
-    """The name of the one argument that brings the content. Raises `BadArgument` where none or several do."""
+    """The name of the one argument that holds the content. Raises `BadArgument` if none or several do."""
     if mistral.settings.files_dir is None:
         sources.pop("path", None)
     return exactly_one_of(**sources)
@@ -51,7 +51,7 @@ async def open_file_part(
     path: str | None,
     max_bytes: int,
 ) -> AsyncGenerator[FilePart]:
-    """The file, ready to be sent; under the name it has itself where none is given. Raises `BadArgument`."""
+    """Open the file for an upload, under its own name unless one is given. Raises `BadArgument`."""
     exactly_one_source(mistral, content=content, content_base64=content_base64, path=path)
     if path is not None:
         async with open_local_file(mistral.settings.files_dir, path, max_bytes=max_bytes, name=filename) as part:
@@ -65,7 +65,7 @@ async def open_file_part(
 
 
 async def decode_base64(text: str, argument: str = "content_base64") -> bytes:
-    """What base64 stands for. Raises `BadArgument`."""
+    """Decode base64. Raises `BadArgument`."""
     try:
         return await run_in_thread(lambda: base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""What is too long for a context is kept, whichever tool it comes from."""
+"""Stores results that are too long for a context, whichever tool they come from."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.results import Result
 
 LARGEST = 250_000
-"""Bytes of JSON that no result exceeds, some 60,000 tokens; text comes beside it, and clients take a megabyte of both.
-Vectors have a bound of their own.
+"""Bytes of JSON in a result, some 60,000 tokens; the text comes in addition, and clients take a megabyte of both.
+Vectors have their own bound.
 """
 
 
@@ -20,7 +20,7 @@ _REST = 2_000
 
 
 async def structured_content(result: Result, kept_results: KeptResults, filename: str) -> JsonValue:
-    """The fields of a result. Raises `ResultTooLong`, which names where all of it is kept."""
+    """The fields of a result. Raises `ResultTooLong`, which says where all of it is stored."""
     fields: JsonValue = result.model_dump(mode="json")
     if result.has_own_bound:
         return fields
@@ -44,12 +44,12 @@ async def keep_if_large(
 
 
 async def shorten_partial(error: UpstreamError, kept_results: KeptResults) -> None:
-    """Keep the text that had come before an answer broke, where it is long."""
+    """Store the text received before an answer broke off, if it is long."""
     error.partial, kept = await keep_beginning(error.partial, kept_results)
     if kept is not None:
         error.partial += f"\n\n{kept.note(LONG)}"
 
 
 async def keep_beginning(text: str, kept_results: KeptResults, limit: int = LONG) -> tuple[str, Kept | None]:
-    """The text of an answer, or its beginning and where all of it is."""
+    """An answer's text, or its beginning and where all of it is stored."""
     return await kept_results.keep_if_long(text, filename="answer.md", mime_type="text/markdown", limit=limit)

@@ -1,4 +1,4 @@
-"""What tools share that let a model choose functions: the caller's functions out, checked calls back."""
+"""Function calling, shared by tools: sends the caller's functions, and validates the model's calls."""
 
 import json
 from dataclasses import dataclass
@@ -42,14 +42,14 @@ ToolChoice = Annotated[
 
 
 def function_to_api(function: Function) -> dict[str, JsonValue]:
-    """Mistral wants `parameters` even where a function takes none."""
+    """The function as Mistral takes it; `parameters` are required even if there are none."""
     schema = function.parameters or {"type": "object", "properties": {}}
     members = function.model_dump(exclude_none=True)
     return {"type": "function", "function": {**members, "parameters": without_annotations(schema)}}
 
 
 class FunctionCall(BaseModel):
-    """One call the model wants made."""
+    """A function call by the model."""
 
     id: str
     name: str
@@ -65,9 +65,9 @@ class _Known:
 
 
 class Functions:
-    """The caller's functions: as Mistral takes them, and to check what comes back.
+    """The caller's functions: converts them for Mistral, and validates the model's calls.
 
-    `others`: an agent may have functions of its own, which only their arguments' being JSON can be checked of.
+    `others`: an agent may have further functions; of their calls only the JSON can be checked.
     """
 
     def __init__(self, known: list[_Known], *, others: bool = False) -> None:
@@ -76,7 +76,7 @@ class Functions:
 
     @classmethod
     async def compile(cls, functions: list[Function], *, others: bool = False) -> "Functions":
-        """The functions with their schemas. Raises `BadArgument`."""
+        """Compile the functions' schemas. Raises `BadArgument`."""
         names = [function.name for function in functions]
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -91,7 +91,7 @@ class Functions:
         )
 
     async def check_reply(self, reply: ChatReply) -> list[FunctionCall]:
-        """The reply's calls, checked without keeping the event loop."""
+        """The reply's calls, validated without blocking the event loop."""
         calls = calls_with_ids(reply)
         return [await run_heavy(self.check, call) for call in calls]
 
@@ -105,7 +105,7 @@ class Functions:
             return choice
         meant = nearest(choice, ["auto", "any", "required", "none", *self._known])
         raise BadArgument(
-            f"tool_choice names no function given{f', did you mean {meant}?' if meant else '.'}",
+            f"tool_choice is not one of the functions{f', did you mean {meant}?' if meant else '.'}",
             "It is auto, any, required, none or a function's name.",
         )
 
@@ -123,7 +123,7 @@ class Functions:
 
 
 def _arguments(arguments: str | dict[str, JsonValue]) -> tuple[dict[str, JsonValue] | None, list[str]]:
-    """Usually a JSON string, sometimes an object, and what is wrong with it if it is neither."""
+    """The arguments, which are a JSON string or an object; and what is wrong, if they are neither."""
     if isinstance(arguments, dict):
         return arguments, []
     try:
@@ -136,7 +136,7 @@ def _arguments(arguments: str | dict[str, JsonValue]) -> tuple[dict[str, JsonVal
 
 
 def assistant_message(reply: ChatReply) -> dict[str, JsonValue]:
-    """The reply as the turn it becomes, thinking chunks included."""
+    """The reply as an assistant message, with its thinking chunks."""
     message: dict[str, JsonValue] = {"role": "assistant", "content": reply.content or ""}
     if calls := calls_with_ids(reply):
         message["tool_calls"] = [
@@ -152,7 +152,7 @@ def assistant_message(reply: ChatReply) -> dict[str, JsonValue]:
 
 
 def calls_with_ids(reply: ChatReply) -> list[ToolCallReply]:
-    """The reply's calls, each with an id of its own that Mistral takes back: not all that it gives are of that kind."""
+    """The reply's calls, each with a unique id that Mistral accepts in a next request: not all of its own ids are."""
     calls: list[ToolCallReply] = []
     known: set[str] = set()
     for index, call in enumerate(reply.tool_calls):
@@ -165,7 +165,7 @@ def calls_with_ids(reply: ChatReply) -> list[ToolCallReply]:
 
 
 def calls_text(calls: list[FunctionCall], text: str) -> str:
-    """Calls, and the text beside them, as a reader sees them."""
+    """Calls, and the text that comes with them, as text."""
     lines = [_call_line(call) for call in calls]
     return "\n".join([*lines, text] if text or not lines else lines)
 

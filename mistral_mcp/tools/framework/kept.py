@@ -1,7 +1,7 @@
-"""How a tool keeps what is too long or too binary for a context.
+"""Stores a tool's results that are too long or too binary for a context.
 
-A tool that may keep something takes `kept_results: KeptResults` beside `mistral`; it is filled per request, and the tool
-`mistral_read_result` is offered beside it.
+A tool that may do so takes `kept_results: KeptResults` after `mistral`; it is filled per request, and the tool
+`mistral_read_result` is offered along with it.
 
     text, kept = await kept_results.keep_if_long(reply.text, filename="transcript.txt")
     kept = await kept_results.keep(data, mime_type="audio/mpeg", filename="speech.mp3")
@@ -29,7 +29,7 @@ READ_TOOL = "mistral_read_result"
 
 
 class Kept(BaseModel):
-    """Where the whole is: read it on with mistral_read_result, or get it from its path or URL."""
+    """Where the whole result is: read it with mistral_read_result, or get it from its path or URL."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -42,7 +42,7 @@ class Kept(BaseModel):
     expires_at: str | None
 
     def note(self, shown: int = 0) -> str:
-        """What a reader is told: how much is shown, and how to get the rest."""
+        """A note on how much is shown, and how to get the rest."""
         if self.path or self.url:
             where = f", or get all of it from {self.path or self.url}"
         else:
@@ -57,7 +57,7 @@ class Kept(BaseModel):
 
 
 class KeptResults:
-    """The results of one caller: what a tool keeps and reads."""
+    """Stores and reads the results of one caller."""
 
     def __init__(self, store: ResultStore, owner: Owner, mask: Mask) -> None:
         self._store = store
@@ -66,13 +66,13 @@ class KeptResults:
 
     @property
     def over_http(self) -> bool:
-        """Whether the caller came over HTTP."""
+        """Whether the call came over HTTP."""
         return self._owner.base_url is not None
 
     async def keep(
         self, content: str | bytes, *, mime_type: str = "text/plain", filename: str, **facts: Any
     ) -> Kept:
-        """Keep a result. `facts` become members of `kept`.
+        """Store a result. `facts` become members of `kept`.
 
         The caller's secrets are masked in it. Raises `ResultTooLarge`.
         """
@@ -105,10 +105,10 @@ class KeptResults:
     async def keep_if_long(
         self, text: str, *, filename: str, mime_type: str = "text/plain", limit: int = LONG
     ) -> tuple[str, Kept | None]:
-        """The text where it is short; else its beginning, and where all of it is."""
+        """The text if it is short; else its beginning, and where all of it is stored."""
         if len(text) <= limit:
             return text, None
-        text = self._mask.text(text)  # before it is cut: of a secret, half would be left
+        text = self._mask.text(text)  # before it is cut: a part of a secret would not be masked
         return text[:limit], await self.keep(text, mime_type=mime_type, filename=filename)
 
     async def read(self, handle: str, hold_memory: HoldMemory = any_size) -> Content:
@@ -117,7 +117,7 @@ class KeptResults:
 
 
 def shorten_text(text: str, room: int) -> str:
-    """As much of a text as there is room for."""
+    """The text cut to the room."""
     if len(text) <= room:
         return text
     return f"{text[:room]}…"

@@ -1,4 +1,4 @@
-"""A model that exists, and cannot do what it was asked: Mistral calls it unknown, as one that does not exist."""
+"""Explains calls to models without the needed capability: Mistral calls such models unknown."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ Capability = Literal[
 
 @asynccontextmanager
 async def needs_capability(mistral: Mistral, model: str, capability: Capability) -> AsyncGenerator[None]:
-    """Where Mistral calls the model unknown, look whether it is one for something else. Raises `UnknownModel`."""
+    """If Mistral calls the model unknown, check whether it exists without this capability. Raises `UnknownModel`."""
     try:
         yield
     except UnknownModel as error:

@@ -1,4 +1,4 @@
-"""How an operation of the catalogue is called: its file, its pace, its retries, and what becomes of its reply."""
+"""Calls an operation of the catalogue: its file, pacing and retries, and the result of its reply."""
 
 import base64
 import binascii
@@ -30,7 +30,7 @@ from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
 EVENTS = 100  # of a stream, in one result
-LARGE = 100_000  # bytes of a reply that is worked on in a thread
+LARGE = 100_000  # bytes; larger replies are processed in a thread
 FOLLOWED = 10  # seconds that a stream is followed
 
 
@@ -38,7 +38,7 @@ _FILE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class OperationResult(Result):
-    """What the operation answered."""
+    """The reply of an operation."""
 
     operation: str
     status: int
@@ -64,7 +64,7 @@ class OperationResult(Result):
 async def call_operation(
     mistral: Mistral, kept_results: KeptResults, operation: Operation, request: Request
 ) -> OperationResult:
-    """Send a request that was checked, and give its reply as a context can take it."""
+    """Send a validated request, and return its reply, shortened for a context."""
     if operation.is_stream:
         return await _follow(mistral, operation, request)
     kind = operation_call(
@@ -93,7 +93,7 @@ async def call_operation(
 
 @dataclass(frozen=True)
 class _Shown:
-    """A JSON reply as it is shown, and all of it where that is not the whole."""
+    """A JSON reply as shown, and all of it if it was shortened."""
 
     reply: JsonValue
     note: str
@@ -125,13 +125,13 @@ async def _with_json(
     result: OperationResult,
 ) -> OperationResult:
     try:
-        # Off the event loop where it is long.
+        # In a thread if it is long.
         if len(body) > LARGE:
             shown = await run_heavy(_read_json, operation, body)
         else:
             shown = _read_json(operation, body)
     except ValueError:
-        raise mistral.unusable_reply("is no JSON") from None
+        raise mistral.unusable_reply("is not JSON") from None
     result.result, result.usage = shown.reply, _usage(mistral, operation, request, shown.usage)
     if shown.note:
         filename, kind = f"{operation.id}.json", "application/json"
@@ -143,7 +143,7 @@ async def _with_json(
 async def _with_file(
     kept_results: KeptResults, operation: Operation, body: bytes, result: OperationResult
 ) -> OperationResult:
-    """A reply that is a file: as text where it is some, else kept."""
+    """The result of a reply that is a file: shown if it is text, else stored."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -158,7 +158,7 @@ async def _with_file(
 
 
 async def _follow(mistral: Mistral, operation: Operation, request: Request) -> OperationResult:
-    """The events of a stream that come within a few seconds: it may never end by itself."""
+    """The events of a stream within a few seconds: it may never end by itself."""
     kind = operation_call(operation.method, operation.path, repeatable=True, binary=False)
     events: list[JsonValue] = []
     ended = False
@@ -236,7 +236,7 @@ async def _open_upload(mistral: Mistral, given: JsonValue) -> AsyncGenerator[Fil
 
 
 async def _from_mistral(mistral: Mistral, file_id: str, name: str | None) -> FilePart:
-    """A file that is at Mistral already, under an upload handle perhaps."""
+    """A file that is already at Mistral, possibly uploaded by a link."""
     file = await mistral.send(GetFileCall(file_id=file_id))
     content = await mistral.send(DownloadFileCall(file_id=file_id))
     return FilePart.of(name or file.filename, content)
@@ -258,7 +258,7 @@ def _from_base64(data: str) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        raise BadArgument("The file is not base64.", "Encode the bytes anew, without line breaks.") from None
+        raise BadArgument("The file is not base64.", "Encode the bytes again, without line breaks.") from None
 
 
 def _model(content: JsonValue) -> str:
@@ -272,14 +272,14 @@ def _model(content: JsonValue) -> str:
 
 
 def _tokens(operation: Operation, content: JsonValue) -> int:
-    """About how many tokens a request that computes takes, for pacing."""
+    """Estimated tokens of a request that computes, for pacing."""
     if operation.effect == "compute":
         return len(_compact(content)) // 4
     return 0
 
 
 def _usage(mistral: Mistral, operation: Operation, request: Request, counted: JsonValue) -> Usage | None:
-    """What it cost, where the reply counts tokens."""
+    """The usage, if the reply counts tokens."""
     if not isinstance(counted, dict) or "prompt_tokens" not in counted:
         meter_units(mistral.meter, operation.path, request.body, counted)
         return None

@@ -1,4 +1,4 @@
-"""Lists come a page at a time, as Mistral counts pages: from 0."""
+"""Pagination, with Mistral's page numbers, from 0."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ PageSize = Annotated[int, Field(description="Page size.", ge=1, le=100)]
 
 
 def next_page(page: int, page_size: int, shown: int, total: int | None) -> int | None:
-    """The page that follows, where there is more; unknown totals are judged by whether this page is full."""
+    """The next page; None on the last. Without a total, a full page is taken to have a next one."""
     if total is None:
         more = shown == page_size
     else:
@@ -22,7 +22,7 @@ def next_page(page: int, page_size: int, shown: int, total: int | None) -> int |
 
 
 def list_text(lines: list[str], nothing: str, following: int | None, total: int | None) -> str:
-    """A page as a reader sees it."""
+    """A page of a list as text."""
     if total is None:
         in_all = ""
     else:

@@ -1,4 +1,4 @@
-"""What tools that talk to a chat model share: messages in, an answer out."""
+"""Parameters and results that chat tools share: messages in, an answer out."""
 
 from typing import Annotated, Literal, cast
 
@@ -42,7 +42,7 @@ _MEMBERS: dict[str, dict[str, JsonValue]] = {
 
 
 def _message(*members: str) -> WithJsonSchema:
-    """A message as it is published: every member would be paid for by every caller, and more are taken."""
+    """The published schema of a message. It leaves out accepted members, since every caller pays for each of them."""
     return WithJsonSchema({"type": "object", "properties": {name: _MEMBERS[name] for name in members}})
 
 
@@ -63,7 +63,7 @@ Images = Annotated[
 ]
 Documents = Annotated[list[Source] | None, Field(description="PDFs and such, likewise.", max_length=MAX_DOCUMENTS)]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
-"""An id, a model's name: whatever goes into a path, a label or a cache."""
+"""An id or a model's name, for paths, labels and caches."""
 Model = Annotated[Id | None, Field(description="Id or alias.")]
 Temperature = Annotated[float | None, Field(description="0 to 1.5.", ge=0, le=1.5, allow_inf_nan=False)]
 TopP = Annotated[float | None, Field(description="Up to 1.", gt=0, le=1, allow_inf_nan=False)]
@@ -85,7 +85,7 @@ async def build_messages(
     images: list[str] | None = None,
     documents: list[str] | None = None,
 ) -> list[Turn]:
-    """The conversation to send. Raises `BadArgument` where it would hold nothing to answer."""
+    """The conversation to send. Raises `BadArgument` if there is nothing to answer."""
     turns = list(messages or [])
     if prompt is not None:
         turns.append(Message(role="user", content=prompt))
@@ -111,7 +111,7 @@ async def attached_chunks(
 
 
 def _attach(turns: list[Message], attached: list[Chunk]) -> Message:
-    """The last turn, which is taken from the list, with the files."""
+    """Remove the last turn from the list, and return it with the files added."""
     if not turns or turns[-1].role != "user":
         raise BadArgument(
             "There is no user message for the images or documents.", "Give a prompt to go with them."
@@ -123,20 +123,18 @@ def _attach(turns: list[Message], attached: list[Chunk]) -> Message:
 
 def _check_turns(turns: list[Message]) -> None:
     if not turns:
-        raise BadArgument(
-            "There is nothing to answer: prompt and messages are both missing.", "Give one of the two."
-        )
+        raise BadArgument("prompt and messages are both missing.", "Give one of the two.")
     last = turns[-1]
     if last.role == "system" or (last.role == "assistant" and not last.prefix):
-        raise BadArgument(f"The last message is of the {last.role}.", "Give the next user message as prompt.")
+        raise BadArgument(f"The last message has the role {last.role}.", "Give the next user message as prompt.")
     if last.role == "user" and not last.content:
-        raise BadArgument("The last user message is empty.", "Say what to answer.")
+        raise BadArgument("The last user message is empty.", "Give it content.")
 
 
 async def parsed_answer(
     reply: ChatReply, schema: CallerSchema | None, response_format: str | None = None
 ) -> JsonValue:
-    """The answer as JSON, where it was asked for. Raises `AnswerMismatch`, with the answer in it, where a schema is broken."""
+    """The answer as JSON, if that was requested. Raises `AnswerMismatch`, with the answer, if it does not match the schema."""
     if schema is not None:
         return await _matching_answer(reply, schema)
     if response_format != "json_object":
@@ -156,7 +154,7 @@ async def _matching_answer(reply: ChatReply, schema: CallerSchema) -> JsonValue:
         problems = ["it is cut at the maximum number of tokens" if reply.is_cut else "it is not JSON"]
     if problems:
         raise AnswerMismatch(
-            f"The model's answer does not fit json_schema: {'; '.join(problems[:3])}.",
+            f"The model's answer does not match json_schema: {'; '.join(problems[:3])}.",
             "Ask again, raise max_tokens if it was cut, or loosen the schema.",
             partial=reply.text,
         )

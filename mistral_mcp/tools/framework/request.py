@@ -1,4 +1,4 @@
-"""What a call gets from the running server, and Mistral with the key of whoever asks."""
+"""The context of a tool call: the running server's shared objects, and a client with the caller's key."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,15 +20,15 @@ from mistral_mcp.usage.calls import CallObserver
 from mistral_mcp.usage.ledger import Ledger
 
 Mistral = MistralClient
-"""A tool's way to Mistral, in its first parameter, `mistral`: filled per request, and no part of the input schema.
+"""Type of a tool's first parameter, `mistral`: the client for Mistral, filled per request, not part of the input schema.
 
-Not by the SDK's `Resolve`: its plans for asking the user cost more than a tool does.
+The SDK's `Resolve` is not used: its preparations for asking the user cost more than a tool does.
 """
 
 
 @dataclass(frozen=True)
 class Served:
-    """What a running server hands to every call: the SDK's lifespan context."""
+    """What all calls share while the server runs: the SDK's lifespan context."""
 
     settings: Settings
     credentials: CredentialSource
@@ -38,12 +38,12 @@ class Served:
     ledger: Ledger
     budgets: Budgets | None
     observers: tuple[CallObserver, ...]
-    """Those who hear of each finished call, the ledger among them."""
+    """Called for each finished call; the ledger is one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What one call may use: Mistral with the caller's key, and the results kept for this caller."""
+    """What one call may use: a client with the caller's key, and the caller's stored results."""
 
     credentials: Credentials
     mistral: MistralClient
@@ -52,7 +52,7 @@ class CallContext:
 
 
 async def call_context(request: ServerRequestContext[Served, Any]) -> CallContext:
-    """For this very request. Raises a `CredentialError` where there is no key."""
+    """The context of this request. Raises a `CredentialError` without a key."""
     served = request.lifespan_context
     found = await served.credentials(request.request)
     mistral = _client(request, served, found)
@@ -69,14 +69,14 @@ async def call_context(request: ServerRequestContext[Served, Any]) -> CallContex
 
 
 async def client_for(request: ServerRequestContext[Served, Any]) -> MistralClient:
-    """Mistral with the key of this very request. Raises a `CredentialError` where there is none."""
+    """A client with the key of this request. Raises a `CredentialError` if there is none."""
     return (await call_context(request)).mistral
 
 
 def _client(request: ServerRequestContext[Served, Any], served: Served, found: Credentials) -> MistralClient:
     settings = served.settings
     route = found.route or settings.route
-    # The operator's token never goes out on a tenant's own route.
+    # The operator's token is never sent on a tenant's own route.
     if found.route:
         route_token = found.route_token
     else:
@@ -98,7 +98,7 @@ def _client(request: ServerRequestContext[Served, Any], served: Served, found: C
 
 
 def caller_trace(request: ServerRequestContext[Served, Any]) -> dict[str, str]:
-    """The trace that the HTTP request belongs to; one named in `_meta` is current already, by the SDK's span."""
+    """The trace context of the HTTP request; one in `_meta` is already current through the SDK's span."""
     if request.request is None:
         return {}
     headers = request.request.headers.raw  # to decode all of them would take ten times as long

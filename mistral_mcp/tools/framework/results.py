@@ -1,4 +1,4 @@
-"""What a tool gives back: a result model, its usage, and the small parts that results share."""
+"""Result models of tools: the base class, usage, and small parts that results share."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -13,20 +13,20 @@ from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 
 MaybeJson = Annotated[JsonValue, Field(exclude_if=is_none)]
-"""The same for any JSON value."""
+"""Like `Maybe`, for any JSON value."""
 
 
 class Result(BaseModel):
-    """What a tool gives back. Its fields are the structured result, which must make sense alone; so must its text."""
+    """A tool's result. Its fields are the structured content; both these and the text must make sense alone."""
 
     model_config = ConfigDict(protected_namespaces=())
 
     has_own_bound: ClassVar[bool] = False
-    """Whether the tool itself bounds how large it gets."""
+    """Whether the tool itself bounds its size."""
 
     @classmethod
     def from_reply(cls, reply: Reply, **members: object) -> Self:
-        """A result that repeats a reply's members; `members` are those that it has beside them, or others."""
+        """A result with a reply's members; `members` are added, or replace them."""
         return cls.model_validate({**dict(reply), **members})
 
     def to_text(self) -> str:
@@ -34,12 +34,12 @@ class Result(BaseModel):
         raise NotImplementedError
 
     def extra_content(self) -> list[ContentBlock]:
-        """What travels beside, where text and fields cannot carry it: pictures, say."""
+        """Further content that is neither text nor fields, such as pictures."""
         return []
 
 
 class Deleted(Result):
-    """What a tool that deletes gives back."""
+    """The result of a deletion."""
 
     id: str
     deleted: bool = True
@@ -72,12 +72,12 @@ class Answer(Result):
     kept: Maybe[Kept] = None
 
     async def fit(self, kept_results: KeptResults) -> Self:
-        """The same, with its text kept where it is too long to show."""
+        """The answer; a text too long to show is stored."""
         self.text, self.kept = await kept_results.keep_if_long(
             self.text, filename="answer.md", mime_type="text/markdown"
         )
         if self.kept is not None:
-            self.parsed = None  # which is all of it again
+            self.parsed = None  # it repeats the whole text
         if self.thinking is not None and len(self.thinking) > LONG:
             self.thinking = f"{self.thinking[:LONG]}…"
         return self
@@ -87,7 +87,7 @@ class Answer(Result):
 
 
 def kept_note(kept: Kept | None, shown: str) -> str:
-    """How much of a text is shown, and where the rest is."""
+    """A note on how much of a text is shown, and where the rest is."""
     if kept is None:
         return ""
     return f"\n\n{kept.note(len(shown))}"
@@ -101,13 +101,13 @@ def cut_note(finish_reason: str) -> str:
 
 
 class UnitUsage(BaseModel):
-    """What a call used that is not counted in tokens; a subclass says in what."""
+    """Usage that is not counted in tokens; subclasses add the unit."""
 
     cost_usd: float | None = Field(description="null where the price is unknown")
 
 
 def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, batch: bool = False) -> Usage:
-    """The usage of a reply, priced by the dated catalogue where it was counted."""
+    """The usage of a reply, priced by the dated catalogue if the reply reports it."""
     used = mistral.meter.of_reply(reply)
     if used is None or used.model != model or batch:
         cost = token_cost(mistral.catalog, model, reply, regional=mistral.meter.regional, batch=batch)
@@ -122,7 +122,7 @@ def usage_of(mistral: MistralClient, model: str, reply: UsageReply | None, *, ba
 
 
 def unit_cost_of(mistral: MistralClient, model: str, amount: float | None, per: Per) -> float | None:
-    """What so many pages, minutes or characters cost on this route; None if that is unknown."""
+    """The cost of an amount of pages, minutes or characters on this route; None if unknown."""
     if amount is None:
         return None
     return mistral.catalog.unit_cost_usd(model, amount, per, regional=mistral.meter.regional)

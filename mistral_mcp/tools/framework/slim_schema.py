@@ -1,24 +1,24 @@
-"""Published schemas: without what a model pays for and nobody reads, and only with words that every vendor takes.
+"""Slims the published schemas: removes what costs tokens without a use, and keywords that some vendors refuse.
 
-What is left out of a schema is checked all the same, and refused in a sentence.
+Constraints left out of a schema are still validated, and explained in a sentence.
 """
 
 from typing import Any, cast
 
-# Of input schemas, every vendor's function calling takes these keywords and no others.
+# The keywords of input schemas that every vendor's function calling accepts.
 KEYWORDS = frozenset(
     {"type", "description", "properties", "required", "items", "enum", "minimum", "maximum", "default"}
 )
 
 MAX_INTEGER = 2**53 - 1
-"""Beyond it JSON's readers differ."""
+"""Beyond it, JSON parsers differ."""
 
-# Data, not schemas: whatever they hold is left alone.
+# Data, not schemas: left unchanged.
 _VALUES = frozenset({"enum", "const", "default", "examples", "required"})
 
 
 def slim_parameters(schema: dict[str, Any]) -> dict[str, Any]:
-    """An input schema that every vendor takes: of several alternatives the first that has a type."""
+    """An input schema that every vendor accepts: of several alternatives the first with a type."""
     slimmed = _parameters(schema, schema.get("$defs", {}))
     return {"type": "object", "properties": {}, **slimmed}
 
@@ -28,12 +28,12 @@ def _parameters(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
     if arms := node.pop("anyOf", None):
         typed = [_resolve(arm, definitions) for arm in arms]
         node = {**next(arm for arm in typed if arm.get("type", "null") != "null"), **node}
-    # A bound that is not itself allowed; what equals it is refused when it comes.
+    # Published as an inclusive bound; the bound itself is still refused by validation.
     for ours, theirs in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if theirs in node:
             node.setdefault(ours, node[theirs])
     if "maximum" in node and f"{node['maximum']:g}" in node.get("description", ""):
-        del node["maximum"]  # said in fewer tokens
+        del node["maximum"]  # the default says it in fewer tokens
     if "const" in node:
         node["enum"] = [node["const"]]
     if "properties" in node:
@@ -46,7 +46,7 @@ def _parameters(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str
 
 
 def _goes_without_saying(key: str, value: object) -> bool:
-    """What no model needs to be told: that nothing is null by default, or below one, or beyond JSON's integers."""
+    """Whether a model can do without it: a default of null, a minimum below 1, a maximum beyond JSON's integers."""
     return (key, value) in [("default", None), ("minimum", 0), ("minimum", 1), ("maximum", MAX_INTEGER)]
 
 
@@ -57,7 +57,7 @@ def _resolve(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
 
 
 def slim(schema: dict[str, Any]) -> dict[str, Any]:
-    """An output schema without titles, references and bounds; null stays, where it is a value."""
+    """An output schema without titles, references and bounds; null stays if it is a possible value."""
     definitions: dict[str, Any] = schema.get("$defs", {})
 
     def walk(node: Any) -> Any:
@@ -92,7 +92,7 @@ def merge_alternatives(schemas: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _is_dead_weight(key: str, value: object, node: dict[str, Any]) -> bool:
     if key in {"minItems", "maxItems"}:
-        return "prefixItems" not in node  # whose length strict validators want to know
+        return "prefixItems" not in node  # strict validators require its length
     return (
         key in {"$defs", "$ref", "minLength", "maxLength", "pattern"}
         or (key == "title" and isinstance(value, str))

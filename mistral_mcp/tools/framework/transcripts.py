@@ -1,4 +1,4 @@
-"""What a transcription becomes: its text, its segments, and where all of it is kept when it is long."""
+"""The result of a transcription: its text and segments, and where the rest is stored if it is long."""
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ class AudioUsage(Usage):
 
 
 class Transcription(Result):
-    """What was said; of a long recording its beginning, and where all of it is kept."""
+    """The transcript; of a long recording its beginning, and where all of it is stored."""
 
     text: str
     language: Maybe[str] = None
@@ -37,7 +37,7 @@ class Transcription(Result):
 
 
 def segment_line(segment: Segment) -> str:
-    """A stretch of speech, or a word, as a reader sees it."""
+    """A segment of speech, or a word, as a line of text."""
     if segment.speaker_id:
         speaker = f" {segment.speaker_id}:"
     else:
@@ -48,7 +48,7 @@ def segment_line(segment: Segment) -> str:
 async def transcription_of(
     mistral: Mistral, kept_results: KeptResults, reply: TranscriptionReply, model: str
 ) -> Transcription:
-    """The result for a reply, cut and kept where it is long."""
+    """The result for a reply; a long one is stored and shortened."""
     segments = reply.segments or []
     shown = _fitting_segments(segments)
     kept: Kept | None = None

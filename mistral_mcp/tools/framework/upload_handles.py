@@ -1,4 +1,4 @@
-"""Handles of upload links in place of file ids: `up_…` stands wherever a file id does, before anything else is checked."""
+"""Replaces the handles of upload links, `up_…`, by file ids in all arguments, before these are validated."""
 
 import time
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from mistral_mcp.kept_results import Owner
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.upload_links import HANDLE, UploadLink, UploadLinks, Uploads
 
-_EVERY = 1.0  # seconds between looks for a file that is to come
+_EVERY = 1.0  # seconds between checks for an expected file
 _LONGEST_WAIT = 300.0
-_DEPTH = 6  # levels of what arguments hold
-_MOST_ITEMS = 1_000  # of a list in which handles are looked for
+_DEPTH = 6  # levels of nested arguments
+_MOST_ITEMS = 1_000  # items of a list that are searched for handles
 
 
 class UploadHandles:
@@ -26,23 +26,23 @@ class UploadHandles:
         self._owner = owner
 
     async def create(self, mistral: MistralClient, purpose: str) -> UploadLink:
-        """Raises `BadArgument` where this server makes no links."""
+        """Create a link. Raises `BadArgument` if this server offers none."""
         if self._links is None:
             raise BadArgument(
-                "This server makes no upload links.",
+                "This server offers no upload links.",
                 "Use mistral_upload_file, or give a path or an https URL instead.",
             )
         return await self._links.create(self._owner, mistral.caller, purpose)
 
     async def resolve(self, arguments: dict[str, Any], mistral: MistralClient) -> dict[str, Any]:
-        """The arguments with the ids of files in place of their handles; in a list, of all files that came by a link."""
+        """The arguments with file ids in place of handles; in a list, the ids of all files of a link."""
         if self._links is None or not any(True for _ in _handles(arguments)):
             return arguments
         found = {handle: await self._wait_for_files(handle, mistral) for handle in set(_handles(arguments))}
         return {name: _replace(value, found, 1) for name, value in arguments.items()}
 
     async def _wait_for_files(self, handle: str, mistral: MistralClient) -> list[str]:
-        assert self._links is not None  # noqa: S101 - looked at by `resolve`
+        assert self._links is not None  # noqa: S101 - checked by `resolve`
         ends_at = time.monotonic() + _LONGEST_WAIT
         while True:
             uploads = await self._links.find(self._owner, handle)
@@ -66,15 +66,15 @@ def _ids(handle: str, uploads: Uploads) -> list[str]:
 def _nothing_yet(uploads: Uploads) -> BadArgument:
     if uploads.files:
         return BadArgument(
-            f"By this link {len(uploads.files)} files have come.", "Name one of them: up_…/1 is the first."
+            f"{len(uploads.files)} files were uploaded by this link.", "Name one of them: up_…/1 is the first."
         )
     if uploads.is_open:
-        return BadArgument("No file has come by this upload link yet.", "Ask the user to open it, then try again.")
-    return BadArgument("No file came by this upload link, and it has ended.", "Ask for a new one.")
+        return BadArgument("No file was uploaded by this link yet.", "Ask the user to open it, then try again.")
+    return BadArgument("No file was uploaded by this link, and it has ended.", "Ask for a new one.")
 
 
 def _handles(members: dict[str, Any] | list[Any], depth: int = 0) -> Iterator[str]:
-    """Those in arguments, and in what arguments hold."""
+    """The handles in arguments, at any depth."""
     if isinstance(members, dict):
         items = members.values()
     else:
@@ -105,5 +105,7 @@ def _replace(value: Any, found: dict[str, list[str]], depth: int = 0) -> Any:
         return value
     ids = found[value]
     if len(ids) > 1:
-        raise BadArgument(f"By this link {len(ids)} files have come.", "Name one of them: up_…/1 is the first.")
+        raise BadArgument(
+            f"{len(ids)} files were uploaded by this link.", "Name one of them: up_…/1 is the first."
+        )
     return ids[0]

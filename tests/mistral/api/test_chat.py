@@ -608,7 +608,7 @@ async def test_an_error_in_the_middle_of_a_stream_is_told_as_what_it_is(
 async def test_what_is_no_stream_of_events_is_told_as_such(content_type: str) -> None:
     mistral = Answering({}, chunk({"content": "Hi"}, "stop"), content_type=content_type)
     async with mistral.client(listens=True) as client:
-        with pytest.raises(Unavailable, match="stream of events"):
+        with pytest.raises(Unavailable, match="event stream"):
             await complete(client, CALL)
 
 

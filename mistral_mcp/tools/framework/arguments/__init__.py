@@ -1,4 +1,4 @@
-"""A call's arguments: bounded, read as they were meant, and checked."""
+"""A call's arguments: bounded, normalised and validated."""
 
 from mistral_mcp.tools.framework.arguments.reading import ADDED_BY_HOSTS, Arguments, exactly_one_of, strict
 from mistral_mcp.tools.framework.arguments.shapes import Shape

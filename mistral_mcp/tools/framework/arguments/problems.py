@@ -1,4 +1,4 @@
-"""What is wrong with a call's arguments, in plain words, and none of what they held."""
+"""Explains invalid arguments in plain words, without quoting values."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -12,8 +12,8 @@ from mistral_mcp.masking import Mask
 from mistral_mcp.suggest import nearest
 
 MAX_PROBLEMS = 4
-_NAME = 64  # characters shown of a name that a caller wrote
-_MASKED = 1_000  # and of those looked at for secrets
+_NAME = 64  # characters shown of a caller's name
+_MASKED = 1_000  # characters of it that are searched for secrets
 
 
 def refusal(problems: list[str]) -> BadArgument:
@@ -24,7 +24,7 @@ def refusal(problems: list[str]) -> BadArgument:
 def explain(error: ValidationError, mask: Mask) -> list[str]:
     """A phrase for each parameter that pydantic refused."""
     details = error.errors(include_url=False, include_input=False)
-    # A union reports once for each arm that did not fit: one report a parameter is enough.
+    # A union reports an error for each arm: one for each parameter is enough.
     first: dict[int | str, ErrorDetails] = {}
     for detail in details:
         first.setdefault(detail["loc"][0], detail)
@@ -32,7 +32,7 @@ def explain(error: ValidationError, mask: Mask) -> list[str]:
 
 
 def unknown_arguments(names: Iterable[str], known: list[str], mask: Mask) -> list[str]:
-    """A phrase for each name that is no parameter's; the known ones are listed once, where none is near."""
+    """A phrase for each unknown name; the known ones are listed once, if none is similar."""
     problems: list[str] = []
     if known:
         hint = f" (known are {', '.join(known)})"
@@ -73,7 +73,7 @@ def _is_arm(part: str) -> bool:
 
 
 def _what(kind: str, facts: dict[str, Any]) -> str | None:
-    """What is wrong, for the kinds of errors that pydantic has; None for those that bring words of ours."""
+    """The phrase for one of pydantic's kinds of errors; None for errors with a message of ours."""
     if kind in {"too_short", "string_too_short"} and facts["min_length"] == 1:
         return "is empty"
     if kind == "literal_error":
@@ -96,8 +96,8 @@ _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not known",
     "string_type": _TEXT,
-    "string_unicode": "must be text without halves of surrogate pairs",
-    "string_pattern_mismatch": "has not the right form",
+    "string_unicode": "must be text without lone surrogates",
+    "string_pattern_mismatch": "has the wrong format",
     "int_type": _INTEGER,
     "int_parsing": _INTEGER,
     "int_parsing_size": "is too large",

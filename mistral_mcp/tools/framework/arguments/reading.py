@@ -1,9 +1,9 @@
-"""A call's arguments: bounded, read as they were meant, and checked, in this order and in this one place.
+"""Reads a call's arguments: they are bounded, normalised and validated, in this order.
 
 * For a parameter that is not required `null`, `""`, `{}` and `[]` mean *not given*.
-* One value where a list is wanted is a list of one; JSON in a text is read where no text is wanted.
+* One value where a list is expected becomes a list of one; a string of JSON is parsed where no string is expected.
 * What OpenAI and Mistral wrap around a schema, a function or a choice is taken off (`wrappers`).
-* Six names that hosts add and no model chose are dropped.
+* Six names that clients add by themselves are dropped.
 """
 
 from types import new_class
@@ -24,18 +24,18 @@ ADDED_BY_HOSTS = frozenset({"sessionId", "action", "chatInput", "tool", "toolCal
 
 
 class Arguments(FuncMetadata):
-    """What a tool takes, and how a call's arguments become it."""
+    """A tool's parameters, and how a call's arguments are read."""
 
     shape: Shape
 
     def read(self, arguments: dict[str, Any], known: list[str], mask: Mask) -> dict[str, Any]:
-        """The arguments as the function takes them. `known`: the names that are offered. Raises `BadArgument`."""
+        """The arguments to pass to the function. `known`: the parameters that are offered. Raises `BadArgument`."""
         given = {name: value for name, value in arguments.items() if name not in ADDED_BY_HOSTS}
         if problems := unknown_arguments((name for name in given if name not in known), known, mask):
             raise refusal(problems)
         if problem := excess(given, self.shape):
             raise refusal([mask.text(problem)])
-        # Twice, because a wrapper may have come as text, or hold one.
+        # Twice, because a wrapper may be a string of JSON, or hold one.
         meant = read_members(unwrap(read_members(given, self.shape)), self.shape)
         try:
             return self.arg_model.model_validate(meant).model_dump_one_level()
@@ -44,7 +44,7 @@ class Arguments(FuncMetadata):
 
 
 def exactly_one_of(**given: object) -> str:
-    """The name of the one argument that is given. Raises `BadArgument` where none or several are."""
+    """The name of the one argument that is given. Raises `BadArgument` if none or several are."""
     names = [name for name, value in given.items() if value is not None]
     if len(names) == 1:
         return names[0]
@@ -56,7 +56,7 @@ def exactly_one_of(**given: object) -> str:
 
 
 def strict(model: type[ArgModelBase]) -> type[ArgModelBase]:
-    """An argument model without extras, whose lists end at the first item that does not fit."""
+    """An argument model that forbids extra names, and validates lists up to the first invalid item."""
 
     def body(namespace: dict[str, Any]) -> None:
         @classmethod

@@ -1,6 +1,6 @@
-"""What each parameter takes, read from its JSON Schema: to bound what a caller sent, and to read it as it was meant.
+"""The shape of each parameter, from its JSON Schema: to bound arguments, and to normalise them.
 
-Both happen before pydantic sees anything. Bounds come first, so that nothing large is worked on.
+Both happen before pydantic validates. Bounds are checked first, so that nothing large is processed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,17 @@ from pydantic_core import from_json
 
 from mistral_mcp.tools.framework.arguments.kinds import is_list, is_object
 
-MAX_TEXT = 8 * 1024 * 1024  # characters, where a parameter has no lower bound of its own
+MAX_TEXT = 8 * 1024 * 1024  # characters, unless a parameter has a lower bound
 MAX_ITEMS = 20_000
-MAX_MEMBERS = 64  # of an object whose members are known
-MAX_VALUES = 200_000  # in all arguments of a call together
+MAX_MEMBERS = 64  # of an object with known members
+MAX_VALUES = 200_000  # in all arguments of a call
 MAX_DEPTH = 64
-MAX_JSON_TEXT = 1024 * 1024  # characters of JSON in a text
+MAX_JSON_TEXT = 1024 * 1024  # characters of JSON in a string
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What one value may be. `items` and `members` are None where anything goes."""
+    """What one value may be. `items` and `members` are None if anything is allowed."""
 
     types: frozenset[str]
     max_length: int = MAX_TEXT
@@ -32,7 +32,7 @@ class Shape:
 
     @classmethod
     def of(cls, schema: dict[str, Any], definitions: dict[str, Any]) -> "Shape":
-        """The shape of a schema made by pydantic; of several alternatives, all of them together."""
+        """The shape of a schema made by pydantic; several alternatives are merged."""
         arms = list(_arms(schema, definitions))
         merged: dict[str, Any] = {}
         for arm in arms:
@@ -62,12 +62,12 @@ Container = dict[Any, Any] | list[Any]
 
 
 def is_not_given(value: object) -> bool:
-    """What means *not given* for whatever is not required."""
+    """Whether a value means *not given* for an optional parameter."""
     return value is None or value in ("", [], {})
 
 
 def read(given: Any, shape: Shape) -> Any:
-    """The value as it was meant: JSON in a text, one value for a list, empty members that mean nothing."""
+    """The normalised value: a string of JSON is parsed, one value becomes a list, empty members are dropped."""
     value = given
     if isinstance(given, str) and "string" not in shape.types:
         value = _parse(given, shape)
@@ -91,7 +91,7 @@ def _is_integer(value: object) -> bool:
 
 
 def read_members(values: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    """The members of an object; those that are not required and hold nothing are left out."""
+    """The members of an object, without optional ones that are empty."""
     members = shape.members or {}
     meant: dict[str, Any] = {}
     for name, value in values.items():
@@ -106,7 +106,7 @@ def read_members(values: dict[str, Any], shape: Shape) -> dict[str, Any]:
 
 
 def _parse(text: str, shape: Shape) -> Any:
-    """The JSON in a text where the shape takes what it begins like; else the text."""
+    """The JSON in a string if the shape takes an array or object and it begins like one; else the string."""
     begins = text.lstrip()[:1]
     wanted = {"[": {"array"}, "{": {"object", "array"}}.get(begins, set[str]())
     if not wanted & shape.types or len(text) > MAX_JSON_TEXT:
@@ -118,12 +118,12 @@ def _parse(text: str, shape: Shape) -> Any:
 
 
 def excess(arguments: Mapping[str, Any], shape: Shape) -> str | None:
-    """What is too large about the arguments, as a sentence without its end; None where nothing is."""
+    """What is too large in the arguments, as a clause; None if nothing is."""
     return _Measure().members(arguments, shape, "")
 
 
 class _Measure:
-    """Looks at each value once, and stops at the first that is too large."""
+    """Measures each value once, and stops at the first that is too large."""
 
     def __init__(self) -> None:
         self._left = MAX_VALUES
@@ -169,7 +169,7 @@ class _Measure:
         return None
 
     def free(self, value: Any, path: str) -> str | None:
-        """Of a value of any form: how many values it holds, and how deep they lie."""
+        """Check a value of any form: the number of its values, and their depth."""
         level: list[Any] = [value]
         for _ in range(MAX_DEPTH + 1):
             containers: list[Container] = [item for item in level if isinstance(item, dict | list)]

@@ -1,6 +1,6 @@
-"""What other APIs wrap around an argument: OpenAI's and Mistral's own forms, as models know them.
+"""Unwraps arguments in the form of other APIs, OpenAI's and Mistral's, which models know.
 
-A wrapper is known by its members, so that nothing is unwrapped that was meant as it stands.
+A wrapper is recognised by its members, so that no other value is unwrapped.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from mistral_mcp.tools.framework.arguments.kinds import Object, is_list, is_obje
 
 
 def unwrap(arguments: Object) -> Object:
-    """The arguments without such wrappers. What is in no known form stays as it is."""
+    """The arguments without such wrappers. Values in an unknown form are unchanged."""
     response_format = arguments.get("response_format")
     if is_object(response_format):
         arguments = _response_format(arguments, response_format)
@@ -28,7 +28,7 @@ def _unwrap_argument(name: str, value: Any) -> Any:
 
 
 def _response_format(arguments: Object, value: Object) -> Object:
-    """`{type: json_object}` is its type's name; `{type: json_schema, …}` is what `json_schema` is for."""
+    """`{type: json_object}` becomes its type's name; `{type: json_schema, …}` goes to `json_schema`."""
     if value.get("type") == "json_schema":
         rest = {name: given for name, given in arguments.items() if name != "response_format"}
         return {"json_schema": value, **rest}

@@ -1,1 +1,1 @@
-"""Conversations that Mistral stores: what goes in, what comes out, what was said."""
+"""Conversations that Mistral stores: inputs, results, history."""

@@ -1,4 +1,4 @@
-"""What was said and done in a stored conversation, an entry a line."""
+"""The history of a stored conversation, one line an entry."""
 
 import json
 

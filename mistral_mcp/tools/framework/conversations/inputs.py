@@ -1,4 +1,4 @@
-"""What a conversation at Mistral takes: entries, tools that run there, and what its calls wait for."""
+"""Inputs of a conversation at Mistral: entries, tools that run there, and results that its calls wait for."""
 
 import json
 from typing import Annotated, Literal, cast
@@ -24,7 +24,7 @@ MAX_RESULTS = 128
 def _tool(value: object) -> dict[str, JsonValue]:
     """A tool as Mistral takes it: its own object, the name of a built-in one, or a function in any usual shape."""
     if isinstance(value, str):
-        return _built_in_tool(value)
+        return _find_built_in(value)
     if isinstance(value, dict):
         tool = cast("dict[str, JsonValue]", value)
         if tool.get("type", "function") != "function":
@@ -37,7 +37,7 @@ def _tool(value: object) -> dict[str, JsonValue]:
 
 
 async def check_tools(tools: list[dict[str, JsonValue]] | None) -> None:
-    """Raises `BadArgument` where a function's parameters are no schema, or all of them together are too large."""
+    """Raises `BadArgument` if a function's parameters are not a valid schema, or all of them together are too large."""
     functions = [cast("dict[str, JsonValue]", tool.get("function") or {}) for tool in tools or ()]
     schemas = {
         f"tools[{index}].parameters": function.get("parameters") for index, function in enumerate(functions)
@@ -45,7 +45,7 @@ async def check_tools(tools: list[dict[str, JsonValue]] | None) -> None:
     await compile_schemas({where: schema for where, schema in schemas.items() if isinstance(schema, dict)})
 
 
-def _built_in_tool(name: str) -> dict[str, JsonValue]:
+def _find_built_in(name: str) -> dict[str, JsonValue]:
     if name in BUILT_IN:
         return {"type": name}
     similar = nearest(name, BUILT_IN)
@@ -53,7 +53,7 @@ def _built_in_tool(name: str) -> dict[str, JsonValue]:
         hint = f"did you mean {similar}?"
     else:
         hint = f"there are {one_of(BUILT_IN)}"
-    raise ValueError(f"there is no built-in tool of this name; {hint}")
+    raise ValueError(f"unknown built-in tool; {hint}")
 
 
 class FunctionResult(BaseModel):
@@ -113,7 +113,7 @@ async def build_inputs(
     documents: list[str] | None,
     results: list[FunctionResult] | None = None,
 ) -> str | list[Entry] | None:
-    """The new entries; None where there are none, and only text where that is all. Raises `BadArgument`."""
+    """The new entries; None if there are none, a string if there is only text. Raises `BadArgument`."""
     entries = [result.entry() for result in results or ()]
     for turn in conversation([message for message in messages or () if message.role != "system"]):
         entries += _entries(turn)
@@ -129,13 +129,13 @@ async def build_inputs(
 
 
 def system_text(messages: list[Message] | None, instructions: str | None) -> str | None:
-    """Instructions, and the system messages among the earlier ones: a conversation has no such entries."""
+    """The instructions with the earlier system messages: a conversation has no entries for these."""
     texts = [text_of(cast("JsonValue", message.content)) for message in messages or () if message.role == "system"]
     return "\n\n".join(filter(None, [instructions, *texts])) or None
 
 
 def _entries(turn: Entry) -> list[Entry]:
-    """The entries that a message of a chat becomes."""
+    """The entries for a chat message."""
     if turn["role"] == "tool":
         text = text_of(turn["content"])
         return [{"type": "function.result", "tool_call_id": turn["tool_call_id"], "result": text}]

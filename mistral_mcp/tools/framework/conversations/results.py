@@ -1,4 +1,4 @@
-"""What a conversation at Mistral gives: an answer with its calls, what ran there, files, images and sources."""
+"""Results of a conversation at Mistral: the answer, calls, executions, files, images and sources."""
 
 import json
 
@@ -12,13 +12,13 @@ from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
 BRIEF = 300
-"""Characters of what a tool at Mistral was given."""
+"""Characters of a Mistral tool's input."""
 OUTPUT = 10_000
-"""Characters of what a tool at Mistral gave; mistral_get_conversation has the whole."""
+"""Characters of a Mistral tool's output; mistral_get_conversation has the whole."""
 
 
 class Call(BaseModel):
-    """A function that the caller is to run, or a tool at Mistral that waits for a confirmation."""
+    """A function for the caller to run, or a tool at Mistral that waits for a confirmation."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ class Call(BaseModel):
 
 
 class Execution(BaseModel):
-    """What Mistral ran."""
+    """A tool that Mistral ran."""
 
     name: str
     arguments: str
@@ -68,7 +68,7 @@ class Execution(BaseModel):
 
 
 class ProducedFile(BaseModel):
-    """What a tool at Mistral produced; mistral_download_file gets it."""
+    """A file that a tool at Mistral produced; mistral_download_file gets it."""
 
     file_id: str
     name: Maybe[str] = None
@@ -101,7 +101,7 @@ class ConversationUsage(Usage):
 
 
 class Conversation(Result):
-    """The answer to a turn, and what it takes to go on."""
+    """The answer to a turn, and what is needed to continue."""
 
     conversation_id: str
     text: str
@@ -125,7 +125,7 @@ class Conversation(Result):
         else:
             parts = []
         parts += [self.kept.note(len(self.text))] if self.kept else []
-        parts += [f"This does not fit json_schema: {'; '.join(self.parse_errors)}."] if self.parse_errors else []
+        parts += [f"This does not match json_schema: {'; '.join(self.parse_errors)}."] if self.parse_errors else []
         for made in (self.calls, self.executions, self.files, self.sources):
             parts += [each.line() for each in made or ()]
         parts += [f"image: {url}" for url in self.images or ()]
@@ -140,7 +140,7 @@ async def conversation_of(
     model: str | None = None,
     schema: CallerSchema | None = None,
 ) -> Conversation:
-    """The result for a reply; its text is kept where it is long."""
+    """The result for a reply; a long text is stored."""
     model = next((entry.model for entry in reversed(reply.outputs) if entry.model), model)
     calls = [Call.of(entry) for entry in reply.outputs if entry.type == "function.call"]
     if schema is None or calls:
@@ -177,7 +177,7 @@ def conversation_usage(mistral: Mistral, model: str, reply: ConversationReply) -
 
 
 def sources_of(reply: ConversationReply) -> list[Source]:
-    """The sources that the answer names, each once."""
+    """The sources that the answer cites, each once."""
     sources = [Source.of(chunk) for chunk in reply.chunks("tool_reference")]
     return list({(source.title, source.url): source for source in sources}.values())
 

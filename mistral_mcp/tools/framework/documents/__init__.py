@@ -1,1 +1,1 @@
-"""Documents that Mistral reads: which pages are asked for, how they are read, and how one is shown."""
+"""OCR of documents: page ranges, reading, and pages in results."""

@@ -1,4 +1,4 @@
-"""Pages of a document, as callers name them: `0-5,9`, from 0."""
+"""Page ranges of a document, as in `0-5,9`, from 0."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Annotated, cast
 from pydantic import BeforeValidator, WithJsonSchema
 
 MAX_PAGES = 1_000
-"""Mistral reads no longer documents."""
+"""Mistral's limit for a document."""
 
 MAX_CHARACTERS = 5_000
 

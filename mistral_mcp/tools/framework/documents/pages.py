@@ -1,4 +1,4 @@
-"""A page of a document as it is shown."""
+"""A page of a document in results."""
 
 from pydantic import BaseModel, JsonValue
 
@@ -7,7 +7,7 @@ from mistral_mcp.tools.framework.results import Maybe
 
 
 class OcrPage(BaseModel):
-    """One page; figures appear in the markdown by their names."""
+    """One page; the markdown refers to figures by name."""
 
     index: int
     markdown: str
@@ -37,7 +37,7 @@ class OcrPage(BaseModel):
 
 
 def _markdown(page: ocr.Page) -> str:
-    """The page with its tables where they stood: with `table_format`, Mistral sends them apart."""
+    """The page with its tables in place: with `table_format`, Mistral sends them separately."""
     text = page.markdown
     for table in page.tables or ():
         text = text.replace(f"[{table.id}]({table.id})", table.content)

@@ -1,4 +1,4 @@
-"""Reading a document page by page: each page is paid for once, and as many are asked for as a result can show."""
+"""Reads a document in parts: each page is paid for once, and only as many are read as a result can show."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -11,17 +11,17 @@ from mistral_mcp.tools.framework.kept import LONG
 from mistral_mcp.tools.framework.request import Mistral
 
 FIRST = 8
-"""Pages of the first request, which tells how long a page is."""
+"""Pages of the first request, which shows how long a page is."""
 MOST = 100
 """Pages of one request."""
 MOST_REQUESTS = 6
 SHARE_OF_TIMEOUT = 0.7
-"""The part of a call's time that may be used; how long a page takes is known after the first request."""
+"""The part of a call's time to use; the time for a page is known after the first request."""
 
 
 @dataclass
 class Reading:
-    """The pages that were read, and those that come next."""
+    """The pages read so far, and the next ones."""
 
     model: str
     pages: list[Page] = field(default_factory=list[Page])
@@ -45,7 +45,7 @@ class Reading:
 async def read_document(mistral: Mistral, call: OcrCall, pages: list[int] | None) -> Reading:
     """Read these pages, or all, as far as a result can show them.
 
-    A document's annotation is made of all pages of a request, so with one there is one request.
+    An annotation covers the pages of one request, so with one there is a single request.
     """
     reading = Reading(call.model)
     if call.document_annotation_format is not None:
@@ -58,7 +58,7 @@ async def read_document(mistral: Mistral, call: OcrCall, pages: list[int] | None
     left = pages or list(range(MAX_PAGES))
     async for reply, asked in _replies(mistral, call, left, reading):
         reading.add(reply)
-        # Fewer than were asked for: the document ends here.
+        # Fewer than requested: the document ends here.
         if len(reply.pages) >= asked:
             left = left[asked:]
         else:
@@ -79,7 +79,7 @@ async def _replies(
         except UpstreamError:
             if not request:
                 raise
-            return  # what was read is shown, and the rest is named
+            return  # the result shows the pages read, and names the rest
         yield reply, len(asked)
         position += len(asked)
         elapsed = time.monotonic() - started
@@ -101,7 +101,7 @@ def _in_time(reading: Reading, elapsed: float, seconds: float) -> int:
 
 
 async def _send(mistral: Mistral, call: OcrCall) -> OcrReply:
-    """Office documents are refused where their pictures are neither asked for nor left out."""
+    """Send the call; Mistral refuses office documents unless it says whether to include their pictures."""
     try:
         return await mistral.send(call, model=call.model)
     except RequestRefused as error:

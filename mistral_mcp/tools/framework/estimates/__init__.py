@@ -1,1 +1,1 @@
-"""Dry runs: what a call would cost at least and at most, found without anything that is paid for."""
+"""Dry runs: the lowest and highest cost of a call, found without any paid request."""

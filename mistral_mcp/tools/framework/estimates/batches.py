@@ -1,4 +1,4 @@
-"""What a batch job would cost: row by row, each as its endpoint counts."""
+"""Estimates the cost of a batch job, row by row, by the rules of its endpoint."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ Body = dict[str, JsonValue]
 
 
 async def estimate_batch(mistral: Mistral, call: CreateBatchJobCall) -> Estimate:
-    """What the job that this call would create costs at least and at most."""
+    """The lowest and highest cost of the job that this call would create."""
     estimate = _BatchEstimate(mistral, call.endpoint, call.model)
     for request in call.requests or ():
         await estimate.add_row(request.body)
@@ -52,7 +52,7 @@ _DEPTH = 10
 
 @dataclass
 class _BatchEstimate:
-    """The rows of a job as they are counted, by model."""
+    """Adds up the rows of a job, by model."""
 
     mistral: Mistral
     endpoint: str
@@ -62,7 +62,7 @@ class _BatchEstimate:
     _counts_tokens: bool = False
 
     async def add_file(self, file_id: str) -> None:
-        """The rows of a file at Mistral, or what is said of a large one."""
+        """Add the rows of a file at Mistral; a large file is only noted."""
         file, content = await look_up(self.mistral, file_id)
         if content is not None:
             for line in content.split(b"\n"):
@@ -75,14 +75,14 @@ class _BatchEstimate:
         self._enter(self.model or "unknown", {"rows": rows}, Range(min=0, max=None))
 
     def result(self) -> Estimate:
-        basis = ["Each row was looked at; those that fail cost less or nothing."]
+        basis = ["Every row was counted; those that fail cost less or nothing."]
         if self._counts_tokens:
             basis += [BASIS, COMPLETIONS]
         basis += [Pricing.of(self.mistral, name, batch=True).basis() for name in self._parts]
         return Estimate.of(*self._parts.values(), basis=basis, unknown=self.unknown)
 
     async def add_row(self, body: Body) -> None:
-        """One more request."""
+        """Add one request."""
         await anyio.lowlevel.checkpoint()
         model = str(self.model or body.get("model") or "unknown")
         pricing = Pricing.of(self.mistral, model, batch=True)
@@ -106,7 +106,7 @@ class _BatchEstimate:
             self._note("how long the recordings are")
             minutes = Range(min=0, max=None)
             return {"minutes": minutes}, pricing.by_unit(minutes, "minute")
-        self._note("what conversations cost: their tools are paid for beside the tokens")
+        self._note("what conversations cost: their tools cost extra")
         return {}, Range(min=0, max=None)
 
     async def _count_document(self, pricing: Pricing, body: Body) -> tuple[Units, Range]:
@@ -131,7 +131,7 @@ class _BatchEstimate:
 
 
 def _body_of(line: bytes) -> Body:
-    """What a line of a batch's file asks for; nothing where it cannot be read, which Mistral will refuse."""
+    """The request body in a line of a batch file; empty if the line is invalid, which Mistral will refuse."""
     try:
         row: JsonValue = from_json(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What reading a document would cost: its pages, as far as they can be counted beforehand."""
+"""Estimates the cost of OCR: a document's pages, as far as they can be counted in advance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MOST_OF_A_CALL = FIRST + MOST * (MOST_REQUESTS - 1)
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """The pages of a document, None where they cannot be told, and how that is known."""
+    """The number of a document's pages (None if unknown), and how it was found."""
 
     pages: int | None
     reason: str
@@ -30,7 +30,7 @@ class Length:
 async def estimate_document(
     mistral: Mistral, chunk: Chunk, pages: Sequence[int] | None, model: str, *, annotated: bool, at_once: bool
 ) -> Estimate:
-    """What a call of OCR would cost. `at_once`: all pages are read by one request."""
+    """The cost of an OCR call. `at_once`: one request reads all pages."""
     length = await measure_document(mistral, chunk)
     pricing = Pricing.of(mistral, model)
     per: Per = "1000 annotated pages" if annotated else "1000 pages"
@@ -51,7 +51,7 @@ async def estimate_document(
 
 
 def pages_of_call(length: Length, pages: Sequence[int] | None, *, at_once: bool) -> Range:
-    """How many pages one call would read, of those that are asked for."""
+    """How many of the requested pages one call would read."""
     wanted = len(_asked_pages(length.pages or MAX_PAGES, pages))
     if at_once:
         most = least = wanted
@@ -59,7 +59,7 @@ def pages_of_call(length: Length, pages: Sequence[int] | None, *, at_once: bool)
         most, least = min(wanted, MOST_OF_A_CALL), min(wanted, FIRST)
     if length.pages is not None:
         return Range(min=least, max=most)
-    # Pages that are asked for by number may not be there.
+    # Requested page numbers may not exist.
     return Range(min=0 if pages else 1, max=most)
 
 
@@ -71,7 +71,7 @@ async def measure_document(mistral: Mistral, chunk: Chunk) -> Length:
 
 
 async def measure_inline(document: JsonValue) -> Length:
-    """The same of what is sent along. A web address is not fetched: that is Mistral's to do."""
+    """How many pages an inline document has. Web addresses are not fetched: only Mistral does that."""
     if not isinstance(document, dict):
         return Length(None, "how many pages a document has that cannot be read")
     if document.get("type") == "file":

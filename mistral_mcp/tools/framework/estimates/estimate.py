@@ -1,4 +1,4 @@
-"""What a dry run gives back: the least and the most that a call would cost, and how that was found.
+"""The result of a dry run: the lowest and highest cost of a call, and how they were found.
 
 pricing = Pricing.of(mistral, model)
 return Estimate.of(
@@ -19,7 +19,7 @@ from mistral_mcp.tools.framework.results import Maybe, Result
 
 
 class Range(BaseModel):
-    """From the least to the most; null where it cannot be known."""
+    """A minimum and a maximum; null if unknown."""
 
     min: float | None
     max: float | None
@@ -40,11 +40,11 @@ class Range(BaseModel):
 
 
 Units = dict[str, Range]
-"""How much of each: pages, minutes, characters, rows, texts, prompt_tokens, completion_tokens."""
+"""Amounts by unit: pages, minutes, characters, rows, texts, prompt_tokens, completion_tokens."""
 
 
 class Part(BaseModel):
-    """What one model would do, and what it would cost."""
+    """The estimate for one model."""
 
     model: str
     units: Units
@@ -52,7 +52,7 @@ class Part(BaseModel):
 
 
 class Estimate(Result):
-    """What a dry run found. Nothing was sent that is paid for."""
+    """The result of a dry run. It makes no paid request."""
 
     dry_run: Literal[True]
     cost_usd: Range
@@ -78,7 +78,7 @@ class Estimate(Result):
         )
 
     def to_text(self) -> str:
-        lines = [f"Dry run: nothing was sent that is paid for. Cost: {_dollars(self.cost_usd)}."]
+        lines = [f"Dry run: no paid request was sent. Cost: {_dollars(self.cost_usd)}."]
         for part in self.parts:
             amounts = [f"{_amount(amount)} {unit.replace('_', ' ')}" for unit, amount in part.units.items()]
             lines.append(f"{part.model}: {', '.join(amounts)}; {_dollars(part.cost_usd)}")
@@ -89,7 +89,7 @@ class Estimate(Result):
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """What a model costs on this route, in a batch or by itself."""
+    """A model's prices on this route, in a batch or not."""
 
     catalog: Catalog
     model: str
@@ -101,11 +101,11 @@ class Pricing:
         return cls(mistral.catalog, model, mistral.caller.route.kind in {"eu", "us"}, batch)
 
     def by_unit(self, amount: Range, per: Per) -> Range:
-        """What so many pages, minutes or characters cost."""
+        """The cost of an amount of pages, minutes or characters."""
         return Range(min=self._unit_cost(amount.min, per), max=self._unit_cost(amount.max, per))
 
     def by_token(self, prompt: Range, completion: Range, *, cached: bool = False) -> Range:
-        """What so many tokens cost. `cached`: at least, all of the prompt may be cached."""
+        """The cost of tokens. `cached`: for the minimum, the whole prompt may be cached."""
         return Range(
             min=self._token_cost(prompt.min, completion.min, cached=cached),
             max=self._token_cost(prompt.max, completion.max),
@@ -115,7 +115,7 @@ class Pricing:
         return Part(model=self.model, units=units, cost_usd=cost)
 
     def basis(self) -> str:
-        """The sentence that says which prices these are."""
+        """A sentence that states the prices."""
         price = self.catalog.price_of(self.model)
         if price is None:
             return f"The catalogue has no price of {self.model}."

@@ -1,4 +1,4 @@
-"""How many pages a document has, counted in its own bytes: of a PDF by its page tree, of slides by their number."""
+"""Counts a document's pages in its own bytes: the page tree of a PDF, the slides of a presentation."""
 
 import io
 import re
@@ -19,7 +19,7 @@ _COUNT = re.compile(rb"/Count\s+(\d{1,6})(?![\d\s]*\sR\b)")
 _OBJECT_STREAM = re.compile(rb"/Type\s*/ObjStm\b")
 _FIRST = re.compile(rb"/First\s+(\d{1,6})\b")
 _ENTRIES = 1024
-"""Bytes of an object in which its entries are looked for."""
+"""Bytes of an object that are searched for its entries."""
 _KIDS = 64 * 1024
 """Bytes of an object with a list of pages, which may be long."""
 _SLIDE = re.compile(r"ppt/slides/slide\d+\.xml")
@@ -27,7 +27,7 @@ _IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 
 
 def count_pages(content: bytes) -> int | None:
-    """The pages of a document; None where they cannot be told."""
+    """The number of a document's pages; None if unknown."""
     if b"%PDF-" in content[:1024]:
         return _count_pdf(content)
     if content.startswith(b"PK"):
@@ -47,7 +47,7 @@ def _count_slides(content: bytes) -> int | None:
 
 
 def _count_pdf(content: bytes) -> int | None:
-    """What the root of the page tree says."""
+    """The count in the root of the page tree."""
     tree = _PageTree()
     for position, match in enumerate(_OBJECT.finditer(content)):
         if position >= MAX_OBJECTS or tree.room <= 0:
@@ -61,13 +61,13 @@ def _count_pdf(content: bytes) -> int | None:
 
 @dataclass
 class _PageTree:
-    """What of a PDF's objects tells its pages; a later version of an object stands in the place of an earlier one."""
+    """The objects of a PDF that hold page counts; a later version of an object replaces an earlier one."""
 
     room: int = field(default_factory=lambda: MAX_LOOKED_THROUGH)
     roots: list[int] = field(default_factory=list[int])
-    """Numbers of the page tree's root, as the catalogues name it."""
+    """Object numbers of page tree roots, from the catalogues."""
     counts: dict[int, int] = field(default_factory=dict[int, int])
-    """By the number of an object."""
+    """Page counts by object number."""
 
     def add(self, number: int, dictionary: bytes) -> None:
         self.counts.pop(number, None)
@@ -107,7 +107,7 @@ def _entries(content: bytes, start: int, tree: _PageTree) -> bytes:
 
 
 def _unpack(content: bytes, start: int, tree: _PageTree) -> bytes:
-    """A compressed stream, as far as there is room."""
+    """Decompress a stream, up to the bound."""
     data = _STREAM.search(content, start, start + _ENTRIES)
     if data is None:
         return b""

@@ -1,4 +1,4 @@
-"""How long a recording is, read from the file itself: WAV, FLAC, Ogg, MP4 and MP3. Little of it is read."""
+"""Reads the length of a recording from the file: WAV, FLAC, Ogg, MP4 and MP3. Only small parts are read."""
 
 import re
 import struct
@@ -11,7 +11,7 @@ _TAIL = 128 * 1024
 _MOST_BOXES = 10_000
 
 # Of MPEG audio, by version and layer as a header has them (3: version 1, 2: version 2, 0: version 2.5; 2: layer 2,
-# 1: layer 3): bit rates in kbit/s and samples of a frame. Layer 1 is nowhere to be met.
+# 1: layer 3): bit rates in kbit/s and samples of a frame. Layer 1 is not used in practice.
 _RATES_OF_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _KINDS = {
     (3, 2): ((32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384), 1152),
@@ -28,14 +28,14 @@ _XING = re.compile(rb"Xing|Info")
 
 
 class Readable(Protocol):
-    """A file that can be read from anywhere."""
+    """A seekable file."""
 
     def read(self, size: int = -1, /) -> bytes: ...
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
 
 
 def measure_seconds(file: Readable, size: int) -> float | None:
-    """The seconds of a recording of so many bytes; None where they cannot be told."""
+    """The length of a recording in seconds; None if unknown. `size` is in bytes."""
     head = _read(file, 0, _HEAD)
     try:
         if head.startswith(b"RIFF"):
@@ -64,7 +64,7 @@ def _wav(file: Readable, size: int) -> float | None:
         if name == b"fmt ":
             rate = struct.unpack_from("<I", _read(file, place + 8, 16), 8)[0]
         if name == b"data":
-            # What is written as a stream does not know its own length.
+            # A header written while streaming does not hold the length.
             return min(length, size - place - 8) / rate
         place += 8 + length + length % 2
     return None
@@ -108,7 +108,7 @@ def _movie_header(file: Readable, start: int, end: int) -> float | None:
 
 
 def _boxes(file: Readable, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes in a stretch of the file: name, and where its content begins and ends."""
+    """The boxes in a range of the file: name, start and end of the content."""
     place = start
     for _ in range(_MOST_BOXES):
         if place + _BOX > end:
@@ -127,7 +127,7 @@ def _boxes(file: Readable, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 
 def _mp3(file: Readable, head: bytes, size: int) -> float | None:
-    """Frames as the first one counts them, or at the bit rate that two places of the file agree on."""
+    """The length by the first frame's frame count, or by a bit rate that two places of the file agree on."""
     start = _after_tag(head)
     first = _read(file, start, 4_096)
     frame = _frame(first, 0)
@@ -143,7 +143,7 @@ def _mp3(file: Readable, head: bytes, size: int) -> float | None:
 
 
 def _bit_rate_in_the_middle(file: Readable, start: int, size: int) -> int | None:
-    """That of a frame which another one follows: two bytes alone may look like the beginning of one by chance."""
+    """The bit rate of a frame that another one follows: two bytes alone may look like a frame by chance."""
     data = _read(file, start + (size - start) // 2, 16_384)
     for place in range(len(data) - 4):
         frame = _frame(data, place)
@@ -172,7 +172,7 @@ class _Frame:
 
 
 def _frame(data: bytes, place: int) -> _Frame | None:
-    """The frame that begins here; None where none does."""
+    """The frame that begins here; None if none does."""
     sync, third = struct.unpack_from(">HB", data, place)
     kind = _KINDS.get((sync >> 3 & 3, sync >> 1 & 3))
     if kind is None or sync & _SYNC != _SYNC:

@@ -1,4 +1,4 @@
-"""What speech would cost: the minutes of a recording, as far as they can be read from it, and the characters of a text."""
+"""Estimates the cost of speech: a recording's minutes, as far as the file shows them, and a text's characters."""
 
 import io
 
@@ -11,13 +11,13 @@ from mistral_mcp.tools.framework.request import Mistral
 
 
 async def estimate_part(mistral: Mistral, part: FilePart, model: str) -> Estimate:
-    """For a file that the caller sends along."""
+    """Estimate for a file in the arguments."""
     seconds = await run_heavy(measure_seconds, part.open(), part.size)
     return _estimate(mistral, model, seconds, "it cannot be read from this kind of file")
 
 
 async def estimate_file(mistral: Mistral, file_id: str, model: str) -> Estimate:
-    """For a file at Mistral."""
+    """Estimate for a file at Mistral."""
     _, content = await look_up(mistral, file_id)
     if content is None:
         limit = MOST_BYTES // 1024 // 1024
@@ -27,12 +27,12 @@ async def estimate_file(mistral: Mistral, file_id: str, model: str) -> Estimate:
 
 
 def estimate_url(mistral: Mistral, model: str) -> Estimate:
-    """For a recording at a web address, which is Mistral's to fetch."""
+    """Estimate for a recording at a web address, which only Mistral fetches."""
     return _estimate(mistral, model, None, "a web address is not fetched for an estimate")
 
 
 def estimate_speech(mistral: Mistral, model: str, text: str) -> Estimate:
-    """For a text that is to be spoken."""
+    """Estimate for text to speech."""
     pricing = Pricing.of(mistral, model)
     characters = Range.exactly(len(text))
     part = pricing.part({"characters": characters}, pricing.by_unit(characters, "million characters"))
@@ -47,7 +47,7 @@ def _estimate(mistral: Mistral, model: str, seconds: float | None, reason: str) 
     else:
         minutes, basis = (
             Range.exactly(round(seconds / 60, 6)),
-            [f"The file says that it lasts {seconds:,.1f} seconds."],
+            [f"The file states a length of {seconds:,.1f} seconds."],
         )
         unknown = []
     part = pricing.part({"minutes": minutes}, pricing.by_unit(minutes, "minute"))

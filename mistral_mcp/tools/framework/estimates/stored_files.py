@@ -1,4 +1,4 @@
-"""Files at Mistral, as far as an estimate may look into them: what is said of them, and of small ones the content."""
+"""Files at Mistral, as far as an estimate may read them: the metadata, and the content of small ones."""
 
 from mistral_mcp.mistral.api import files
 from mistral_mcp.mistral.api.files import FileReply
@@ -9,7 +9,7 @@ MOST_BYTES = 20 * 1024 * 1024
 
 
 async def look_up(mistral: Mistral, file_id: str) -> tuple[FileReply, bytes | None]:
-    """A file's metadata, and its content where that is small. Neither is paid for."""
+    """A file's metadata, and its content if it is small. Neither costs anything."""
     file = await mistral.send(files.GetFileCall(file_id=file_id))
     if file.bytes is None or file.bytes > MOST_BYTES:
         return file, None

@@ -1,6 +1,7 @@
-"""How many tokens a text has, without the model's own tokenizer: bounds that hold for every one of Mistral's.
+"""Bounds of a text's tokens without a tokenizer, valid for all of Mistral's.
 
-A token is at least one byte of UTF-8 and never holds parts of two words, so words are the least and bytes the most.
+A token has at least one byte of UTF-8 and never spans two words, so there are at least as many tokens as words, and at most
+as many as bytes.
 """
 
 import json
@@ -16,22 +17,22 @@ from mistral_mcp.tools.framework.estimates.estimate import Estimate, Part, Prici
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.usage.bounds import FRAME
 
-BASIS = "Tokens are at least the words of a text and at most its bytes; no tokenizer was asked."
-COMPLETIONS = "An answer is at most max_tokens, or what its model's context leaves: set it to bound the cost."
+BASIS = "A text has at least as many tokens as words and at most as many as bytes; no tokenizer was used."
+COMPLETIONS = "An answer has at most max_tokens, or what the model's context leaves: set it to bound the cost."
 PRIORITY = "whether this key has the priority tier, which costs more"
 
-_SLICE = 64 * 1024  # characters looked at together
+_SLICE = 64 * 1024  # characters counted together
 _TEXT_CHUNKS = frozenset({"text", "thinking", "reference"})
 _DEPTH = 20
 
 
 async def count_tokens(texts: Iterable[str], *, control: int = FRAME) -> Range:
-    """Bounds for texts, each with what frames it."""
+    """Bounds for texts, each with its control tokens."""
     least = most = 0
     for text in texts:
         for start in range(0, len(text), _SLICE):
             piece = text[start : start + _SLICE]
-            # A word may be cut where a slice ends.
+            # A slice may end within a word.
             least += max(len(piece.split()) - bool(start), 0)
             most += len(piece.encode(errors="surrogatepass"))
             await anyio.lowlevel.checkpoint()
@@ -40,7 +41,7 @@ async def count_tokens(texts: Iterable[str], *, control: int = FRAME) -> Range:
 
 
 async def count_prompt(body: JsonValue) -> Range:
-    """Bounds for what a chat's body says: its texts, and at most all that it holds as JSON."""
+    """Bounds for a chat's body: at least its texts, at most all of its JSON."""
     words = await count_tokens(_texts(body))
     whole = json.dumps(body, ensure_ascii=False)
     bytes_and_frames = await count_tokens([whole], control=FRAME * (1 + _messages(body)))
@@ -48,7 +49,7 @@ async def count_prompt(body: JsonValue) -> Range:
 
 
 def holds_files(messages: JsonValue) -> bool:
-    """Whether there are images, sound or documents among a chat's messages, whose tokens no text tells."""
+    """Whether a chat's messages hold images, audio or documents, whose tokens cannot be counted."""
     if not isinstance(messages, list):
         return False
     return any(kind not in _TEXT_CHUNKS for message in messages for kind in _chunk_types(message))
@@ -69,7 +70,7 @@ def completion_of(catalog: Catalog, model: str, prompt: Range, max_tokens: JsonV
 
 
 def within_context(catalog: Catalog, model: str, prompt: Range, *, with_files: bool) -> Range:
-    """No prompt is longer than the context, whatever it holds; with files that is all that is known."""
+    """Limit the prompt to the model's context; with files that is the only known bound."""
     window = catalog.context_window(model)
     if with_files:
         return Range(min=prompt.min, max=window)
@@ -79,7 +80,7 @@ def within_context(catalog: Catalog, model: str, prompt: Range, *, with_files: b
 
 
 async def estimate_texts(pricing: Pricing, texts: list[str]) -> Estimate:
-    """What embedding these texts would cost."""
+    """The cost of embedding these texts."""
     tokens = await count_tokens(texts)
     units: Units = {"texts": Range.exactly(len(texts)), "prompt_tokens": tokens}
     cost = pricing.by_token(tokens, Range.exactly(0))
@@ -87,7 +88,7 @@ async def estimate_texts(pricing: Pricing, texts: list[str]) -> Estimate:
 
 
 async def estimate_chats(mistral: Mistral, calls: list[ChatCall]) -> Estimate:
-    """What these chats would cost, if all are answered."""
+    """The cost of these chats, if all are answered."""
     parts: list[Part] = []
     basis = [BASIS, COMPLETIONS]
     for call in calls:
@@ -101,7 +102,7 @@ async def estimate_chats(mistral: Mistral, calls: list[ChatCall]) -> Estimate:
 
 
 async def estimate_chat(pricing: Pricing, body: dict[str, JsonValue]) -> tuple[Range, Range, Range]:
-    """Of a chat's body: the prompt, the completion, the cost."""
+    """The prompt tokens, completion tokens and cost of a chat's body."""
     catalog, model = pricing.catalog, pricing.model
     counted = {
         name: body[name] for name in ("messages", "tools", "response_format", "prompt", "suffix") if name in body
@@ -114,7 +115,7 @@ async def estimate_chat(pricing: Pricing, body: dict[str, JsonValue]) -> tuple[R
 
 
 def _texts(value: JsonValue, depth: int = 0) -> Iterator[str]:
-    """What messages say. Members of other kinds, ids and roles say nothing that must be counted."""
+    """The texts of messages. Ids, roles and the like need not be counted."""
     if depth > _DEPTH:
         return
     if isinstance(value, list):

@@ -76,7 +76,7 @@ def test_every_id_and_name_has_a_bound(name: str) -> None:
             for words in (
                 "longer than",
                 "must be",
-                "has not the right form",
+                "has the wrong format",
                 "are numbers and ranges",
                 "no built-in",
             )
