@@ -1,1 +1,1 @@
-"""Many tenants: stored connections, the page where they are made, metrics. Needs the extra `hosting`."""
+"""Many tenants: stored connections, pages to create them, OAuth, metrics. Needs the extra `hosting`."""

@@ -1,4 +1,4 @@
-"""The core's HTTP app with what the vault adds: MCP endpoints for connections, the JSON calls and pages to make them."""
+"""The core's HTTP app with the vault: MCP endpoints for connections, JSON endpoints and pages to manage them."""
 
 import logging
 import secrets
@@ -59,7 +59,7 @@ def create_app(
     transport: httpx2.AsyncBaseTransport | None = None,
     client_documents: ClientDocuments | None = None,
 ) -> Starlette:
-    """The hosted app. The vault opens when the server starts; a start that cannot be raises `BadSetting`.
+    """The hosted app. The vault opens when the server starts; a failing start raises `BadSetting`.
 
     `transport` leads to Mistral, `client_documents` to the metadata documents of OAuth clients.
     """
@@ -69,9 +69,9 @@ def create_app(
     throttle = Throttle(lambda reason: metrics.refused(reason).inc())
     vault = Vault(settings)
     exchanges = ExchangeMetrics(metrics)
-    upstream = Upstream(settings, to_mistral, exchanges)  # for files that people upload
+    upstream = Upstream(settings, to_mistral, exchanges)  # for people's uploads
     check = {"max_retries": 0, "timeout": min(settings.timeout, _CHECK_TIMEOUT)}
-    checking = Upstream(settings.model_copy(update=check), to_mistral, exchanges)  # somebody waits before a page
+    checking = Upstream(settings.model_copy(update=check), to_mistral, exchanges)  # a person waits for the page
     holder = secrets.token_hex(8)
     ledger = vault_ledger(settings, vault, holder)
     tenancy = Tenancy(settings, vault, checking, to_mistral, throttle, metrics, ledger)
@@ -83,7 +83,7 @@ def create_app(
     )
     oauth = _oauth_routes(oauth_endpoints, tenancy, renderer)
     resolvers = Resolvers(settings, vault, to_mistral, throttle)
-    running = RunningRequests(vault.find_ended)
+    running = RunningRequests(vault.find_invalid)
 
     @asynccontextmanager
     async def lifespan() -> AsyncGenerator[None]:
@@ -107,7 +107,7 @@ def create_app(
 
     middleware = [Middleware(RequestObserver, metrics=metrics)]
     if settings.trusted_proxies:
-        # Outermost, so that all below see the client's address rather than the proxy's.
+        # Outermost, so that all others see the client's address rather than the proxy's.
         middleware.insert(0, Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)))
     return assemble(
         settings,
@@ -129,7 +129,7 @@ def create_app(
         lifespan=lifespan,
         own_origin_check=_OWN_ORIGIN_CHECK | {path for route in oauth if (path := getattr(route, "path", ""))},
         signs_in=settings.oauth,
-        way_in="Make a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
+        way_in="Create a connection at / of this server, or send your Mistral key there as X-Mistral-Api-Key.",
         not_found_page=notices.not_found,
         guard=lambda app: running.guard(resolvers.count_refused_keys(resolvers.ask_for_scope(app))),
         result_store=vault.results,
@@ -149,20 +149,18 @@ def _oauth_routes(endpoints: OAuthEndpoints, tenancy: Tenancy, renderer: Rendere
 
 
 async def prepare(settings: Settings) -> Starlette:
-    """The same, after a look at what would stop a start, the vault's migrations included. Raises `BadSetting`."""
-    app = create_app(settings)  # before anything is made on disk
+    """The hosted app, after checking what would stop a start, including the vault's migrations. Raises `BadSetting`."""
+    app = create_app(settings)  # before anything is created on disk
     _warn_about(settings)
     async with Vault.open(settings):
         return app
 
 
 def _warn_about(settings: Settings) -> None:
-    """What works, and leaves tenants' keys or addresses less safe than they could be."""
+    """Log warnings about settings that work but weaken the safety of tenants' keys."""
     if settings.host not in LOOPBACK and not (settings.public_url or "").startswith("https://"):
-        _log.warning(
-            "Secret URLs and keys travel in the clear: put a proxy with TLS in front, and set PUBLIC_URL."
-        )
+        _log.warning("Secret URLs and keys are sent unencrypted: use a proxy with TLS, and set PUBLIC_URL.")
     if "*" in settings.allowed_hosts and not settings.public_url:
-        _log.warning("ALLOWED_HOSTS=* without PUBLIC_URL: secret URLs carry whatever Host a client sends.")
+        _log.warning("ALLOWED_HOSTS=* without PUBLIC_URL: secret URLs have whatever Host a client sends.")
     if settings.signup_code and len(settings.signup_code.get_secret_value()) < _SHORT_CODE:
-        _log.warning("SIGNUP_CODE is short enough to be guessed; `openssl rand -hex 16` makes a better one.")
+        _log.warning("SIGNUP_CODE is short enough to be guessed; create a better one with `openssl rand -hex 16`.")

@@ -1,4 +1,4 @@
-"""What the operator does with the vault from the command line: `mistral-mcp connections …`."""
+"""The operator's commands on the vault: `mistral-mcp connections …`."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ async def count_connections(settings: Settings) -> int:
 
 
 async def list_connections(settings: Settings, *, as_json: bool = False) -> str:
-    """A line for each connection, and how many are on which master key; or JSON."""
+    """A line for each connection, and the number on each master key; or JSON."""
     async with Vault.open(settings) as vault:
         connections = await vault.connections()
     if as_json:
@@ -106,9 +106,9 @@ async def create_connection(
     expires_in_days: int | None,
     route: str | None = None,
 ) -> str:
-    """Create a connection, without asking Mistral about the key; its token is in the text, this once.
+    """Create a connection without checking the key at Mistral. The returned text has its token, which is shown only once.
 
-    `route` may be any address, a sandbox's for one: a reviewer's connection costs nothing then.
+    `route` may be any URL, such as a sandbox's, so that a reviewer's connection costs nothing.
     """
     if toolsets is None:
         names = None
@@ -141,12 +141,12 @@ def _parse_route(text: str | None) -> Route | None:
     except ValueError as error:
         raise BadArgument(f"The route cannot be used: {error}.") from None
     if route.kind in {"lava", "lava-byok"}:
-        raise BadArgument("A lava route needs its own token.", "Make this connection on the page, or by POST.")
+        raise BadArgument("A lava route needs its own token.", "Create this connection on the page, or by POST.")
     return route
 
 
 async def revoke_connection(settings: Settings, connection_id: str) -> str:
-    """End a connection and erase what was sealed."""
+    """Revoke a connection, and erase its secrets."""
     async with Vault.open(settings) as vault:
         if not await vault.revoke_by_ids([connection_id]):
             raise BadArgument(
@@ -158,7 +158,7 @@ async def revoke_connection(settings: Settings, connection_id: str) -> str:
 async def revoke_connections(
     settings: Settings, *, label: str | None = None, older_than_days: int | None = None
 ) -> str:
-    """End all connections, or those of a label, or those made so many days ago."""
+    """Revoke all connections, or those of a label, or those created so many days ago."""
     async with Vault.open(settings) as vault:
         live = [each for each in await vault.connections() if not each.revoked_at]
         if label is not None:

@@ -1,1 +1,1 @@
-"""What an operator sees: metrics, a line a request, a line for each connection that is created or ends."""
+"""Monitoring: metrics, request logs, and an audit line for each change of a connection."""

@@ -1,4 +1,4 @@
-"""Counts each finished tool call: by tool, model and outcome, what failed it, what it used and cost."""
+"""Metrics of each finished tool call: tool, model, outcome, error, usage and cost."""
 
 from mistral_mcp import errors
 from mistral_mcp.hosting.monitoring.metrics import OTHER, Metrics
@@ -14,7 +14,7 @@ class CallMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        # A caller may ask for every model of the catalogue by every tool: what is named first stays named.
+        # A caller may use every model of the catalogue with every tool: only the first combinations get labels.
         self._models = _FirstNames(_MOST_MODELS)
         self._pairs = _FirstNames(_MOST_PAIRS)
 
@@ -52,14 +52,14 @@ class CallMetrics:
 
 
 def _error_label(error: str) -> str:
-    """What is none of ours is a bug."""
+    """The error's class as a label; classes that are not ours are bugs."""
     if error in _ERRORS:
         return error
     return "Crash"
 
 
 class _FirstNames:
-    """So many names are admitted, those that come first."""
+    """Admits a bounded number of names: the first ones."""
 
     def __init__(self, most: int) -> None:
         self._names: set[str] = set()

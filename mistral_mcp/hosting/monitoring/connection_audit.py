@@ -1,4 +1,4 @@
-"""One line for each connection that is created, changed, rotated or revoked: which, and from where."""
+"""An audit line for each connection that is created, changed, rotated or revoked: its id and the client's address."""
 
 import logging
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Counts each exchange with Mistral once it has ended: how long, which status, how often again, how long it waited."""
+"""Metrics of each exchange with Mistral: duration, status, retries, time in the queue."""
 
 from mistral_mcp.hosting.monitoring.metrics import OTHER, Metrics, status_label
 from mistral_mcp.mistral.transports.exchange import Exchange
@@ -6,8 +6,8 @@ from mistral_mcp.mistral.transports.exchange import Exchange
 _APIS = frozenset(
     {"agents", "audio", "batch", "chat", "conversations", "embeddings", "files", "fim", "models", "ocr"}
 )
-"""Sections of Mistral's API that are told apart: those that cost money, or are asked for much."""
-_WAIT = 0.001  # seconds; less is no wait for a turn
+"""Sections of Mistral's API with their own label: those that cost money, or are used often."""
+_WAIT = 0.001  # seconds; less is not counted as a wait
 
 
 class ExchangeMetrics:
@@ -19,7 +19,7 @@ class ExchangeMetrics:
     def exchange_ended(self, exchange: Exchange, status: int | None, seconds: float) -> None:
         metrics = self._metrics
         waited = exchange.queued_seconds
-        if exchange.queued:  # until its deadline, or it was refused a turn
+        if exchange.queued:  # until its deadline, or until it was refused
             outcome = "unsent"
         else:
             outcome = status_label(status)

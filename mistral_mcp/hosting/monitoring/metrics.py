@@ -1,6 +1,6 @@
 """The metrics, and the page that shows them.
 
-Every label is from a closed set: what a client sends could be anything, and each new value would stay for ever.
+Every label is from a closed set: clients could send any value, and each new one would stay in memory.
 """
 
 import hmac
@@ -40,18 +40,18 @@ _KINDS = {
     "/readyz": "health",
     "/metrics": "health",
 }
-"""The kind of a route, by its first segment; all others are pages."""
+"""Kinds of routes by their first segment; all others are pages."""
 
 
 def method_label(method: str) -> str:
-    """An HTTP method, which is whatever a client sends."""
+    """An HTTP method of the known ones: clients could send any."""
     if method in _METHODS:
         return method
     return OTHER
 
 
 def status_label(status: int | None) -> str:
-    """A reply's status; "none" where there was no reply."""
+    """A response's status; "none" without a response."""
     if status is None:
         return "none"
     if str(status) in _STATUSES:
@@ -60,27 +60,27 @@ def status_label(status: int | None) -> str:
 
 
 class Metrics:
-    """One process's counts. With several workers each answers for itself."""
+    """The metrics of one process. Each worker has its own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)  # memory, descriptors, processor time
         self.requests = self._counters("http_requests", "Requests answered.", "route", "method", "status")
         self.seconds = self._histograms("http_seconds", "Time to the end of the response.", _SECONDS, "kind")
-        self.active = Gauge("mistral_mcp_http_active", "Requests under way.", registry=self.registry)
+        self.active = Gauge("mistral_mcp_http_active", "Running requests.", registry=self.registry)
         self.refused = self._counters("refused", "Credentials refused.", "reason")
         self.connections = self._counters(
             "connections", "Connections created, changed, rotated and revoked.", "event"
         )
         self.tool_calls = self._counters("tool_calls", "Tool calls that have ended.", "tool", "model", "outcome")
         self.tool_seconds = self._histograms("tool_seconds", "Time of tool calls.", _SECONDS, "outcome")
-        self.tool_errors = self._counters("tool_errors", "Tool calls that failed, by what failed them.", "error")
+        self.tool_errors = self._counters("tool_errors", "Failed tool calls, by error class.", "error")
         self.tokens = self._counters("tokens", "Tokens used: prompt, cached or completion.", "model", "kind")
         self.cost_usd = self._counters("cost_usd", "Cost by the list prices, in US dollars.", "model")
-        self.unpriced = self._counter("unpriced_calls", "Tool calls that used what has no known price.")
+        self.unpriced = self._counter("unpriced_calls", "Tool calls without a known price.")
         self.upstream_seconds = self._histograms(
             "upstream_seconds",
-            "Time of exchanges with Mistral, retries included, waits for a turn not.",
+            "Time of exchanges with Mistral, including retries but not queueing.",
             _UPSTREAM_SECONDS,
             "api",
         )
@@ -88,21 +88,21 @@ class Metrics:
             "upstream_exchanges", "Exchanges with Mistral by the last attempt's status.", "route", "status"
         )
         self.upstream_retries = self._counter("upstream_retries", "Attempts after the first.")
-        self.pacing_waits = self._counter("pacing_waits", "Exchanges that waited for their turn.")
-        self.pacing_seconds = self._counter("pacing_wait_seconds", "Time that exchanges waited for their turn.")
-        # At 0 from the start, since alerts look at their growth: a series that begins with 1 has none.
+        self.pacing_waits = self._counter("pacing_waits", "Exchanges that waited in the queue.")
+        self.pacing_seconds = self._counter("pacing_wait_seconds", "Time of exchanges in the queue.")
+        # At 0 from the start: alerts look at growth, and a series that begins with 1 has none.
         self.tool_errors("Crash")
         self.connections("created")
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            method = OTHER  # else each route could be counted once for every method
+            method = OTHER  # else every route could have a series for every method
         self.requests(route, method, status).inc()
         first_segment = "/" + route.removeprefix("/").partition("/")[0]
         self.seconds(_KINDS.get(first_segment, "pages")).observe(seconds)
 
     def page(self, token: SecretStr | None) -> Callable[[Request], Response]:
-        """`/metrics`: for loopback, or with the token."""
+        """`/metrics`: from loopback, or with the token."""
 
         def metrics(request: Request) -> Response:
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -114,15 +114,15 @@ class Metrics:
                 given.strip().encode(), expected.encode()
             )
             is_local = request.client is not None and request.client.host in LOOPBACK
-            # A proxy on this machine is local too, and speaks for whoever asked it.
+            # A proxy on this machine is local too, but forwards requests from elsewhere.
             is_local = is_local and not {"forwarded", "x-forwarded-for"} & set(request.headers)
             if not is_local and not (expected and is_known):
                 return json_rpc_error(
-                    401, "Metrics are for loopback, or with METRICS_TOKEN as Authorization: Bearer."
+                    401, "Metrics need a request from loopback, or METRICS_TOKEN as Authorization: Bearer."
                 )
             collector = _WithoutCreationTimes(self.registry)
             if _OPENMETRICS in request.headers.get("accept", "").lower():
-                form = _OPENMETRICS  # which alone has exemplars
+                form = _OPENMETRICS  # the only format with exemplars
             else:
                 form = ""
             encode, media_type = choose_encoder(form)
@@ -147,7 +147,7 @@ class Metrics:
 
 
 class _WithoutCreationTimes(CollectorRegistry):
-    """The same metrics without a series beside each that says since when it is counted."""
+    """A registry without the `_created` series of each metric."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__()

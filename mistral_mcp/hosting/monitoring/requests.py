@@ -13,7 +13,7 @@ _log = logging.getLogger("mistral_mcp.access")
 
 UNMATCHED = "(unmatched)"
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-_HUNG_UP = 499  # nobody waited for an answer
+_HUNG_UP = 499  # the client disconnected
 
 
 class RequestObserver:
@@ -41,7 +41,7 @@ class RequestObserver:
         except ClientDisconnect:
             status = _HUNG_UP
         except Exception:
-            status = 500  # as Starlette answers, further out
+            status = 500  # the status of Starlette's error handler, which is further out
             raise
         finally:
             self.metrics.active.dec()
@@ -64,7 +64,7 @@ class RequestObserver:
 
 
 def _path_template(scope: Scope) -> str:
-    """The path of the route that the router found; an endpoint's second path, with a slash at its end, counts as its first."""
+    """The path template of the matched route; an endpoint's path with a trailing slash counts as the one without."""
     match scope.get("route"):
         case Route(path=path):
             return path.rstrip("/") or "/"

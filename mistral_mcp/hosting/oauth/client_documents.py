@@ -1,7 +1,7 @@
-"""Client ID Metadata Documents: the id is an https URL, and what it leads to describes the client.
+"""Client ID Metadata Documents: the id is an https URL, and the document there describes the client.
 
-Anybody can name any URL, so a fetch must not reach what only this server can: the host's addresses are resolved first, each
-must be public, and the connection goes to the address that was looked at. No redirect is followed.
+Anybody can name any URL, so a fetch must not reach internal addresses: the host is resolved first, each of its addresses
+must be public, and the connection goes to a checked address. No redirect is followed.
 """
 
 import json
@@ -56,7 +56,7 @@ def is_public(address: str) -> bool:
 
 
 class ClientDocuments:
-    """Fetches documents, and keeps them for a quarter of an hour."""
+    """Fetches documents, and caches them for a quarter of an hour."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class ClientDocuments:
         self._cached: TTLCache[str, Document] = TTLCache(_CACHED, _CACHED_SECONDS, timer=clock)
 
     async def fetch(self, url: str) -> Document | None:
-        """The document, or None where there is none that can be used."""
+        """The document; None if there is no usable one."""
         if url in self._cached:
             return self._cached[url]
         try:
@@ -89,7 +89,7 @@ class ClientDocuments:
         addresses = await self._resolver(host, 443)
         if not addresses or not all(is_public(address) for address in addresses):
             return None
-        # To the address that was looked at: a name may resolve to another a moment later.
+        # To the checked address: a name may resolve to another a moment later.
         target = httpx2.URL(url).copy_with(host=addresses[0])
         headers = {"host": host, "accept": "application/json", "accept-encoding": "identity"}
         request = httpx2.Request("GET", target, headers=headers, extensions={"sni_hostname": host})

@@ -1,6 +1,6 @@
 """OAuth clients: those that registered themselves (RFC 7591), and those whose id is the URL of a document about them.
 
-Anybody may register, so nothing a client says is believed: its name is shown as its own claim, beside where it sends a person.
+Anybody may register, so a client's metadata is not trusted: its name is shown as its own claim, next to its redirect host.
 """
 
 import re
@@ -26,7 +26,7 @@ _DANGEROUS_SCHEMES = frozenset("about blob data file ftp http javascript vbscrip
 
 
 class Client(OAuthClientInformationFull):
-    """The SDK's, which takes a loopback address on any port (RFC 8252, 7.3), and scopes that only hosts know."""
+    """The SDK's client, but with loopback addresses on any port (RFC 8252, 7.3) and scopes that only clients know."""
 
     def validate_redirect_uri(self, redirect_uri: AnyUrl | None) -> AnyUrl:
         registered = self.redirect_uris or []
@@ -36,7 +36,7 @@ class Client(OAuthClientInformationFull):
             return redirect_uri
         if redirect_uri is None and len(registered) == 1:
             return registered[0]
-        raise InvalidRedirectUriError("The redirect_uri is none that this client registered.")
+        raise InvalidRedirectUriError("This client has not registered the redirect_uri.")
 
     def validate_scope(self, requested_scope: str | None) -> list[str] | None:
         if requested_scope is None:
@@ -56,7 +56,7 @@ class Clients:
 
     async def find(self, client_id: str) -> Client | None:
         if is_document_url(client_id):
-            return await self._find_described(client_id)
+            return await self._fetch_client(client_id)
         if len(client_id) > _LONGEST_ID:
             return None
         found = await self._registered.find(client_id)
@@ -68,7 +68,7 @@ class Clients:
             secret = None
         return Client.model_validate_json(found.described).model_copy(update={"client_secret": secret})
 
-    async def _find_described(self, url: str) -> Client | None:
+    async def _fetch_client(self, url: str) -> Client | None:
         document = await self._documents.fetch(url)
         if document is None:
             return None
@@ -96,7 +96,7 @@ class Clients:
 def client_of(document: Document) -> Client:
     """The client that a metadata document describes. Raises `ValidationError` or `RegistrationError`.
 
-    Of what it says, only what is used: names and addresses. It has no secret, whatever it says.
+    Only the used metadata counts: names and addresses. It has no secret, whatever the document says.
     """
     names = ("client_id", "client_name", "client_uri", "redirect_uris")
     used = {name: document[name] for name in names if name in document}
@@ -106,7 +106,7 @@ def client_of(document: Document) -> Client:
 
 
 def check_client(client: OAuthClientInformationFull) -> None:
-    """Bounds, and no address that a browser would run. Raises `RegistrationError`."""
+    """Check sizes, and refuse addresses that a browser would execute. Raises `RegistrationError`."""
     addresses = client.redirect_uris or []
     if not 1 <= len(addresses) <= _MOST_ADDRESSES:
         raise RegistrationError("invalid_redirect_uri", f"redirect_uris has 1 to {_MOST_ADDRESSES} addresses.")
@@ -134,13 +134,13 @@ def is_safe_redirect(address: str) -> bool:
 
 
 def is_elsewhere(address: str) -> bool:
-    """A page of somebody's, rather than a program on the person's own device."""
+    """Whether an address is a web page rather than a program on the person's own device."""
     parts = urlsplit(address)
     return parts.scheme in {"http", "https"} and parts.hostname not in LOOPBACK
 
 
 def _without_port(address: AnyUrl) -> str:
-    """Loopback addresses are the same on every port."""
+    """The address without its port if it is loopback, where every port is the same."""
     parts = urlsplit(str(address))
     if parts.scheme == "http" and parts.hostname in LOOPBACK and "@" not in parts.netloc:
         return parts._replace(netloc=parts.hostname or "").geturl()

@@ -1,7 +1,7 @@
 """The endpoints that OAuth clients call: metadata, `/authorize`, `/token`, `/register`, `/revoke`.
 
-The SDK's handlers do the work. What they leave out is added here: `iss` in error redirects (RFC 9207), the resource that a
-token request names (RFC 8707), and a revocation that public clients may ask for (RFC 7009).
+The SDK's handlers do the work. Added here is what they lack: `iss` in error redirects (RFC 9207), the `resource` of a token
+request (RFC 8707), and revocation by public clients (RFC 7009).
 """
 
 import math
@@ -58,7 +58,7 @@ class OAuthEndpoints:
     vault: Vault
     clients: Clients
     count_registration: Callable[[HTTPConnection], None]
-    """Raises `TooManyFailures` where too many clients came from the request's address."""
+    """Raises `TooManyFailures` if the request's address registered too many clients."""
 
     def routes(self) -> list[BaseRoute]:
         resource, server = "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"
@@ -112,14 +112,14 @@ class OAuthEndpoints:
         return _document(OAuthMetadata.model_validate(members))
 
     async def authorize(self, request: Request) -> Response:
-        """To the consent page; errors back to the client, with `iss`.
+        """Redirect to the consent page; errors go back to the client, with `iss`.
 
-        Anybody may register an address: nobody is sent to one elsewhere without a look at it (RFC 9700, 4.11.2).
+        Anybody may register an address: nobody is redirected to a web page without seeing its host first (RFC 9700, 4.11.2).
         """
         if request.method == "GET" and "client_id" not in request.query_params:
             endpoint = resource_url(self.settings, request)
             return _oauth_error("invalid_request", f"Clients send people here. Add {endpoint} to your MCP client.")
-        await request.form()  # where it is none, that is a 400, which the SDK's handler would log as an error
+        await request.form()  # an invalid form is a 400 here; the SDK's handler would log an error
         answer = await AuthorizationHandler(self.provider(request)).handle(request)
         location = answer.headers.get("location", "")
         if not location or location.startswith("consent?"):
@@ -148,7 +148,7 @@ class OAuthEndpoints:
         return await RegistrationHandler(self.provider(request), options).handle(request)
 
     async def revoke(self, request: Request) -> Response:
-        """RFC 7009: of whoever can authenticate as a public client can, too; unknown tokens are no error."""
+        """RFC 7009, with client authentication or as a public client; unknown tokens are not an error."""
         try:
             client = await ClientAuthenticator(self.provider(request)).authenticate_request(request)
         except AuthenticationError as error:
@@ -170,7 +170,7 @@ def _oauth_error(error: str, description: str, status: int = 400) -> Response:
 
 
 def _open_route(path: str, handler: Handler, method: str) -> Route:
-    """For clients that run in a page of any site: they send no cookie, and what they hold is in the request."""
+    """A route with CORS for clients in web pages of any site: there are no cookies, and credentials are in the request."""
     headers = ["authorization", "content-type", "mcp-protocol-version"]
     open_to_all = CORSMiddleware(
         _with_small_body(handler), allow_origins=["*"], allow_methods=[method], allow_headers=headers

@@ -1,4 +1,4 @@
-"""What the SDK's authorization handlers ask for: clients, codes and tokens, from the vault."""
+"""Implements the SDK's authorization provider with the vault's clients, codes and tokens."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ _LONGEST_PARAMETER = 2_000
 
 
 class ConsentRequest(BaseModel):
-    """An authorization request that was checked, on its way through the person's browser. Signed, so nothing is stored."""
+    """A validated authorization request. It travels through the person's browser, signed, so nothing is stored."""
 
     client_id: str
     redirect_uri: str
@@ -37,13 +37,13 @@ class ConsentRequest(BaseModel):
 
 
 class StaleConsent(BadArgument):
-    """An authorization request that lay open for too long, or one that is not ours."""
+    """An authorization request that has expired, or was not signed by this server."""
 
 
 class ConsentRequests:
     """Signs authorization requests and verifies them; any replica verifies those of another.
 
-    Also the answers to those that are refused at once, on their way to a page that asks before it leads back.
+    Also error responses to refused requests, for a page that asks the person before it redirects.
     """
 
     def __init__(self, keys: list[bytes]) -> None:
@@ -69,22 +69,20 @@ def _load(serializer: URLSafeTimedSerializer, text: str) -> object:
     try:
         return serializer.loads(text, max_age=CONSENT_SECONDS)
     except BadData:
-        raise StaleConsent(
-            "This request lay open for too long.", "Go back to your client and connect again."
-        ) from None
+        raise StaleConsent("This request has expired.", "Go back to your client and connect again.") from None
 
 
 class _Code(AuthorizationCode):
-    """An authorization code that exists; whether it is still good is decided where it is redeemed."""
+    """An existing authorization code; whether it is still valid is decided on redemption."""
 
 
 class _Refresh(RefreshToken):
-    """The same for a refresh token."""
+    """An existing refresh token, likewise."""
 
 
 @dataclass(frozen=True)
 class Provider(OAuthAuthorizationServerProvider[_Code, _Refresh, AccessToken]):
-    """For one request: `resource` is this server's MCP endpoint as the client sees it."""
+    """The provider for one request: `resource` is this server's MCP endpoint as the client sees it."""
 
     clients: Clients
     grants: Grants
@@ -98,7 +96,7 @@ class Provider(OAuthAuthorizationServerProvider[_Code, _Refresh, AccessToken]):
         await self.clients.register(client_info)
 
     async def authorize(self, client: OAuthClientInformationFull, params: AuthorizationParams) -> str:
-        """The consent page, beside `/authorize`."""
+        """The URL of the consent page, next to `/authorize`."""
         if params.resource is not None and params.resource.rstrip("/") != self.resource:
             raise AuthorizeError("invalid_target", f"This server's resource is {self.resource}.")
         if len(params.state or "") > _LONGEST_PARAMETER or len(params.code_challenge) > _LONGEST_PARAMETER:

@@ -1,4 +1,4 @@
-"""Shares of budgets as rows, by owner and process: how all replicas keep to one limit."""
+"""Shares of budgets as rows, by owner and process, so that all replicas respect one limit."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -55,7 +55,7 @@ class VaultAllowances:
     def _take(self, database: Connection, claim: Claim) -> Grant:
         now = self._now()
         _lock(database, claim.owner)
-        # In this order: what a process writes as spent goes out of its share afterwards, and must not be missed in between.
+        # In this order: usage that a process writes leaves its share afterwards, and must not be missed in between.
         others = _read_others(database, claim, now)
         spent = _read_total(database, claim.owner, now)
         own = claim.under_way.plus(claim.unwritten)
@@ -70,7 +70,7 @@ class VaultAllowances:
         return Grant(left, spent, taken, near)
 
     def _is_first(self, database: Connection, claim: Claim, used: Amount, now: datetime) -> bool:
-        """Whether nobody said so yet: once a day of calls, once a month of dollars, and again where a limit was changed."""
+        """Whether nobody was notified yet: once a day for calls, once a month for dollars, and again after a changed limit."""
         limits = claim.limits
         if is_near(Limits(budget_usd=limits.budget_usd), used.calls, used.cost):
             return do_once(database, f"near {claim.owner} {now:%Y-%m} {limits.budget_usd}", now)
@@ -79,9 +79,9 @@ class VaultAllowances:
 
 
 def _share(claim: Claim, taken: Amount) -> Amount:
-    """What the process may spend from now on: a part more of what is left, or less than nothing where others need it.
+    """The process's share from now on: a further part of what is left, or negative if others need it.
 
-    A debt is worked off by what its calls under way give back.
+    A negative share recovers as running calls release their reservations.
     """
     limits, calls, cost = claim.limits, 0, 0
     if limits.budget_calls_per_day is not None:
@@ -109,21 +109,21 @@ def _is_near(claim: Claim, used: Amount) -> bool:
 
 
 def _lock(database: Connection, owner: str) -> None:
-    """One after the other; on SQLite there is one writer anyway."""
+    """Serialise transactions of one owner; SQLite has a single writer anyway."""
     if database.dialect.name == "postgresql":
         lock = int.from_bytes(sha256(owner.encode()).digest()[:7])
         database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
 def _read_total(database: Connection, owner: str, now: datetime) -> Amount:
-    """Calls of today, and what this month cost."""
+    """Today's calls, and this month's cost."""
     today = select(func.sum(usage.c.calls)).where(usage.c.owner == owner, usage.c.day == day_of(now))
     month = select(func.sum(usage.c.cost)).where(usage.c.owner == owner, usage.c.day >= first_of_month(now))
     return Amount(int(database.scalar(today) or 0), int(database.scalar(month) or 0))
 
 
 def _read_others(database: Connection, claim: Claim, now: datetime) -> Amount:
-    """What other processes hold."""
+    """The shares of other processes."""
     held = select(func.sum(allowances.c.calls), func.sum(allowances.c.cost)).where(
         allowances.c.owner == claim.owner, allowances.c.holder != claim.holder, allowances.c.expires_at > now
     )

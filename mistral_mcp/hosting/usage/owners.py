@@ -1,4 +1,4 @@
-"""Whose usage is kept in the vault's database: connections', and that of callers with keys of their own."""
+"""Owners of usage in the vault's database: connections, and callers with their own keys."""
 
 from cachetools import LRUCache
 
@@ -18,7 +18,7 @@ _KNOWN_KEYS = 10_000
 
 
 def vault_ledger(settings: Settings, vault: Vault, holder: str) -> Ledger:
-    """The ledger of a hosted server. `holder` is the name of this process among all, as for its budgets."""
+    """The ledger of a hosted server. `holder` identifies this process, as for its budgets."""
     return Ledger(
         VaultUsage(vault.database, vault.now, holder),
         OwnerNames(lambda credentials: vault.owner_name(Owner(credentials))).of,
@@ -57,7 +57,7 @@ class OwnerNames:
 
 
 class KnownKeys:
-    """Anybody can invent keys, and each would have rows of its own: a caller's own key counts once Mistral has taken it."""
+    """Callers' own keys that Mistral has accepted. Only these are counted: each invented key would get its own rows."""
 
     def __init__(self) -> None:
         self._known: LRUCache[int, bool] = LRUCache(_KNOWN_KEYS)
@@ -76,5 +76,5 @@ class KnownKeys:
 
 
 def _identity(credentials: Credentials) -> int:
-    """A hash that only this process can make: no key stays in memory for it."""
+    """A hash that only this process can compute: no key stays in memory for it."""
     return hash(credentials.key and credentials.key.get_secret_value())

@@ -1,4 +1,4 @@
-"""What the operator sees of usage: `mistral-mcp connections usage`."""
+"""The operator's usage report: `mistral-mcp connections usage`."""
 
 import json
 
@@ -12,14 +12,14 @@ _COLUMNS = ("ID", "LABEL", "TODAY", "MONTH", "ERRORS", "TOKENS", "USD", "LEFT")
 
 
 class Entry(UsageAnswer):
-    """One connection's usage, or that of a caller's own key, whose digest `id` then is."""
+    """The usage of a connection, or of a caller's own key, whose `id` is a digest."""
 
     id: str
     label: str | None
 
 
 async def list_usage(settings: Settings, *, as_json: bool = False) -> str:
-    """A line for each, the dearest first; or JSON."""
+    """A line for each, the most expensive first; or JSON."""
     entries = await _read_entries(settings)
     if as_json:
         return json.dumps({"connections": entries}, indent=1)
@@ -66,11 +66,11 @@ def _row(entry: Entry) -> tuple[str, ...]:
         str(month["errors"]),
         str(month["total_tokens"]),
         f"{month['cost_usd']:.4f}",
-        _left(entry),
+        _remaining_text(entry),
     )
 
 
-def _left(entry: Entry) -> str:
+def _remaining_text(entry: Entry) -> str:
     budget = entry["budget"]
     if budget is None:
         return "-"

@@ -1,4 +1,4 @@
-"""Sums of what calls used, as rows that every replica adds to."""
+"""Usage sums as rows that every replica adds to."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +11,7 @@ from mistral_mcp.hosting.vault.tables import Utc, usage
 from mistral_mcp.usage.store import Batch, Rows
 from mistral_mcp.usage.sums import NAMES, Key, Sums, add_all
 
-# The same words on SQLite and Postgres; SQLAlchemy has them in each dialect's own module, which a start should do without.
+# The same SQL on SQLite and Postgres; SQLAlchemy's own upsert is in each dialect's module, which would slow the start.
 _COLUMNS = ("owner", "day", "tool", "model", *NAMES)
 _ADD = text(
     f"INSERT INTO mmcp_usage ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "  # noqa: S608 - names of ours
@@ -31,19 +31,21 @@ class VaultUsage:
     """The `UsageStore` of hosting."""
 
     def __init__(self, database: Database, now: Callable[[], datetime], holder: str = "") -> None:
-        """`holder` is the process's name among those that hold shares of budgets: what is written, it holds no more."""
+        """`holder` identifies the process's shares of budgets, which shrink by the usage it writes."""
         self._database = database
         self._now = now
         self._holder = holder
 
     async def add(self, batch: Batch) -> None:
-        """Once, however often it is tried: nobody knows whether a transaction that timed out was carried out."""
+        """Add a batch once, however often it is retried: a transaction that timed out may have been committed."""
         values = [_row(owner, key, sums) for owner, key, sums in batch]
 
         def work(database: Connection) -> None:
             if do_once(database, f"batch {batch.id}", self._now()):
                 database.execute(_ADD, values)
-                database.execute(_RELEASE, [self._released(owner, rows) for owner, rows in batch.rows.items()])
+                database.execute(
+                    _RELEASE, [self._share_reduction(owner, rows) for owner, rows in batch.rows.items()]
+                )
 
         await self._database.write(work)
 
@@ -52,13 +54,13 @@ class VaultUsage:
         return {key: sums for _, key, sums in await self._read(statement)}
 
     async def read_all(self, since: str) -> dict[str, Rows]:
-        """Of all owners, for the operator."""
+        """The rows of all owners, for the operator."""
         found: dict[str, Rows] = {}
         for owner, key, sums in await self._read(select(usage).where(usage.c.day >= since)):
             found.setdefault(owner, {})[key] = sums
         return found
 
-    def _released(self, owner: str, rows: Rows) -> dict[str, object]:
+    def _share_reduction(self, owner: str, rows: Rows) -> dict[str, object]:
         written = add_all(rows.values())
         return {"owner": owner, "holder": self._holder, "calls": written.calls, "cost": written.cost}
 
@@ -67,7 +69,7 @@ class VaultUsage:
 
 
 def do_once(database: Connection, identity: str, now: datetime) -> bool:
-    """Whether this is the first time, in a transaction that does what is to be done."""
+    """Whether this is the first time; for a transaction that then does the work."""
     return database.execute(_DO_ONCE, {"id": identity, "created_at": now}).rowcount == 1
 
 

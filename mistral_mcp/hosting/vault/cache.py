@@ -1,6 +1,6 @@
-"""Look-ups of the last seconds: hits, misses, and those under way.
+"""Caches look-ups for seconds: hits, misses, and running ones.
 
-Nothing is older than `LIFE`, so every replica feels a revocation by then; the replica that revokes feels it at once.
+No entry is older than `LIFE`, so a revocation reaches every replica by then, and the revoking replica at once.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class Found:
     connection_id: str
     credentials: Credentials
     resource: str = ""
-    """Of an access token: the server that it is for."""
+    """Access tokens only: the resource that it was issued for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Entry(Generic[ValueT]):
 
 
 class LookupCache:
-    """Calls `load` for what is not known yet, once for all who ask for the same at the same time."""
+    """Calls `load` for unknown tokens, once for all concurrent look-ups of the same token."""
 
     def __init__(
         self, load: Callable[[Token], Awaitable[Found]], clock: Callable[[], float], *, hits: int = _HITS
@@ -46,14 +46,14 @@ class LookupCache:
         self._load = load
         self._clock = clock
         self._hits: TLRUCache[bytes, _Entry[Found]] = TLRUCache(hits, _expiry, timer=clock)
-        # Apart: no number of misses pushes a hit out.
+        # Separate caches, so that misses cannot evict hits.
         self._misses: TLRUCache[bytes, _Entry[CredentialError]] = TLRUCache(_MISSES, _expiry, timer=clock)
         self._current: dict[bytes, asyncio.Task[Found]] = {}
         self._tasks: set[asyncio.Task[Found]] = set()
         self._changes = 0
 
     async def find(self, token: Token) -> Found:
-        """Raises a `CredentialError` for what is no credential, and whatever `load` raises."""
+        """Raises a `CredentialError` for an invalid token, and whatever `load` raises."""
         if hit := self._hits.get(token.digest):
             return hit.value
         if miss := self._misses.get(token.digest):
@@ -65,12 +65,14 @@ class LookupCache:
             self._tasks.add(task)
             task.add_done_callback(self._discard)
         try:
-            return await asyncio.shield(task)  # a caller who hangs up does not take the answer from the others
+            return await asyncio.shield(
+                task
+            )  # a caller who disconnects does not cancel the look-up for the others
         except MistralMcpError as error:
             raise _copy(error) from None
 
     def forget(self, connection_id: str) -> None:
-        """Drop a connection. A look-up under way may have read the old row: its answer is not kept, nor shared further."""
+        """Drop a connection. A running look-up may have read the old row: its result is neither cached nor shared further."""
         for digest, hit in list(self._hits.items()):
             if hit.value.connection_id == connection_id:
                 del self._hits[digest]
@@ -84,7 +86,7 @@ class LookupCache:
         self._changes += 1
 
     def purge(self) -> None:
-        """Keys of callers who went away do not stay in memory."""
+        """Drop expired entries, so that keys do not stay in memory."""
         self._hits.expire()
         self._misses.expire()
 
@@ -114,14 +116,14 @@ class LookupCache:
     def _discard(self, task: asyncio.Task[Found]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # retrieved, even if all who asked are gone
+            task.exception()  # retrieved, even if no caller waits any more
 
 
 def _expiry(_digest: bytes, entry: _Entry[ValueT], _now: float) -> float:
-    """An answer is as old as its question."""
+    """Entries age from the start of their look-up."""
     return entry.asked_at + LIFE
 
 
 def _copy(error: MistralMcpError) -> MistralMcpError:
-    """One for each caller: raising collects a traceback."""
+    """A copy for each caller: raising adds a traceback."""
     return type(error)(*error.args)

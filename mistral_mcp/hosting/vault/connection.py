@@ -1,4 +1,4 @@
-"""A connection as it is described: what may be shown of it, and what may be asked of a new one."""
+"""A connection as a value: what may be shown of it, and the rules for a new one."""
 
 import secrets as random
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mistral_mcp.route import Route
 
 LONGEST_LABEL = 100
 LONGEST_EXPIRY = 3650  # days
-_HINT, _LONG_ENOUGH = 4, 16  # of a shorter key, four characters would tell too much
+_HINT, _LONG_ENOUGH = 4, 16  # of a shorter key, four characters would reveal too much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +23,12 @@ class Connection:
     key_hint: str
     """The last four characters of the Mistral key."""
     toolsets: tuple[str, ...] | None
-    """None: not limited."""
+    """None: no limit."""
     read_only: bool
     route: Route | None
     """None: the operator's."""
     budget_usd: float | None = None
-    """For a month; None: no budget of its own."""
+    """US dollars a month; None: no budget of its own."""
     budget_calls_per_day: int | None = None
     created_at: datetime
     last_used_at: datetime | None
@@ -36,7 +36,7 @@ class Connection:
     expires_at: datetime | None
     revoked_at: datetime | None
     master_keys: tuple[str, ...] = ()
-    """Ids of the master keys its live tokens are on; only `Vault.connections` fills it."""
+    """Ids of the master keys of its live tokens; only `Vault.connections` fills it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class IssuedToken:
 
 
 class WrongField(BadArgument):
-    """A field that cannot be taken as it is; `field` says which."""
+    """An invalid field; `field` says which."""
 
     def __init__(self, field: str, what: str, advice: str = "") -> None:
         super().__init__(what, advice)
@@ -78,12 +78,12 @@ def check_terms(label: str, expires_in_days: int | None) -> None:
 
 
 def check_route(api_key: SecretStr | None, route: Route | None, route_token: SecretStr | None) -> None:
-    """Raises `WrongField` for what a tenant may not ask for, or what could never work."""
+    """Raises `WrongField` for a combination that tenants may not use, or that cannot work."""
     if route is not None and route.kind == "base":
         raise WrongField("route", "A connection's route is one of the known kinds, never a URL.")
     if route_token is not None and route is None:
         advice = "Give the route too, or leave both out."
-        raise WrongField("route_token", "route_token goes with a route of one's own.", advice)
+        raise WrongField("route_token", "route_token needs a route.", advice)
     if route is not None and route.kind in {"lava", "lava-byok"} and route_token is None:
         raise WrongField("route_token", "The lava routes need route_token, Lava's secret key.")
     if api_key is None and not (route is not None and route.pays(route_token)):

@@ -26,10 +26,10 @@ from mistral_mcp.errors import BadSetting, VaultUnavailable
 from mistral_mcp.hosting.vault import database_failures as failures
 from mistral_mcp.hosting.vault.tables import VERSION, metadata, version
 
-PATIENCE = 5.0  # seconds: for a connection, for a lock, for an answer
+PATIENCE = 5.0  # seconds to wait for a connection, a lock or an answer
 _WORKERS = 8  # threads, and connections
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_MIGRATION_LOCK = 0x6D6D6370  # any number that only we use; on SQLite the write lock does it
+_MIGRATION_LOCK = 0x6D6D6370  # any number that only we use; SQLite's write lock suffices there
 
 # Unless the URL says otherwise.
 _LIBPQ: dict[str, object] = {
@@ -44,11 +44,11 @@ _log = logging.getLogger(__name__)
 
 
 class Database:
-    """An open database. Whatever it fails with is a `VaultUnavailable`."""
+    """An open database. All its failures are raised as `VaultUnavailable`."""
 
     def __init__(self, url: URL) -> None:
         self.is_shared = url.get_backend_name() == "postgresql"
-        """Whether other hosts may use it too."""
+        """Whether other machines may use it too."""
         if self.is_shared:
             self._name = f"Postgres at {url.host or 'the local socket'}"
         else:
@@ -59,13 +59,13 @@ class Database:
         if self.is_shared:
             options = {
                 "pool_recycle": 300,
-                "pool_pre_ping": True,  # so that a restart of Postgres is not noticed
+                "pool_pre_ping": True,  # so that a restart of Postgres fails no request
                 "connect_args": {name: value for name, value in _LIBPQ.items() if name not in url.query},
             }
         self._engine = create_engine(
             url, hide_parameters=True, pool_size=_WORKERS, max_overflow=0, pool_timeout=PATIENCE, **options
         )
-        # One statement needs no transaction; on SQLite there is none unless `write` begins it.
+        # A single statement needs no transaction; on SQLite only `write` begins one.
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         if self.is_shared:
             self._reading = self._autocommit
@@ -77,13 +77,15 @@ class Database:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """With the newest tables. Raises `BadSetting` for what only a person can fix, else `VaultUnavailable`."""
+        """Opens the database, and migrates its tables. Raises `BadSetting` if only a person can fix it, else
+        `VaultUnavailable`.
+        """
         try:
             with failures.at_start(self._name):
                 await asyncio.wrap_future(self._workers.submit(self._upgrade))
             yield
         finally:
-            # What runs still holds a connection, and gives it back in moments; a database that hangs is not waited for.
+            # Running work still holds a connection, and releases it soon; this does not wait for a hanging database.
             with anyio.move_on_after(PATIENCE, shield=True):
                 await anyio.to_thread.run_sync(
                     partial(self._workers.shutdown, cancel_futures=True), abandon_on_cancel=True
@@ -95,9 +97,9 @@ class Database:
         return await self._run(partial(self._read, work), PATIENCE)
 
     async def write(self, work: Callable[[Connection], T], *, erases: bool = False) -> T:
-        """Run a transaction, in a worker thread: all of it, or nothing.
+        """Run a transaction, in a worker thread.
 
-        `erases`: what it overwrites should be gone from SQLite's write-ahead log too.
+        `erases`: what it overwrites must also disappear from SQLite's write-ahead log.
         """
         result = await self._run(partial(self._write, work), 2 * PATIENCE)
         if erases and not self.is_shared:
@@ -106,17 +108,17 @@ class Database:
         return result
 
     async def erase(self) -> None:
-        """Truncate SQLite's write-ahead log, if something in it should be gone; a busy one is left for the next time."""
+        """Truncate SQLite's write-ahead log, if something in it must disappear; a busy one is left for the next time."""
         if self._unerased:
             self._unerased = not await self._run(self._checkpoint, 2 * PATIENCE)
 
     def check_file(self) -> None:
-        """Raises `VaultUnavailable` where SQLite's file was deleted: it would go on, and lose what it is given."""
+        """Raises `VaultUnavailable` if SQLite's file was deleted: SQLite would continue, and lose all writes."""
         if not self.is_shared and not Path(str(self._engine.url.database)).exists():
-            raise VaultUnavailable("The vault's file is gone.", "Put it back, and start the server again.")
+            raise VaultUnavailable("The vault's file was deleted.", "Restore it, and restart the server.")
 
     async def _run(self, work: Callable[[], T], seconds: float) -> T:
-        """In a worker thread and bounded in time; the log says when the database fails, and when it answers again."""
+        """Run in a worker thread, with a timeout; log when the database fails, and when it answers again."""
         try:
             with anyio.fail_after(seconds):
                 result = await asyncio.wrap_future(self._workers.submit(work))
@@ -143,7 +145,9 @@ class Database:
             return work(connection)
 
     def _begin(self, connection: Connection) -> None:
-        if not self.is_shared:  # else a reader that begins to write could find the database changed, and fail
+        if (
+            not self.is_shared
+        ):  # else a transaction that reads first could find the database changed when it writes, and fail
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _checkpoint(self) -> bool:
@@ -152,11 +156,11 @@ class Database:
         return not busy
 
     def _upgrade(self) -> None:
-        """The file, and the newest tables in it; one process after the other."""
+        """Create the file, and migrate its tables; one process at a time."""
         if not self.is_shared:
             _create_private_file(Path(str(self._engine.url.database)))
             with self._engine.connect() as connection:
-                _turn_to_wal(connection)
+                _switch_to_wal(connection)
         with self._engine.begin() as connection:
             self._begin(connection)
             if self.is_shared:
@@ -165,7 +169,7 @@ class Database:
 
 
 def default_data_dir() -> Path:
-    """Where no setting says otherwise; `cli` knows the user's environment, and sets it."""
+    """The default without a setting; `cli` sets it from the user's environment."""
     return Path.home() / ".local" / "share" / "mistral-mcp"
 
 
@@ -175,9 +179,9 @@ def parse_url(given: SecretStr | None, data_dir: Path) -> URL:
         return URL.create("sqlite", database=str(data_dir / "vault.db"))
     try:
         url = make_url(given.get_secret_value())
-    except (ArgumentError, ValueError):  # its text may hold the password
+    except (ArgumentError, ValueError):  # its message may hold the password
         raise BadSetting(
-            "DATABASE_URL is no URL.", "It is sqlite:///path or postgresql://user:password@host/name."
+            "DATABASE_URL is not a URL.", "It is sqlite:///path or postgresql://user:password@host/name."
         ) from None
     match url.drivername.partition("+")[0]:
         case "postgresql" | "postgres":
@@ -189,7 +193,7 @@ def parse_url(given: SecretStr | None, data_dir: Path) -> URL:
 
 
 def _create_private_file(path: Path) -> None:
-    """Created with its mode, not given it later; SQLite gives -wal and -shm the mode of the file beside them."""
+    """Create the file with its final mode; SQLite gives -wal and -shm the mode of the main file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     if os.name == "posix":
@@ -199,15 +203,15 @@ def _create_private_file(path: Path) -> None:
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # Python begins no transactions of its own; `write` does
+    connection.isolation_level = None  # Python begins no transactions by itself; `write` does
     cursor = connection.cursor()
     for pragma in ("foreign_keys = ON", "secure_delete = ON", "synchronous = FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _turn_to_wal(connection: Connection) -> None:
-    """Two processes that turn a new file to WAL at once do not wait for one another, as they do elsewhere."""
+def _switch_to_wal(connection: Connection) -> None:
+    """Switch a new file to WAL, with retries: SQLite's timeout does not apply when two processes do it at once."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -228,18 +232,18 @@ def _create_or_migrate(connection: Connection) -> None:
         connection.execute(insert(version).values(version_num=VERSION))
     elif found != VERSION:
         _migrate(connection)
-        _log.info("The tables went from version %s to %s.", found, VERSION)
+        _log.info("The tables were migrated from version %s to %s.", found, VERSION)
 
 
 def _find_version(connection: Connection) -> str | None:
-    """None where there are no tables yet."""
+    """The version of the tables; None if there are none yet."""
     if inspect(connection).has_table(version.name):
         return connection.scalar(select(version.c.version_num))
     return None
 
 
 def _migrate(connection: Connection) -> None:
-    # Of no use where the tables are new or of this version, and as large as the rest of the vault's libraries.
+    # Needed for migrations only, and as large as the vault's other libraries together.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
@@ -251,5 +255,5 @@ def _migrate(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError:
         raise failures.MisconfiguredDatabase(
-            "The tables are of a newer mistral-mcp than this one.", "Start that version, or a newer one."
+            "The tables are of a newer mistral-mcp than this one.", "Use that version, or a newer one."
         ) from None

@@ -1,4 +1,4 @@
-"""Whatever a database can fail with, as an error of ours: one sentence, without the library's text.
+"""Translates the database's exceptions to our errors: one sentence, without the library's text.
 
 That text may hold the URL, the statement and its values.
 """
@@ -19,12 +19,12 @@ class MisconfiguredDatabase(VaultUnavailable):
 
 
 RAISED = (SQLAlchemyError, sqlite3.Error, OSError)
-"""What a database, or a file beside it, fails with; sqlite3's own comes from what is done on connecting."""
+"""Exceptions of a database or of a file next to it; sqlite3's own are raised on connecting."""
 
 
 @contextmanager
 def at_start(where: str) -> Generator[None]:
-    """For whoever starts the server: names the place, and raises `BadSetting` for what only a person can fix."""
+    """For the start: errors name the database, and are a `BadSetting` if only a person can fix them."""
     try:
         yield
     except (*RAISED, VaultUnavailable) as error:
@@ -53,10 +53,10 @@ def translate(error: Exception) -> VaultUnavailable:
     match error:
         case _ if isinstance(cause, sqlite3.Error):
             found = _SQLITE.get(_code(cause))
-        # From here on Postgres. Its library's classes would have to be imported, also where there is only SQLite.
+        # From here on Postgres, without importing its library's classes, which are not needed with SQLite.
         case DBAPIError() if sqlstate:
             found = _POSTGRES.get(sqlstate) or _POSTGRES.get(sqlstate[:2])
-        case OperationalError():  # no connection was made, or it broke: libpq gives no code
+        case OperationalError():  # no connection, or a broken one: libpq gives no code
             if "FATAL" in str(cause):
                 found = _REFUSED
             else:
@@ -74,12 +74,12 @@ def translate(error: Exception) -> VaultUnavailable:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """The primary result code, without what is extended; 0 where Python itself refused."""
+    """The primary result code, without the extended part; 0 if Python itself raised the error."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _name(cause: BaseException) -> str:
-    """What an operator can look up."""
+    """A name that an operator can look up."""
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
     return code or type(cause).__name__
 
@@ -103,8 +103,8 @@ _READ_ONLY: _Failure = (
 )
 _NO_DATABASE: _Failure = (
     MisconfiguredDatabase,
-    "The vault's file is no SQLite database, or it is damaged.",
-    "Restore it from a backup, or set DATABASE_URL to another file; this one was not touched.",
+    "The vault's file is not a SQLite database, or it is damaged.",
+    "Restore it from a backup, or set DATABASE_URL to another file; this one was not changed.",
 )
 _AWAY: _Failure = (
     VaultUnavailable,
@@ -119,11 +119,11 @@ _REFUSED: _Failure = (
 _NO_OPTION: _Failure = (
     MisconfiguredDatabase,
     "DATABASE_URL has an option that Postgres does not know.",
-    "After its ? stand libpq's, such as sslmode.",
+    "The options after ? are libpq's, such as sslmode.",
 )
 _NO_RIGHT: _Failure = (
     MisconfiguredDatabase,
-    "The user in DATABASE_URL may not make or use the vault's tables.",
+    "The user in DATABASE_URL may not create or use the vault's tables.",
     "Give it the right to create tables in its schema.",
 )
 
@@ -157,7 +157,7 @@ _POSTGRES: dict[str, _Failure] = {
     "3F000": _NO_RIGHT,  # no schema to create in
     "25006": (
         VaultUnavailable,
-        "Postgres takes no writes: it is a standby.",
+        "Postgres accepts no writes: it is a standby.",
         "Point DATABASE_URL at the primary.",
     ),
     "28": _REFUSED,
@@ -166,7 +166,7 @@ _POSTGRES: dict[str, _Failure] = {
     "57P01": _AWAY,
     "57P02": _AWAY,
     "57P03": _AWAY,
-    "40": _SLOW,  # gave way to another transaction
+    "40": _SLOW,  # rolled back in favour of another transaction
     "55P03": _SLOW,
     "57014": _SLOW,
 }

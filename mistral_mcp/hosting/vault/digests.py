@@ -1,4 +1,4 @@
-"""Digests that only the master keys can make: they find what belongs together, and open nothing."""
+"""Digests made with the master keys: they find rows of the same key or owner, and open nothing."""
 
 import hmac
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""What comes from the handle of a result or an upload link: the id of its row, and the key that opens it.
+"""Derives two values from the handle of a result or an upload link: its row's id, and the sealing key.
 
-Neither is stored: whoever has the database, and not the handle, opens nothing.
+The handle is not stored: the database alone opens nothing.
 """
 
 from cryptography.hazmat.primitives import hashes
@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 def row_id(handle: str) -> str:
-    """Finds the row. Opens nothing: the key comes from the handle under another label."""
+    """Finds the row. It opens nothing: the key is derived under another label."""
     return _derive(handle, b"look-up")[:16].hex()
 
 

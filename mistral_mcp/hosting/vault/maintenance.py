@@ -38,14 +38,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resealed:
-    """How many tokens moved to the first master key, and how many stay, by the id of the key they are on."""
+    """How many tokens moved to the first master key, and how many stay on others, by key id."""
 
     moved: int
     left: dict[str, int]
 
 
 class ResealedRow(NamedTuple):
-    """A connection that was sealed by an older version: as it is, and as it should be."""
+    """A connection that was sealed by an older version: its current and its new row."""
 
     id: str
     sealed_key: bytes | None
@@ -54,26 +54,26 @@ class ResealedRow(NamedTuple):
 
 
 async def count_tokens_by_key(database: Database) -> dict[str, int]:
-    """How many live tokens are on which master key."""
+    """The number of live tokens on each master key."""
     counts = select(tokens.c.master_key, func.count()).where(tokens.c.wrapped_key.is_not(None))
     grouped = counts.group_by(tokens.c.master_key)
     return await database.read(lambda connection: {row[0]: row[1] for row in connection.execute(grouped)})
 
 
 async def write_last_used(database: Database, used: Mapping[str, datetime]) -> None:
-    """Never back in time: another replica may have written a later one."""
+    """Write dates of last use; an older one never replaces a later one of another replica."""
     if not used:
         return
     earlier = or_(connections.c.last_used_at.is_(None), connections.c.last_used_at < bindparam("used"))
     statement = update(connections).where(connections.c.id == bindparam("connection"), earlier)
     statement = statement.values(last_used_at=bindparam("used"))
-    # In one order everywhere, so that two replicas do not wait for one another.
+    # In a fixed order, so that two replicas do not deadlock.
     values = [{"connection": connection_id, "used": when} for connection_id, when in sorted(used.items())]
     await database.write(lambda connection: connection.execute(statement, values))
 
 
-async def write_resealed(database: Database, rows: Sequence[ResealedRow]) -> None:
-    """Where nothing was changed meanwhile."""
+async def write_new_seals(database: Database, rows: Sequence[ResealedRow]) -> None:
+    """Write re-encrypted rows that did not change meanwhile."""
     if not rows:
         return
 
@@ -91,7 +91,9 @@ async def write_resealed(database: Database, rows: Sequence[ResealedRow]) -> Non
 
 
 async def sweep(database: Database, now: datetime) -> int:
-    """Erase what expired; delete rows later, so that until then their tokens are told why. Returns how many went."""
+    """Erase expired secrets; delete their rows later, so that until then their tokens get the reason. Returns the number
+    of deleted rows.
+    """
     expired = connections.c.expires_at <= now
     long_ago = now - ENDED_AFTER
     never_used = connections.c.last_used_at.is_(None) & (connections.c.created_at <= now - NEVER_USED_AFTER)
@@ -117,7 +119,7 @@ async def sweep(database: Database, now: datetime) -> int:
 
 
 async def sweep_usage(database: Database, now: datetime) -> None:
-    """Forget days of long ago, and what was done once and cannot come again."""
+    """Delete usage past its retention, and ids of finished work that cannot be retried any more."""
     oldest = (now - timedelta(days=KEPT_DAYS)).strftime("%Y-%m-%d")
     of_batches = done.c.id.like("batch %") & (done.c.created_at <= now - timedelta(days=1))
     long_ago = done.c.created_at <= now - timedelta(days=KEPT_DAYS)
@@ -131,7 +133,7 @@ async def sweep_usage(database: Database, now: datetime) -> None:
 
 
 async def sweep_results(database: Database, now: datetime) -> None:
-    """Erase results and upload links that expired, and forget them a day later."""
+    """Erase expired results and upload links, and delete their rows a day later."""
     long_ago = now - TOMBSTONE
     expired = (results.c.expires_at <= now) & results.c.sealed_meta.is_not(None)
     closed = (uploads.c.closes_at <= now) & uploads.c.sealed_caller.is_not(None)
@@ -157,7 +159,7 @@ async def reseal(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     batch: int = 500,
 ) -> Resealed:
-    """In batches, each whole or not at all; a token that changes meanwhile is left for the next run."""
+    """Re-encrypt in batches, each in a transaction; a token that changes meanwhile is left for the next run."""
     others = select(tokens.c.id, tokens.c.master_key, tokens.c.wrapped_key).where(
         tokens.c.wrapped_key.is_not(None), tokens.c.master_key != ring.first
     )
@@ -172,7 +174,7 @@ async def reseal(
             _log.warning("Token %s does not open: its row was changed since it was sealed, or is damaged.", row.id)
             continue
         changes.append({"token": row.id, "old": row.wrapped_key, "new": new})
-    # Not where the token was rotated or revoked in between: that must stay erased.
+    # Not if the token was rotated or revoked in between: it must stay erased.
     statement = update(tokens).where(tokens.c.id == bindparam("token"), tokens.c.wrapped_key == bindparam("old"))
     statement = statement.values(wrapped_key=bindparam("new"), master_key=ring.first)
     for start in range(0, len(changes), batch):
@@ -185,12 +187,12 @@ async def reseal(
 
 
 async def run_every(minute: float, work: Callable[[int], Awaitable[None]]) -> None:
-    """For ever: `work`, with the number of the run."""
+    """Call `work` with the number of the run, until cancelled."""
     for run in itertools.count(1):
         await asyncio.sleep(minute)
         try:
             await work(run)
         except VaultUnavailable:
-            pass  # it is in the log, and there is a next minute
-        except Exception:  # noqa: BLE001 - a bug in one run must not end maintenance for good
+            pass  # logged, and retried in a minute
+        except Exception:  # noqa: BLE001 - a bug in one run must not stop maintenance for good
             _log.exception("Vault maintenance failed; retrying in a minute.")

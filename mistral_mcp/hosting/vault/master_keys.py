@@ -1,4 +1,4 @@
-"""Where the master keys come from: MASTER_KEYS, or a file that is created once."""
+"""Loads the master keys: from MASTER_KEYS, or from a file that is created once."""
 
 import logging
 import os
@@ -19,16 +19,16 @@ _log = logging.getLogger(__name__)
 
 
 def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, is_shared: bool) -> MasterKeys:
-    """The ring. `in_use` says how many tokens are on which key; `is_shared`, whether other hosts use the database too.
+    """The key ring. `in_use`: the number of tokens on each key; `is_shared`: whether other machines use the database too.
 
-    Raises `BadSetting` rather than start with keys that open nothing: nothing is lost then, and nothing is made.
+    Raises `BadSetting` rather than start with keys that open nothing; then nothing is lost or created.
     """
     if settings.master_keys:
         where, keys = "MASTER_KEYS", [key.get_secret_value() for key in settings.master_keys]
     elif is_shared:
         raise BadSetting(
             "With Postgres, MASTER_KEYS must be set: every replica needs the same.",
-            "Make one with `openssl rand -hex 32`, and keep it apart from the database and its backups.",
+            "Create one with `openssl rand -hex 32`, and keep it separate from the database and its backups.",
         )
     else:
         where, keys = str(data_dir / FILE), _read_file(data_dir / FILE, in_use)
@@ -38,7 +38,7 @@ def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, is_sh
     if missing and len(missing) == len(in_use):
         raise BadSetting(
             f"{where} opens none of the stored connections: {_describe_counts(missing)}.",
-            "Put the right key back; nothing is lost.",
+            "Restore the right key; nothing is lost.",
         )
     if missing:
         _log.warning("%s opens some stored connections, but not all: %s.", where, _describe_counts(missing))
@@ -46,16 +46,16 @@ def find(settings: Settings, data_dir: Path, in_use: Mapping[str, int], *, is_sh
 
 
 def _check_strength(where: str, keys: list[str], in_use: Mapping[str, int]) -> None:
-    """A key of zeros, or of one repeated pattern, is nobody's secret. Raises `BadSetting`, unless connections need it."""
+    """Refuse a key of zeros, or of one repeated pattern. Raises `BadSetting`, unless connections need it."""
     weak = [key for key in keys if len(set(bytes.fromhex(key))) < _DISTINCT_BYTES]
     if not weak:
         return
     if not in_use and keys[0] in weak:
         raise BadSetting(
-            f"{where} seals with a key that can be guessed.",
-            "Make one with `openssl rand -hex 32`; nothing was stored.",
+            f"The first key of {where} can be guessed.",
+            "Create one with `openssl rand -hex 32`; nothing was stored.",
         )
-    _log.warning("%s holds a key that can be guessed: put a random one in front of it, and reseal.", where)
+    _log.warning("%s holds a key that can be guessed: put a random one before it, and reseal.", where)
 
 
 def _describe_counts(tokens: Mapping[str, int]) -> str:
@@ -72,7 +72,7 @@ def _read_file(path: Path, in_use: Mapping[str, int]) -> list[str]:
             if in_use:
                 raise BadSetting(
                     f"There is no {path}, and the stored connections need it: {_describe_counts(in_use)}.",
-                    "Put it back, or set MASTER_KEYS; nothing is lost.",
+                    "Restore it, or set MASTER_KEYS; nothing is lost.",
                 ) from None
             _create_file(path)
             text = path.read_text(encoding="ascii")
@@ -80,12 +80,12 @@ def _read_file(path: Path, in_use: Mapping[str, int]) -> list[str]:
             _log.warning("%s can be read by other users of this machine: chmod 600 it.", path)
     keys = text.replace(",", " ").split()
     if not keys or not all(re.fullmatch(r"[0-9a-fA-F]{64}", key) for key in keys):
-        raise BadSetting(f"{path} holds no master key.", "It is 64 hex digits; put the right file back.")
+        raise BadSetting(f"{path} holds no master key.", "It is 64 hex digits; restore the right file.")
     return keys
 
 
 def _create_file(path: Path) -> None:
-    """Whole or not at all, and once, however many processes start at the same time."""
+    """Create the file atomically, and only once if several processes start at the same time."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{FILE}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
@@ -99,5 +99,6 @@ def _create_file(path: Path) -> None:
     finally:
         draft.unlink()
     _log.warning(
-        "Created a master key, %s: back it up, apart from the database. Without it no connection opens.", path
+        "Created a master key, %s: back it up, separately from the database. Without it no connection can be opened.",
+        path,
     )

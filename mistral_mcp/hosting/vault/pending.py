@@ -1,4 +1,4 @@
-"""What look-ups leave to be written, off the way of a call: dates of last use, and rows that an older version sealed."""
+"""Writes that look-ups defer: dates of last use, and rows to re-encrypt with the newest version."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from mistral_mcp.hosting.vault.maintenance import ResealedRow
 
 
 class PendingWrites:
-    """Written once a minute, and at the end."""
+    """Deferred writes, done once a minute and at the end."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -19,16 +19,16 @@ class PendingWrites:
     def note_use(self, connection_id: str, when: datetime) -> None:
         self._used[connection_id] = when
 
-    def note_resealed(self, row: ResealedRow) -> None:
+    def queue_new_seal(self, row: ResealedRow) -> None:
         self._resealed[row.id] = row
 
     async def write(self) -> None:
-        """What cannot be written now is kept for the next time. Raises `VaultUnavailable`."""
+        """Write them; those that fail are kept for the next time. Raises `VaultUnavailable`."""
         used, self._used = self._used, {}
         resealed, self._resealed = self._resealed, {}
         try:
             await maintenance.write_last_used(self._database, used)
-            await maintenance.write_resealed(self._database, list(resealed.values()))
+            await maintenance.write_new_seals(self._database, list(resealed.values()))
         except VaultUnavailable:
             self._used = used | self._used
             self._resealed = resealed | self._resealed

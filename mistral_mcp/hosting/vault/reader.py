@@ -1,4 +1,4 @@
-"""Connections as look-ups need them: the row of a live token, opened with it."""
+"""Loads connections: the row of a live token, unsealed with it."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +17,7 @@ from mistral_mcp.hosting.vault.tokens import Token
 
 
 class ConnectionReader:
-    """Both methods raise `RefusedCredential`, `RevokedOrExpired` or `VaultUnavailable`."""
+    """Loads connections. Both methods raise `RefusedCredential`, `RevokedOrExpired` or `VaultUnavailable`."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class ConnectionReader:
         self._now = now
 
     async def load(self, token: Token) -> Found:
-        """What the token stands for. What an older version sealed is sealed anew, later."""
+        """The token's connection. Secrets sealed by an older version are queued for re-encryption."""
         row = await self.read_live(token)
         ring = self._ring()
         with records.report_damage():
@@ -41,7 +41,7 @@ class ConnectionReader:
             if is_outdated(row.sealed_key) or is_outdated(row.sealed_route_token):
                 digest = key_digests(secrets, ring.derive_keys)[0]
                 new = records.connection_row(records.connection_of(row), secrets, data_key, digest)
-                self._pending.note_resealed(ResealedRow(row.id, row.sealed_key, row.sealed_route_token, new))
+                self._pending.queue_new_seal(ResealedRow(row.id, row.sealed_key, row.sealed_route_token, new))
             return Found(row.id, records.credentials_of(row, token, secrets))
 
     async def read_live(self, token: Token) -> Row[Any]:

@@ -1,4 +1,4 @@
-"""A connection as it is stored: what is sealed, under what, and how it opens again."""
+"""The stored form of a connection: what is sealed, under which keys, and how it is unsealed."""
 
 import logging
 from collections.abc import Generator, Iterable, Sequence
@@ -17,7 +17,7 @@ from mistral_mcp.hosting.vault.sealing import MasterKeyMissing, MasterKeys, Seal
 from mistral_mcp.hosting.vault.tokens import Token
 from mistral_mcp.route import Route
 
-_DAMAGED = ("What is stored of this connection is damaged.", "Revoke it, and make a new one.")
+_DAMAGED = ("The stored data of this connection is damaged.", "Revoke it, and create a new one.")
 
 _NO_KEY = SecretStr("")
 
@@ -26,14 +26,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What is sealed of a connection."""
+    """The sealed parts of a connection."""
 
     api_key: SecretStr | None
     route_token: SecretStr | None
 
 
 class _Terms(NamedTuple):
-    """What a connection's secrets are bound to, so that nobody who can write the database has a key used otherwise."""
+    """What a connection's secrets are bound to, so that write access to the database cannot widen a key's use."""
 
     id: str
     route: str | None
@@ -56,7 +56,7 @@ class _Terms(NamedTuple):
 
 
 def connection_row(connection: Connection, secrets: Secrets, data_key: bytes, digest: bytes) -> dict[str, Any]:
-    """A connection as it is stored. `digest` finds the connections of one key."""
+    """The row of a connection. `digest` finds the connections of one key."""
     terms = _Terms(
         id=connection.id,
         route=str(connection.route) if connection.route else None,
@@ -68,7 +68,7 @@ def connection_row(connection: Connection, secrets: Secrets, data_key: bytes, di
         "label": connection.label,
         "key_hint": connection.key_hint,
         "key_digest": digest,
-        # Where there is none, that is sealed: nobody who takes a key out of a row has calls paid by the route's own.
+        # The absence of a key is sealed too: else deleting a key from a row would make the route's own key pay.
         "sealed_key": _seal(data_key, secrets.api_key or _NO_KEY, terms, "key"),
         "sealed_route_token": _seal(data_key, secrets.route_token, terms, "route token"),
         "budget_usd": connection.budget_usd,
@@ -88,7 +88,7 @@ def new_token_row(
 ) -> dict[str, Any]:
     """The row of a new token: the data key under the token's key, and that under the first master key.
 
-    `bound` is what else must be the same where it is opened again.
+    `bound` is further context that must be the same for unsealing.
     """
     token_id = new_id()
     inner = seal(token.key(), data_key, token_id, "data key", *bound)
@@ -103,17 +103,17 @@ def new_token_row(
 
 
 def reseal_token(ring: MasterKeys, token_id: str, key_id: str, wrapped: bytes) -> bytes:
-    """The same under the first master key. Raises `MasterKeyMissing` or `SealBroken`."""
+    """Rewrap a token's data key under the first master key. Raises `MasterKeyMissing` or `SealBroken`."""
     return ring.seal(ring.unseal(key_id, wrapped, token_id, "wrapped data key"), token_id, "wrapped data key")
 
 
 def check_live(row: Row[Any] | None, now: datetime) -> Row[Any]:
-    """A token's row with its connection's. Raises a `CredentialError` unless it is good now."""
+    """A token's row, joined with its connection. Raises a `CredentialError` unless it is valid now."""
     if row is None:
-        raise RefusedCredential("No connection has this token.", "Copy it again, or make a new connection.")
+        raise RefusedCredential("No connection has this token.", "Copy it again, or create a new connection.")
     ends: tuple[tuple[Literal["revoked", "expired", "replaced"], str, datetime | None, str], ...] = (
-        ("revoked", "This connection was revoked", row.revoked_at, "Make a new connection."),
-        ("expired", "This connection expired", row.expires_at, "Make a new connection."),
+        ("revoked", "This connection was revoked", row.revoked_at, "Create a new connection."),
+        ("expired", "This connection expired", row.expires_at, "Create a new connection."),
         ("replaced", "This token was replaced by a newer one", row.ended_at, "Use the newer one."),
     )
     for reason, what, when, advice in ends:
@@ -142,7 +142,7 @@ def connection_of(row: Row[Any], master_keys: tuple[str, ...] = ()) -> Connectio
 
 
 def readable_connections(rows: Iterable[tuple[Row[Any], tuple[str, ...]]]) -> list[Connection]:
-    """Without those that are damaged."""
+    """The connections that can be read, without damaged ones."""
     found: list[Connection] = []
     for row, keys in rows:
         with suppress(VaultUnavailable), report_damage():
@@ -151,7 +151,7 @@ def readable_connections(rows: Iterable[tuple[Row[Any], tuple[str, ...]]]) -> li
 
 
 def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys, bound: Sequence[str] = ()) -> bytes:
-    """Raises `VaultUnavailable` where the server's master keys do not open it."""
+    """Raises `VaultUnavailable` if the server's master keys do not open it."""
     if row.wrapped_key is None:
         raise _damage(row)
     try:
@@ -160,14 +160,14 @@ def unseal_data_key(row: Row[Any], token: Token, ring: MasterKeys, bound: Sequen
     except MasterKeyMissing as error:
         _log.error("Connection %s is on master key %s, which this server does not have.", row.id, error.key_id)
         raise VaultUnavailable(
-            "This server lacks the master key that the connection is sealed with.", "Tell its operator."
+            "This server lacks the master key of this connection.", "Tell its operator."
         ) from None
     except SealBroken:
         raise _damage(row) from None
 
 
 def unseal_secrets(row: Row[Any], data_key: bytes) -> Secrets:
-    """Raises `VaultUnavailable` where the row was changed since it was sealed."""
+    """Raises `VaultUnavailable` if the row was changed since it was sealed."""
     if row.sealed_key is None and not _is_from_before_seals_of_no_key(row):
         raise _damage(row)
     terms = _Terms(row.id, row.route, row.toolsets, row.read_only, row.expires_at)
@@ -192,7 +192,7 @@ def _unseal(data_key: bytes, sealed: bytes | None, terms: _Terms, field: str) ->
 
 
 def credentials_of(row: Row[Any], token: Token, secrets: Secrets) -> Credentials:
-    """What the connection may do, and with whose key."""
+    """The credentials of a connection."""
     return Credentials(
         key=secrets.api_key,
         source="the connection",
@@ -209,7 +209,7 @@ def credentials_of(row: Row[Any], token: Token, secrets: Secrets) -> Credentials
 
 @contextmanager
 def report_damage() -> Generator[None]:
-    """A row whose values are of foreign types fails alone, and as damaged."""
+    """Turns values of unexpected types into an error about this row: it is damaged."""
     try:
         yield
     except (TypeError, ValueError, AttributeError) as error:
@@ -233,6 +233,6 @@ def _route(row: Row[Any]) -> Route | None:
         return None
     try:
         return Route.parse(row.route)
-    except ValueError:  # where a key is bound to it, the key does not open either
-        _log.error("Connection %s has no route that this version knows.", row.id)
+    except ValueError:  # a key bound to it cannot be unsealed either
+        _log.error("Connection %s has a route that this version does not know.", row.id)
         return None

@@ -1,7 +1,7 @@
-"""Long and binary results as rows, sealed under a key that only their handle holds; any replica answers.
+"""Long and binary results as rows, sealed under a key derived from their handle; any replica can read them.
 
-A result is stored in pieces, so that a download holds one at a time. The sweep erases what expired, and revoking a
-connection erases its results; for a day a row then answers "no longer stored" rather than "unknown".
+A result is stored in pieces, so that a download holds one at a time. The sweep erases expired results, and revoking a
+connection erases its results; for a day the row then says "no longer stored" rather than "unknown".
 """
 
 import json
@@ -24,7 +24,7 @@ PIECE = 1024 * 1024  # bytes
 MOST_OF_ONE_OWNER = 256 * 1024 * 1024
 MOST_IN_ALL = 8 * 1024 * 1024 * 1024
 TOMBSTONE = timedelta(days=1)
-_RESUME = timedelta(minutes=1)  # for a download that broke off near its end
+_RESUME = timedelta(minutes=1)  # to resume a download that broke off
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class StoredResult:
     used_at: datetime | None
 
     def is_used_up(self, now: datetime, *, resumes: bool) -> bool:
-        """A link is for one download; what is left of it may be fetched again for a minute."""
+        """Whether the one download was made; it may be resumed for a minute."""
         if self.used_at is None:
             return False
         return not resumes or self.used_at + _RESUME < now
@@ -137,7 +137,7 @@ class VaultResults:
             yield plain[max(start - number * PIECE, 0) : end - number * PIECE]
 
     async def mark_used(self, stored: StoredResult) -> None:
-        """It was downloaded whole."""
+        """Note that it was downloaded whole."""
         mark = update(results).where(results.c.id == stored.id, results.c.used_at.is_(None))
         await self._database.write(lambda database: database.execute(mark.values(used_at=self._now())))
 
@@ -146,7 +146,7 @@ class VaultResults:
 
 
 def _open(key: bytes, sealed: bytes | None, identity: str, number: int) -> bytes:
-    if sealed is None:  # it expired, or was revoked, in the middle
+    if sealed is None:  # it expired or was revoked during the download
         raise ExpiredResult
     try:
         return unseal(key, sealed, identity, str(number))
@@ -155,11 +155,11 @@ def _open(key: bytes, sealed: bytes | None, identity: str, number: int) -> bytes
 
 
 def _damage() -> VaultUnavailable:
-    return VaultUnavailable("What is stored of this result is damaged.", "Run the tool again that made it.")
+    return VaultUnavailable("The stored data of this result is damaged.", "Run the tool again that produced it.")
 
 
 def _make_room(database: Connection, owner: str, size: int, now: datetime) -> None:
-    """The owner's oldest results go first. Raises `ResultTooLarge` where all owners together have too much."""
+    """Evict the owner's oldest results. Raises `ResultTooLarge` if all owners together have too much."""
     if database.dialect.name == "postgresql":  # one after the other; on SQLite there is one writer anyway
         lock = int.from_bytes(row_id(owner).encode()[:7])
         database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
@@ -180,7 +180,7 @@ def _make_room(database: Connection, owner: str, size: int, now: datetime) -> No
 
 
 def erase_results(database: Connection, which: Any, now: datetime) -> None:
-    """Their content; the rows stay for a day, to say that it is gone."""
+    """Erase the content; the rows stay for a day, to say that it has expired."""
     ids = select(results.c.id).where(which)
     database.execute(delete(result_pieces).where(result_pieces.c.result_id.in_(ids)))
     database.execute(update(results).where(which).values(sealed_meta=None, expires_at=now))

@@ -1,7 +1,7 @@
-"""Seal and unseal: AES-256-GCM under a key, bound to a context. Nothing here reads or writes anything.
+"""Seal and unseal: AES-256-GCM under a key, bound to a context. There is no I/O here.
 
 A sealed text is `version || nonce || ciphertext and tag`. Version and context (which row, which field, what it is for)
-are authenticated with it, so that nothing sealed can be moved to another place, or be read by another version's rules.
+are authenticated with it, so that no sealed text can be moved to another place, or be read by another version's rules.
 The versions differ in what `records` binds a secret to: since version 2 also to what its connection may do.
 
 Who may open what, from the inside out:
@@ -42,13 +42,13 @@ def new_key() -> bytes:
 
 
 def seal(key: bytes, plain: bytes, *context: str) -> bytes:
-    """By the newest version."""
+    """Encrypt, with the newest version."""
     version, nonce = _VERSIONS[_NEWEST], os.urandom(_NONCE)
     return version + nonce + AESGCM(key).encrypt(nonce, plain, _associated_data(version, context))
 
 
 def unseal(key: bytes, sealed: bytes, *context: str) -> bytes:
-    """By the version that it was sealed by; `seal_version` says which, where the context depends on it."""
+    """Decrypt, with the version it was sealed by, which `seal_version` returns for contexts that depend on it."""
     version = _VERSIONS[seal_version(sealed)]
     start = len(version) + _NONCE
     if len(sealed) < start:
@@ -80,19 +80,19 @@ def _associated_data(version: bytes, context: Sequence[str]) -> bytes:
 
 
 class MasterKeys:
-    """A ring: the first key seals, all open. A row says by `key_id` which key it is on."""
+    """A key ring: the first key seals, all unseal. A row's `key_id` says which key it is under."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_key_id(key): key for key in keys}
         self.first = _key_id(keys[0])
         self._derived: dict[str, list[bytes]] = {}
-        """By purpose, of which there are a few: some are needed for every call."""
+        """Derived keys by purpose, cached: some are needed for every call."""
 
     def __contains__(self, key_id: str) -> bool:
         return key_id in self._keys
 
     def seal(self, plain: bytes, *context: str) -> bytes:
-        """Under the first key; store `first` beside it."""
+        """Seal under the first key; store `first` with the result."""
         return seal(self._keys[self.first], plain, *context)
 
     def unseal(self, key_id: str, sealed: bytes, *context: str) -> bytes:
@@ -101,7 +101,7 @@ class MasterKeys:
         return unseal(self._keys[key_id], sealed, *context)
 
     def derive_keys(self, purpose: str) -> list[bytes]:
-        """Keys for another purpose, one from each of the ring: the first is for new things, all for old ones."""
+        """Keys for another purpose, derived from each of the ring: the first for new data, all for existing data."""
         if purpose not in self._derived:
             info = f"mistral-mcp master key 1 {purpose}".encode()
             self._derived[purpose] = [

@@ -16,13 +16,13 @@ from mistral_mcp.hosting.vault.tokens import Token
 from mistral_mcp.hosting.vault.uploads import erase_uploads
 
 ERASED: dict[str, None] = {"sealed_key": None, "sealed_route_token": None}
-"""What nobody may open any more; the tokens' `wrapped_key` goes with it."""
+"""Columns to erase when a connection ends; the tokens' `wrapped_key` is erased too."""
 
 _log = logging.getLogger(__name__)
 
 
 class AlreadyCreated(BadArgument):
-    """Raised by `create`: there is a connection of this id, created from the same form."""
+    """Raised by `create`: the same form has already created a connection."""
 
 
 class TooManyConnections(BadArgument):
@@ -39,32 +39,32 @@ _WITH_TOKEN = select(
 ).join_from(tokens, connections)
 _OF_DIGEST = (tokens.c.digest == bindparam("digest")) & (tokens.c.kind == "url")
 _BY_DIGEST = _WITH_TOKEN.where(_OF_DIGEST)
-# Of a damaged connection only what it takes to revoke it.
+# Only what is needed to revoke a damaged connection.
 _ENDS = select(connections.c.id, connections.c.revoked_at, connections.c.expires_at, tokens.c.ended_at)
 _ENDS_BY_DIGEST = _ENDS.join_from(tokens, connections).where(_OF_DIGEST)
 
 
 def find_live(database: Connection, token: Token, now: datetime) -> Row[Any]:
-    """A token's row with its connection's. Raises a `CredentialError` unless it is good now."""
+    """A token's row with its connection's. Raises a `CredentialError` unless it is valid now."""
     return check_live(database.execute(_BY_DIGEST, {"digest": token.digest}).one_or_none(), now)
 
 
 def lock_live(database: Connection, token: Token, now: datetime) -> Row[Any]:
-    """The same, for a change: the connection first, as everyone does, and then a look at what it became meanwhile."""
+    """Like `find_live`, for a change: locks the connection first, as all transactions do, then reads the row again."""
     of_token = select(tokens.c.connection_id).where(tokens.c.digest == token.digest)
     database.execute(select(connections.c.id).where(connections.c.id.in_(of_token)).with_for_update())
     return find_live(database, token, now)
 
 
 def find_live_id(database: Connection, token: Token, now: datetime) -> str:
-    """The connection's id, however damaged the rest of it is."""
+    """The connection's id, even if the rest of its row is damaged."""
     found = database.execute(_ENDS_BY_DIGEST, {"digest": token.digest}).one_or_none()
     row = check_live(cast("Row[Any] | None", found), now)
     return str(row.id)
 
 
 def find_live_digests(database: Connection, digests: Sequence[bytes], now: datetime) -> set[bytes]:
-    """Those of tokens that are good now."""
+    """Those of valid tokens."""
     live = (
         select(tokens.c.digest).join_from(tokens, connections).where(tokens.c.digest.in_(digests), _is_live(now))
     )
@@ -76,13 +76,13 @@ def insert_connection(database: Connection, row: dict[str, Any], token_row: dict
     try:
         database.execute(insert(connections), row)
     except IntegrityError:
-        raise AlreadyCreated("This connection was made before.") from None
+        raise AlreadyCreated("This connection was already created.") from None
     database.execute(insert(tokens), token_row)
 
 
 def check_count(database: Connection, digests: Sequence[bytes], most: int, now: datetime) -> None:
-    """Raises `TooManyConnections` where the key of these digests has so many live connections. For a transaction."""
-    if database.dialect.name == "postgresql":  # one after the other; on SQLite there is one writer anyway
+    """Raises `TooManyConnections` if the key of these digests has that many live connections. For a transaction."""
+    if database.dialect.name == "postgresql":  # serialised; SQLite has a single writer anyway
         lock = int.from_bytes(digests[0][:8], signed=True)
         database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
     count = (
@@ -117,7 +117,7 @@ def replace_token(database: Connection, token_id: str, token_row: dict[str, Any]
 
 
 def end_connections(database: Connection, ids: Sequence[str], now: datetime) -> list[str]:
-    """Revoke them and erase what was sealed. Returns the ids of those that were live."""
+    """Revoke connections, and erase their secrets. Returns the ids of those that were live."""
     live = select(connections.c.id).where(connections.c.id.in_(ids), connections.c.revoked_at.is_(None))
     found = [str(row.id) for row in database.execute(live.with_for_update())]
     database.execute(update(connections).where(connections.c.id.in_(found)).values(revoked_at=now, **ERASED))
@@ -128,7 +128,7 @@ def end_connections(database: Connection, ids: Sequence[str], now: datetime) -> 
 
 
 def list_connections(database: Connection) -> list[tuple[Row[Any], tuple[str, ...]]]:
-    """Each with the ids of the master keys that its live tokens are on, oldest first; what is damaged is left out."""
+    """Each with the ids of its live tokens' master keys, oldest first; damaged ones are left out."""
     keys: dict[str, set[str]] = {}
     live = select(tokens.c.connection_id, tokens.c.master_key).where(tokens.c.wrapped_key.is_not(None))
     for connection_id, key_id in database.execute(live):

@@ -45,7 +45,7 @@ from mistral_mcp.usage.sums import NAMES
 
 
 class Utc(TypeDecorator[datetime]):
-    """Aware times in and out. SQLite keeps none of the zone, so what is kept is UTC."""
+    """Aware times in Python; stored in UTC, since SQLite stores no zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -68,28 +68,28 @@ def _id(length: int) -> Column[str]:
 
 
 def _connection_id() -> Column[str]:
-    """Whose row this is; it goes with its connection."""
+    """The row's connection; the row is deleted with it."""
     connection = ForeignKey("mmcp_connections.id", ondelete="CASCADE")
     return Column("connection_id", String(16), connection, nullable=False, index=True)
 
 
 def _owner() -> Column[str]:
-    """Whose result or upload this is."""
+    """The owner of a result or upload."""
     return Column("owner", String(64), nullable=False, index=True)
 
 
-def _created_at() -> Column[datetime]:
+def _creation_time() -> Column[datetime]:
     return Column("created_at", Utc, nullable=False)
 
 
-# Names with a prefix: a Postgres database may be shared with other programs. What is here, `migrations/` must make.
+# Names with a prefix: a Postgres database may be shared with other programs. `migrations/` must create the same tables.
 metadata = MetaData()
 VERSION_TABLE = "mmcp_version"
 VERSION = "0005"
 """The newest of `migrations/`."""
 
 version = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
-"""Alembic's: which version the tables are of."""
+"""Alembic's table: the version of the tables."""
 
 connections = Table(
     "mmcp_connections",
@@ -105,7 +105,7 @@ connections = Table(
     Column("route", Text),
     Column("budget_usd", Double),
     Column("budget_calls_per_day", Integer),
-    _created_at(),
+    _creation_time(),
     Column("last_used_at", Utc),
     Column("expires_at", Utc),
     Column("revoked_at", Utc),
@@ -119,7 +119,7 @@ tokens = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("wrapped_key", LargeBinary),
     Column("master_key", String(8), nullable=False),
-    _created_at(),
+    _creation_time(),
     Column("ended_at", Utc),
     Column("kind", String(8), nullable=False, server_default="url"),
     Column("grant_id", String(16), index=True),
@@ -141,7 +141,7 @@ grants = Table(
     Column("code_challenge", Text, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("resource", Text, nullable=False),
-    _created_at(),
+    _creation_time(),
     Column("ended_at", Utc),
 )
 
@@ -154,7 +154,7 @@ clients = Table(
     Column("created_at", Utc, nullable=False, index=True),
     Column("last_used_at", Utc),
 )
-"""OAuth clients that registered themselves. `described` is what they say of themselves, as JSON."""
+"""OAuth clients that registered themselves. `described` is their metadata, as JSON."""
 
 results = Table(
     "mmcp_results",
@@ -163,7 +163,7 @@ results = Table(
     _owner(),
     Column("sealed_meta", LargeBinary),
     Column("bytes", BigInteger, nullable=False),
-    _created_at(),
+    _creation_time(),
     Column("expires_at", Utc, nullable=False, index=True),
     Column("used_at", Utc),
 )
@@ -184,7 +184,7 @@ uploads = Table(
     Column("sealed_caller", LargeBinary),
     Column("sealed_files", LargeBinary),
     Column("begun", Integer, nullable=False),
-    _created_at(),
+    _creation_time(),
     Column("closes_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False, index=True),
 )
@@ -206,7 +206,7 @@ done = Table(
     Column("id", String(100), primary_key=True),
     Column("created_at", Utc, nullable=False, index=True),
 )
-"""What is done once, however often it is tried and by whom: batches of usage, notices of a limit that is near."""
+"""Ids of work that must be done once: batches of usage, notices that a limit is near."""
 
 allowances = Table(
     "mmcp_allowances",
@@ -217,4 +217,4 @@ allowances = Table(
     Column("cost", BigInteger, nullable=False),
     Column("expires_at", Utc, nullable=False, index=True),
 )
-"""What a process may still spend of a budget, and what its calls under way have reserved."""
+"""A process's share of a budget, and what its running calls have reserved."""

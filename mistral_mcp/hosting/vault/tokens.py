@@ -1,4 +1,4 @@
-"""A connection's token: what its text looks like, and the two values that come from it.
+"""A connection's token: its format, and the two values derived from it.
 
 `mmcp_`, 256 random bits and their checksum, in letters and digits only, so that a double click selects it whole. A
 mistyped one is recognised without the database.
@@ -20,7 +20,7 @@ from mistral_mcp.errors import RefusedCredential
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _DIGITS = {character: value for value, character in enumerate(_ALPHABET)}
 _BITS = 256
-_BODY, _CHECKSUM = 43, 6  # characters that 256 and 32 bits take, 62 to a character
+_BODY, _CHECKSUM = 43, 6  # characters for 256 and 32 bits, in base 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +29,21 @@ class Token:
 
     text: SecretStr
     digest: bytes
-    """Finds the row. Opens nothing: the key comes from the token under another label."""
+    """Finds the row. It opens nothing: the key is derived under another label."""
 
     def key(self) -> bytes:
-        """Opens what was wrapped for this token; derived each time, and stored nowhere."""
+        """The key that wraps the data key; derived each time, and stored nowhere."""
         return _derive(_raw(self.text.get_secret_value()), b"sealing")
 
 
 def new_token() -> Token:
-    """A token that nobody has seen."""
+    """A new random token."""
     body = _encode(secrets.randbits(_BITS), _BODY)
     return parse_token(SecretStr(TOKEN_PREFIX + body + _checksum(body)))
 
 
 def parse_token(text: SecretStr) -> Token:
-    """Raises `RefusedCredential` where the checksum does not fit. Upper and lower case differ."""
+    """Raises `RefusedCredential` if the checksum is wrong. Case matters."""
     return Token(text, _derive(_raw(text.get_secret_value()), b"look-up"))
 
 
@@ -64,7 +64,7 @@ def _raw(text: str) -> bytes:
 
 def _refuse() -> NoReturn:
     raise RefusedCredential(
-        "The token is mistyped or cut short: its checksum does not fit.",
+        "The token is mistyped or cut short: its checksum is wrong.",
         "Copy it again, whole; upper and lower case differ.",
     ) from None
 
@@ -74,7 +74,7 @@ def _derive(raw: bytes, label: bytes) -> bytes:
 
 
 def _checksum(body: str) -> str:
-    """CRC-32 finds every single wrong character and every pair that changed places."""
+    """CRC-32, which detects every single wrong character and every swapped pair."""
     return _encode(zlib.crc32((TOKEN_PREFIX + body).encode()), _CHECKSUM)
 
 

@@ -1,4 +1,4 @@
-"""Upload links as rows: whose key uploads, sealed under a key that only the link holds, and what has come by it."""
+"""Upload links as rows: the key to upload with, sealed under a key derived from the link, and the uploaded files."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from mistral_mcp.upload_links import HANDLE, MOST_FILES, UploadedFile, UploadLin
 
 OPEN_FOR = timedelta(minutes=15)
 KNOWN_FOR = timedelta(days=1)
-"""So long a handle stands for its files."""
+"""How long a handle can be used for its files."""
 
 
 class VaultUploads:
@@ -63,7 +63,7 @@ class VaultUploads:
         return Uploads(files, is_open=self._is_open(row))
 
     async def look(self, handle: str) -> Uploads:
-        """For the page, whose address is the handle. Raises `UnknownUpload` or `ExpiredUpload`."""
+        """The uploads of a link, for its page. Raises `UnknownUpload` or `ExpiredUpload`."""
         row = await self._row(handle)
         if row is None:
             raise UnknownUpload
@@ -73,7 +73,7 @@ class VaultUploads:
         return Uploads(files, is_open=True)
 
     async def begin(self, handle: str) -> tuple[Caller, str]:
-        """Count a file that is about to come. Returns whose key it goes with, and its purpose. Raises as `look` does."""
+        """Count a file whose upload begins. Returns the caller to upload it for, and its purpose. Raises as `look` does."""
 
         def work(database: Connection) -> Row[Any]:
             row = _lock(database, handle)
@@ -103,7 +103,7 @@ class VaultUploads:
         return caller, secrets["purpose"]
 
     async def finish(self, handle: str, file: UploadedFile | None) -> None:
-        """The file that was begun is at Mistral; None: it failed, and does not count."""
+        """Record the uploaded file; None: the upload failed, and does not count."""
 
         def work(database: Connection) -> None:
             row = _lock(database, handle)
@@ -145,10 +145,10 @@ def _seal_files(key: bytes, identity: str, files: list[UploadedFile]) -> bytes:
 
 
 def _damage() -> VaultUnavailable:
-    return VaultUnavailable("What is stored of this upload link is damaged.", "Ask for a new link.")
+    return VaultUnavailable("The stored data of this upload link is damaged.", "Ask for a new link.")
 
 
 def erase_uploads(database: Connection, which: Any, now: datetime) -> None:
-    """The caller's key and the list of files; the rows stay for a day, to say that the link has ended."""
+    """Erase the caller's key and the list of files; the rows stay for a day, to say that the link has ended."""
     erased = {"sealed_caller": None, "sealed_files": None, "closes_at": now}
     database.execute(update(uploads).where(which).values(erased))

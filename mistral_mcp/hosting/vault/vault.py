@@ -1,4 +1,4 @@
-"""Stored connections: create, look up, change, rotate, revoke. `tables` says what is stored, and who could read it.
+"""Stored connections: create, look up, change, rotate, revoke. `tables` documents what is stored, and who could read it.
 
 async with Vault.open(settings) as vault:
     issued = await vault.create(SecretStr(key), label="laptop")
@@ -52,7 +52,7 @@ def _utc_now() -> datetime:
 
 
 class Vault:
-    """Every method raises `VaultUnavailable` while the database is away, and works again once it is back."""
+    """Stored connections. Every method raises `VaultUnavailable` while the database is unavailable."""
 
     def __init__(
         self,
@@ -62,8 +62,8 @@ class Vault:
         clock: Callable[[], float] = time.monotonic,
         minute: float = 60.0,
     ) -> None:
-        """Raises `BadSetting`. `now` dates what is stored, `clock` says how old a look-up is, `minute` is how long
-        maintenance waits between its runs.
+        """Raises `BadSetting`. `now` dates stored rows, `clock` measures the age of look-ups, `minute` is the
+        interval of maintenance in seconds.
         """
         self._settings = settings
         self._data_dir = settings.data_dir or default_data_dir()
@@ -92,14 +92,14 @@ class Vault:
         clock: Callable[[], float] = time.monotonic,
         minute: float = 60.0,
     ) -> AsyncGenerator[Self]:
-        """A vault that runs. Raises `BadSetting` or `VaultUnavailable`, in one sentence that says what to fix."""
+        """A running vault. Raises `BadSetting` or `VaultUnavailable`, with a sentence that says what to fix."""
         vault = cls(settings, now=now, clock=clock, minute=minute)
         async with vault.running():
             yield vault
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Migrates, finds the master keys, and runs maintenance. Raises as `open` does."""
+        """Migrates the tables, loads the master keys, and runs maintenance. Raises as `open` does."""
         async with self._database.running():
             in_use = await maintenance.count_tokens_by_key(self._database)
             self._keys = master_keys.find(
@@ -132,10 +132,10 @@ class Vault:
         most_per_key: int | None = None,
         by_operator: bool = False,
     ) -> IssuedToken:
-        """Store a key; None only where the route pays by its own token. Raises `BadArgument`.
+        """Store a key; None only if the route pays by its own token. Raises `BadArgument`.
 
-        With an id from `new_id`, the connection is created once, however often and of whatever replica that is
-        asked. `most_per_key` bounds the live connections of one key. `by_operator` is whether the route may be any address.
+        With an id from `new_id`, the connection is created only once, however often and at whichever replica this is
+        called. `most_per_key` bounds the live connections of one key. `by_operator` is whether the route may be any address.
         """
         check_terms(label, expires_in_days)
         if not by_operator:
@@ -169,30 +169,30 @@ class Vault:
         return IssuedToken(token=token.text, connection=connection)
 
     async def credentials(self, token: SecretStr, source: str) -> Credentials:
-        """For every call. Raises `RefusedCredential` (mistyped, unknown), `RevokedOrExpired`, `VaultUnavailable`."""
+        """The credentials of a token. Raises `RefusedCredential` (mistyped, unknown), `RevokedOrExpired`, `VaultUnavailable`."""
         found = await self._lookups.find(parse_token(token))
         self._pending.note_use(found.connection_id, self.now())
         return replace(found.credentials, source=source)
 
     async def granted_credentials(self, token: SecretStr, resource: str, source: str) -> Credentials:
-        """The same for an OAuth access token, for the server it was issued for."""
+        """The credentials of an OAuth access token, which must have been issued for this resource."""
         found = await self.grants.credentials(token, resource)
         self._pending.note_use(found.connection_id, self.now())
         return replace(found.credentials, source=source)
 
-    async def find_ended(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of tokens that are good no more, always read anew."""
+    async def find_invalid(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of tokens that are no longer valid, not cached."""
         find_live = partial(statements.find_live_digests, digests=digests, now=self.now())
         return set(digests) - await self._database.read(find_live)
 
     async def describe(self, token: SecretStr) -> Connection:
-        """For pages: the same errors, always read anew, and not counted as use."""
+        """The connection, for pages: the same errors as `credentials`, not cached, and not counted as use."""
         return records.connection_of(await self._reader.read_live(parse_token(token)))
 
     async def update(
         self, token: SecretStr, change: Callable[[Connection], Connection], api_key: SecretStr | None = None
     ) -> Connection:
-        """Change what a connection may do, or its key; the token stays. Raises `BadArgument` and the same errors."""
+        """Change a connection's terms or its key; the token stays valid. Raises `BadArgument`, or as `credentials`."""
         parsed, now = parse_token(token), self.now()
 
         def work(database: sqlalchemy.Connection) -> Connection:
@@ -214,7 +214,7 @@ class Vault:
         return changed
 
     async def rotate(self, token: SecretStr) -> IssuedToken:
-        """A new token for the same connection; the old one ends at once."""
+        """Issue a new token for the connection; the old one is invalid at once."""
         old, new, now = parse_token(token), new_token(), self.now()
 
         def work(database: sqlalchemy.Connection) -> Connection:
@@ -230,14 +230,14 @@ class Vault:
         return IssuedToken(token=new.text, connection=connection)
 
     async def revoke(self, token: SecretStr) -> str:
-        """The connection ends with all its tokens, and what was sealed is erased. Returns its id."""
+        """Revoke the connection with all its tokens, and erase its secrets. Returns its id."""
         parsed, now = parse_token(token), self.now()
         connection_id = await self._database.read(lambda database: statements.find_live_id(database, parsed, now))
         await self.revoke_by_ids([connection_id])
         return connection_id
 
     async def revoke_by_ids(self, ids: Sequence[str]) -> list[str]:
-        """The same for the operator. Returns those that were live."""
+        """Revoke connections by id, for the operator. Returns those that were live."""
         end = partial(statements.end_connections, ids=ids, now=self.now())
         try:
             return await self._database.write(end, erases=True)
@@ -250,7 +250,7 @@ class Vault:
             self.grants.forget(connection_id)
 
     async def connections(self) -> list[Connection]:
-        """All that can be read, oldest first, for the operator."""
+        """All readable connections, oldest first, for the operator."""
         return records.readable_connections(await self._database.read(statements.list_connections))
 
     async def reseal(self, progress: Callable[[int, int], None] = lambda _done, _total: None) -> Resealed:
@@ -258,13 +258,13 @@ class Vault:
         return await maintenance.reseal(self._database, self._ring, progress)
 
     async def sweep(self) -> int:
-        """Delete what nobody ever used, and what ended long ago; erase what expired. Returns how many were deleted."""
+        """Delete connections that were never used or ended long ago; erase expired ones. Returns the number deleted."""
         await self.write_last_used()
         await maintenance.sweep_usage(self._database, self.now())
         return await maintenance.sweep(self._database, self.now())
 
     async def write_last_used(self) -> None:
-        """And what was resealed; what cannot be written now is kept for the next time."""
+        """Write dates of last use and re-encrypted rows; what fails is kept for the next time."""
         await self._pending.write()
 
     def expiry(self, days: int | None) -> datetime | None:
@@ -273,13 +273,13 @@ class Vault:
         return self.now() + timedelta(days=days)
 
     def derive_keys(self, purpose: str) -> list[bytes]:
-        """Every replica derives the same; they open nothing here. The first is for new things, all for old ones."""
+        """Keys that every replica derives alike; they open no secrets. The first is for new data, all for existing data."""
         return self._ring.derive_keys(purpose)
 
     async def check_ready(self) -> None:
         """Raises `VaultUnavailable` unless connections can be looked up."""
         self._database.check_file()
-        await self.find_ended([b""])
+        await self.find_invalid([b""])
 
     @property
     def _ring(self) -> MasterKeys:
@@ -288,7 +288,7 @@ class Vault:
         return self._keys
 
     async def _maintain(self, run: int) -> None:
-        """Once a minute dates of use, once an hour the sweep."""
+        """Once a minute write dates of use, once an hour sweep."""
         self._lookups.purge()
         self.grants.purge()
         await self._database.erase()

@@ -1,7 +1,7 @@
-"""The steps of connecting a key, and of what is done with a connection. They know no HTTP: `api` and `pages` call them.
+"""The actions on connections: create, change, rotate, revoke. They know no HTTP: `api` and `pages` call them.
 
-A key is checked against Mistral, on the route it will take, before it is stored. There is no cookie and no session:
-whoever holds a token holds the connection.
+A key is checked against Mistral, over the connection's route, before it is stored. There are no cookies and no sessions: the
+token is the only credential.
 """
 
 import hmac
@@ -32,23 +32,23 @@ from mistral_mcp.usage.ledger import Ledger
 
 
 def _parse_known_route(value: object) -> object:
-    """A route that a tenant may choose: one of the known kinds, never an address of their own."""
-    route = Route.parse(value) if isinstance(value, str) else None  # as JSON, it could be made of any parts
+    """A route that a tenant may choose: one of the known kinds, never a URL."""
+    route = Route.parse(value) if isinstance(value, str) else None  # a JSON object could have any parts
     if route is None or route.kind == "base":
         raise ValueError("it must be direct, eu, us, a cloudflare route, lava://byok or lava://")
     return route
 
 
 class SignupOff(SignupRefused):
-    """The operator makes all connections."""
+    """Only the operator creates connections."""
 
 
 class WrongSignupCode(SignupRefused):
-    """Connections are for those whom the operator gave the code."""
+    """Creating a connection needs the operator's code."""
 
 
 class ConnectionChanges(BaseModel):
-    """What of a connection may be changed. `PATCH /connections/current` takes it as JSON, `/manage` as a form."""
+    """Changes of a connection. `PATCH /connections/current` takes them as JSON, `/manage` as a form."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -64,7 +64,7 @@ class ConnectionChanges(BaseModel):
     @classmethod
     def _label_can_be_shown(cls, label: str) -> str:
         if not label.isprintable():
-            raise ValueError("it must be one line of letters and signs that can be seen")
+            raise ValueError("it must be one line of visible characters")
         return label
 
     @field_validator("toolsets")
@@ -77,7 +77,7 @@ class ConnectionChanges(BaseModel):
 
 
 class ConnectionRequest(ConnectionChanges):
-    """A connection that is asked for. `POST /connections` takes it as JSON, the page as a form."""
+    """A request for a connection. `POST /connections` takes it as JSON, the page as a form."""
 
     route: Annotated[Route, BeforeValidator(_parse_known_route)] | None = None
     route_token: SecretStr | None = None
@@ -86,7 +86,7 @@ class ConnectionRequest(ConnectionChanges):
 
 @dataclass(frozen=True)
 class Tenancy:
-    """What a person or a program may do with connections; `address` is the client's."""
+    """The actions of a person or a program on connections; `address` is the client's."""
 
     settings: Settings
     vault: Vault
@@ -99,7 +99,7 @@ class Tenancy:
     async def create(
         self, asked: ConnectionRequest, address: str, connection_id: str | None = None
     ) -> IssuedToken:
-        """Check what is asked for, then store it.
+        """Validate the request, check the key, then store the connection.
 
         Raises `WrongField`, `SignupRefused`, `TooManyFailures`, `UpstreamError`, `AlreadyCreated`, `TooManyConnections`
         or `VaultUnavailable`.
@@ -127,7 +127,7 @@ class Tenancy:
         return issued
 
     async def update(self, token: SecretStr, changes: ConnectionChanges, address: str) -> Connection:
-        """Change what is given of `changes`; the token stays. Raises the same errors."""
+        """Apply the `changes` that are set; the token stays valid. Raises the same errors as `create`."""
         with self.throttle.counting(address):
             connection = await self.vault.describe(token)
         fields = changes.model_fields_set - {"api_key"}
@@ -149,30 +149,30 @@ class Tenancy:
             return await self.vault.describe(token)
 
     async def usage(self, token: SecretStr, address: str) -> UsageAnswer:
-        """What the connection has used, and what is left of its budget. Raises the same errors."""
+        """The connection's usage, and what is left of its budget. Raises a `CredentialError` or `VaultUnavailable`."""
         return await self.usage_of(await self.describe(token, address))
 
     async def usage_of(self, connection: Connection) -> UsageAnswer:
-        """The same for a connection that was looked up already. Raises `VaultUnavailable`."""
+        """The usage of a connection that was looked up already. Raises `VaultUnavailable`."""
         limits = Limits(connection.budget_usd, connection.budget_calls_per_day)
         return await self.ledger.usage_of(connection.id, limits)
 
     async def rotate(self, token: SecretStr, address: str) -> IssuedToken:
-        """A new token; the old one ends at once."""
+        """Issue a new token; the old one is invalid at once."""
         with self.throttle.counting(address):
             issued = await self.vault.rotate(token)
         self.record("rotated", issued.connection.id, address)
         return issued
 
     async def revoke(self, token: SecretStr, address: str) -> str:
-        """End the connection, and erase what was sealed. Returns its id."""
+        """Revoke the connection, and erase its secrets. Returns its id."""
         with self.throttle.counting(address):
             connection_id = await self.vault.revoke(token)
         self.record("revoked", connection_id, address)
         return connection_id
 
     async def end_grant(self, connection: Connection, grant_id: str, address: str) -> None:
-        """End what one client may do with the connection; nothing happens for a grant of another."""
+        """Revoke an OAuth client's grant; grants of other connections are ignored."""
         await self.vault.grants.revoke_by_id(connection.id, grant_id)
         self.record("changed", connection.id, address)
 
@@ -181,9 +181,9 @@ class Tenancy:
         log_connection_event(event, connection_id, address)
 
     def _check_signup(self, code: SecretStr | None, address: str) -> None:
-        """The right code is taken from any address: others' wrong guesses lock nobody out."""
+        """Check the sign-up code. The right one is accepted from any address: wrong guesses of others lock nobody out."""
         if self.settings.signup == "off":
-            raise SignupOff("This server makes no new connections.", "Ask its operator for one.")
+            raise SignupOff("This server creates no new connections.", "Ask its operator for one.")
         if self.settings.signup == "code":
             if code:
                 given = code.get_secret_value()
@@ -200,18 +200,18 @@ class Tenancy:
                 )
 
     def _bounded_expiry(self, days: int | None) -> int | None:
-        """Raises `WrongField` where the operator allows no such long life."""
+        """Raises `WrongField` if the operator does not allow such a long lifetime."""
         most = self.settings.max_expiry_days
         if most is not None and days is not None and days > most:
             raise WrongField(
-                "expires_in_days", f"A connection lives {most} days at most here.", "Choose fewer days."
+                "expires_in_days", f"A connection lasts at most {most} days here.", "Choose fewer days."
             )
         return days or most
 
     async def _check_key(
         self, api_key: SecretStr | None, route: Route | None, route_token: SecretStr | None, address: str
     ) -> None:
-        """Ask Mistral, with the cheapest call that the route carries; not for addresses that had too many keys refused."""
+        """Check the key at Mistral, with the cheapest call that the route supports; not for addresses with too many failures."""
         if api_key is not None:
             try:
                 validate_user_key(api_key, "api_key")
@@ -220,7 +220,7 @@ class Tenancy:
         if api_key is None or not self.refused_keys.is_accepted(api_key):
             self.throttle.check(address)
         is_tenant = route is None
-        if route is None:  # the operator's token never goes out on a tenant's own route
+        if route is None:  # the operator's token is never sent on a tenant's own route
             route, route_token = self.settings.route, self.settings.route_token
         mistral = self.upstream.client(Caller.of(api_key, "this form", route, route_token, is_tenant=is_tenant))
         try:

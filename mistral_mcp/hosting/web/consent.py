@@ -1,7 +1,7 @@
-"""The consent page: a person sees which client asks for what, and gives it a key, or a connection that is there already.
+"""The consent page: a person sees which client requests what, and grants it a new or an existing connection.
 
-The request comes signed from `/authorize` and goes back with the form, so that no cookie and no stored state is needed. A
-client's name is its own claim; where the person is sent back to is what counts, and stands beside it.
+`/authorize` signs the request, and the form sends it back, so that no cookie and no stored state is needed. A client's name is
+its own claim; what counts is the redirect host, which is shown next to it.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class ConsentPage:
         form = Form()
         try:
             if refused := request.query_params.get("refused"):
-                return self._refused(request, refused)
+                return self._show_refusal(request, refused)
             if request.method == "POST":
                 form = await read_form(request)
             signed = form.one("request") or request.query_params.get("request", "")
@@ -69,8 +69,8 @@ class ConsentPage:
             return _back(shown, error="access_denied", error_description="The person did not agree.")
         return await self._allow(request, shown, form)
 
-    def _refused(self, request: Request, signed: str) -> Response:
-        """A request that `/authorize` refused, of a client elsewhere. Raises `StaleConsent`."""
+    def _show_refusal(self, request: Request, signed: str) -> Response:
+        """The page for a request that `/authorize` refused, with a link back to the client. Raises `StaleConsent`."""
         location = self.oauth.consent_requests.verify_answer(signed)
         parts = urlsplit(location)
         return self.renderer.render(
@@ -97,7 +97,7 @@ class ConsentPage:
         return _back(shown, code=code.get_secret_value())
 
     async def _grant(self, request: Request, shown: "_Shown", form: Form) -> SecretStr:
-        """The code. Raises what `Tenancy.create` raises, or a `CredentialError`."""
+        """Create the grant, and return its code. Raises as `Tenancy.create`, or a `CredentialError`."""
         tenancy, address = self.tenancy, client_address(request)
         grant = shown.grant_request(form)
         if existing := form.one("token"):
@@ -108,16 +108,16 @@ class ConsentPage:
             ConnectionRequest(
                 api_key=SecretStr(key) if key else None,
                 label=grant.client_name,
-                toolsets=read_toolsets(form, self._bound.allowed) or None,
+                toolsets=read_toolsets(form, self._allowed_toolsets.allowed) or None,
                 signup_code=SecretStr(signup_code) if signup_code else None,
             ),
             address,
         )
-        # Nobody has seen the connection's own token: the grant alone opens it.
+        # Nobody has seen the connection's own token: only the grant opens it.
         return await tenancy.vault.grants.issue_code(issued.token, grant, replaces=True)
 
     @property
-    def _bound(self) -> AllowedToolsets:
+    def _allowed_toolsets(self) -> AllowedToolsets:
         return AllowedToolsets.of(self.tenancy.settings)
 
     async def _page(
@@ -129,13 +129,13 @@ class ConsentPage:
         status: int = 200,
         headers: dict[str, str] | None = None,
     ) -> Response:
-        # The form's answer leads to the client, and browsers hold redirects against form-action.
+        # The form redirects to the client, and browsers apply form-action to redirects.
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
             f"form-action 'self' {shown.form_action}; base-uri 'none'; frame-ancestors 'none'"
         )
         texts = texts_for(request)["consent"]
-        presets = await offer_presets(self._bound)
+        presets = await offer_presets(self._allowed_toolsets)
         return self.renderer.render(
             request,
             "consent.html",
@@ -146,7 +146,7 @@ class ConsentPage:
             verified_host=shown.document_host,
             returns_to=shown.host or texts["the_app"].format(scheme=shown.form_action),
             presets=presets,
-            preset=form.one("preset") or preset_of(self._bound.chosen, presets),
+            preset=form.one("preset") or preset_of(self._allowed_toolsets.chosen, presets),
             may_write=WRITE in shown.asked.scopes,
             signed=shown.signed,
             signup=self.tenancy.settings.signup,
@@ -164,7 +164,7 @@ class _Shown:
 
     @property
     def client_name(self) -> str:
-        """As it calls itself, on one line; it may have no name."""
+        """The client's own name, on one line; empty if it has none."""
         name = "".join(character for character in self.client.client_name or "" if character.isprintable())
         return name[:_LONGEST_NAME].strip()
 
@@ -177,7 +177,7 @@ class _Shown:
 
     @property
     def host(self) -> str:
-        """Where the person is sent back to; empty for an app of their own machine."""
+        """The redirect host; empty for an app on the person's own machine."""
         parts = urlsplit(self.asked.redirect_uri)
         if parts.scheme in {"http", "https"}:
             return parts.netloc
@@ -191,7 +191,7 @@ class _Shown:
         return f"{parts.scheme}:"
 
     def grant_request(self, form: Form) -> GrantRequest:
-        """At most what the client asked for."""
+        """The grant that the form allows, within the client's request."""
         if form.one("access") == "write":
             agreed = SCOPES
         else:
@@ -208,7 +208,7 @@ class _Shown:
 
 
 def _back(shown: _Shown, **answer: str) -> Response:
-    """To the client, with `state` and `iss`."""
+    """Redirect to the client, with `state` and `iss`."""
     location = construct_redirect_uri(
         shown.asked.redirect_uri, **answer, state=shown.asked.state, iss=shown.issuer
     )
@@ -218,7 +218,7 @@ def _back(shown: _Shown, **answer: str) -> Response:
 
 
 def _field(error: MistralMcpError, form: Form) -> str:
-    """The field that is to blame."""
+    """The name of the invalid field."""
     match error:
         case WrongField() | InvalidApiKey():
             return "api_key"

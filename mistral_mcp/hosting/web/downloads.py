@@ -15,7 +15,7 @@ from mistral_mcp.http.responses import error_status
 
 @dataclass(frozen=True)
 class Downloads:
-    """A link is for one download: a HEAD, as previews of links send, does not use it up, nor does a part."""
+    """A link works for one download. A HEAD, which link previews send, does not use it up, nor does a partial download."""
 
     results: VaultResults
 

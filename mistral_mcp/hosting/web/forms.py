@@ -1,4 +1,4 @@
-"""Forms without a session: where one was sent from, that it is ours, and that what it creates is created once."""
+"""Forms without a session: checks that one was sent from our page, is ours, and creates only once."""
 
 import hashlib
 import time
@@ -14,28 +14,28 @@ from mistral_mcp.hosting.vault.connection import new_id
 from mistral_mcp.hosting.vault.digests import DIGEST_BYTES
 from mistral_mcp.http.uploads.incoming_files import NotOurForm
 
-LIFETIME = 2 * 60 * 60  # seconds; long enough to look for a key in between
+LIFETIME = 2 * 60 * 60  # seconds; long enough to go and find a key
 _LARGEST_BODY = 16 * 1024  # bytes
 _MOST_FIELDS = 100
 
 
 class ForeignForm(MistralMcpError):
-    """A form that another site's page sent. What it held is not looked at."""
+    """A form that another site's page sent; it is not read."""
 
     status = 403
 
 
 class OversizeForm(BadArgument):
-    """More than any form here holds."""
+    """Larger than any form here."""
 
 
 class StaleForm(BadArgument):
-    """A form of ours that lay open for too long, or one that is not ours."""
+    """A form that has expired, or was not issued by this server."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What was typed."""
+    """The fields of a submitted form."""
 
     fields: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
@@ -60,20 +60,20 @@ async def read_form(request: Request) -> Form:
 
 
 async def read_body(request: Request) -> bytes:
-    """Raises `OversizeForm` for what is larger than any form here."""
+    """Raises `OversizeForm` if it is larger than any form here."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LARGEST_BODY:
-            raise OversizeForm("The request is larger than any connection needs.")
+            raise OversizeForm("The request is larger than any form here.")
     return body
 
 
 def _is_from_here(request: Request) -> bool:
-    """By Sec-Fetch-Site. Browsers leave it out where there is no TLS, and old ones everywhere.
+    """Whether our own page sent it, by Sec-Fetch-Site. Browsers leave it out without TLS, and old ones always.
 
-    The pages are sent with no-referrer, hence their forms with `Origin: null`. Other sites can make their own say that
-    too; where nothing else is known, it is the form's token that keeps them out of servers they cannot read.
+    The pages have the policy no-referrer, hence their forms have `Origin: null`. Other sites can produce that too; without
+    further headers only the form's token protects servers whose pages they cannot read.
     """
     if site := request.headers.get("sec-fetch-site"):
         return site in {"same-origin", "none"}
@@ -107,7 +107,7 @@ class _FormSigner(TimestampSigner):
         except BadData:
             issued, text = None, b""
         if issued is None or issued.timestamp() < self._now() - LIFETIME:
-            raise StaleForm("This form lay open for too long.", "Here is a fresh one: please send it again.")
+            raise StaleForm("This form has expired.", "Here is a new one: please send it again.")
         return text.decode()
 
 

@@ -43,7 +43,7 @@ from mistral_mcp.settings import Settings
 
 @dataclass(frozen=True)
 class Resolvers:
-    """Refused credentials are rate-limited per client address, and get the status of the endpoint they were sent to."""
+    """Refused credentials are rate-limited per client address, and get the status that fits the endpoint."""
 
     settings: Settings
     vault: Vault
@@ -51,7 +51,7 @@ class Resolvers:
     throttle: Throttle
 
     async def by_header(self, request: HTTPConnection) -> Credentials:
-        """A refusal says where to sign in, where OAuth is on."""
+        """Credentials from a header. With OAuth, a refusal says where to sign in."""
         try:
             return await self._by_header(request)
         except CredentialError as error:
@@ -64,7 +64,7 @@ class Resolvers:
             raise
 
     async def _by_header(self, request: HTTPConnection) -> Credentials:
-        secret, source, is_bearer = from_headers(request.headers, _ways_in(self.settings))
+        secret, source, is_bearer = from_headers(request.headers, _accepted_credentials(self.settings))
         address = client_address(request)
         with self.throttle.counting(address):
             if is_token(secret) and self.settings.oauth and is_bearer:
@@ -75,7 +75,7 @@ class Resolvers:
                 raise RefusedCredential("This server takes no Mistral keys.", "Send a connection's token.")
             if is_bearer and self.settings.oauth:
                 raise RefusedCredential(
-                    "Authorization takes this server's own tokens only, and what it carries is none.",
+                    "Authorization takes this server's own tokens only, and its value is not one.",
                     "Send a Mistral key as X-Mistral-Api-Key.",
                 )
             credentials = validate_user_key(secret, source)
@@ -84,7 +84,7 @@ class Resolvers:
         return credentials
 
     async def _by_access_token(self, request: HTTPConnection, token: SecretStr) -> Credentials:
-        """Of a grant, or else of a connection."""
+        """Credentials of a grant, or else of a connection."""
         try:
             resource = resource_url(self.settings, request)
             credentials = await self.vault.granted_credentials(token, resource, "this connection")
@@ -97,19 +97,20 @@ class Resolvers:
         return credentials
 
     async def by_url(self, request: HTTPConnection) -> Credentials:
-        """A header beside the secret URL must carry the same token, or none."""
+        """Credentials from a secret URL; a header must have the same token, or none."""
         token = SecretStr(request.path_params["token"])
         beside = find_in_headers(request.headers)
         if beside is not None and beside.secret != token:
             raise AmbiguousCredential(
-                "The request carries another credential beside the secret URL.", "Send no header with this URL."
+                "The request has another credential in a header.",
+                "Send no credentials in headers with a secret URL.",
             )
-        # Never 401: clients would look for a sign-in, and copy the token into other addresses on the way.
+        # Never 401: clients would start a sign-in, and copy the token into other URLs.
         with self.throttle.counting(client_address(request)):
             return await self._by_token(request, token, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
     def ask_for_scope(self, app: ASGIApp) -> ASGIApp:
-        """A call that only the scope of its access token forbids is answered with the scope to sign in for."""
+        """Middleware: a call beyond the scope of its access token gets a challenge with the needed scope."""
 
         async def check_scope(scope: Scope, receive: Receive, send: Send) -> None:
             credentials: Credentials = scope[CREDENTIALS]
@@ -125,7 +126,7 @@ class Resolvers:
         return check_scope
 
     def count_refused_keys(self, app: ASGIApp) -> ASGIApp:
-        """A caller's own key that Mistral refuses counts against the address it came from."""
+        """Middleware: counts callers' own keys that Mistral refuses as failures of the client's address."""
 
         async def count_refusals(scope: Scope, receive: Receive, send: Send) -> None:
             credentials: Credentials = scope[CREDENTIALS]
@@ -154,8 +155,8 @@ class Resolvers:
         return credentials
 
 
-def _ways_in(settings: Settings) -> str:
-    """What a request may carry: a raw key as Bearer only where OAuth is off."""
+def _accepted_credentials(settings: Settings) -> str:
+    """The accepted credentials as advice; a raw key as Bearer only if OAuth is off."""
     connection = "a connection's token as X-API-Key or Authorization: Bearer."
     if not settings.byok:
         advice = f"Send {connection}"

@@ -1,4 +1,4 @@
-"""What `api` and `pages` answer with: the status of an error, the secret URL, a connection without its secrets."""
+"""Parts of responses that `api` and `pages` share: the secret URL, a connection without its secrets, invalid fields."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,12 +18,12 @@ def client_address(request: HTTPConnection) -> str:
 
 
 def secret_url(settings: Settings, request: Request, token: SecretStr) -> str:
-    """As users see the server."""
+    """The secret URL, with the host that users see."""
     return f"{base_url(settings, request)}/c/{token.get_secret_value()}/mcp"
 
 
 def connection_json(connection: Connection) -> dict[str, Any]:
-    """A null route is the operator's own or of their choice, whose address is not for tenants."""
+    """The connection as JSON. A null route is the operator's, or chosen by the operator: tenants must not see its address."""
     route = connection.route
     if route is not None and route.kind == "base":
         route = None
@@ -43,13 +43,13 @@ def connection_json(connection: Connection) -> dict[str, Any]:
 
 
 def issued_json(settings: Settings, request: Request, issued: IssuedToken) -> Mapping[str, Any]:
-    """With the token, which is stored nowhere."""
+    """The connection as JSON, with its token, which is stored nowhere."""
     token = {"token": issued.token.get_secret_value(), "url": secret_url(settings, request, issued.token)}
     return connection_json(issued.connection) | token
 
 
 def describe_problems(error: ValidationError) -> str:
-    """One sentence, without what was sent."""
+    """One sentence about invalid fields, without their values."""
     problems: list[str] = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False)[:4]:
         if detail["loc"]:

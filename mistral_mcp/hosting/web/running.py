@@ -1,7 +1,7 @@
 """Ends the requests of a connection that is revoked, rotated or expires while they run, on every replica.
 
-The client is told by the end of the answer; for the server it looks as if the client had hung up, which closes the request
-to Mistral too.
+The client's response is ended; for the server it looks as if the client had disconnected, which also closes the request to
+Mistral.
 """
 
 import logging
@@ -14,26 +14,26 @@ from mistral_mcp.errors import RevokedOrExpired, VaultUnavailable
 from mistral_mcp.http.responses import error_response
 
 TOKEN_DIGEST = "mistral_mcp.token_digest"  # noqa: S105 - a name in the ASGI scope
-"""Where a resolver leaves the digest of the request's token in the ASGI scope."""
+"""Key of the ASGI scope under which a resolver stores the digest of the request's token."""
 
 _EVERY = 2.0  # seconds; contract: ended within 5
 _TOGETHER = 500
 
 _log = logging.getLogger(__name__)
 
-FindEnded = Callable[[list[bytes]], Awaitable[set[bytes]]]
+FindInvalid = Callable[[list[bytes]], Awaitable[set[bytes]]]
 
 
 class RunningRequests:
-    """Knows what runs for which token, and asks every two seconds whether these are still good."""
+    """Tracks the running requests of each token, and checks every two seconds whether the tokens are still valid."""
 
-    def __init__(self, find_ended: FindEnded, every: float = _EVERY) -> None:
-        self._find_ended = find_ended
+    def __init__(self, find_invalid: FindInvalid, every: float = _EVERY) -> None:
+        self._find_invalid = find_invalid
         self._every = every
         self._running: dict[bytes, set[_Request]] = {}
 
     def guard(self, app: ASGIApp) -> ASGIApp:
-        async def run_guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def track(scope: Scope, receive: Receive, send: Send) -> None:
             digest: bytes | None = scope.get(TOKEN_DIGEST)
             if digest is None:
                 await app(scope, receive, send)
@@ -47,10 +47,10 @@ class RunningRequests:
                 if not self._running[digest]:
                     del self._running[digest]
 
-        return run_guarded
+        return track
 
     async def watch(self) -> None:
-        """For as long as the server runs."""
+        """Check until cancelled."""
         while True:
             await anyio.sleep(self._every)
             digests = list(self._running)
@@ -59,16 +59,16 @@ class RunningRequests:
 
     async def _end_some(self, digests: list[bytes]) -> None:
         try:
-            ended = await self._find_ended(digests)
+            ended = await self._find_invalid(digests)
         except VaultUnavailable:
-            return  # it is in the log, and they are asked about again
+            return  # logged, and checked again next time
         for digest in ended:
             for request in self._running.get(digest, ()):
                 request.end()
 
 
 class _Request:
-    """One request under way."""
+    """A running request."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -89,13 +89,13 @@ class _Request:
         except Exception:
             if not self._ended:
                 raise
-            _log.debug("A request of a connection that had ended broke off.", exc_info=True)
+            _log.debug("A request of an ended connection failed.", exc_info=True)
         if not self._ended or self._complete:
             return
         if self._started:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        error = RevokedOrExpired("This connection ended while the call ran.", "Make a new connection.")
+        error = RevokedOrExpired("This connection ended while the call ran.", "Create a new connection.")
         await error_response(error)(scope, self._receive, self._send)
 
     async def _receive_until_end(self) -> Message:

@@ -1,4 +1,4 @@
-"""One live call with a connection, so that a person sees it work before any client does."""
+"""A test call with a connection, so that a person sees it work before configuring a client."""
 
 import json
 import time
@@ -17,10 +17,10 @@ _REVISION = "2026-07-28"
 
 
 class NoCheapCall(BadArgument):
-    """None of a connection's toolsets has a call that costs next to nothing."""
+    """None of the connection's toolsets has a nearly free call."""
 
 
-# By toolset, the better proof first; each costs next to nothing.
+# By toolset, the best proof first; each call is nearly free.
 _CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "core": ("mistral_chat", {"max_tokens": 30}),
     "models": ("mistral_list_models", {"search": "mistral-small"}),
@@ -29,19 +29,19 @@ _CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TestCall:
-    """Its outcome."""
+    """The outcome of a test call."""
 
     tool: str
     worked: bool
     text: str
-    """What the model answered."""
+    """The model's answer."""
     seconds: float
     status: int | None = None
-    """Of the failure, where Mistral gave one."""
+    """HTTP status of the failure, if Mistral responded."""
 
 
 def can_test(connection: Connection) -> bool:
-    """Whether one of its toolsets has a call that costs next to nothing."""
+    """Whether one of its toolsets has a nearly free call."""
     return _toolset(connection) is not None
 
 
@@ -50,10 +50,10 @@ def _toolset(connection: Connection) -> str | None:
 
 
 async def run_test_call(app: ASGIApp, connection: Connection, token: SecretStr, prompt: str) -> TestCall:
-    """Call as a client does: at the endpoint, within the connection's toolsets, counted as use."""
+    """Call like a client: at the endpoint, within the connection's toolsets, counted as usage."""
     toolset = _toolset(connection)
     if toolset is None:
-        raise NoCheapCall("None of this connection's toolsets has a call that costs next to nothing.")
+        raise NoCheapCall("None of this connection's toolsets has a nearly free call.")
     tool, arguments = _CALLS[toolset]
     if tool == "mistral_chat":
         arguments = {"prompt": prompt, **arguments}
@@ -71,7 +71,7 @@ async def run_test_call(app: ASGIApp, connection: Connection, token: SecretStr, 
     }
     call: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     began = time.perf_counter()
-    # The call has a deadline of its own.
+    # The call has its own deadline.
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), timeout=None) as client:
         response = await client.post("http://127.0.0.1/mcp", json=call, headers=headers)
     seconds = time.perf_counter() - began

@@ -16,7 +16,7 @@ _ALL = "all"
 
 
 class Throttle:
-    """`count` hears the reason of each failure."""
+    """Counts events by client address. `count` is called with the reason of each failure."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Throttle:
     ) -> None:
         self._count = count
         self._failures = RateLimit(per_minute, _MINUTE, clock)
-        # Somebody who rents a /48 has 65,536 networks, and somebody else may have many addresses.
+        # A rented /48 has 65,536 networks, and an attacker may have many addresses.
         self._guesses = (
             RateLimit(per_minute, _MINUTE, clock),
             RateLimit(3 * per_minute, _MINUTE, clock),
@@ -42,18 +42,18 @@ class Throttle:
         )
 
     def check(self, address: str) -> None:
-        """Raises `TooManyFailures` where the address had too many credentials refused."""
+        """Raises `TooManyFailures` if too many credentials from the address were refused."""
         _refuse(self._failures.wait(_network(address)))
 
     def fail(self, address: str, reason: str) -> None:
-        """Count a failure. Raises `TooManyFailures` where there were too many already."""
+        """Count a failure. Raises `TooManyFailures` if there were too many already."""
         self._count(reason)
         self.check(address)
         self._failures.add(_network(address))
 
     @contextmanager
     def counting(self, address: str) -> Generator[None]:
-        """Counts credentials that are refused inside. Raises `TooManyFailures` in their place where there are too many."""
+        """Counts credentials refused in its body. Raises `TooManyFailures` in place of these if there are too many."""
         try:
             yield
         except (RevokedOrExpired, RefusedCredential) as error:
@@ -61,7 +61,7 @@ class Throttle:
             raise
 
     def fail_guess(self, address: str) -> None:
-        """Count a wrong sign-up code, for the address, for its /48 and in all. Raises `TooManyFailures`."""
+        """Count a wrong sign-up code, for the address, for its /48 and in total. Raises `TooManyFailures`."""
         self._count("SignupCode")
         names = (_network(address), _site(address), _ALL)
         for limit, name in zip(self._guesses, names, strict=True):
@@ -70,16 +70,16 @@ class Throttle:
             limit.add(name)
 
     def check_signup(self, address: str) -> None:
-        """Raises `TooManyFailures` where too many connections were made from the address, or its /48."""
+        """Raises `TooManyFailures` if too many connections were created from the address, or its /48."""
         for limit, name in zip(self._signups, (_network(address), _site(address)), strict=True):
-            _refuse(limit.wait(name), "Too many connections were made from this address.")
+            _refuse(limit.wait(name), "Too many connections were created from this address.")
 
     def add_signup(self, address: str) -> None:
         for limit, name in zip(self._signups, (_network(address), _site(address)), strict=True):
             limit.add(name)
 
     def count_registration(self, address: str) -> None:
-        """Count an OAuth client that registers itself. Raises `TooManyFailures` where too many did, also from its /48."""
+        """Count an OAuth client that registers itself. Raises `TooManyFailures` if too many did, also from its /48."""
         names = (_network(address), _site(address))
         for limit, name in zip(self._registrations, names, strict=True):
             _refuse(limit.wait(name), "Too many clients were registered from this address.")
@@ -93,7 +93,7 @@ def _refuse(seconds: float, what: str = "") -> None:
 
 
 def _network(address: str) -> str:
-    """One IPv6 user has a whole /64; an IPv4 user comes as IPv6 where one socket serves both."""
+    """An IPv6 user's whole /64; IPv4 addresses may be mapped to IPv6 by a dual-stack socket."""
     return _prefix(address, 19)
 
 

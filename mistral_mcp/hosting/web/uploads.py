@@ -1,4 +1,4 @@
-"""The upload page of `hosting`: as its other pages look, in the language of whoever opens it."""
+"""The upload page of `hosting`, in the design of its other pages and in the person's language."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

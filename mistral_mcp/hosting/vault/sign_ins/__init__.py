@@ -1,1 +1,1 @@
-"""What OAuth keeps in the vault: grants with their codes and tokens, and clients that registered."""
+"""OAuth's data in the vault: grants with their codes and tokens, and registered clients."""

@@ -1,4 +1,4 @@
-"""A grant as it is described and as it is stored: rows, what ends when, and what its secrets are bound to."""
+"""Grants as values and as rows: when their secrets end, and what these are bound to."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -26,13 +26,13 @@ SCOPES = (READ, WRITE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantRequest:
-    """What a client asks for, and a person agreed to."""
+    """What a client requested, and a person agreed to."""
 
     client_id: str
     client_name: str
     redirect_uri: str
     redirect_uri_explicit: bool
-    """Whether the client sent it, or it was its only registered one."""
+    """Whether the client sent `redirect_uri`; else it is its only registered one."""
     code_challenge: str
     scopes: tuple[str, ...]
     resource: str
@@ -40,7 +40,7 @@ class GrantRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant(GrantRequest):
-    """One that was given."""
+    """A stored grant."""
 
     id: str
     connection_id: str
@@ -49,7 +49,7 @@ class Grant(GrantRequest):
     expires_at: datetime | None
     """When the secret it was looked up by expires."""
     renewed_at: datetime | None = None
-    """When its client last got a token, as it does at most an hour before each use; None where that was not looked up."""
+    """When its client last got a token, which is at most an hour before each use; None if not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class Issued:
 
 
 class UnknownToken(RefusedCredential):
-    """Raised for what is no access token; it may be a connection's own."""
+    """Raised for an unknown access token; it may be a connection's own token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a new secret belongs to, and the secret that it came of."""
+    """The grant of a new secret, and the secret that it replaces."""
 
     grant_id: str
     connection_id: str
@@ -100,7 +100,7 @@ _BY_DIGEST = (
 
 
 def end_predecessors(database: sqlalchemy.Connection, row: Row[Any], now: datetime) -> None:
-    """A code ends when it is used. A refresh token that is used ends all others but those that came of itself."""
+    """A code ends when it is used. A used refresh token ends all others except its own successors."""
     ends = update(tokens).where(tokens.c.grant_id == row.grant_id, tokens.c.ended_at.is_(None))
     if row.kind == "code":
         ends = ends.where(tokens.c.id == row.token_id)
@@ -112,7 +112,7 @@ def end_predecessors(database: sqlalchemy.Connection, row: Row[Any], now: dateti
 
 
 def binding(kind: str, scopes: str, resource: str, expires_at: datetime) -> tuple[str, ...]:
-    """What a secret may be used for is sealed with it: who can write the database widens nothing."""
+    """The context that binds a secret to its permissions: write access to the database cannot widen them."""
     return kind, scopes, resource, expires_at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
@@ -130,14 +130,14 @@ def find_secret(database: sqlalchemy.Connection, token: Token, kind: Kind | None
 
 
 def lock_secret(database: sqlalchemy.Connection, token: Token, kind: Kind) -> Row[Any] | None:
-    """The connection first, as everyone does."""
+    """Lock the secret's row; the connection first, as all transactions do."""
     of_token = select(tokens.c.connection_id).where(tokens.c.digest == token.digest)
     database.execute(select(connections.c.id).where(connections.c.id.in_(of_token)).with_for_update())
     return find_secret(database, token, kind)
 
 
 def why_dead(row: Row[Any], now: datetime) -> str:
-    """Empty for what is good, and for what was used before, which is another matter."""
+    """Why a secret is invalid; empty if it is valid, or if it was used before, which is handled elsewhere."""
     for what, when in (
         ("The connection was revoked", row.revoked_at),
         ("The connection expired", row.expires_at),

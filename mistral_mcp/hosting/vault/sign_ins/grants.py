@@ -1,10 +1,10 @@
-"""Grants: what a person let an OAuth client do with a connection.
+"""Grants: what a person allowed an OAuth client to do with a connection.
 
 A grant has three kinds of secret, and each is one more token of its connection: it wraps the connection's data key, and only
-its digest is stored. The authorization code is good once, an access token for an hour, a refresh token until it is replaced.
+its digest is stored. The authorization code is valid once, an access token for an hour, a refresh token until it is replaced.
 
-A refresh token stays good until its successor is used, so that an answer lost on the way costs nobody the grant. One that
-comes back after that was copied: the whole grant ends.
+A refresh token stays valid until its successor is used, so that a lost response does not end the grant. If it is used after
+that, it was copied: the whole grant is revoked.
 """
 
 import time
@@ -61,7 +61,7 @@ class Grants:
         self._lookups = LookupCache(self._load, clock)
 
     async def issue_code(self, token: SecretStr, request: GrantRequest, *, replaces: bool = False) -> SecretStr:
-        """A code for this grant. `token` opens the connection; `replaces`: nobody else has it, so it ends.
+        """Issue a code for this grant. `token` opens the connection; `replaces`: nobody else has the token, so it is revoked.
 
         Raises a `CredentialError`.
         """
@@ -84,7 +84,7 @@ class Grants:
         return code.text
 
     async def find(self, secret: SecretStr, kind: Kind) -> Grant | None:
-        """The grant that this code or refresh token belongs to; None for one that is not good."""
+        """The grant of this code or refresh token; None for an invalid one."""
         try:
             token = parse_token(secret)
         except RefusedCredential:
@@ -95,7 +95,7 @@ class Grants:
         return grant_of(row)
 
     async def redeem(self, secret: SecretStr, kind: Kind, scopes: tuple[str, ...] | None = None) -> Issued:
-        """New secrets for a code, or for a refresh token. Raises `InvalidGrant`; one that was used before ends the grant."""
+        """New secrets for a code or a refresh token. Raises `InvalidGrant`; a reused one revokes the grant."""
         old, now = parse_token(secret), self._now()
         access, refresh = new_token(), new_token()
 
@@ -123,14 +123,14 @@ class Grants:
         return Issued(access.text, refresh.text, granted)
 
     async def credentials(self, token: SecretStr, resource: str) -> Found:
-        """For every call with an access token. Raises a `CredentialError`, also where it is for another resource."""
+        """The credentials of an access token. Raises a `CredentialError`, also for a token of another resource."""
         found = await self._lookups.find(parse_token(token))
         if found.resource != resource:
             raise RefusedCredential("The access token is for another server.", "Sign in again.")
         return found
 
     async def revoke(self, secret: SecretStr, client_id: str) -> None:
-        """End the grant that an access or refresh token belongs to; nothing happens for what is unknown (RFC 7009)."""
+        """Revoke the grant of an access or refresh token; unknown tokens are ignored (RFC 7009)."""
         try:
             token = parse_token(secret)
         except RefusedCredential:
@@ -145,7 +145,7 @@ class Grants:
         self._lookups.clear()
 
     async def revoke_by_id(self, connection_id: str, grant_id: str) -> None:
-        """For the person who holds the connection."""
+        """Revoke a grant, for the holder of the connection."""
 
         def work(database: sqlalchemy.Connection) -> None:
             of_connection = select(grants.c.id).where(
@@ -158,7 +158,7 @@ class Grants:
         self._lookups.clear()
 
     async def list_of(self, connection_id: str) -> list[Grant]:
-        """Those that have not ended, oldest first."""
+        """The active grants, oldest first."""
         renewed_at = func.max(tokens.c.created_at).label("renewed_at")
         live = select(grants, renewed_at).join(tokens, tokens.c.grant_id == grants.c.id).group_by(*grants.c)
         live = live.where(grants.c.connection_id == connection_id, grants.c.ended_at.is_(None))
@@ -168,7 +168,7 @@ class Grants:
         return [grant_of(row, prefix="") for row in rows]
 
     def forget(self, connection_id: str) -> None:
-        """Drop what is known of a connection that changed."""
+        """Drop cached credentials of a changed connection."""
         self._lookups.forget(connection_id)
 
     def purge(self) -> None:

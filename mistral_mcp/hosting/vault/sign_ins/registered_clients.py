@@ -1,4 +1,4 @@
-"""OAuth clients that registered themselves: what they say of themselves, and the sealed secret of those that have one."""
+"""OAuth clients that registered themselves: their metadata, and the sealed secret of confidential ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from mistral_mcp.hosting.vault.tables import clients, grants
 MOST_CLIENTS = 10_000
 UNUSED_AFTER = timedelta(days=1)
 UNUSED_AFTER_WHEN_FULL = timedelta(hours=1)
-"""A person takes minutes to agree; what is longer ago was a test, or a flood."""
+"""A person takes minutes to agree; clients unused for longer were a test, or a flood."""
 
 
 class TooManyClients(Exception):
-    """Raised by `add`: the table is full of clients that are used, or came within the hour."""
+    """Raised by `add`: the table is full of clients that are used, or registered within the hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredClient:
-    """`described` is JSON, without the secret."""
+    """A registered client; `described` is its metadata as JSON, without the secret."""
 
     described: str
     secret: SecretStr | None
@@ -35,13 +35,13 @@ def count_clients(database: sqlalchemy.Connection) -> int:
 
 
 def delete_unused_clients(database: sqlalchemy.Connection, registered_before: datetime) -> None:
-    """Those that nobody gave a grant."""
+    """Delete clients without a grant."""
     unused = clients.c.client_id.not_in(select(grants.c.client_id))
     database.execute(delete(clients).where(unused, clients.c.created_at <= registered_before))
 
 
 class RegisteredClients:
-    """`keys` seal secrets: the first new ones, all of them old ones."""
+    """Stores registered clients. The first of `keys` seals new secrets; all unseal."""
 
     def __init__(
         self, database: Database, keys: Callable[[], Sequence[bytes]], now: Callable[[], datetime]

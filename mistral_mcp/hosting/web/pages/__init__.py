@@ -1,4 +1,4 @@
 """The pages, for a browser with or without JavaScript, in English and French.
 
-There is no cookie and no redirect: a token is in the body of an answer, and nowhere else.
+There are no cookies and no redirects: a token is in the body of a response, and nowhere else.
 """

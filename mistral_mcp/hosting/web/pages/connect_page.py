@@ -1,4 +1,4 @@
-"""`/` takes a key and answers with the connection that it made."""
+"""`/` takes a key, and shows the connection created with it."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -38,9 +38,9 @@ class ConnectPage:
         return [Route(PATH, self.home, methods=["GET", "POST"])]
 
     async def home(self, request: Request) -> Response:
-        """A form; sent, the connection that it created."""
+        """GET: the form. POST: the connection created."""
         if "json" in request.headers.get("content-type", ""):
-            raise HTTPException(HTTPStatus.NOT_FOUND)  # an MCP client that was given the wrong path
+            raise HTTPException(HTTPStatus.NOT_FOUND)  # an MCP client with the wrong path
         form = Form()
         if request.method != "POST":
             return await self._page(request, form)
@@ -55,7 +55,7 @@ class ConnectPage:
             problems = describe_fields(error, language_of(request))
             return await self._page(request, form, problems, HTTPStatus.UNPROCESSABLE_ENTITY)
         except MistralMcpError as error:
-            return await self._page(request, form, _beside(request, form, error), *error_status(error))
+            return await self._page(request, form, _problem_by_field(request, form, error), *error_status(error))
         view = View(issued.connection, issued.token, "created")
         return await render_connection(self._renderer, request, view)
 
@@ -67,7 +67,7 @@ class ConnectPage:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """With what was typed, but for the secrets; problems by field, those of no field under ''."""
+        """The form with the submitted values except secrets; problems by field, other problems under ''."""
         bound = AllowedToolsets.of(self._settings)
         presets = await offer_presets(bound)
         if form.fields:
@@ -97,14 +97,14 @@ class ConnectPage:
         )
 
     def _sign_in_url(self, request: Request) -> str:
-        """Empty where clients cannot sign in."""
+        """The URL to sign in; empty if OAuth is off."""
         if not self._settings.oauth:
             return ""
         return base_url(self._settings, request) + "/mcp"
 
 
-def _beside(request: Request, form: Form, error: MistralMcpError) -> dict[str, str]:
-    """A sentence, beside the field that is to blame."""
+def _problem_by_field(request: Request, form: Form, error: MistralMcpError) -> dict[str, str]:
+    """The message, under the name of the invalid field."""
     sentence = describe(error, language_of(request))
     match error:
         case WrongField(field="api_key") if not form.one("api_key"):

@@ -1,4 +1,4 @@
-"""A connection as its holder sees it: the address, an entry for each client, what it is and may do."""
+"""The page of a connection: its URL, an entry for each client, its settings and usage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -40,9 +40,9 @@ class View:
     test_call: TestCall | None = None
     problem: str = ""
     grants: Sequence[Grant] = ()
-    """Clients that signed in to it."""
+    """OAuth clients with a grant."""
     usage: UsageAnswer | None = None
-    """Of no use where the connection was created just now."""
+    """None for a new connection."""
     proof: str = ""
     """That the person holds the connection's key; empty where there is a token."""
 
@@ -66,7 +66,7 @@ def _reset_of(usage: UsageAnswer | None) -> datetime | None:
     return datetime.fromisoformat(usage["budget"]["resets_at"])
 
 
-# Where each host runs; what is not named here is a program of the computer.
+# Where each client runs; all others are programs on the computer.
 _DEVICES: dict[str, frozenset[str]] = {
     "web": frozenset({"claude", "chatgpt", "vibe-work"}),
     "terminal": frozenset({"claude-code", "codex", "gemini", "vibe", "copilot-cli", "opencode"}),

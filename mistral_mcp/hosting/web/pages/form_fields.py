@@ -1,4 +1,4 @@
-"""What the fields of the pages' forms ask for."""
+"""Reads the fields of the pages' forms."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ _EXPIRIES = (30, 90, 365)  # days
 
 
 def offer_expiries(settings: Settings) -> list[int]:
-    """In days, as far as the operator allows."""
+    """Lifetimes in days that the operator allows."""
     most = settings.max_expiry_days
     return [days for days in _EXPIRIES if most is None or days <= most]
 
 
 def connection_request(form: Form, allowed: tuple[str, ...]) -> ConnectionRequest:
-    """Raises `ValidationError`. What was left empty was not given."""
+    """Raises `ValidationError`. Empty fields count as not given."""
     route = form.one("route")
     if route.startswith("cloudflare"):
         route = f"{route}://{form.one('route_account')}/{form.one('route_gateway')}"

@@ -1,7 +1,7 @@
-"""Which language a page speaks, and what it says in it: `texts/en.toml`, `texts/fr.toml`.
+"""The language of a page, and its texts: `texts/en.toml`, `texts/fr.toml`.
 
-A person's choice travels in the address, as `?lang=fr`, and is kept in every link and form; there is no cookie. Without one, the
-browser's `Accept-Language` decides.
+A person's choice is in the URL, as `?lang=fr`, and is kept in every link and form; there is no cookie. Without it, the browser's
+`Accept-Language` decides.
 """
 
 import re
@@ -29,7 +29,7 @@ _SPACED = re.compile(r" (?=[:;?!»])")
 
 
 def choose_language(accepted: str, asked: str) -> Language:
-    """What was asked for, else what the browser prefers, the first of equals; else English."""
+    """The requested language, else the browser's preference, else English."""
     if asked in LANGUAGES:
         return asked
     weights: dict[Language, float] = {}
@@ -48,7 +48,7 @@ def other_language(language: Language) -> Language:
 
 
 def bind_punctuation(text: str, language: Language) -> str:
-    """In French a space stands before these signs, and no line may end there."""
+    """In French, use no-break spaces before these signs."""
     if language == "fr":
         return _SPACED.sub("\u00a0", text)
     return text
@@ -56,7 +56,7 @@ def bind_punctuation(text: str, language: Language) -> str:
 
 @cache
 def read_texts(language: Language) -> Texts:
-    """They are HTML of ours; what is filled in with `format` is escaped."""
+    """The texts, which are trusted HTML; values filled in with `format` are escaped."""
     pages = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     pages["common"]["language"] = pages.pop("language")
     pages["problems"] = {**read_problems(language), **pages["problems"]}

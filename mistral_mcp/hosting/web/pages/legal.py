@@ -1,6 +1,6 @@
-"""What directories ask of an operator: `/privacy`, `/terms`, `/support`, and a token that shows whose the server is.
+"""Routes that directories require: `/privacy`, `/terms`, `/support`, and a token that proves ownership of the server.
 
-The three are a redirect to the operator's own; without one, `/privacy` says what this server does.
+The three redirect to the operator's pages; without one, `/privacy` describes what this server does.
 """
 
 from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ def _redirect_or(url: str | None, page: _Endpoint) -> _Endpoint:
 
 
 def _challenge(token: str | None) -> _Endpoint:
-    """ChatGPT's portal wants exactly its token, and nothing else."""
+    """ChatGPT's portal requires exactly its token as the body."""
 
     async def answer(_: Request) -> Response:
         if token is None:

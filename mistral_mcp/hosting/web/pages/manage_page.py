@@ -25,7 +25,7 @@ PATH = "/manage"
 
 
 class NoAddress(BadArgument):
-    """Raised for a text that holds no token of ours."""
+    """Raised for a text without one of this server's tokens."""
 
 
 class ManagePage:
@@ -87,7 +87,7 @@ class ManagePage:
         return View(await self._tenancy.describe(token, address), token, "shown", test_call)
 
     async def _change(self, request: Request, token: SecretStr, form: Form, address: str) -> View:
-        """What cannot be changed is said above the connection as it is."""
+        """Apply changes; on a problem, show a message above the unchanged connection."""
         language = language_of(request)
         problem = ""
         try:
@@ -104,11 +104,9 @@ class ManagePage:
 
 
 def find_token(text: str) -> SecretStr:
-    """In a secret URL, or alone."""
+    """The token in a secret URL, or alone."""
     _, prefix, rest = text.partition(TOKEN_PREFIX)
     token = "".join(character if character.isalnum() else " " for character in rest).partition(" ")[0]
     if not prefix or not token:
-        raise NoAddress(
-            "There is no address of this server's in that.", "Paste the whole secret URL, or its token."
-        )
+        raise NoAddress("This is not an address of this server.", "Paste the whole secret URL, or its token.")
     return SecretStr(prefix + token)

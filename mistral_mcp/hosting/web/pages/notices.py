@@ -1,4 +1,4 @@
-"""Pages without a form: what a person reads who opens an address that is meant for programs."""
+"""Pages without a form, for people who open a URL that is meant for programs."""
 
 from http import HTTPStatus
 
@@ -26,7 +26,7 @@ class Notices:
         self._settings = tenancy.settings
 
     async def secret_url(self, request: Request) -> Response:
-        """Whether a secret URL is live. It repeats nothing of that URL."""
+        """Whether a secret URL is valid. The page quotes nothing of it."""
         try:
             await self._tenancy.describe(SecretStr(request.path_params["token"]), client_address(request))
         except MistralMcpError as error:
@@ -38,16 +38,16 @@ class Notices:
         return self._renderer.render(request, "address.html", hosts=places(language_of(request)))
 
     async def endpoint(self, request: Request) -> Response:
-        """What /mcp is."""
+        """A page that explains /mcp."""
         url = base_url(self._settings, request) + "/mcp"
         return self._renderer.render(request, "endpoint.html", url=url, byok=self._settings.byok)
 
     async def not_found(self, request: Request) -> Response:
-        """At a path of nothing."""
+        """The page for unknown paths."""
         return self._renderer.render(request, "not_found.html", HTTPStatus.NOT_FOUND)
 
     async def privacy(self, request: Request) -> Response:
-        """What this server stores, where its operator has no policy of their own."""
+        """What this server stores, if its operator has no policy of their own."""
         return self._renderer.render(
             request,
             "privacy.html",
@@ -58,6 +58,6 @@ class Notices:
 
 
 def places(language: Language) -> list[tuple[str, str]]:
-    """Clients, and where each takes an address."""
+    """Clients, and where to enter a URL in each."""
     every = snippets("https://", language=language)
     return [(snippet.title, snippet.where) for snippet in every if snippet.language == "text"]

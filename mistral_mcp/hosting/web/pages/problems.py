@@ -1,4 +1,4 @@
-"""What a person reads of an error. Tools have sentences of their own, which are for models and programs."""
+"""Error messages for people. Those of tools are for models and programs."""
 
 from http import HTTPStatus
 
@@ -18,7 +18,7 @@ _BY_STATUS: dict[int, str] = {
 
 
 def describe(error: MistralMcpError, language: Language) -> str:
-    """By its class, or the nearest parent that has a sentence."""
+    """The message for an error's class, or for its nearest parent class with one."""
     texts = read_texts(language)
     if isinstance(error, WrongField):
         return texts["fields"][error.field]
@@ -34,13 +34,13 @@ def describe(error: MistralMcpError, language: Language) -> str:
 
 
 def describe_fields(error: ValidationError, language: Language) -> dict[str, str]:
-    """A sentence for each field that cannot be used, in the order of the form."""
+    """A message for each invalid field, in the order of the form."""
     wrong = {str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)}
     return {name: sentence for name, sentence in read_texts(language)["fields"].items() if name in wrong}
 
 
 def describe_status(status: int | None, language: Language) -> str:
-    """Of a call that failed at Mistral, or never came there."""
+    """The message for a call that failed at Mistral, or never reached it."""
     name = "MistralMcpError"
     if status is not None:
         name = _BY_STATUS.get(status, "UpstreamError")

@@ -1,4 +1,4 @@
-"""Templates become answers here: with the headers every page has, in the language of whoever asks."""
+"""Renders templates to responses, with every page's headers, in the person's language."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
@@ -41,7 +41,7 @@ _HEADERS = {
 
 
 class Renderer:
-    """`form_keys` are what the stamps of forms are signed with."""
+    """`form_keys` sign the tokens of forms."""
 
     def __init__(self, settings: Settings, form_keys: Callable[[], Sequence[bytes]]) -> None:
         self.settings = settings
@@ -65,10 +65,10 @@ class Renderer:
         keep: Mapping[str, str] | None = None,
         **values: Any,
     ) -> Response:
-        """`keep`: of the address's query, what the page in the other language needs too."""
+        """`keep`: the query parameters that the page in the other language needs too."""
         language = language_of(request)
         other = other_language(language)
-        # Behind a proxy the pages may begin at a path of its choice.
+        # Behind a proxy, the pages may have a path prefix.
         root = urlsplit(self.settings.public_url or "").path
         if "lang" in request.query_params:
             chosen = f"?lang={language}"
@@ -76,7 +76,7 @@ class Renderer:
             chosen = ""
 
         def to(path: str) -> str:
-            """The address of another of these pages, in the language that was chosen."""
+            """The URL of another page, in the chosen language."""
             return f"{root}{path}{chosen}"
 
         shared: dict[str, Any] = {
@@ -98,7 +98,7 @@ class Renderer:
 
     @cached_property
     def _templates(self) -> "Environment":
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - many serve no page, ever
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - many servers never serve a page
 
         return Environment(
             loader=FileSystemLoader(_HERE / "templates"),
@@ -119,7 +119,7 @@ def texts_for(request: Request) -> Texts:
 
 
 class _Static(StaticFiles):
-    """Revalidated each time, and sent only when changed, so that no page meets the files of another version."""
+    """Static files that browsers revalidate each time, so that no page uses files of another version."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Which tools a person may give to clients at one click, and what each choice costs a context."""
+"""Presets of toolsets to choose from, and what each choice costs in tokens of context."""
 
 import json
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.tools import DEFAULT, RETIRED, TOOLSETS
 
 OWN = "own"
-"""The choice of whoever ticks toolsets one by one."""
+"""The value for toolsets ticked one by one."""
 KEEP = "keep"
-"""The choice of whoever changes nothing of a connection that was made without one."""
+"""The value that keeps the toolsets of a connection without a choice."""
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "essentials": DEFAULT,
@@ -23,7 +23,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
     "everything": tuple(name for name in TOOLSETS if name not in RETIRED),
 }
 
-# Tekken, Mistral's tokenizer, makes a token of so many characters of a tool's definition; a test holds it to that.
+# Characters of a tool's definition for each token of Tekken, Mistral's tokenizer; a test checks it.
 _CHARACTERS_PER_TOKEN = 4.1
 _ROUNDED_TO = 50
 
@@ -38,7 +38,7 @@ class Choice:
 
 
 async def offer_presets(bound: AllowedToolsets) -> list[Choice]:
-    """Those that differ within what the operator allows."""
+    """The presets that differ, within the operator's toolsets."""
     offered: dict[tuple[str, ...], str] = {}
     for name, wanted in PRESETS.items():
         within = tuple(toolset for toolset in bound.allowed if toolset in wanted)
@@ -54,7 +54,7 @@ async def offer_toolsets(bound: AllowedToolsets) -> list[Choice]:
 
 
 async def count_tokens() -> dict[str, int]:
-    """By toolset. The first time it builds every tool, for a second, beside what else goes on."""
+    """Tokens by toolset. The first call builds every tool, which takes a second in a thread."""
     return await anyio.to_thread.run_sync(_count_tokens)
 
 
@@ -64,7 +64,7 @@ def _count_tokens() -> dict[str, int]:
 
 
 def _estimate(toolset: str) -> int:
-    """Name, description and input schema: what hosts show a model."""
+    """Tokens of name, description and input schema, which clients show to a model."""
     characters = 0
     for tool in tools.build(toolset):
         shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.parameters}
@@ -83,7 +83,7 @@ def preset_of(toolsets: Sequence[str], presets: Sequence[Choice]) -> str:
 
 
 def read_toolsets(form: Form, allowed: Sequence[str]) -> tuple[str, ...]:
-    """What a form chose: a preset, or toolsets one by one."""
+    """The toolsets chosen in a form: a preset, or toolsets one by one."""
     wanted = PRESETS.get(form.one("preset"))
     if wanted is None:
         return tuple(form.all("toolsets"))

@@ -1,7 +1,7 @@
-"""What a connection used, as two pictures: bars by day, and bars by model.
+"""A connection's usage as two bar charts: by day, and by model.
 
-They are SVG within the page, without script, style or colour of meaning: every bar has its figure beside it or in the table
-beneath. Lengths are of the pictures' own grid, which the page scales.
+They are inline SVG, without script, style or meaning in colours: every bar has its figure next to it or in the table below.
+Lengths are in units of the chart's grid, which the page scales.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ WIDTH = 360
 _BARS_HIGH = 110
 _BARS_TOP = 22
 _BAR_SHARE = 0.7
-_EVERY = 5  # days between two that are named
+_EVERY = 5  # days between two labels
 _LONGEST_BAR = 250
 _ROW_HIGH = 44
 _MOST_ROWS = 8
@@ -25,7 +25,7 @@ _LEAST = 0.0001  # dollars
 
 @dataclass(frozen=True)
 class Bar:
-    """Of one day or one model; `figure` is what it stands for, in words."""
+    """The bar of one day or one model; `figure` is its value as text."""
 
     name: str
     figure: str
@@ -34,7 +34,7 @@ class Bar:
     width: float
     height: float
     label: str = ""
-    """Below the bar of a day; empty where there is no room for one."""
+    """Label below a day's bar; empty if there is no room."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,19 @@ class Picture:
     bars: Sequence[Bar]
     height: float
     highest: str = ""
-    """The figure that the top of a picture of days stands for."""
+    """The figure at the top of a chart of days."""
 
 
 @dataclass(frozen=True)
 class UsagePictures:
     shows_cost: bool
-    """Else calls, where nothing had a price."""
+    """Whether the bars show dollars; else calls, if nothing had a price."""
     days: Picture
     models: Picture
 
 
 def draw(answer: UsageAnswer, language: Language) -> UsagePictures:
-    """Of a month with at least one call."""
+    """The charts of a month with at least one call."""
     shows_cost = answer["month"]["cost_usd"] > 0
 
     def measure(used: Used) -> tuple[float, str]:
@@ -68,7 +68,7 @@ def draw(answer: UsageAnswer, language: Language) -> UsagePictures:
 
 
 def _draw_days(measured: dict[date, tuple[float, str]]) -> Picture:
-    """Every day from the first of the month to the last that had calls, and at least ten, so that a bar is no block."""
+    """Every day from the first of the month to the last with calls, at least ten, so that bars stay narrow."""
     last = max(measured).day
     days = max(last, 2 * _EVERY)
     highest, figure = max(measured.values())
@@ -89,7 +89,7 @@ def _draw_days(measured: dict[date, tuple[float, str]]) -> Picture:
 
 
 def _draw_models(measured: Sequence[tuple[str, float, str]]) -> Picture:
-    """The dearest; the table has the others too."""
+    """The most expensive models; the table has the others too."""
     rows = measured[:_MOST_ROWS]
     highest = max((amount for _, amount, _ in rows), default=0.0)
     bars = [
@@ -100,14 +100,14 @@ def _draw_models(measured: Sequence[tuple[str, float, str]]) -> Picture:
 
 
 def _scale(amount: float, highest: float, longest: float) -> float:
-    """What is little can still be seen."""
+    """The length of a bar; small amounts stay visible."""
     if amount <= 0 or highest <= 0:
         return 0
     return round(max(amount / highest * longest, 2), 1)
 
 
 def format_amount(amount: float, language: Language) -> str:
-    """Of dollars: in cents, or in hundredths of a cent where it is little."""
+    """Dollars with two decimals, or four if the amount is small."""
     if amount >= _FEW_DOLLARS or amount == 0:
         return format_number(amount, 2, language)
     if amount < _LEAST:
