@@ -132,7 +132,7 @@ async def test_temperature_zero_never_earns_a_complaint_about_top_p(
         ({"messages": "hello"}, "messages[0] must be an object"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role must be system, user"),
         ({"messages": [{"role": "user", "content": True}]}, "messages[0].content must be text"),
-        ({"messages": [{"role": "assistant", "content": "x"}]}, "last message is of the assistant"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "last message has the role assistant"),
         ({"prompt": "x", "stopp": ["a"]}, "unknown argument 'stopp' (did you mean stop?)"),
         ({"prompt": "x", "images": ["data:image/png;base64,???"]}, "The base64 of images[0] cannot be decoded"),
         ({"prompt": "x", "images": ["ftp://a/b"]}, "images[0] is not an https URL"),

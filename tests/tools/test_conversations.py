@@ -389,12 +389,12 @@ async def test_an_empty_list_says_so(client: Client) -> None:
     ("tool", "arguments", "sentence"),
     [
         ("start", {}, "prompt and messages are both missing"),
-        ("start", {"prompt": "x", "model": "m", "agent_id": "a"}, "both are given"),
+        ("start", {"prompt": "x", "model": "m", "agent_id": "a"}, "are given together"),
         ("start", {"prompt": "x", "temperature": 1.2}, "temperature must be at most 1"),
         (
             "start",
             {"prompt": "x", "tools": ["websearch"]},
-            "no built-in tool of this name; did you mean web_search?",
+            "unknown built-in tool; did you mean web_search?",
         ),
         (
             "start",
