@@ -243,7 +243,7 @@ async def test_a_description_says_where_the_route_does_not_carry_it(mistral_url:
         shown = await described(client, "workflows.execute")
         spared = await described(client, "chat.complete")
 
-    assert "does not carry" in " ".join(shown["notes"])
+    assert "does not support" in " ".join(shown["notes"])
     assert not spared["notes"]
 
 

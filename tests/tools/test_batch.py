@@ -80,7 +80,7 @@ async def test_answers_are_not_waited_for(client: Client, sandbox: Sandbox) -> N
     before = len(sandbox.requests)
     result = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
 
-    assert text_of(result) == "The job is RUNNING (1 of 2 done): its answers are available when it has ended."
+    assert text_of(result) == "The job is RUNNING (1 of 2 done): answers are available when it has ended."
     assert result.structured_content["note"] == text_of(result)
     assert result.structured_content["results"] == []
     assert len(sandbox.requests) == before + 1

@@ -152,7 +152,7 @@ class MistralTool(Tool):
             return None
         mistral = call.mistral
 
-        def highest() -> int:
+        def highest_bound() -> int:
             return highest_cost(
                 self.name,
                 arguments,
@@ -166,7 +166,7 @@ class MistralTool(Tool):
             estimate = functools.partial(self._estimate, call, arguments)
         return await served.budgets.begin(
             call.credentials,
-            bound,
+            highest_bound,
             estimate,
             mistral.seconds_left,
         )
