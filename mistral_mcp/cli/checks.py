@@ -1,4 +1,4 @@
-"""The checks of `mistral-mcp doctor`, from the key to the vault, with what to do where one fails."""
+"""The checks of `mistral-mcp doctor`, from the key to the vault, with advice for failures."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.settings import Settings
 
 CountConnections = Callable[[Settings], Awaitable[int]]
-"""Opens the vault and counts its connections; handed in, because the vault is an extra."""
+"""Opens the vault and counts its connections; passed in, because the vault is an extra."""
 
 
 async def examine(
@@ -23,13 +23,13 @@ async def examine(
     count_connections: CountConnections | None,
     begin: Callable[[str], None] = lambda _: None,
 ) -> AsyncGenerator[Finding]:
-    """Every check, as soon as it is done; `begin` hears of those that may take long, when they begin."""
+    """Run the checks, and yield each finding; `begin` is called before checks that may take long."""
     yield Finding("route", "ok", f"{settings.route}, to {settings.route.name}")
     pays = settings.route.pays(settings.route_token)
     checked_key = _check_key(key, pays=pays)
     yield checked_key
     if checked_key.state == "failed":
-        key = None  # it goes nowhere
+        key = None  # not sent to an unknown host
     caller = Caller.of(key, "MISTRAL_API_KEY", settings.route, settings.route_token)
     async for finding in upstream_checks.check_network(settings.network, caller, begin):
         yield finding
@@ -68,7 +68,7 @@ def _check_files_dir(settings: Settings) -> Iterator[Finding]:
     if folder.is_dir():
         yield Finding("files", "ok", f"local files may be read from {folder}")
     else:
-        yield Finding("files", "failed", f"FILES_DIR is no folder: {folder}")
+        yield Finding("files", "failed", f"FILES_DIR is not a folder: {folder}")
 
 
 async def _check_vault(settings: Settings, count_connections: CountConnections | None) -> Finding:
@@ -76,7 +76,7 @@ async def _check_vault(settings: Settings, count_connections: CountConnections |
         return Finding("vault", "skipped", "not installed; it comes with mistral-mcp[hosting]")
     folder = settings.data_dir
     if settings.database_url is None and (folder is None or not folder.exists()):
-        return Finding("vault", "skipped", "none yet; serve makes one")
+        return Finding("vault", "skipped", "none yet; serve creates one")
     readable = _readable_by_others(settings)
     if readable:
         return Finding("vault", "failed", f"others can read {', '.join(readable)} in {folder}; chmod 600 them")
@@ -87,7 +87,7 @@ async def _check_vault(settings: Settings, count_connections: CountConnections |
 
 
 def _readable_by_others(settings: Settings) -> list[str]:
-    """The files of the vault's folder that are; none where a mode says nothing."""
+    """The files of the vault's folder that other users can read; empty on systems without modes."""
     folder = settings.data_dir
     if os.name != "posix" or folder is None or not folder.exists():
         return []

@@ -37,7 +37,7 @@ def list_connections(as_json: bool, **given: object) -> None:  # noqa: FBT001 - 
 def list_usage(as_json: bool, **given: object) -> None:  # noqa: FBT001 - an option
     """Show what each connection used.
 
-    Today and this month, the dearest first; callers with keys of their own too. Batches are not counted.
+    Today and this month, the most expensive first; including callers with their own keys. Batches are not counted.
     """
     settings = _vault_settings(given)
 

@@ -35,7 +35,7 @@ def start(given: Mapping[str, object]) -> Settings:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="mistral-mcp: %(message)s")
     settings = settings_from(os.environ, given)
     context = click.get_current_context(silent=True)
-    if context is not None:  # a worker has none; the process that started it has warned
+    if context is not None:  # a worker has none; its parent process has warned
         warn_about_unknown_names(os.environ, command_variables(context.find_root().command))
 
     from mistral_mcp import logs  # noqa: PLC0415
@@ -44,12 +44,12 @@ def start(given: Mapping[str, object]) -> Settings:
     if settings.catalog is not None:
         from mistral_mcp.mistral.catalog import Catalog  # noqa: PLC0415
 
-        Catalog.load(settings.catalog)  # a file that cannot be used stops the start
+        Catalog.load(settings.catalog)  # an unusable file stops the start
     return settings
 
 
 def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Settings:
-    """Settings from the environment, with the options given on top. Raises `BadSetting` in one sentence."""
+    """Settings from the environment, overridden by the options. Raises `BadSetting`."""
     options = {name: value for name, value in given.items() if value is not None}
     variables = {name: environ.get(PREFIX + name.upper(), "").strip() for name in SETTINGS}
     found: dict[str, object] = {name: value for name, value in variables.items() if _is_set(name, value)}
@@ -72,7 +72,7 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, object]) -> Se
 
 
 def network_from(environ: Mapping[str, str]) -> Network:
-    """This machine's proxies and certificates. Where the environment names no proxy, some systems have their own settings."""
+    """This machine's proxies and certificates. Without proxies in the environment, some systems have their own settings."""
     proxies = {
         scheme: environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY") or ""
         for scheme in ("http", "https", "all", "no")
@@ -85,7 +85,7 @@ def network_from(environ: Mapping[str, str]) -> Network:
 
 
 def read_secret(environ: Mapping[str, str], name: str) -> str:
-    """A secret from its variable, or from the file that NAME_FILE names; empty where there is neither. Raises `BadSetting`."""
+    """A secret from its variable, or from the file that NAME_FILE names; empty if there is neither. Raises `BadSetting`."""
     value, file = environ.get(name, "").strip(), environ.get(f"{name}_FILE", "").strip()
     if not file:
         return value
@@ -101,12 +101,12 @@ def read_secret(environ: Mapping[str, str], name: str) -> str:
 
 
 def api_key(environ: Mapping[str, str]) -> str:
-    """The Mistral key of this process; empty where there is none. Raises `BadSetting`."""
+    """The Mistral key of this process; empty if there is none. Raises `BadSetting`."""
     return read_secret(environ, API_KEY)
 
 
 def warn_about_unknown_names(environ: Mapping[str, str], others: Iterable[str]) -> None:
-    """One line for each variable of our prefix that is neither a setting nor among `others`."""
+    """Log a warning for each variable of our prefix that is neither a setting nor among `others`."""
     known = [PREFIX + name.upper() for name in SETTINGS]
     known += [f"{PREFIX}{name.upper()}_FILE" for name in SECRETS]
     known += others
@@ -127,8 +127,8 @@ def has_hosting() -> bool:
 
 @contextmanager
 def gc_frozen_during_startup() -> Generator[None]:
-    """For what is made once and stays, modules and schemas. Collecting garbage there takes a fifth of a start, and some
-    of every collection after it.
+    """Skips garbage collection for objects that stay, such as modules and schemas: it takes a fifth of a start, and a part
+    of every later collection.
     """
     gc.disable()
     try:
@@ -158,7 +158,7 @@ def _is_set(name: str, value: str) -> bool:
 
 
 def _source(name: int | str, options: Mapping[str, object]) -> str:
-    """The option or the variable that a value came from; of no single one, the settings as a whole."""
+    """The option or the variable of a value; "The settings", if it is not a single one."""
     if not name:
         return "The settings"
     if name in options:
@@ -167,12 +167,12 @@ def _source(name: int | str, options: Mapping[str, object]) -> str:
 
 
 def _is_kubernetes_link(name: str, value: str) -> bool:
-    """A service called mistral-mcp makes Kubernetes set MISTRAL_MCP_PORT=tcp://… and the like in every pod beside it."""
+    """A service called mistral-mcp makes Kubernetes set MISTRAL_MCP_PORT=tcp://… and the like in every pod next to it."""
     return value.startswith(("tcp://", "udp://", "sctp://")) or "_SERVICE_" in name or "_PORT_" in name
 
 
 def _users_data_dir(environ: Mapping[str, str]) -> Path | None:
-    """Where this system keeps a user's data; None where it does not say."""
+    """The system's folder for a user's data; None if unknown."""
     if sys.platform == "darwin" and "HOME" in environ:
         return Path(environ["HOME"], "Library", "Application Support", "mistral-mcp")
     if sys.platform == "win32":
@@ -187,7 +187,7 @@ def _users_data_dir(environ: Mapping[str, str]) -> Path | None:
 
 
 def users_cache_dir(environ: Mapping[str, str]) -> Path:
-    """Where this system keeps what a user can lose."""
+    """The system's folder for a user's cache."""
     if sys.platform == "darwin" and "HOME" in environ:
         return Path(environ["HOME"], "Library", "Caches", "mistral-mcp")
     if sys.platform == "win32":
@@ -200,7 +200,7 @@ def users_cache_dir(environ: Mapping[str, str]) -> Path:
 
 
 def has_browser(environ: Mapping[str, str]) -> bool:
-    """Whether this user can open a page of this machine: not over SSH, and on a Unix without a display neither."""
+    """Whether this user can open a local page: not over SSH, nor on a Unix without a display."""
     if environ.get("SSH_CONNECTION"):
         return False
     if sys.platform in {"darwin", "win32"}:
@@ -209,7 +209,7 @@ def has_browser(environ: Mapping[str, str]) -> bool:
 
 
 def forbid_core_dumps() -> None:
-    """Keys of many callers are in memory: no dump of it is written, and on Linux no other process of the user reads it."""
+    """Forbid core dumps, and on Linux reads by the user's other processes: memory holds many callers' keys."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:

@@ -19,7 +19,7 @@ from mistral_mcp.errors import BadSetting, MistralMcpError
 
 
 class _Group(click.Group):
-    """Prints what is refused on purpose as one sentence. Exit codes: 0 ok, 1 failed, 2 wrong usage."""
+    """Prints our errors as one sentence. Exit codes: 0 ok, 1 failed, 2 wrong usage."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

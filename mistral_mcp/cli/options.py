@@ -1,4 +1,4 @@
-"""Options made from settings: each setting is an option and an environment variable, both from its field in `Settings`.
+"""Options generated from settings: each field of `Settings` is an option and an environment variable.
 
 Secrets are variables only, because the process list shows options.
 """
@@ -51,7 +51,7 @@ HOSTING = (
     "terms_url",
     "support_url",
     "apps_challenge",
-)  # the others are secrets, or hold some: environment only
+)  # the others are or hold secrets: environment only
 LOGS = ("log_level", "log_format")
 SECRETS = ("route_token", "master_keys", "signup_code", "metrics_token", "database_url", "redis_url")
 API_KEY = "MISTRAL_API_KEY"
@@ -63,7 +63,7 @@ CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
 
 def settings_options(*names: str) -> Callable[[CommandT], CommandT]:
-    """Options made from settings; what is not given stays out, so that the environment and the defaults count."""
+    """Add options for settings; options not given are left out, so that the environment and the defaults apply."""
 
     def decorate(command: CommandT) -> CommandT:
         for name in reversed(names):
@@ -74,13 +74,13 @@ def settings_options(*names: str) -> Callable[[CommandT], CommandT]:
 
 
 def option(*names: str, variable: str, about: str, **more: Any) -> Callable[[CommandT], CommandT]:
-    """An option of one command, which is no setting, and the variable that stands for it."""
+    """An option of one command that is not a setting, with its variable."""
     variable = PREFIX + variable
     return click.option(*names, envvar=variable, help=f"{about} [env: {variable}]", **more)
 
 
 def command_variables(command: click.Command) -> Iterator[str]:
-    """The variables that stand for options of single commands."""
+    """The variables of options of single commands."""
     yield from (str(parameter.envvar) for parameter in command.params if parameter.envvar)
     if isinstance(command, click.Group):
         for inner in command.commands.values():
@@ -88,14 +88,14 @@ def command_variables(command: click.Command) -> Iterator[str]:
 
 
 def url_host(host: str) -> str:
-    """An address as it stands in a URL."""
+    """A host as written in a URL."""
     if ":" in host:
         return f"[{host}]"
     return host
 
 
 def complete_toolsets(_context: object, _parameter: object, incomplete: str) -> list[str]:
-    """For a shell: the names that the last one of a list may become."""
+    """Shell completion: candidates for the last name of a list."""
     from mistral_mcp.tools import TOOLSETS  # noqa: PLC0415
 
     before, comma, last = incomplete.rpartition(",")
@@ -125,7 +125,7 @@ def _setting(name: str) -> Callable[[CommandT], CommandT]:
 
 
 def _kind(annotation: Any) -> Any:
-    """What an option holds where it is given: the type without None."""
+    """The type of an option's value: the annotation without None."""
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
     if len(kinds) == 1 and get_origin(annotation) is not Literal:
         return kinds[0]
@@ -133,7 +133,7 @@ def _kind(annotation: Any) -> Any:
 
 
 def _default(value: object) -> str:
-    """The default for `--help`; nothing where the description says what holds when unset."""
+    """The default for `--help`; empty if the description states it."""
     if value is None or value == ():
         return ""
     if isinstance(value, bool):

@@ -58,13 +58,13 @@ def serve(**given: object) -> None:
 
         app = _app(settings, prepare=True)
         gc.collect()  # what is frozen stays for good: a megabyte of garbage would
-    # Workers are processes of their own: they read the settings anew, so the options go into their environment.
+    # Workers are separate processes that read the settings again, so the options go into their environment.
     os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
     _log_address(settings)
     try:
         run(app if settings.workers == 1 else "mistral_mcp.cli.serve:worker", settings)
     except SystemExit as ended:
-        sys.exit(1 if ended.code else 0)  # uvicorn has codes of its own, and has said why
+        sys.exit(1 if ended.code else 0)  # uvicorn has its own codes, and has logged the reason
 
 
 def worker() -> "Starlette":
@@ -78,7 +78,7 @@ def worker() -> "Starlette":
 
 
 def _app(settings: Settings, *, prepare: bool) -> "Starlette":
-    """The hosted app where the extra is installed, else the core's. `prepare`: find out now what would stop a start."""
+    """The hosted app if the extra is installed, else the core's. `prepare`: check now what would stop the start."""
     if not has_hosting():
         from mistral_mcp.http.app import create_app  # noqa: PLC0415
 
@@ -96,8 +96,8 @@ def _app(settings: Settings, *, prepare: bool) -> "Starlette":
 
 
 def _log_address(settings: Settings) -> None:
-    """Uvicorn's own line is among those that could repeat paths, and knows no public name."""
-    if settings.port == 0:  # only uvicorn will know
+    """Log the URL: uvicorn's own log is off, since it could hold paths, and does not know PUBLIC_URL."""
+    if settings.port == 0:  # only uvicorn knows it
         logging.getLogger("uvicorn.error").setLevel(logging.INFO)
         return
     base = settings.public_url or f"http://{url_host(settings.host)}:{settings.port}"

@@ -55,7 +55,7 @@ def stdio(**given: object) -> None:
             upload_links=uploads if has_browser(os.environ) else None,
             ledger=ledger,
         )
-    # A thread waits in a read of stdin, which Python's own handler of Ctrl-C would not end.
+    # A thread blocks in a read of stdin, which Python's own handler of Ctrl-C would not end.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin.isatty():
         click.echo(

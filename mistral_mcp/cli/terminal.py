@@ -1,4 +1,4 @@
-"""What a person sees while a command works."""
+"""Progress and prompts on the terminal."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ REPORT_INTERVAL = 5.0  # seconds between plain lines, where a person waits witho
 
 
 def ask_secret(what: str) -> str:
-    """A secret, typed without echo. Where stdin is no terminal, its next line, so that a script can pass one on."""
+    """Ask for a secret without echo. If stdin is not a terminal, read its next line, so that scripts can pass one."""
     if sys.stdin.isatty():
         return str(click.prompt(what, hide_input=True, default="", show_default=False, err=True)).strip()
     return sys.stdin.readline().strip()
@@ -22,7 +22,7 @@ def ask_secret(what: str) -> str:
 
 @contextmanager
 def waiting(what: str) -> Generator[Callable[[str], None]]:
-    """While something takes long: on a terminal a line that goes again, elsewhere a plain one now and then. On stderr."""
+    """Show progress on stderr: on a terminal a temporary line, elsewhere a plain one at intervals."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield _plain_reports()
         return

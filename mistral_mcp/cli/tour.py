@@ -1,7 +1,7 @@
 """The main job, end to end, for a person to watch.
 
 The server runs as a child process, first over stdio and then over HTTP, and the SDK's client calls every tool that it
-offers. Everything is real but Mistral itself, which the sandbox stands in for where there is no key.
+offers. Everything is real except Mistral, which the sandbox replaces if there is no key.
 """
 
 import io
@@ -51,7 +51,7 @@ WINDS = [
 
 
 class Failed(Exception):
-    """A call that should have been answered and was not. `str()` is what the person reads."""
+    """A call that failed unexpectedly. `str()` is the message for the person."""
 
 
 def run(environ: dict[str, str], key: str) -> int:
@@ -68,7 +68,7 @@ def run(environ: dict[str, str], key: str) -> int:
             failure = failures
             while isinstance(failure, BaseExceptionGroup):  # one for each task group around it
                 failure = cast("BaseExceptionGroup[Exception]", failure).exceptions[0]
-        except* SystemExit:  # how rich ends where nobody reads any more: `mistral-mcp demo | head`
+        except* SystemExit:  # how rich ends when its output is closed: `mistral-mcp demo | head`
             gone = True
         log.seek(0)
         logged = log.read().strip()
@@ -120,7 +120,7 @@ async def _both(environ: dict[str, str], key: str, console: Console, log: IO[str
 
 
 def _is_for_the_demo(name: str) -> bool:
-    """Whether a variable goes to the demo's servers: of ours only what says which way calls go out, and with what."""
+    """Whether a variable goes to the demo's servers: of ours only those of the route and its credentials."""
     if not name.startswith(PREFIX):
         return name not in (KEY, f"{KEY}_FILE")
     setting = name.removeprefix(PREFIX).removesuffix("_FILE").lower()
@@ -129,7 +129,7 @@ def _is_for_the_demo(name: str) -> bool:
 
 @asynccontextmanager
 async def _connect(console: Console, connecting: AbstractAsyncContextManager[Client]) -> AsyncGenerator[Client]:
-    """The client, and on a terminal a line for as long as the server takes to start."""
+    """The connected client; a terminal shows a status line while the server starts."""
     async with AsyncExitStack() as stack:
         if console.is_interactive:
             with console.status("The server starts…"):
@@ -141,7 +141,7 @@ async def _connect(console: Console, connecting: AbstractAsyncContextManager[Cli
 
 @asynccontextmanager
 async def over_stdio(environ: dict[str, str], log: IO[str]) -> AsyncGenerator[Client]:
-    """The server as a host such as Claude Desktop starts it, and a client of it."""
+    """The server, started as clients such as Claude Desktop do, and a client of it."""
     server = StdioServerParameters(command=SERVER[0], args=SERVER[1:], env=environ)
     async with Client(stdio_client(server, cast("Any", log)), read_timeout_seconds=PATIENCE) as client:
         yield client
@@ -169,7 +169,7 @@ async def over_http(environ: dict[str, str], key: str, log: IO[str]) -> AsyncGen
 
 
 class Tour:
-    """Every tool, called over one connection after the other, and what the last line tells of it."""
+    """Calls every tool, over one connection after the other, and counts for the last line."""
 
     client: Client
 

@@ -1,4 +1,4 @@
-"""The checks of `mistral-mcp doctor` that leave this machine: its network, and Mistral."""
+"""The checks of `mistral-mcp doctor` that use the network: connectivity, and Mistral."""
 
 import socket
 import ssl
@@ -29,7 +29,7 @@ _PATIENCE = 10  # seconds for a name or a handshake
 
 
 async def check_network(network: Network, caller: Caller, begin: Callable[[str], None]) -> AsyncGenerator[Finding]:
-    """Whether this machine reaches the host of the route, and what of its network settings cannot be used."""
+    """Check that this machine reaches the host of the route, and that its network settings are usable."""
     host, port, tls = _address(caller)
     try:
         proxy = network.proxy_for("https" if tls else "http", host, port)
@@ -85,7 +85,7 @@ def _tls(context: ssl.SSLContext, host: str, port: int) -> str:
 
 
 class _HeaderRecorder(httpx2.AsyncBaseTransport):
-    """Keeps the headers of the last response: they hold the clock and the limits."""
+    """Records the headers of the last response, which show the clock and the limits."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -101,7 +101,7 @@ class _HeaderRecorder(httpx2.AsyncBaseTransport):
 
 
 async def check_mistral(settings: Settings, caller: Caller) -> AsyncGenerator[Finding]:
-    """Whether Mistral takes the key, what it offers to it, and how this machine's clock stands to Mistral's."""
+    """Check the key at Mistral, its models and limits, and this machine's clock against Mistral's."""
     recorder = _HeaderRecorder(Wire(settings.network))
     upstream = Upstream(settings, recorder)
     try:
@@ -140,7 +140,7 @@ async def _ask_mistral(
     yield _check_limits(recorder.headers)
     try:
         yield _check_account(await client.send(WhoAmICall()))
-    except MistralMcpError:  # a gateway need not know it
+    except MistralMcpError:  # a gateway may not know it
         yield Finding("account", "skipped", f"{settings.route.name} does not say whose key it is")
 
 
@@ -154,8 +154,8 @@ def _check_account(reply: WhoAmI) -> Finding:
 
 
 def _skew(headers: httpx2.Headers) -> float | None:
-    """Seconds between the clocks; None where the reply tells none."""
-    with suppress(KeyError, ValueError):  # a gateway may leave it out, or write it in its own way
+    """Seconds between the clocks; None if the reply has no date."""
+    with suppress(KeyError, ValueError):  # a gateway may leave it out, or use another format
         return abs(parsedate_to_datetime(headers["date"]).timestamp() - time.time())
     return None
 
@@ -176,5 +176,5 @@ def _check_limits(headers: httpx2.Headers) -> Finding:
         f"{name.removeprefix('x-ratelimit-')} {value}" for name, value in headers.items() if "ratelimit" in name
     ]
     if not limits:
-        return Finding("limits", "skipped", "Mistral gives them with answers of models only")
+        return Finding("limits", "skipped", "Mistral sends them with answers of models only")
     return Finding("limits", "ok", ", ".join(sorted(limits)))

@@ -1,1 +1,1 @@
-"""The HTTP front of the core."""
+"""The HTTP app of the core."""

@@ -81,14 +81,14 @@ def assemble(
     budgets: Budgets | None = None,
     transport: httpx2.AsyncBaseTransport,
 ) -> Starlette:
-    """The app: MCP at each endpoint, a path and its credential resolver, with whatever is added to it.
+    """The app: MCP at each endpoint (a path and its credential resolver), with the given additions.
 
-    `browser_pages` are for people who open an endpoint, `not_found_page` for those who open another path, and `way_in` says
-    to clients how to get in. `own_origin_check` are paths of pages that check by themselves where a form came from.
-    `signs_in` is whether clients can get in by OAuth. `guard` wraps what runs once a request's credentials are known.
+    `browser_pages` are for people who open an endpoint, `not_found_page` for those who open another path, and `way_in` tells
+    clients how to authenticate. `own_origin_check` are paths of pages that check a form's origin by themselves.
+    `signs_in`: whether clients can use OAuth. `guard` wraps the app behind the credentials.
     `result_store`, `upload_links`, `exchange_observer`, `observers`, `ledger` and `budgets` are as in `create_server`.
     """
-    # Local files are for the one person at a machine.
+    # Local files are only for the user of a machine.
     server = create_server(
         settings.model_copy(update={"files_dir": None, "output_dir": None}),
         from_scope,
@@ -100,10 +100,10 @@ def assemble(
         ledger=ledger,
         budgets=budgets,
     )
-    # Stateless: any replica answers any request, and no caller's session can be reached by another.
+    # Stateless: any replica can answer any request, and there is no session to steal.
     server.streamable_http_app(
         stateless_http=True,
-        max_request_body_size=2 * settings.max_body,  # checked before; a repaired body may be larger than it was
+        max_request_body_size=2 * settings.max_body,  # checked before; a repaired body may be larger
         # Checked here for every path, before anything else.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
@@ -112,7 +112,7 @@ def assemble(
 
     @asynccontextmanager
     async def run(_: Starlette) -> AsyncGenerator[None]:
-        # It would cut every answer under way at once where uvicorn is told to end; each ends by itself, and uvicorn waits.
+        # At shutdown it would cut all running responses at once; they end by themselves, and uvicorn waits.
         AppStatus.disable_automatic_graceful_drain()
         async with lifespan(), mcp.run():
             yield
@@ -143,7 +143,7 @@ def assemble(
         exception_handlers={HTTPException: NotFound(settings, way_in, not_found_page)},
         lifespan=run,
     )
-    # Endpoints are served with a slash at their ends as well: to be redirected with a token in the path is worse.
+    # Endpoints are served with a trailing slash as well: a redirect would repeat the token in the path.
     app.router.redirect_slashes = False
     return app
 

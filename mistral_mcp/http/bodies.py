@@ -1,4 +1,4 @@
-"""Reads request bodies within bounds: of size, of time, and of the bytes that all requests under way hold together."""
+"""Reads request bodies within bounds: of size, of time, and of the total bytes of all running requests."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,13 +13,13 @@ from starlette.types import Message, Receive
 from mistral_mcp.bounds.memory import NoRoom, SharedMemory
 
 DEADLINE = 60.0
-"""Seconds for a whole body, and for its turn."""
+"""Seconds for a whole body, queueing included."""
 _SMALL = 16 * 1024
-"""Bytes that are not counted."""
+"""Bytes that are free of counting."""
 
 
 class BodyError(Exception):
-    """A body that is not read. `status` is the answer's."""
+    """A body that is refused. `status` is that of the response."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
@@ -28,7 +28,7 @@ class BodyError(Exception):
 
 
 class Bodies:
-    """The bodies of requests under way in this process."""
+    """Reads the bodies of this process's requests."""
 
     def __init__(self, largest: int, *, total: int = 64 * 1024 * 1024, deadline: float = DEADLINE) -> None:
         self._largest = largest
@@ -40,7 +40,7 @@ class Bodies:
     async def read(self, receive: Receive, headers: Headers, caller: str) -> AsyncGenerator[bytes]:
         """The whole body, counted until the request is done.
 
-        Raises `BodyError`, or `ClientDisconnect` where the client hangs up. `caller` is whose share of the memory it takes.
+        Raises `BodyError`, or `ClientDisconnect`. The memory is counted for `caller`.
         """
         size = self._size_to_reserve(headers)
         if size <= _SMALL:
@@ -59,7 +59,7 @@ class Bodies:
             self._memory.release(caller, size)
 
     def _size_to_reserve(self, headers: Headers) -> int:
-        """The bytes to reserve: as many as may come, where their number is not said."""
+        """The bytes to reserve: Content-Length, or the maximum without one."""
         length = headers.get("content-length")
         if length is None:
             return self._largest
@@ -82,7 +82,7 @@ class Bodies:
                         return body.getvalue()
         except TimeoutError:
             raise BodyError(
-                HTTPStatus.REQUEST_TIMEOUT, f"The body did not come within {self._deadline:.0f} seconds."
+                HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive within {self._deadline:.0f} seconds."
             ) from None
 
     def _too_large(self) -> BodyError:
@@ -93,7 +93,7 @@ class Bodies:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """What an app receives whose body was read already."""
+    """A `receive` for the app that replays a body already read."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:

@@ -1,4 +1,4 @@
-"""Bring your own key: the caller's Mistral key comes in a header, serves that request, and is never stored."""
+"""Bring your own key: the caller's Mistral key is in a header, is used for that request, and is never stored."""
 
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ def key_resolver(settings: Settings) -> CredentialResolver:
         secret, source, _ = from_headers(request.headers, KEY_HEADERS)
         if is_token(secret):
             raise RefusedCredential(
-                f"{source.capitalize()} carries a connection's token, and this server keeps no connections.",
+                f"{source.capitalize()} holds a connection's token, and this server has no stored connections.",
                 "Send your Mistral key instead.",
             )
         if not settings.byok:
@@ -29,6 +29,6 @@ def key_resolver(settings: Settings) -> CredentialResolver:
 
 async def refuse_secret_url(_: HTTPConnection) -> Credentials:
     """The resolver of secret URLs on a server without a vault."""
-    error = RefusedCredential("This server keeps no connections.", "Send your Mistral key to /mcp instead.")
+    error = RefusedCredential("This server has no stored connections.", "Send your Mistral key to /mcp instead.")
     error.status = HTTPStatus.NOT_FOUND
     raise error

@@ -1,4 +1,4 @@
-"""Content negotiation as RFC 9110 has it: what a client sends, and in which form it takes the answer."""
+"""Content negotiation (RFC 9110): the media types of requests, and of responses."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -19,7 +19,7 @@ _REPLACED = frozenset({b"accept", b"content-type", b"content-length", b"transfer
 
 
 def refuse_content(headers: Headers) -> Response | None:
-    """The answer to a body that is no JSON, or is compressed."""
+    """The error response if the body is not JSON, or is compressed; else None."""
     encodings = ",".join(headers.getlist("content-encoding"))
     if encodings and set(_list_members(encodings)) - {"identity"}:
         return json_rpc_error(
@@ -31,14 +31,14 @@ def refuse_content(headers: Headers) -> Response | None:
     if media_type != JSON:
         return json_rpc_error(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"The body of a request is JSON: send Content-Type: {JSON}.",
+            f"The body of a request must be JSON: send Content-Type: {JSON}.",
             {"accept": JSON},
         )
     return None
 
 
 def accepted_forms(headers: Headers) -> frozenset[str]:
-    """`JSON`, `EVENTS` or both; none where the client takes neither."""
+    """`JSON`, `EVENTS` or both, as the client accepts; empty if it accepts neither."""
     accepted = ",".join(headers.getlist("accept"))
     if len(accepted) > _REMEMBERED:
         return _find_forms(accepted)
@@ -71,7 +71,7 @@ def _weight(text: str) -> float:
 
 
 def _quality(media_type: str, ranges: dict[str, float]) -> float:
-    """That of the most specific range counts."""
+    """The quality of the most specific range."""
     group = media_type.partition("/")[0]
     for media_range in (media_type, f"{group}/*", "*/*"):
         if media_range in ranges:
@@ -84,7 +84,7 @@ def _list_members(header: str) -> list[str]:
 
 
 def sdk_headers(headers: list[tuple[bytes, bytes]], body: bytes) -> list[tuple[bytes, bytes]]:
-    """The request's headers in the one form that the SDK takes."""
+    """The request's headers, rewritten to the form that the SDK accepts."""
     return [
         *(header for header in headers if header[0] not in _REPLACED),
         (b"accept", f"{JSON}, {EVENTS}".encode()),
@@ -94,7 +94,7 @@ def sdk_headers(headers: list[tuple[bytes, bytes]], body: bytes) -> list[tuple[b
 
 
 class AnswerForm:
-    """Sends the SDK's answer in a form that the client takes: as one JSON body, or as events."""
+    """Sends the SDK's response in a form that the client accepts: one JSON body, or events."""
 
     def __init__(self, send: Send, forms: frozenset[str]) -> None:
         self._send = send
@@ -114,7 +114,7 @@ class AnswerForm:
             return
         self._body += message.get("body", b"")
         if self._wanted == JSON:
-            # Reports of progress are left out: of the events only the last is kept, which is the answer.
+            # Progress is left out: only the last event is kept, which is the response.
             self._body = _last_event(self._body)
         if not message.get("more_body", False):
             await self._answer(self._start)
@@ -134,7 +134,7 @@ _END = b"\r\n\r\n"
 
 
 def _last_event(body: bytes) -> bytes:
-    """What may still be needed: the last whole event, and what has come of the next."""
+    """The part of the body to keep: the last complete event, and the beginning of the next."""
     *events, rest = body.split(_END)
     whole = [event for event in events if not event.startswith(b":")]
     return b"".join(event + _END for event in whole[-1:]) + rest

@@ -1,6 +1,6 @@
-"""`GET /results/{handle}`: how a kept result is sent, whole or a range of it, and the core's endpoint, which has it in memory.
+"""`GET /results/{handle}`: how a stored result is sent, whole or a range of it; and the core's endpoint for results in memory.
 
-A result is always saved, never shown: it is whatever a model or a file held.
+A result is always saved, never shown: its content is not trusted.
 """
 
 import re
@@ -18,16 +18,16 @@ Span = tuple[int, int]
 """The first byte, and the one after the last."""
 
 NOTHING: Span = (0, 0)
-"""A range that lies outside of what there is."""
+"""A range outside of the result."""
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _DIGITS = 18  # of a number in a range
-# Shown by a browser, none of these runs anything; all else, HTML and SVG with it, is saved to a file.
+# Types that are harmless in a browser; all others, including HTML and SVG, are saved to a file.
 _TEXTS = frozenset({"text/plain", "text/markdown", "text/csv", "application/json", "application/x-ndjson"})
 
 
 def download_from(store: ResultStore) -> Callable[[Request], Awaitable[Response]]:
-    """The core's endpoint. Whoever has the handle has the result, so nothing else is asked."""
+    """The core's endpoint. The handle is the only credential."""
 
     async def download(request: Request) -> Response:
         try:
@@ -46,9 +46,9 @@ def download_from(store: ResultStore) -> Callable[[Request], Awaitable[Response]
 
 
 def requested_span(request: Request, size: int) -> Span | None:
-    """The range that is asked for; None: all of it. `NOTHING`: one that is not there.
+    """The requested range; None: all of it. `NOTHING`: a range outside of the result.
 
-    Several ranges at once, and what is none, are answered with all of it, as RFC 9110 allows.
+    Several ranges, and invalid ones, are answered with all of it, as RFC 9110 allows.
     """
     header = request.headers.get("range", "")
     found = _RANGE.fullmatch(header.replace(" ", ""))
@@ -70,7 +70,7 @@ def requested_span(request: Request, size: int) -> Span | None:
 
 
 def unsatisfiable(size: int) -> Response:
-    """The answer to a range that is not there."""
+    """The response to a range outside of the result."""
     headers = {"content-range": f"bytes */{size}", "cache-control": "no-store"}
     return Response(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
 

@@ -1,4 +1,4 @@
-"""An MCP endpoint: whose request it is, before its body is read; then the one message in it; then the SDK."""
+"""An MCP endpoint: resolves credentials before reading the body, parses its one message, and calls the SDK."""
 
 import hashlib
 import json
@@ -20,19 +20,19 @@ from mistral_mcp.selection import SCOPE as SELECTION
 from mistral_mcp.selection import AllowedToolsets
 
 CredentialResolver = Callable[[Request], Awaitable[Credentials]]
-"""Gives an HTTP request's credentials, or raises a `CredentialError`."""
+"""Returns an HTTP request's credentials, or raises a `CredentialError`."""
 
 BrowserPage = Callable[[Request], Awaitable[Response]]
-"""What a person reads who opens an endpoint in a browser."""
+"""The page for a person who opens an endpoint in a browser."""
 
 TOOL = "mistral_mcp.tool"
-"""Where the name of the tool that is called stands in the ASGI scope."""
+"""Key of the ASGI scope for the name of the called tool."""
 
 _POST_ONLY = "This is the address of an MCP server, which takes POST only: paste it into your MCP client."
 
 
 class McpEndpoint:
-    """Resolves the credentials of each request, reads its message and hands it to the SDK."""
+    """Resolves the credentials of each request, reads its message, and passes it to the SDK."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class McpEndpoint:
                 form = AnswerForm(_with_json_rpc_errors(send), forms)
                 await self.app({**scope, **found, "headers": headers}, replay(message.body, receive), form)
         except ClientDisconnect:
-            return  # nobody waits for an answer
+            return  # the client has disconnected
         except BodyError as error:
             await json_rpc_error(error.status, error.text)(scope, receive, send)
         except MessageError as error:
@@ -85,14 +85,14 @@ class McpEndpoint:
             )
 
     async def _describe(self, request: Request) -> Response:
-        """For people, and for 2025 clients, which ask for a standing stream: nothing would ever be sent on it."""
+        """The response to a GET: a page for people, 405 for 2025 clients that open a stream, which would stay empty."""
         if request.method in {"GET", "HEAD"} and is_browser(request):
             return await self.browser_page(request)
         return json_rpc_error(HTTPStatus.METHOD_NOT_ALLOWED, _POST_ONLY, {"allow": "POST"})
 
 
 def is_browser(request: Request) -> bool:
-    """Whether a person is looking."""
+    """Whether the request is from a browser."""
     return "text/html" in request.headers.get("accept", "").lower()
 
 
@@ -105,7 +105,7 @@ def _refuse_forms(forms: frozenset[str]) -> Response | None:
 
 
 def _caller(request: Request, credentials: Credentials) -> str:
-    """Whose share of the memory a body takes: a connection's, or an address's, since anybody can invent keys."""
+    """Who a body's memory is counted for: a connection, or an address, since anybody can invent keys."""
     if credentials.also_secret:
         secret = credentials.also_secret[0].get_secret_value()
         return hashlib.sha256(secret.encode()).hexdigest()
@@ -115,7 +115,7 @@ def _caller(request: Request, credentials: Credentials) -> str:
 
 
 def _with_json_rpc_errors(send: Send) -> Send:
-    """The SDK's own refusals: all as JSON-RPC, and none with a dump of what the caller sent."""
+    """Turns the SDK's own errors into JSON-RPC, without dumps of the caller's input."""
     start: Message | None = None
     body = b""
 
@@ -152,7 +152,7 @@ def _json_rpc_body(status: int, body: bytes) -> bytes:
     try:
         answer = json.loads(body)
         if "\n" in answer["error"]["message"]:  # pydantic's
-            answer["error"]["message"] = "The body is no JSON-RPC message."
+            answer["error"]["message"] = "The body is not a JSON-RPC message."
             return json.dumps(answer).encode()
     except (ValueError, TypeError, KeyError):
         return bytes(json_rpc_error(status, body.decode("utf-8", "replace")).body)

@@ -1,4 +1,4 @@
-"""Which hosts the server answers to, and which sites' pages may call it: their browsers are given CORS headers."""
+"""Checks Host and Origin headers, and adds CORS headers for allowed origins."""
 
 import re
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _PREFLIGHT_AGE = "7200"  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A host as a Host header names it, or an origin, which has a scheme too."""
+    """A host as in a Host header, or an origin, which has a scheme too."""
 
     scheme: str
     """Empty: any."""
@@ -46,7 +46,7 @@ class Origin:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """None for what is neither a host nor an origin."""
+        """None if the text is neither a host nor an origin."""
         found = _ORIGIN.fullmatch(text.strip().lower())
         if found is None:
             return None
@@ -59,7 +59,7 @@ class Origin:
         return cls(scheme, found["host"], port)
 
     def admits(self, other: "Origin") -> bool:
-        """Whether the other is this one, or one of those that this one stands for."""
+        """Whether the other matches this one, which may have wildcards."""
         if self.host != other.host or (self.scheme and other.scheme and self.scheme != other.scheme):
             return False
         own_port = other.port == "" or _DEFAULT_PORTS.get(self.scheme) == other.port
@@ -82,7 +82,7 @@ class AllowedOrigins:
 class HostAndOrigin:
     """Refuses requests for other hosts and from other sites' pages: DNS rebinding, cross-site calls.
 
-    Health checks come with whatever Host the prober knows. `own_check` are paths of pages that look at the origin by
+    Health checks may have any Host. `own_check` are paths of pages that check the origin by
     themselves.
     """
 
@@ -106,7 +106,7 @@ class HostAndOrigin:
         if scope["path"] not in _HEALTH and ("/" in host or host not in self.hosts):
             answer = json_rpc_error(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                "This server does not answer to that Host; its operator can add it to ALLOWED_HOSTS.",
+                "This server does not serve that Host; its operator can add it to ALLOWED_HOSTS.",
             )
         elif origin and not allowed and scope["path"] not in self.own_check | _HEALTH:
             answer = json_rpc_error(
@@ -120,7 +120,7 @@ class HostAndOrigin:
         await answer(scope, receive, send)
 
     def _allows(self, scheme: str, host: str, origin: str) -> bool:
-        """Whether it is listed, or the server's own, by a name that it answers to."""
+        """Whether the origin is listed, or is the server's own, with an allowed host."""
         if origin in self.origins:
             return True
         own = Origin.parse(f"{scheme}://{host}")
@@ -128,7 +128,7 @@ class HostAndOrigin:
 
 
 def _preflight(headers: Headers) -> Response:
-    """What a browser asks before it sends a page's request."""
+    """The response to a browser's preflight request."""
     asked = headers.get("access-control-request-headers", "")
     answer = {
         "access-control-allow-methods": _METHODS,
@@ -141,7 +141,7 @@ def _preflight(headers: Headers) -> Response:
 
 
 def _with_cors(send: Send, origin: str) -> Send:
-    """Lets the origin's pages read the answer, refusals too."""
+    """Adds headers so that the origin's pages can read the response, including errors."""
     added = [
         (b"access-control-allow-origin", origin.encode("latin-1")),
         (b"access-control-expose-headers", _READABLE.encode()),
@@ -150,7 +150,7 @@ def _with_cors(send: Send, origin: str) -> Send:
 
     async def send_with_cors(message: Message) -> None:
         if message["type"] == "http.response.start":
-            # What is open to every origin says so already, and a browser takes the header once only.
+            # A response for every origin has the header already, and browsers reject a second one.
             headers = [pair for pair in message["headers"] if pair[0].lower() != b"access-control-allow-origin"]
             message = {**message, "headers": [*headers, *added]}
         await send(message)
@@ -159,14 +159,14 @@ def _with_cors(send: Send, origin: str) -> Send:
 
 
 def allowed_hosts(settings: Settings) -> AllowedOrigins:
-    """Host headers that are answered. One listed without a port fits any.
+    """The allowed Host headers. One listed without a port matches any port.
 
-    Raises `BadSetting` where the server would be reachable under any name.
+    Raises `BadSetting` if the server would be reachable under any name.
     """
     if not (settings.allowed_hosts or settings.public_url) and settings.host not in LOOPBACK:
         raise BadSetting(
             f"HOST is {settings.host}, beyond loopback, and neither PUBLIC_URL nor ALLOWED_HOSTS is set.",
-            "Set one, so that the server knows the names it answers to.",
+            "Set one, so that the server knows its own names.",
         )
     listed = [_parse_setting(host, "ALLOWED_HOSTS") for host in settings.allowed_hosts if host != "*"]
     any_port = [Origin(each.scheme, each.host, each.port or _ANY_PORT) for each in listed]
@@ -185,7 +185,7 @@ def _parse_setting(text: str, setting: str) -> Origin:
     if origin := Origin.parse(text.rstrip("/")):
         return origin
     raise BadSetting(
-        f"MISTRAL_MCP_{setting} names {text[:64]!r}, which is no host.", "List hosts, with a port if any."
+        f"MISTRAL_MCP_{setting} names {text[:64]!r}, which is not a host.", "List hosts, with a port if any."
     )
 
 

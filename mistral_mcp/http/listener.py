@@ -18,9 +18,9 @@ from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 32
-"""Connections accepted before the event loop turns; asyncio itself would accept thousands."""
+"""Connections accepted in one turn of the event loop; asyncio would accept thousands."""
 _SPARE_DESCRIPTORS = 64
-"""For files, the database and connections to Mistral."""
+"""Descriptors reserved for files, the database and connections to Mistral."""
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _LOG_EVERY = 60.0  # seconds
 
@@ -31,14 +31,14 @@ class ConnectionLimits:
 
     per_process: int
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses that many clients come from."""
+    """Addresses of proxies, which many clients share."""
 
     @property
     def per_address(self) -> int:
         return max(self.per_process // 4, 1)
 
     def applies_to(self, address: str) -> bool:
-        """A proxy on this machine, or one that the operator named, may have as many as the process has."""
+        """Whether an address is limited; proxies on this machine or in the settings are not."""
         try:
             return not ip_address(address).is_loopback and address not in self.trusted_proxies
         except ValueError:
@@ -46,7 +46,7 @@ class ConnectionLimits:
 
 
 def available_connections(wanted: int) -> int:
-    """As many as wanted, or as the limit of descriptors leaves. Raises that limit as far as it may be raised."""
+    """The wanted number, or what the limit of descriptors allows, which is raised as far as possible."""
     if sys.platform == "win32":
         return wanted
     import resource  # noqa: PLC0415 - not on Windows
@@ -65,7 +65,7 @@ def available_connections(wanted: int) -> int:
 
 
 class BoundedListener(socket.socket):
-    """Where there are too many connections the oldest idle one makes room, else the new one is closed."""
+    """Closes the oldest idle connection if there are too many, else the new one."""
 
     def __init__(self, listener: socket.socket, limits: ConnectionLimits) -> None:
         super().__init__(listener.family, listener.type, listener.proto, listener.detach())
@@ -75,11 +75,11 @@ class BoundedListener(socket.socket):
         self._logged_at = -_LOG_EVERY
 
     def __reduce__(self) -> tuple[Callable[..., "BoundedListener"], tuple[object, ConnectionLimits]]:
-        """A worker gets a copy of the descriptor, as multiprocessing does it for sockets of its own."""
+        """Pickles a copy of the descriptor for a worker, as multiprocessing does for sockets."""
         return _rebuild, (DupFd(self.fileno()), self._limits)
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Raises BlockingIOError where the event loop is to come back later."""
+        """Raises BlockingIOError if the event loop should try again later."""
         if self._accepted >= _AT_ONCE:
             raise BlockingIOError
         try:
@@ -121,15 +121,13 @@ class BoundedListener(socket.socket):
         now = time.monotonic()
         if now - self._logged_at >= _LOG_EVERY:
             self._logged_at = now
-            _log.warning(
-                "%d connections are open, as many as may be (%s): idle ones are closed.", len(connections), limit
-            )
+            _log.warning("%d connections are open, the limit (%s): idle ones are closed.", len(connections), limit)
         if idle:
             min(idle, key=lambda each: each.connected_at).abort()
         return bool(idle)
 
     def _drop_one(self) -> None:
-        """No descriptor is left: an idle connection goes, or else the one that waits, which takes a descriptor to close."""
+        """Without a free descriptor, close an idle connection, or else the waiting one, which needs the reserved descriptor."""
         if self._close_oldest_idle(list(ClientProtocol.open_connections), "descriptors"):
             return
         os.close(self._spare)

@@ -1,4 +1,4 @@
-"""What clients are answered that look for something where nothing is: which address to use instead."""
+"""Responses to unknown paths, which name the right endpoint."""
 
 from http import HTTPStatus
 from typing import cast
@@ -16,7 +16,7 @@ BYOK_WAY_IN = "Send your Mistral key there as X-Mistral-Api-Key."
 
 
 class NotFound:
-    """The answer to requests for which there is no route.
+    """The response to requests without a route.
 
     Clients probe many paths: for a sign-in, for metadata, for an older transport. All get JSON that names the endpoint.
     """
@@ -32,7 +32,7 @@ class NotFound:
             return await self._browser_page(request)
         what = "There is nothing at this path."
         if refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            what = "This path does not take that method."
+            what = "This path does not support that method."
         elif refused.status_code != HTTPStatus.NOT_FOUND:
             what = str(refused.detail)
         text = f"{what} The MCP endpoint of this server is {base_url(self._settings, request)}/mcp. {self._way_in}"
@@ -40,7 +40,7 @@ class NotFound:
 
 
 async def plain_page(request: Request) -> Response:
-    """What a person reads at /mcp of a server without pages."""
+    """The page for a person at /mcp, on a server without pages."""
     url = str(request.url.replace(query=""))
     return PlainTextResponse(
         f"This is an MCP server for Mistral's models. Add {url} to your MCP client as a remote server.\n{BYOK_WAY_IN}\n",
@@ -49,5 +49,5 @@ async def plain_page(request: Request) -> Response:
 
 
 async def no_connections_page(_: Request) -> Response:
-    """What a person reads at a secret URL of a server that has none."""
+    """The page for a person at a secret URL, on a server without connections."""
     return PlainTextResponse("This server keeps no connections.\n", HTTPStatus.NOT_FOUND, PRIVATE)

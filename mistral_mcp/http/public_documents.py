@@ -1,4 +1,4 @@
-"""Documents that anybody may read, other sites' pages too: cacheable, with an ETag, and 304 for who has them already."""
+"""Public documents, with CORS for all sites: cacheable, with an ETag, and 304 for current copies."""
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -18,7 +18,7 @@ _HEADERS = {
 
 
 def public_document(path: str, media_type: str, write: Callable[[Request], bytes]) -> Route:
-    """The route of a document that `write` gives, which may differ by the address that the server is asked at."""
+    """The route of a document that `write` returns, which may depend on the request's host."""
 
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -34,7 +34,7 @@ def public_document(path: str, media_type: str, write: Callable[[Request], bytes
 
 
 def _has_it(headers: Mapping[str, str], etag: str) -> bool:
-    """RFC 9110 section 13.1.2: a list of tags, of which a weak one is as good, or `*`."""
+    """Whether If-None-Match has the tag (RFC 9110 section 13.1.2): a list, weak tags included, or `*`."""
     tags = headers.get("if-none-match", "").split(",")
     known = {tag.strip().removeprefix("W/") for tag in tags}
     return etag in known or "*" in known

@@ -1,4 +1,4 @@
-"""Answers that every MCP client can show: JSON-RPC errors under an HTTP status."""
+"""Error responses that every MCP client can show: JSON-RPC errors with an HTTP status."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from mistral_mcp.errors import (
 )
 
 PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-"""Headers of every answer that is for one caller."""
+"""Headers of every response to one caller."""
 
 
 def json_rpc_error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -29,12 +29,12 @@ def json_rpc_error(status: int, message: str, headers: dict[str, str] | None = N
 
 
 def error_response(error: CredentialError | VaultUnavailable | NothingSelected) -> Response:
-    """The answer to a request that was refused before any tool ran."""
+    """The response to a request that was refused before a tool ran."""
     headers: dict[str, str] = {}
     if isinstance(error, CredentialError) and error.challenge:
         headers["www-authenticate"] = error.challenge
     elif error.status == HTTPStatus.UNAUTHORIZED:
-        # RFC 6750: no error code where there was no credential.
+        # RFC 6750: no error code if the request had no credential.
         if isinstance(error, MissingCredential):
             reason = ""
         else:
@@ -46,7 +46,7 @@ def error_response(error: CredentialError | VaultUnavailable | NothingSelected) 
 
 
 def error_status(error: MistralMcpError) -> tuple[int, dict[str, str]]:
-    """The status of an answer about this error, and its headers."""
+    """The status and headers of a response about this error."""
     status = getattr(error, "status", None)
     if isinstance(error, BadArgument | InvalidApiKey | RequestRefused):
         status = 422

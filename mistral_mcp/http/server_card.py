@@ -1,6 +1,6 @@
-"""What crawlers and directories read of this server without connecting: a server card, a catalogue of it, an icon.
+"""Documents for crawlers and directories: a server card, a catalogue that links to it, an icon.
 
-The card is SEP-2127's, which is a draft, at the place that it reserves; the catalogue says where the card is.
+The card follows SEP-2127, a draft, and is at the path that it reserves.
 """
 
 import json
@@ -22,7 +22,7 @@ CARD_TYPE = "application/mcp-server-card+json"
 CATALOG_TYPE = "application/ai-catalog+json"
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/v1/server-card.schema.json"
 _OLDEST = "2025-03-26"
-"""The SDK answers an older revision too, which had another transport and which nobody promised."""
+"""Without an older revision that the SDK supports too, which had another transport."""
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -30,7 +30,7 @@ _STATIC = Path(__file__).parent / "static"
 def server_card_routes(settings: Settings, *, signs_in: bool) -> list[Route]:
     """The routes of the card, the catalogue, and the icons that both and browsers name.
 
-    `signs_in` is whether clients can get in by OAuth, and so without a header.
+    `signs_in`: whether clients can use OAuth, and so need no header.
     """
 
     def card(request: Request) -> bytes:
@@ -48,7 +48,7 @@ def server_card_routes(settings: Settings, *, signs_in: bool) -> list[Route]:
 
 
 def server_card(base: str, *, byok: bool, signs_in: bool) -> dict[str, object]:
-    """What the server is called, and how to reach it. Its tools are for those who ask it: they differ by caller."""
+    """The server's name, and how to connect. It lists no tools, since they differ by caller."""
     remote: dict[str, object] = {
         "type": "streamable-http",
         "url": f"{base}/mcp",
@@ -77,7 +77,7 @@ def server_card(base: str, *, byok: bool, signs_in: bool) -> dict[str, object]:
 
 
 def ai_catalog(base: str) -> dict[str, object]:
-    """The one entry of this host: where its card is."""
+    """The catalogue, with one entry: the URL of the card."""
     entry = {
         "identifier": f"urn:air:{urlsplit(base).hostname}:{TITLE}",
         "displayName": TITLE,

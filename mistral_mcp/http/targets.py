@@ -1,4 +1,4 @@
-"""Request targets in their several forms, turned into the one that routes are written for."""
+"""Normalises request targets."""
 
 from urllib.parse import urlsplit
 
@@ -9,9 +9,9 @@ from mistral_mcp.settings import Settings
 
 
 class Targets:
-    """Turns `http://host/mcp` into `/mcp` (RFC 9112 section 3.2.2), and takes the path of PUBLIC_URL off.
+    """Turns `http://host/mcp` into `/mcp` (RFC 9112 section 3.2.2), and removes the path of PUBLIC_URL.
 
-    Some proxies pass that path on and others do not, so both are served.
+    Some proxies forward that path and others do not, so both work.
     """
 
     def __init__(self, app: ASGIApp, public_path: str) -> None:
@@ -29,12 +29,12 @@ class Targets:
 
 
 def public_path(settings: Settings) -> str:
-    """The path of PUBLIC_URL, without a slash at its end; mostly empty."""
+    """The path of PUBLIC_URL, without a trailing slash; usually empty."""
     return urlsplit(settings.public_url or "").path.rstrip("/")
 
 
 def base_url(settings: Settings, request: HTTPConnection) -> str:
-    """The server's URL as users see it, without a slash at its end."""
+    """The server's URL as users see it, without a trailing slash."""
     return settings.public_url or str(request.base_url).rstrip("/")
 
 
@@ -43,7 +43,7 @@ def _resolve_absolute_form(scope: Scope) -> None:
     if separator and scheme.lower() in {"http", "https"}:
         authority, slash, path = rest.partition("/")
         others = [header for header in scope["headers"] if header[0] != b"host"]
-        # The host of the target counts, whatever the header says.
+        # The host of the target takes precedence over the header.
         scope["headers"] = [(b"host", authority.encode("latin-1", "replace")), *others]
         _replace_path(scope, slash + path or "/")
 

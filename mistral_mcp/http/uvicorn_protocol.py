@@ -1,4 +1,4 @@
-"""How `serve` treats a client's connection: HTTP/1.1, with a deadline for everything that a client may keep waiting."""
+"""`serve`'s HTTP/1.1 protocol for uvicorn: with deadlines for everything that a client may delay."""
 
 import asyncio
 import socket
@@ -12,30 +12,30 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 _PROGRESS = 64 * 1024
-"""Bytes of an unread answer that count as read on."""
+"""Bytes of a response that the client must read to count as reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds that a client may take."""
+    """Time limits for a client, in seconds."""
 
     head: float = 30
-    """From the connection, or a request's first byte, to its whole head."""
+    """From the connection, or a request's first byte, to the end of its head."""
     body: float = 65
-    """For a body. An MCP endpoint gives up, and says so, after 60; uploads may go on while they keep to the least rate."""
+    """For a body. An MCP endpoint responds with an error after 60; uploads may continue at the minimum rate."""
     least_rate: float = 16 * 1024
     """Bytes a second."""
     answer: float = 60
-    """Without reading on, where an answer waits to be read."""
+    """Without reading, while a response is pending."""
 
     @property
     def tick(self) -> float:
-        """How often they are looked at."""
+        """Interval of the checks."""
         return min(self.head, self.body, self.answer) / 10
 
 
 class InboundConnection(h11.Connection):
-    """h11's, which notes since when a head or a body has been on its way, and takes one of two lengths only."""
+    """h11's connection, which also records when a head or a body began, and refuses two lengths."""
 
     def __init__(self, clock: Callable[[], float], max_incomplete_event_size: int) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size)
@@ -57,7 +57,7 @@ class InboundConnection(h11.Connection):
                 self.head_since, self.body_since, self.received = None, self._clock(), 0
                 names = {name.lower() for name, _ in event.headers.raw_items()}
                 if {b"transfer-encoding", b"content-length"} <= names:
-                    # RFC 9112 section 6.1: else what follows could be taken for another request.
+                    # RFC 9112 section 6.1: else the rest could be read as another request (smuggling).
                     raise h11.RemoteProtocolError("both Transfer-Encoding and Content-Length")
             case h11.Data():
                 self.received += len(event.data)
@@ -72,11 +72,11 @@ class ClientProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 by h11.
 
     httptools would make a call a tenth cheaper. But with uvicorn it loses the body of a request that offers an upgrade, as
-    Java's do, takes trailers for headers, and keeps heads and trailers of any size.
+    Java's do, treats trailers as headers, and bounds neither heads nor trailers.
     """
 
     open_connections: ClassVar[set["ClientProtocol"]] = set()
-    """All of this process."""
+    """All connections of this process."""
 
     def __init__(
         self,
@@ -93,12 +93,12 @@ class ClientProtocol(H11Protocol):
         self._deadlines = deadlines
         self._check: asyncio.TimerHandle | None = None
         self._unread: tuple[float, int] | None = None
-        """Since when how many bytes wait to be read."""
+        """Time and number of bytes since the client last read."""
         self.connected_at = self.loop.time()
 
     @property
     def is_idle(self) -> bool:
-        """No request is under way: it can be closed without loss."""
+        """Whether no request is running, so that it can be closed without loss."""
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is None or cycle.response_complete
 
@@ -135,7 +135,7 @@ class ClientProtocol(H11Protocol):
         self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """For what is no HTTP; unless its request was answered already, before the rest of it came."""
+        """Respond to invalid HTTP, unless the request was already answered before the rest of it arrived."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             super().send_400_response(msg)
         else:
@@ -157,7 +157,7 @@ class ClientProtocol(H11Protocol):
         if since is None:
             return False
         if self.flow.read_paused:
-            # It is we who do not read.
+            # The server itself does not read at the moment.
             self._inbound.body_since = since + self._deadlines.tick
             return False
         return now - since > self._deadlines.body + self._inbound.received / self._deadlines.least_rate

@@ -11,13 +11,13 @@ from mistral_mcp.http.listener import BoundedListener, ConnectionLimits, availab
 from mistral_mcp.settings import Settings
 
 _GRACE = 30
-"""Seconds that requests under way get when the server ends."""
+"""Seconds that running requests get at shutdown."""
 _KEEP_ALIVE = 75
-"""Seconds; longer than proxies keep theirs, or they meet connections that just closed."""
+"""Seconds; longer than proxies' own timeout, or they would use connections that just closed."""
 
 
 def run(app: Any, settings: Settings) -> None:
-    """Serve until a signal ends it. `app` is an import string of a factory where there are several workers."""
+    """Serve until a signal ends it. `app` is an import string of a factory if there are several workers."""
     config = uvicorn.Config(
         app,
         factory=settings.workers > 1,
@@ -28,7 +28,7 @@ def run(app: Any, settings: Settings) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
-        # Named, so that what is installed beside changes nothing.
+        # Named, so that other installed packages change nothing.
         loop="asyncio",
         http="mistral_mcp.http.uvicorn_protocol:ClientProtocol",
         ws="none",

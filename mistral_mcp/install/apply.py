@@ -1,4 +1,4 @@
-"""Put an entry into a host, or take it out: through the host's own command where that shows no secret, else in its file."""
+"""Add or remove an entry: with the client's own command if it exposes no secret, else in its file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +14,23 @@ from mistral_mcp.install.plan import PLACEHOLDER, InstallPlan
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done."""
+    """The outcome of an installation or removal."""
 
     how: Literal["unchanged", "file", "command"]
     backup: Path | None = None
     backup_holds_secret: bool = False
     kept_key: bool = False
-    """The key that was written in the entry stayed there."""
+    """Whether the key in the existing entry was kept."""
 
 
 def check(plan: InstallPlan) -> None:
-    """Raise what `install` would raise for this file, before anybody is asked for a secret."""
+    """Raise what `install` would raise for this file, before asking for a secret."""
     text = config_files.read_text(plan.file)
     _text_with_entry(plan, text, PLACEHOLDER)
 
 
 def install(machine: Machine, plan: InstallPlan, key: str | None = None) -> Outcome:
-    """Put the entry in; nothing changes where it is there already. Raises `CannotInstall`, leaving the file as it is."""
+    """Add the entry; nothing changes if it exists already. Raises `CannotInstall`, leaving the file as it is."""
     text = config_files.read_text(plan.file)
     old = own_entry(plan, text)
     new_text = _text_with_entry(plan, text, key)
@@ -48,7 +48,7 @@ def install(machine: Machine, plan: InstallPlan, key: str | None = None) -> Outc
 
 
 def remove(plan: InstallPlan) -> Outcome:
-    """Take the entry out, if it is there. Raises `CannotInstall`, leaving the file as it is."""
+    """Remove the entry, if it exists. Raises `CannotInstall`, leaving the file as it is."""
     text = config_files.read_text(plan.file)
     own_entry(plan, text)
     new_text = documents.change(plan.host, text, plan.name, None)
@@ -65,7 +65,7 @@ def _text_with_entry(plan: InstallPlan, text: str, key: str | None) -> str:
 
 
 def _install_by_command(machine: Machine, plan: InstallPlan) -> Outcome | None:
-    """Let the host add the entry; None where it has no command, or its command did not do it."""
+    """Let the client add the entry; None if it has no command, or the command failed."""
     command = add_command(plan, plan.entry())
     if not command or machine.find_program(command[0]) is None:
         return None
@@ -78,7 +78,7 @@ def _install_by_command(machine: Machine, plan: InstallPlan) -> Outcome | None:
 
 
 def summary(machine: Machine, plan: InstallPlan, outcome: Outcome, *, removed: bool = False) -> str:
-    """What was done, and what comes next, in a few sentences."""
+    """A summary of the changes and the next steps."""
     name, title = plan.name, plan.host.title
     if outcome.how == "unchanged":
         state = {True: "has no entry", False: "has the entry"}[removed]
@@ -89,7 +89,7 @@ def summary(machine: Machine, plan: InstallPlan, outcome: Outcome, *, removed: b
     if outcome.backup:
         lines.append(f"Backup: {outcome.backup}")
     if outcome.backup_holds_secret:
-        lines.append("The backup holds the key in the clear: delete it when you no longer need it.")
+        lines.append("The backup holds the key in plain text: delete it when you no longer need it.")
     if not removed:
         lines += _next_steps(machine, plan, outcome)
     return "\n".join(lines)
@@ -101,19 +101,19 @@ def _next_steps(machine: Machine, plan: InstallPlan, outcome: Outcome) -> list[s
     if plan.url is None:
         lines.append(f"It starts: {' '.join(command_of(plan.example()))}")
     if not plan.host_found:
-        lines.append(f"{title} was not found on this machine: the entry waits for it.")
+        lines.append(f"{title} was not found on this machine: the entry is ready for when it is installed.")
     if plan.scope == "project" and plan.url is None:
         lines.append(f"Everyone who uses the project needs {plan.command[0]} on PATH.")
     lines.append(plan.host.after)
     if outcome.kept_key:
-        lines.append("The key that was in the file stayed there.")
+        lines.append("The key in the file was kept.")
     elif plan.takes_key and literal_key(own_entry(plan, config_files.read_text(plan.file)) or {}) is None:
         lines += _about_the_key(machine, plan)
     return lines
 
 
 def _about_the_key(machine: Machine, plan: InstallPlan) -> list[str]:
-    """Where the key comes from, for an entry that holds none."""
+    """Where the key comes from, for an entry without one."""
     title = plan.host.title
     if plan.must_ask:
         return [f"The entry holds no key yet: run this again, or set {VARIABLE} where {title} is started."]

@@ -1,4 +1,4 @@
-"""Read a host's file and write it in one move, with a copy of what it was beside it."""
+"""Reads a client's config file, and replaces it atomically, with a backup."""
 
 import os
 import stat
@@ -10,12 +10,12 @@ from pathlib import Path
 from mistral_mcp.errors import CannotInstall
 
 _MARK = b"\xef\xbb\xbf"
-"""What some editors on Windows put first."""
+"""The byte order mark that some editors on Windows write."""
 _PRIVATE = 0o600
 
 
 def read_text(file: Path) -> str:
-    """The file's text; empty where there is none. Raises `CannotInstall`."""
+    """The file's text; empty if it does not exist. Raises `CannotInstall`."""
     try:
         return (_bytes(file) or b"").removeprefix(_MARK).decode()
     except UnicodeDecodeError:
@@ -25,13 +25,13 @@ def read_text(file: Path) -> str:
 
 
 def is_unchanged(file: Path, backup: Path) -> bool:
-    """Whether the file is still what its backup is."""
+    """Whether the file still equals its backup."""
     return backup.read_bytes() == _bytes(file)
 
 
 def rewrite(file: Path, before: str, after: str, *, private: bool, private_backup: bool) -> Path | None:
-    """Replace the text; gives the backup. `private`: for the user's eyes alone from now on. Raises `CannotInstall`."""
-    real = Path(os.path.realpath(file))  # a link stays a link
+    """Replace the text; returns the backup. `private`: readable by the user only, from now on. Raises `CannotInstall`."""
+    real = Path(os.path.realpath(file))  # a link is followed, not replaced
     try:
         real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         backup = back_up(real, private=private_backup)
@@ -42,7 +42,7 @@ def rewrite(file: Path, before: str, after: str, *, private: bool, private_backu
 
 
 def back_up(file: Path, *, private: bool) -> Path | None:
-    """A copy beside the file, as private as the file is, or more."""
+    """Copy the file, with permissions that are as strict, or stricter."""
     if not file.exists():
         return None
     file = Path(os.path.realpath(file))
@@ -71,7 +71,7 @@ def _bytes(file: Path) -> bytes | None:
 
 
 def _replace(file: Path, before: str, after: str, *, private: bool) -> None:
-    """Write beside it and rename. A new file is the user's alone."""
+    """Write a temporary file and rename it. A new file is readable by the user only."""
     content = (_bytes(file) or b"")[: len(_MARK)]
     mark = content.removesuffix(content.removeprefix(_MARK))
     descriptor, beside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
@@ -92,7 +92,7 @@ def _replace(file: Path, before: str, after: str, *, private: bool) -> None:
 
 def _check_same_text(file: Path, before: str) -> None:
     if read_text(file) != before:
-        raise CannotInstall("The file was changed meanwhile, by something else.", "Try again.")
+        raise CannotInstall("Another program changed the file meanwhile.", "Try again.")
 
 
 def _copy_owner_and_mode(file: Path, was: os.stat_result, *, private: bool) -> None:

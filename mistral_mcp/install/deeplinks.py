@@ -1,4 +1,4 @@
-"""Links that make a host ask whether to add an entry."""
+"""Links that make a client offer to add an entry."""
 
 import base64
 import json
@@ -13,9 +13,9 @@ _DESCRIPTION = "Mistral's models as tools"
 
 
 def deeplink(host: str, entry: Entry, *, name: str = NAME, web: bool = False) -> str | None:
-    """A link that makes the host ask whether to add the entry; None for hosts that know none.
+    """A link that makes the client offer to add the entry; None for clients without such links.
 
-    `web`: through the vendor's page, for places that refuse other schemes. It sees the entry: never with a secret in it.
+    `web`: through the vendor's page, where other schemes are refused. The page sees the entry, so it must hold no secret.
     """
     links = {True: _WEB_LINKS, False: _LINKS}[web]
     if host not in links:

@@ -1,6 +1,6 @@
-"""A host's file as text: find an entry, put one in, take one out, and leave the rest as it is.
+"""A client's config file as text: find, add or remove an entry, and leave the rest unchanged.
 
-Whatever a change is made with, its result is read back and compared with what was meant; a difference refuses the change.
+The result of a change is always parsed and compared with the intended data; a difference refuses the change.
 """
 
 import json
@@ -26,7 +26,7 @@ def entry_in(host: Host, text: str, name: str) -> Entry | None:
 
 
 def change(host: Host, text: str, name: str, entry: Entry | None) -> str:
-    """The text with the entry; without any of that name where it is None. Raises `CannotInstall`."""
+    """The text with the entry; if it is None, without the entry of that name. Raises `CannotInstall`."""
     if entry is not None and host.says_name:
         entry = {"name": name, **entry}
     before = _parse(host, text)
@@ -48,13 +48,11 @@ def change(host: Host, text: str, name: str, entry: Entry | None) -> str:
         with suppress(CannotInstall):
             if _without_empty_place(host, _parse(host, after)) == _without_empty_place(host, meant):
                 return after
-    raise CannotInstall(
-        "The file is written in a way that cannot be changed safely.", "Change it by hand.", by_hand=True
-    )
+    raise CannotInstall("The file's formatting cannot be changed safely.", "Change it by hand.", by_hand=True)
 
 
 def _without_empty_place(host: Host, data: Entry) -> Entry:
-    """The data, where no servers and an empty place for them are the same."""
+    """The data, in which no servers and an empty collection of them are the same."""
     return {key: value for key, value in data.items() if key != host.servers or value}
 
 
@@ -73,7 +71,7 @@ def _data_after(host: Host, before: Entry, name: str, entry: Entry | None) -> En
 
 
 def _beside(host: Host, before: Entry, servers: Mapping[str, Entry]) -> Entry:
-    """The lists that references need, as long as there are references."""
+    """The lists that references need, while there are references."""
     needed = any(uses_reference(host, server) for server in servers.values())
     found: Entry = {}
     for key, wanted in host.beside.items():

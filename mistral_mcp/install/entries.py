@@ -1,4 +1,4 @@
-"""How each host writes an entry: one that starts the server here, or one that names a URL."""
+"""The entry formats of each client: for a local command, and for a URL."""
 
 import ntpath
 import posixpath
@@ -16,7 +16,7 @@ Variables = Mapping[str, str]
 
 
 def is_secret_url(url: str) -> bool:
-    """Whether the URL carries its own credential, so that nothing may go beside it."""
+    """Whether the URL holds its own credential, so that no header may be added."""
     return re.search(r"/c/[^/]+/mcp/?$", urlsplit(url).path) is not None
 
 
@@ -28,18 +28,18 @@ def header(value: str) -> tuple[str, str]:
 
 
 def command_entry(command: Sequence[str], key: str | None, variables: Variables, **first: str) -> Entry:
-    """What most hosts take for a program."""
+    """The format of most clients for a command."""
     entry: Entry = {**first, "command": command[0], "args": list(command[1:])}
     return entry | _environment("env", key, variables)
 
 
 def url_entry(url: str, key: str | None, *, name: str = "url", **first: str) -> Entry:
-    """What most hosts take for a URL."""
+    """The format of most clients for a URL."""
     return {**first, name: url, **_headers(key)}
 
 
 def bridge_entry(url: str, key: str | None) -> Entry:
-    """Claude Desktop's file takes programs only. No blank after the colon: some systems break arguments there."""
+    """Claude Desktop's file supports commands only. No blank after the colon: some systems split arguments there."""
     entry: Entry = {"command": "npx", "args": ["-y", "mcp-remote@0.15", url]}
     if key:
         name, value = header(key)
@@ -49,7 +49,7 @@ def bridge_entry(url: str, key: str | None) -> Entry:
 
 
 def codex_command(command: Sequence[str], key: str | None, variables: Variables) -> Entry:
-    """Codex passes on only the variables that are named."""
+    """Codex passes only the listed variables to the server."""
     if key != VARIABLE:
         return command_entry(command, key, variables)
     return command_entry(command, None, variables) | {"env_vars": [VARIABLE]}
@@ -105,7 +105,7 @@ def opencode_command(command: Sequence[str], key: str | None, variables: Variabl
 
 
 def opencode_url(url: str, key: str | None) -> Entry:
-    """Without `oauth` a 401 would begin a sign-in there."""
+    """With `oauth: false`, since a 401 would start a sign-in there."""
     entry: Entry = {"type": "remote", "url": url, "enabled": True}
     if key:
         entry |= {**_headers(key), "oauth": False}
@@ -113,14 +113,14 @@ def opencode_url(url: str, key: str | None) -> Entry:
 
 
 def _headers(key: str | None, member: str = "headers") -> Entry:
-    """The member that holds the header for a key; nothing without one."""
+    """The member with the header for a key; empty without one."""
     if not key:
         return {}
     return {member: dict([header(key)])}
 
 
 def _environment(member: str, key: str | None, variables: Variables) -> Entry:
-    """The member that holds a program's variables; nothing where there are none."""
+    """The member with a command's variables; empty if there are none."""
     environment = dict(variables)
     if key:
         environment = {VARIABLE: key, **environment}
@@ -145,7 +145,7 @@ def program_of(entry: Mapping[str, Any]) -> str:
 
 
 def url_of(entry: Mapping[str, Any]) -> str:
-    """Where an entry leads; empty for one that starts the server here."""
+    """The URL of an entry; empty for a local command."""
     for name in ("url", "serverUrl", "uri", "httpUrl"):
         if entry.get(name):
             return str(entry[name])

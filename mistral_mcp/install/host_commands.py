@@ -1,4 +1,4 @@
-"""The hosts' own commands for adding a server, where they can write the entry and no secret shows in them."""
+"""Clients' own commands to add a server, for entries that they can write without exposing a secret."""
 
 import subprocess
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from mistral_mcp.install.plan import InstallPlan
 
 
 def add_command(plan: InstallPlan, new: Entry) -> list[str]:
-    """The host's own command for this entry; none where it has none, or where a secret would show in it."""
+    """The client's command for this entry; empty if it has none, or if it would expose a secret."""
     command = _COMMANDS.get(plan.host.name)
     if command is None or not plan.takes_key:
         return []

@@ -1,7 +1,7 @@
-"""One table: what each MCP host reads, and where.
+"""The table of MCP clients: their config files and entry formats.
 
-A host keeps its servers under one name in one file. An entry starts the server (`stdio_entry`) or names a URL
-(`remote_entry`). Where a host can refer to the environment, entries hold that reference rather than the key.
+A client has its servers under one name in one file. An entry starts the server (`stdio_entry`) or names a URL
+(`remote_entry`). If a client supports references to the environment, entries hold these rather than the key.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from mistral_mcp.install.entries import VARIABLE, Entry, Variables, command_entr
 from mistral_mcp.install.machine import Machine
 
 PUBLISHED = ("uvx", "mistral-mcp")
-"""What starts the released package anywhere, for manifests and links."""
+"""Command that starts the released package anywhere, for manifests and links."""
 NAME = "mistral"
 
 Language = Literal["json", "toml", "yaml"]
@@ -23,7 +23,7 @@ Scope = Literal["user", "project"]
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One host. `stdio_reference` and `remote_reference` are its words for "the key from the environment", if it has any."""
+    """One host. `stdio_reference` and `remote_reference` are its syntax for a key from the environment, if it has one."""
 
     name: str
     title: str
@@ -31,7 +31,7 @@ class Host:
     servers: str
     """Name of the member that holds the servers."""
     where: str
-    """The file or the menu, in words."""
+    """The file or the menu, as text for people."""
     file: Callable[[Machine], Path]
     stdio: Callable[[Sequence[str], str | None, Variables], Entry]
     remote: Callable[[str, str | None], Entry]
@@ -40,20 +40,20 @@ class Host:
     beside: Entry = field(default_factory=dict[str, Any])
     """Lists elsewhere in the file that a reference needs, by name."""
     project: str | None = None
-    """The file of a project's own servers."""
+    """The file for the servers of a project."""
     listed: bool = False
-    """The servers are a list, and each says its name."""
+    """Whether the servers are a list, each with its name."""
     says_name: bool = False
-    """The servers are an object, and each says its name all the same."""
+    """Whether the servers are an object, but each also has its name."""
     program: str = ""
-    """Its own command, which shows that it is installed."""
+    """Its command; if it exists, the client is installed."""
     after: str = "Restart it to see the server."
     after_reference: str = ""
-    """What follows where the entry refers to the key."""
+    """The next step if the entry is a reference to the key."""
 
 
 def _opencode_file(machine: Machine) -> Path:
-    """It reads both names; the one that is there counts."""
+    """opencode reads both names; the existing file counts."""
     folder = machine.variable("XDG_CONFIG_HOME", machine.home / ".config") / "opencode"
     with_comments = folder / "opencode.jsonc"
     if with_comments.exists():
@@ -77,7 +77,7 @@ _EVERY = (
         file=lambda machine: machine.application_data("Claude/claude_desktop_config.json"),
         stdio=command_entry,
         remote=entries.bridge_entry,
-        after="Quit it altogether and start it again.",
+        after="Quit it completely and start it again.",
     ),
     Host(
         name="claude-code",
@@ -277,19 +277,19 @@ HOSTS: Mapping[str, Host] = {host.name: host for host in _EVERY}
 def stdio_entry(
     host: str, *, command: Sequence[str] = PUBLISHED, key: str | None = None, variables: Variables | None = None
 ) -> Entry:
-    """The entry that starts the server. Without a key: with the host's own reference to the environment, if it has one."""
+    """The entry for a local command. Without a key: with the client's reference to the environment, if it has one."""
     found = HOSTS[host]
     return found.stdio(command, key or found.stdio_reference, variables or {})
 
 
 def remote_entry(host: str, url: str, *, key: str | None = None) -> Entry:
-    """The entry for a URL: nothing beside a secret one; otherwise the key, or the host's reference, in a header."""
+    """The entry for a URL: a secret one alone; otherwise with the key, or the client's reference, in a header."""
     found = HOSTS[host]
     return found.remote(url, None if is_secret_url(url) else key or found.remote_reference)
 
 
 def uses_reference(host: Host, entry: Entry) -> bool:
-    """Whether the entry needs what goes beside the servers."""
+    """Whether the entry needs the client's further lists."""
     return any(
         reference and reference in repr(entry) for reference in (host.stdio_reference, host.remote_reference)
     )

@@ -1,6 +1,6 @@
-"""Change one member of a JSON text that may hold comments and trailing commas, and not a byte of anything else.
+"""Change one member of a JSON text that may hold comments and trailing commas, leaving every other byte unchanged.
 
-Places are found in a copy of the same length in which comments and trailing commas are blanks; changes go into the text.
+Positions are found in a copy of the same length, with blanks for comments and trailing commas; changes are made in the text.
 """
 
 import json
@@ -24,12 +24,12 @@ class _Member(NamedTuple):
 
 
 def parse(text: str) -> Any:
-    """The data of a JSON text; comments and trailing commas are passed over. Raises ValueError, RecursionError."""
+    """The data of a JSON text; comments and trailing commas are ignored. Raises ValueError, RecursionError."""
     return json.loads(_plain(text))
 
 
 def with_member(text: str, path: Sequence[str], value: Any) -> str:
-    """The text with the value at that path, whatever of the path is missing included."""
+    """The text with the value at that path, whose missing parts are created."""
     at, rest = _reach(text, path)
     for name in reversed(rest[1:]):
         value = {name: value}
@@ -71,14 +71,14 @@ def _without_comments(text: str) -> str:
 
 
 def _blank_out(found: re.Match[str]) -> str:
-    """A string as it is; anything else as blanks, on as many lines."""
+    """A string unchanged; anything else as blanks, with its line breaks."""
     if found[0].startswith('"'):
         return found[0]
     return re.sub(r"[^\n\r]", " ", found[0])
 
 
 def _items(text: str, name: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Where the items of a list stand, and the brackets around them."""
+    """The positions of a list's items, and of its brackets."""
     plain = _plain(text)
     member = _member(plain, _past_blank(plain, 0), name)
     items: list[tuple[int, int]] = []
@@ -94,7 +94,7 @@ def _items(text: str, name: str) -> tuple[list[tuple[int, int]], tuple[int, int]
 
 
 def _reach(text: str, path: Sequence[str]) -> tuple[int, list[str]]:
-    """The innermost object there is on the path's way to its last name, and the names that remain."""
+    """The position of the innermost existing object on the path, and the remaining names."""
     plain = _plain(text)
     at = _past_blank(plain, 0)
     rest = list(path)
@@ -138,7 +138,7 @@ def _put(text: str, at: int, name: str, value: Any, depth: int) -> str:
 
 
 def _after_last(text: str, end: int, close: int, written: str, lead: str | None, *, on_one_line: bool) -> str:
-    """What is written, behind the last of its kind: past a trailing comma and a comment on that line, which stay."""
+    """The text with `written` after the last member: behind a trailing comma and a comment on that line, which are kept."""
     if on_one_line:
         return f"{text[:end]}, {written}{text[end:]}"
     line = f"{newline_of(text)}{lead}{written}"
@@ -151,7 +151,7 @@ def _after_last(text: str, end: int, close: int, written: str, lead: str | None,
 
 
 def _without_span(text: str, spans: list[tuple[int, int]], index: int, around: tuple[int, int]) -> str:
-    """Without one of several: with the one comma that goes along and the lines that would be empty. Comments stay."""
+    """The text without one of several spans, its comma, and lines that would become empty. Comments are kept."""
     opening, close = around
     start, end = spans[index]
     comma = _comma_after(text, end, close)
@@ -179,7 +179,7 @@ def _without_span(text: str, spans: list[tuple[int, int]], index: int, around: t
 
 
 def _comma_after(text: str, end: int, close: int) -> int | None:
-    """Where the comma stands that follows a value, if one does."""
+    """The position of the comma after a value; None if there is none."""
     found = re.match(r"\s*,", _without_comments(text)[end:close])
     if found is None:
         return None
@@ -187,7 +187,7 @@ def _comma_after(text: str, end: int, close: int) -> int | None:
 
 
 def _line_end(text: str, at: int) -> int:
-    """The end of the line, where only blanks and comments stand on the rest of it; else the place itself."""
+    """The end of the line if only blanks and comments follow on it; else the position itself."""
     rest = re.match(r"[ \t]*(?=\r?\n|$)", _without_comments(text)[at:])
     if rest is None or any(found.start() < at + rest.end() < found.end() for found in _COMMENT.finditer(text)):
         return at
@@ -195,7 +195,7 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _lead(text: str, at: int) -> str | None:
-    """The blanks before a place, if there is nothing else before it on its line."""
+    """The indentation before a position; None if there is other text on the line."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     if line.strip():
         return None
@@ -203,12 +203,12 @@ def _lead(text: str, at: int) -> str | None:
 
 
 def _member(plain: str, at: int, name: str) -> _Member | None:
-    """The last of that name: the one that parsers take."""
+    """The last member of that name, the one that parsers use."""
     return next((member for member in reversed(_members(plain, at)[0]) if member.name == name), None)
 
 
 def _members(plain: str, at: int) -> tuple[list[_Member], int]:
-    """The members of the object that opens there, and where it closes."""
+    """The members of the object at this position, and the position of its end."""
     members: list[_Member] = []
     place = _past_blank(plain, at + 1)
     while plain[place] != "}":
@@ -222,7 +222,7 @@ def _members(plain: str, at: int) -> tuple[list[_Member], int]:
 
 
 def _past_comma(text: str, at: int) -> int:
-    """Where the next value begins; the comma before it, if any, is passed over."""
+    """The position of the next value, after a comma, if any."""
     return _past_blank(text, at + text.startswith(",", at))
 
 

@@ -1,4 +1,4 @@
-"""What of a machine an installation depends on: where files are, and what starts this very server."""
+"""The facts of a machine that an installation needs: paths, and the command that starts this server."""
 
 import json
 import os
@@ -17,22 +17,22 @@ SCRIPT = ("mistral-mcp",)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What of a machine an installation depends on. Only `cli` looks it up."""
+    """The facts of a machine that an installation needs. Only `cli` reads them from the system."""
 
     platform: str
-    """As `sys.platform` has it."""
+    """As in `sys.platform`."""
     home: Path
     project: Path
-    """The folder a project's own entries belong to."""
+    """The folder of the project."""
     command: tuple[str, ...]
-    """What starts this very server."""
+    """Command that starts this server."""
     portable_command: tuple[str, ...] = SCRIPT
-    """The same for a file that is committed, without a path of this machine."""
+    """Command for files that are committed, without a path of this machine."""
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The environment: PATH, and the variables that move a host's files."""
+    """The environment: PATH, and variables that change clients' paths."""
 
     def variable(self, name: str, default: Path) -> Path:
-        """The folder a variable names, where it is set."""
+        """The folder in a variable, if it is set; else the default."""
         return Path(self.variables.get(name) or default)
 
     def find_program(self, name: str) -> str | None:
@@ -40,13 +40,13 @@ class Machine:
         return shutil.which(name, path=self.variables.get("PATH", ""))
 
     def application_data(self, file: str) -> Path:
-        """Where desktop applications keep their settings."""
+        """The settings folder of desktop applications."""
         if self.platform == "darwin":
             return self.home / "Library" / "Application Support" / file
         return self.dot_config(file, file)
 
     def dot_config(self, file: str, windows: str) -> Path:
-        """Where programs with Unix manners keep theirs."""
+        """The settings folder of Unix-like programs."""
         if self.platform == "win32":
             return self.variable("APPDATA", self.home / "AppData" / "Roaming") / windows
         folder = self.home / ".config"
@@ -58,9 +58,9 @@ class Machine:
 def start_command(
     invoked: str, python: str, variables: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What starts this very server, here and on another machine. `invoked` is how this process was started.
+    """The commands that start this server, here and on another machine. `invoked` is how this process was started.
 
-    An environment that uvx made is gone some day, so there it is uvx with the source it was run from. Everywhere else it
+    An environment created by uvx is temporary, so there the command is uvx with the same source. Everywhere else it
     is the script, by its absolute path.
     """
     environment = Path(python).parents[1]
@@ -82,7 +82,7 @@ def start_command(
 
 
 def _uvx(variables: Mapping[str, str]) -> str:
-    """By its path, because desktop applications do not know what a shell adds to PATH."""
+    """uvx by its absolute path, because desktop applications do not have a shell's PATH."""
     folders = variables.get("PATH", "")
     if variables.get("UV"):
         folders = f"{Path(variables['UV']).parent}{os.pathsep}{folders}"
@@ -90,7 +90,7 @@ def _uvx(variables: Mapping[str, str]) -> str:
 
 
 def _source() -> str | None:
-    """Where this package was installed from, as `uvx --from` takes it; None for the package registry."""
+    """The source of this package for `uvx --from`; None for the package registry."""
     try:
         record = distribution(SCRIPT[0]).read_text("direct_url.json")
     except PackageNotFoundError:

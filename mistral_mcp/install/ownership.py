@@ -1,4 +1,4 @@
-"""Whether an entry is one of this server's, and what in it must be kept."""
+"""Whether an entry belongs to this server, and which parts of it must be kept."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from mistral_mcp.install.entries import KEY_HEADER, TOKEN_PREFIX, VARIABLE, Entr
 from mistral_mcp.install.hosts import uses_reference
 from mistral_mcp.install.plan import InstallPlan
 
-# What says how a server is reached. What else stands in an entry is the user's own and stays.
+# Members that say how to reach a server. All others are the user's own, and are kept.
 _REACHING = frozenset(
     (
         *("command", "args", "env", "cwd", "type", "url", "headers"),  # most hosts
@@ -29,18 +29,18 @@ _NOT_A_KEY = re.compile(rf"[${{}}%<>\s]|YOUR_|{VARIABLE}|undefined|null")
 
 
 def own_entry(plan: InstallPlan, text: str) -> Entry | None:
-    """The entry of that name, if it is one of this server's. Raises `CannotInstall` for somebody else's."""
+    """The entry of that name, if it is one of this server's. Raises `CannotInstall` for another server's."""
     found = documents.entry_in(plan.host, text, plan.name)
     if found is None or _is_ours(plan, found):
         return found
     raise CannotInstall(
-        f"Another server is called {plan.name} there, and stays as it is.",
+        f"Another server is called {plan.name} there, and was not changed.",
         "Give this one another name with --name.",
     )
 
 
 def merge(plan: InstallPlan, old: Entry | None, key: str | None) -> Entry:
-    """The new entry with what the user has set in the old one: options, variables of a program, and a key that works."""
+    """The new entry, merged with the user's settings in the old one: options, variables, and a working key."""
     if old is None:
         return plan.entry(key)
     same_kind = (plan.url is None) == (not url_of(old))
@@ -61,7 +61,7 @@ def merge(plan: InstallPlan, old: Entry | None, key: str | None) -> Entry:
 
 
 def literal_key(entry: Entry) -> str | None:
-    """The key or token that is written into an entry; None where it refers to one."""
+    """The key or token in an entry; None if it is only a reference."""
     values = [value for name in _VARIABLES for value in _credentials(_mapping(entry, name))]
     values += [value for name in _HEADERS for value in _credentials(_mapping(entry, name))]
     return next((value for value in values if value and not _NOT_A_KEY.search(value)), None)
@@ -74,7 +74,7 @@ def holds_secret(plan: InstallPlan, text: str) -> bool:
 
 
 def _credentials(values: Mapping[str, Any]) -> list[str]:
-    """What stands for a key among variables or headers."""
+    """The values of keys in variables or headers."""
     names = {
         VARIABLE.lower(),
         KEY_HEADER.lower(),
@@ -96,7 +96,7 @@ def _is_ours(plan: InstallPlan, found: Entry) -> bool:
     if url := url_of(found):
         return _endpoint(url) == _endpoint(plan.url or "") or "/c/mmcp_" in url or _sends_our_key(plan, found)
     if program_of(found) in {"npx", "node", "bunx", "deno"}:
-        return False  # npm has a package of this name, by somebody else
+        return False  # npm has another author's package of this name
     names = [program_of(found), *command_of(found)]
     return any(re.fullmatch(r"mistral[-_]mcp([\[=<>@~!].*)?", name) for name in names)
 
@@ -108,7 +108,7 @@ def _endpoint(url: str) -> str:
 
 
 def _sends_our_key(plan: InstallPlan, found: Entry) -> bool:
-    """Whether it leads to an endpoint as `--url` takes them, with a credential as it is written here."""
+    """Whether it has an endpoint as in `--url`, with a credential in our format."""
     if not _endpoint(url_of(found)).endswith("/mcp"):
         return False
     text = repr(found)

@@ -1,4 +1,4 @@
-"""What is to be installed: into which host, which file, under which name, and with which entry."""
+"""The plan of an installation: client, file, name and entry."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _IN_A_URL = ("toolsets", "read_only")
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """What is to be installed. Made by `plan`, which refuses what no host can have."""
+    """An installation to do. Created by `plan`, which refuses invalid combinations."""
 
     host: Host
     file: Path
@@ -32,23 +32,23 @@ class InstallPlan:
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     """Settings of the server that go into the entry, by name, as text."""
     host_found: bool = True
-    """Whether anything on this machine shows that the host is installed."""
+    """Whether the client seems to be installed on this machine."""
 
     @property
     def reference(self) -> str | None:
-        """The host's own words for the key from the environment."""
+        """The client's syntax for the key from the environment."""
         if self.url is None:
             return self.host.stdio_reference
         return self.host.remote_reference
 
     @property
     def takes_key(self) -> bool:
-        """A secret URL needs none beside it."""
+        """Whether the entry needs a key; a secret URL does not."""
         return self.url is None or not is_secret_url(self.url)
 
     @property
     def must_ask(self) -> bool:
-        """Whether the key must be asked for, because the host cannot refer to the environment."""
+        """Whether to ask for the key, because the client has no references to the environment."""
         return self.takes_key and self.reference is None
 
     def entry(self, key: str | None = None) -> Entry:
@@ -78,7 +78,7 @@ def plan(
     scope: Scope = "user",
     settings: Mapping[str, str] | None = None,
 ) -> InstallPlan:
-    """Check what is asked for. Raises `BadSetting`."""
+    """Validate the options. Raises `BadSetting`."""
     found = HOSTS[host]
     settings = settings or {}
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
@@ -96,7 +96,7 @@ def _project_plan(
     machine: Machine, host: Host, name: str, url: str | None, settings: Mapping[str, str]
 ) -> InstallPlan:
     if host.project is None:
-        raise BadSetting(f"{host.title} has no servers of a project's own.", "Leave --scope out.")
+        raise BadSetting(f"{host.title} has no servers for a project.", "Leave --scope out.")
     file = machine.project / host.project
     planned = InstallPlan(host, file, machine.portable_command, name, url, "project", settings)
     if planned.must_ask:
@@ -120,14 +120,14 @@ def _check_url(url: str) -> None:
         raise BadSetting("--url must be the URL of an MCP endpoint, https://host/mcp or https://host/c/TOKEN/mcp.")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadSetting(
-            "--url: http:// is for this machine only, because the key would travel in the clear.", "Use https://."
+            "--url: http:// is for this machine only, because the key would be sent unencrypted.", "Use https://."
         )
     if parts.username or parts.password:
         raise BadSetting("--url must hold no user and no password.")
 
 
 def _with_query(url: str, settings: Mapping[str, str]) -> str:
-    """The URL with the settings that a remote server takes from it. Raises `BadSetting` for others."""
+    """The URL with the settings that a remote server reads from it. Raises `BadSetting` for others."""
     for name in settings:
         if name not in _IN_A_URL:
             flag = "--" + name.replace("_", "-")
@@ -138,7 +138,7 @@ def _with_query(url: str, settings: Mapping[str, str]) -> str:
 
 
 def _is_present(machine: Machine, host: Host, file: Path) -> bool:
-    """Whether the host's command, its file or the folder of its file is there."""
+    """Whether the client's command, its file or the file's folder exists."""
     folder = file.parent
     if file.exists() or (folder.exists() and folder != machine.home):
         return True

@@ -1,4 +1,4 @@
-"""What a person copies, for one secret URL: entries, menu paths and deep links."""
+"""Snippets for one secret URL: entries to copy, menu paths and deep links."""
 
 import json
 import shlex
@@ -66,7 +66,7 @@ _WHERE: dict[str, dict[Language, str]] = {
 }
 
 
-# Menus and commands that are no path; paths are the same in every language.
+# Menus and commands that are not a path; paths are the same in every language.
 _FILES_IN_FRENCH = {
     "vscode": "mcp.json (commande « MCP: Open User Configuration »)",
     "zed": "settings.json (commande « zed: open settings file »)",
@@ -77,22 +77,22 @@ _FILES_IN_FRENCH = {
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """What is copied for one host, and where it goes."""
+    """The text to copy for one client, and where to put it."""
 
     host: str
     title: str
-    """With the devices, where it is not a program of the computer."""
+    """With its devices, unless it is a program on the computer."""
     where: str
     """The file or the menu, in words."""
     language: Literal["json", "toml", "yaml", "shell", "text"]
     text: str
-    """What is copied; for `text` the URL alone."""
+    """The text to copy; for `text` only the URL."""
     link: str | None = None
-    """An app's deep link with the URL in it, which passes no web server; or the page of a web host, without the URL."""
+    """An app's deep link with the URL, which reaches no web server; or a web client's settings page, without the URL."""
 
 
 def snippets(url: str, *, name: str = NAME, language: Language = "en") -> list[Snippet]:
-    """For a secret URL, every host that takes one, the most used first."""
+    """The snippets of every client that takes a URL, the most used first."""
 
     def where(host: str) -> str:
         return _WHERE[host][language].format(name=name)

@@ -1,4 +1,4 @@
-"""Change one table of a TOML text: by lines where that will do, else by its parsed form."""
+"""Change one table of a TOML text: by lines if possible, else through a parsed document."""
 
 import re
 from typing import Any, cast
@@ -9,7 +9,7 @@ from mistral_mcp.install.lines import newline_of, trim_block
 
 
 def with_lines(host: Host, text: str, name: str, there: list[str], entry: Entry | None) -> str:
-    """With lines alone: a new table goes to the end, and one that goes takes its lines along. What is between is not touched."""
+    """Change lines only: a new table is appended, and a removed one is deleted with its lines. Other lines are unchanged."""
     import tomlkit  # noqa: PLC0415
 
     if entry is None:
@@ -46,7 +46,7 @@ def _without_lines(host: Host, text: str, name: str, there: list[str]) -> str:
 
 
 def with_tables(host: Host, text: str, name: str, entry: Entry | None) -> str:
-    """With the parsed document, whose comments stay."""
+    """Change the parsed document, which keeps comments."""
     import tomlkit  # noqa: PLC0415
     from tomlkit.items import AoT, InlineTable  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def _value(value: Any) -> Any:
 
 
 def _update(table: Any, entry: Entry) -> None:
-    """Key by key, so that comments stay."""
+    """Update key by key, which keeps comments."""
     for key in [key for key in table if key not in entry]:
         del table[key]
     for key, value in entry.items():

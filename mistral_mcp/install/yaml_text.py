@@ -1,4 +1,4 @@
-"""Change one member of a mapping in a YAML text, by lines: what stands beside it is the user's own hand."""
+"""Change one member of a mapping in a YAML text, by lines, to keep the user's formatting of the rest."""
 
 import io
 import json
@@ -21,14 +21,14 @@ def _reader() -> Any:
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """What a text that is no YAML raises."""
+    """The exceptions of invalid YAML."""
     from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
     return (YAMLError,)
 
 
 def with_lines(host: Host, text: str, name: str, there: list[str], entry: Entry | None) -> str:
-    """By lines: what this host keeps beside its servers is the user's own hand."""
+    """The text with the entry changed by lines, which keeps the user's formatting of the rest."""
     newline = newline_of(text)
     if text and not text.endswith("\n"):
         text += newline
@@ -80,7 +80,7 @@ def _without(host: Host, text: str, name: str) -> str:
 
 
 def _within(text: str, servers: Any, name: str) -> str:
-    """Without that member of a mapping in braces."""
+    """The text without that member of a mapping in braces."""
     spans: list[tuple[int, int]] = [
         (child.start_mark.index, value.end_mark.index) for child, value in servers.value
     ]

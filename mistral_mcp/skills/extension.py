@@ -1,6 +1,6 @@
-"""The recipes over MCP, as the extension `io.modelcontextprotocol/skills` has it: `skills/list`, `skills/get`, resources.
+"""Serves the recipes over MCP, by the extension `io.modelcontextprotocol/skills`: `skills/list`, `skills/get`, resources.
 
-Each caller is told of the recipes whose tools they are offered. Nothing is read from disk before somebody asks.
+Each caller gets the recipes whose tools they are offered. Files are read on first use.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from mistral_mcp.skills.recipes import Recipe, offered_recipes
 
 SCHEME = "skill://"
 _MEDIA_TYPE = "text/markdown"
-# The texts change with a release only, but which of them a caller gets depends on the caller.
+# Texts change only with a release, but the list depends on the caller.
 _CACHING: dict[str, object] = {"ttlMs": 300_000, "cacheScope": "private"}
 
 Request = ServerRequestContext[Any, Any]
@@ -35,7 +35,7 @@ class GetSkillParams(RequestParams):
 
 
 class Skills(Extension):
-    """`offered` says which tools a request is offered."""
+    """`offered` returns the tools that a request is offered."""
 
     identifier = "io.modelcontextprotocol/skills"
 
@@ -50,7 +50,7 @@ class Skills(Extension):
         ]
 
     async def listed_resources(self, request: Request) -> list[dict[str, Any]]:
-        """The recipes among the resources."""
+        """The entries of the recipes in the list of resources."""
         resources = [_resource(recipe) for recipe in await self._recipes(request)]
         return [resource.model_dump(mode="json", by_alias=True, exclude_none=True) for resource in resources]
 

@@ -1,4 +1,4 @@
-"""The recipes on disk: what each is called, what it says, which tools it makes use of."""
+"""The recipes on disk: name, text, and the tools that each uses."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Recipe:
     text: str
     frontmatter: Mapping[str, str]
     tools: frozenset[str]
-    """Those that its text names: where one of them is not offered, neither is the recipe."""
+    """Tools that its text names: the recipe is offered only where all of them are."""
 
     @classmethod
     def parse(cls, text: str) -> "Recipe":
@@ -57,11 +57,11 @@ class Recipe:
 
 @cache
 def recipes() -> tuple[Recipe, ...]:
-    """All of them, by name."""
+    """All recipes, by name."""
     files = sorted(FOLDER.glob("*/SKILL.md"))
     return tuple(Recipe.parse(file.read_bytes().decode()) for file in files)
 
 
 def offered_recipes(offered: frozenset[str]) -> list[Recipe]:
-    """Those whose tools are all offered."""
+    """The recipes whose tools are all offered."""
     return [recipe for recipe in recipes() if recipe.tools <= offered]

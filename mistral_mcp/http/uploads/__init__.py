@@ -1,1 +1,1 @@
-"""Files that people upload: received as they come and passed on to Mistral; over stdio, from a page on loopback."""
+"""Uploads by people: files are streamed to Mistral; over stdio, from a page on loopback."""

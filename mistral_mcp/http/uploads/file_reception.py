@@ -1,7 +1,7 @@
-"""`/uploads/{handle}`: files that a person gives to a model go on to Mistral as they come.
+"""`/uploads/{handle}`: streams files that a person uploads to Mistral.
 
-Whoever has the link can do nothing but upload. `curl -T file URL` works too. Where the links are kept, and what the page looks
-like, differs: `hosting` has a vault and its pages, stdio a page on this machine.
+The link can only be used to upload. `curl -T file URL` works too. The store of links and the design of the page
+differ: `hosting` has a vault and its pages, stdio a page on this machine.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.upload_links import UploadedFile, Uploads
 
-# The page sends files with a script, and its form says where it comes from.
+# The page uploads files with a script, and its form sends an Origin.
 UPLOAD_PAGE_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -32,18 +32,18 @@ UPLOAD_PAGE_HEADERS = {
 
 
 class OpenLinks(Protocol):
-    """A home of upload links, as their pages see it: the handle in the address is all they know."""
+    """The store of upload links, for their pages, which only know the handle in the URL."""
 
     async def look(self, handle: str) -> Uploads:
         """Raises `UnknownUpload` or `ExpiredUpload`."""
         ...
 
     async def begin(self, handle: str) -> tuple[Caller, str]:
-        """Count a file that is about to come. Returns whose key it goes with, and its purpose. Raises as `look` does."""
+        """Count a file whose upload begins. Returns the caller to upload it for, and its purpose. Raises as `look` does."""
         ...
 
     async def finish(self, handle: str, file: UploadedFile | None) -> None:
-        """The file that was begun is at Mistral; None: it failed, and does not count."""
+        """Record the uploaded file; None: the upload failed, and does not count."""
         ...
 
 
@@ -74,7 +74,7 @@ class FileReception:
         raise NotImplementedError
 
     def describe(self, request: Request, error: MistralMcpError) -> str:
-        """What a person reads of an error."""
+        """The message of an error for a person."""
         raise NotImplementedError
 
     async def page(self, request: Request) -> Response:
@@ -85,7 +85,7 @@ class FileReception:
         return self.render(request, HTTPStatus.OK, files=found.files)
 
     async def receive(self, request: Request) -> Response:
-        """One file. A form is answered with the page, everything else with JSON."""
+        """Upload one file. The response to a form is the page, to other requests JSON."""
         handle = request.path_params["handle"]
         is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
         try:
@@ -100,7 +100,7 @@ class FileReception:
             if is_form:
                 return self.render(request, status, problem=problem, ended=status == HTTPStatus.GONE)
             message = {"error": {"message": problem}}
-            # What is left of the body is not read, so the connection cannot be used again.
+            # The rest of the body is not read, so the connection cannot be reused.
             return JSONResponse(message, status, headers | {"cache-control": "no-store", "connection": "close"})
         if is_form:
             found = await self.uploads.look(handle)
@@ -121,4 +121,4 @@ class FileReception:
 
 
 async def _ignore(_done: float, _total: float | None, _message: str | None) -> None:
-    """Nobody listens."""
+    """Progress is not shown."""

@@ -1,4 +1,4 @@
-"""A file on its way from a browser, or from curl, to Mistral: never whole in memory, never on disk."""
+"""Streams a file from a browser or curl to Mistral: never whole in memory, never on disk."""
 
 import mimetypes
 import re
@@ -20,27 +20,27 @@ _BOUNDARY = re.compile(r"[ -~]{1,70}")
 
 
 class NotOurForm(BadArgument):
-    """What none of our pages sends."""
+    """A form that none of our pages sends."""
 
 
 class OversizeFile(BadArgument):
-    """More than Mistral takes."""
+    """A file larger than Mistral accepts."""
 
 
 class EmptyFile(BadArgument):
-    """Nothing to send."""
+    """An empty file."""
 
 
 class BrokenFile(BadArgument):
-    """A file that did not come whole, or cannot be read a second time."""
+    """A file that arrived incomplete, or cannot be read a second time."""
 
 
 class SeveralFiles(BadArgument):
-    """More than one in a form."""
+    """More than one file in a form."""
 
 
 class IncomingFile:
-    """A file whose content is read while it comes; it can be read once."""
+    """A file whose content is read as it arrives, once."""
 
     def __init__(self, filename: str, size: int, source: AsyncIterator[bytes]) -> None:
         if size > LARGEST:
@@ -56,7 +56,7 @@ class IncomingFile:
     async def chunks(self) -> AsyncGenerator[bytes]:
         source, self._source = self._source, None
         if source is None:
-            raise BrokenFile("Mistral could not take the file at once.", "Send it again.")
+            raise BrokenFile("Mistral did not accept the file at the first attempt.", "Send it again.")
         left = self.size
         async for chunk in source:
             left -= len(chunk)
@@ -64,11 +64,11 @@ class IncomingFile:
                 break
             yield chunk
         if left:
-            raise BrokenFile("The file was not as long as its request said.", "Send it again.")
+            raise BrokenFile("The file's length differs from the request's Content-Length.", "Send it again.")
 
 
 class ForwardFileCall(Call[FileReply]):
-    """`UploadFileCall`, for a file that is still on its way here: httpx2's forms read files that are whole."""
+    """`UploadFileCall` for a file that is still arriving: httpx2's forms need complete files."""
 
     path = "/v1/files"
 
@@ -101,7 +101,7 @@ class _FileForm(httpx2.AsyncByteStream):
 
 
 def _clean(filename: str) -> str:
-    """A name without a path, as browsers of long ago sent, and without control characters."""
+    """A file name without a path, which old browsers send, and without control characters."""
     name = re.split(r"[/\\]", filename)[-1]
     return "".join(letter for letter in name if letter.isprintable())[:200] or "file"
 
@@ -113,7 +113,7 @@ def read_raw(request: Request) -> IncomingFile:
 
 
 async def read_form(request: Request) -> IncomingFile:
-    """The one file of a form, which is its last part. Its size is what the request's leaves for it."""
+    """The one file of a form, in its last part. Its size follows from the request's Content-Length."""
     header = Message()
     header["content-type"] = request.headers.get("content-type", "")
     boundary = str(header.get_param("boundary") or "")

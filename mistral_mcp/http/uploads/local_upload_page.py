@@ -116,14 +116,14 @@ def render_page(
             safe,
             path=escape(path),
             problem=_problem(text, problem),
-            received=_received(text, files),
+            received=_file_list(text, files),
         )
         title = safe["title"]
     return _PAGE.substitute(safe, title=title, content=content)
 
 
 def choose_language(accepted: str, asked: str) -> str:
-    """French where it is asked for, or named before English; else English."""
+    """French if it is requested, or preferred to English; else English."""
     if asked in TEXTS:
         return asked
     named = [part.strip()[:2].lower() for part in accepted[:500].split(",")]
@@ -136,7 +136,7 @@ def _problem(text: dict[str, str], problem: str) -> str:
     return f'    <p class="bad" role="alert">{escape(text["not_here"])} {escape(problem)}</p>'
 
 
-def _received(text: dict[str, str], files: Sequence[UploadedFile]) -> str:
+def _file_list(text: dict[str, str], files: Sequence[UploadedFile]) -> str:
     if not files:
         return ""
     items = "".join(f"<li>{escape(file.filename)}</li>" for file in files)

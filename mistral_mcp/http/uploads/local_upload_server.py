@@ -1,4 +1,4 @@
-"""The server of the upload page that stdio shows: on loopback, at a port of the system's choice, within this process."""
+"""The server of stdio's upload page: on loopback, at a free port, in this process."""
 
 import socket
 from collections.abc import AsyncGenerator, Sequence
@@ -32,7 +32,7 @@ _STATIC = Path(__file__).parents[1] / "static"
 
 @asynccontextmanager
 async def serve_page(uploads: OpenLinks, settings: Settings) -> AsyncGenerator[str]:
-    """Serve the page; gives its base URL. Signals are left to the process."""
+    """Serve the page; yields its base URL. Signals are left to the process."""
     upstream = Upstream(settings)
     config = _config(_make_app(uploads, upstream))
     config.load()
@@ -72,7 +72,7 @@ def _config(app: Starlette) -> uvicorn.Config:
 
 def _make_app(uploads: OpenLinks, upstream: Upstream) -> Starlette:
     pages = _LocalPages(uploads, upstream)
-    # What stdio was set to is of no matter here: the page is this machine's alone.
+    # The settings of stdio do not matter here: only this machine can reach the page.
     local = Settings(host=_HOST)
     guard = Middleware(HostAndOrigin, hosts=allowed_hosts(local), origins=allowed_origins(local))
     return Starlette(

@@ -1,11 +1,11 @@
-"""Upload links of stdio: a page on this machine's loopback, at a free port, whose path is a secret. It ends with its links.
+"""Upload links of stdio: a page on this machine's loopback, at a free port, with a secret path. Its server stops when all links have expired.
 
     uploads = LocalUploads(settings)
     server = create_server(settings, credentials, upload_links=uploads)
     async with anyio.create_task_group() as group:
         await group.start(uploads.run)      # from now on pages can be served
 
-Files go on to Mistral as they come, as those of `hosting` do.
+Files are streamed to Mistral, as in `hosting`.
 """
 
 import time
@@ -26,7 +26,7 @@ from mistral_mcp.upload_links import MOST_FILES, UploadedFile, UploadLink, Uploa
 OPEN_SECONDS = 15 * 60.0
 _UNDER_WAY_SECONDS = 5.0
 MOST_LINKS = 100
-"""The oldest are forgotten."""
+"""Links in memory; the oldest are dropped."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class _Link:
 
 
 class LocalUploads:
-    """The `UploadLinks` of stdio, and what its page sees of them. Known while the process lives."""
+    """The `UploadLinks` of stdio, and the `OpenLinks` of its page; in memory."""
 
     def __init__(self, settings: Settings, *, open_seconds: float = OPEN_SECONDS) -> None:
         self._settings = settings
@@ -69,14 +69,14 @@ class LocalUploads:
         return Uploads(tuple(link.files), is_open=self._is_open(link))
 
     async def look(self, handle: str) -> Uploads:
-        """For the page. Raises `UnknownUpload` or `ExpiredUpload`."""
+        """The uploads of a link, for its page. Raises `UnknownUpload` or `ExpiredUpload`."""
         link = self._find(handle)
         if not self._is_open(link):
             raise ExpiredUpload
         return Uploads(tuple(link.files), is_open=True)
 
     async def begin(self, handle: str) -> tuple[Caller, str]:
-        """Count a file that is about to come. Raises as `look` does."""
+        """Count a file whose upload begins. Raises as `look` does."""
         link = self._find(handle)
         if not self._is_open(link):
             raise ExpiredUpload
@@ -84,7 +84,7 @@ class LocalUploads:
         return link.caller, link.purpose
 
     async def finish(self, handle: str, file: UploadedFile | None) -> None:
-        """The file that was begun is at Mistral; None: it failed, and does not count."""
+        """Record the uploaded file; None: the upload failed, and does not count."""
         link = self._find(handle)
         if file is None:
             link.begun -= 1
@@ -101,7 +101,7 @@ class LocalUploads:
         return link.closes_at > time.monotonic() and link.begun < MOST_FILES
 
     def _seconds_open(self) -> float:
-        """Until the last link ends, and no file is on its way."""
+        """Seconds until the last link expires and no upload is running."""
         last = max((link.closes_at for link in self._links.values()), default=0)
         if any(link.begun > len(link.files) for link in self._links.values()):
             return max(last - time.monotonic(), _UNDER_WAY_SECONDS)
@@ -116,7 +116,7 @@ class LocalUploads:
             return self._base
 
     async def _serve(self, *, task_status: TaskStatus[str]) -> None:
-        """The page, for as long as a link is open."""
+        """Serve the page while a link is open."""
         from mistral_mcp.http.uploads.local_upload_server import serve_page  # noqa: PLC0415 - uvicorn; most runs show no page
 
         async with serve_page(self, self._settings) as base:
