@@ -25,7 +25,7 @@ def test_a_folder_that_is_not_there_stops_stdio_in_one_sentence_and_is_a_finding
 
     assert (refused.exit_code, found.exit_code) == (2, 1)
     assert refused.stderr == "mistral-mcp: MISTRAL_MCP_FILES_DIR cannot be used: there is no such folder.\n"
-    assert "FILES_DIR is no folder" in found.output
+    assert "FILES_DIR is not a folder" in found.output
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no terminals of this kind")

@@ -82,7 +82,7 @@ async def test_a_connection_is_bound_to_its_toolsets(http: httpx2.AsyncClient) -
             "route: it must be",
         ),
         ({"api_key": "mmcp_0123456789abcdef"}, 422, "holds a connection's token"),
-        ({"api_key": KEY, "route_token": "x"}, 422, "route_token goes with a route"),
+        ({"api_key": KEY, "route_token": "x"}, 422, "route_token needs a route"),
         ({"api_key": KEY, "expires_in_days": 0}, 422, "expires_in_days"),
         ({"api_key": KEY, "colour": "red"}, 422, "colour"),
     ],
@@ -422,7 +422,7 @@ async def test_a_vault_whose_file_was_deleted_is_not_ready(
     (hosting["data_dir"] / "vault.db").unlink()
     response = await http.get("/readyz")
     assert response.status_code == 503
-    assert "file is gone" in response.json()["error"]["message"]
+    assert "file was deleted" in response.json()["error"]["message"]
 
 
 async def test_a_crash_is_counted_as_what_the_client_got(hosting: dict[str, Any]) -> None:

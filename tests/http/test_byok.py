@@ -39,8 +39,8 @@ async def test_a_key_comes_in_any_of_three_headers(http: httpx2.AsyncClient, hea
         ({"X-API-Key": "ghp_0123456789abcdefghijklmnopqrstuvwxyz"}, 401, "another service's"),
         ({"X-API-Key": "sk-0123456789abcdefghij"}, 401, "another service's"),
         ({"X-API-Key": "aks_live_0123456789"}, 401, "another service's"),
-        ({"X-API-Key": "mmcp_whatever"}, 401, "keeps no connections"),
-        ({"X-API-Key": "MMCP_whatever"}, 401, "keeps no connections"),
+        ({"X-API-Key": "mmcp_whatever"}, 401, "has no stored connections"),
+        ({"X-API-Key": "MMCP_whatever"}, 401, "has no stored connections"),
         ({"X-API-Key": "https://example.org/c/mmcp_whatever/mcp"}, 401, "holds a connection's token"),
         ({"X-API-Key": "two words"}, 401, "not a key"),
         ({"X-API-Key": KEY, "X-Mistral-Api-Key": "another-key-0123456789"}, 400, "two different"),
@@ -64,7 +64,7 @@ async def test_without_a_vault_there_is_no_secret_url_and_the_server_is_ready(ht
     response = await http.post("/c/mmcp_whatever/mcp", headers={**HEADERS, "X-API-Key": KEY}, json=PING)
 
     assert response.status_code == 404
-    assert "keeps no connections" in response.json()["error"]["message"]
+    assert "has no stored connections" in response.json()["error"]["message"]
     assert (await http.get("/readyz", headers={"Host": "10.1.2.3"})).status_code == 200
 
 

@@ -135,7 +135,7 @@ async def test_a_file_that_is_no_database_is_left_alone(sqlite_settings: Setting
     error = await refusal(sqlite_settings)
 
     assert isinstance(error, BadSetting)
-    assert f"{path}: The vault's file is no SQLite database" in str(error)
+    assert f"{path}: The vault's file is not a SQLite database" in str(error)
     assert path.read_bytes() == content
 
 
@@ -295,7 +295,7 @@ async def test_a_user_without_rights_is_told_so(postgres: tuple[psycopg.Connecti
         connection.execute(f"DROP ROLE {role}")
 
     assert isinstance(error, BadSetting)
-    assert "may not make or use the vault's tables" in str(error)
+    assert "may not create or use the vault's tables" in str(error)
 
 
 class Proxy:

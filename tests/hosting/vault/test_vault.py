@@ -340,7 +340,7 @@ async def test_what_ended_is_told_so_for_a_while_and_then_swept(vault: Vault, cl
     ("options", "message"),
     [
         ({"route": Route.parse("https://evil.example/v1")}, "never a URL"),
-        ({"route_token": SecretStr("secret")}, "a route of one's own"),
+        ({"route_token": SecretStr("secret")}, "route_token needs a route"),
         ({"route": Route.parse("lava://byok")}, "need route_token"),
         ({"api_key": None}, "api_key is missing"),
         ({"api_key": None, "route": CLOUDFLARE}, "api_key is missing"),

@@ -95,7 +95,7 @@ async def test_several_files_stand_in_a_list_and_one_by_one(replicas: list[httpx
     second = await call(made["url"], "mistral_get_file", file_id=f"{link['handle']}/2")
 
     assert both.is_error
-    assert "2 files have come" in text_of(both)
+    assert "2 files were uploaded" in text_of(both)
     assert second.structured_content
     assert second.structured_content["filename"] == "two.pdf"
 
@@ -129,7 +129,7 @@ async def test_before_a_file_has_come_the_tool_says_so_or_waits(
     sandbox.reset()
     at_once = await call(made["url"], "mistral_get_file", file_id=link["handle"])
     assert at_once.is_error
-    assert "No file has come" in text_of(at_once)
+    assert "No file was uploaded" in text_of(at_once)
     assert not sandbox.requests
 
     reports: list[str | None] = []

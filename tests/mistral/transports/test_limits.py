@@ -302,7 +302,7 @@ async def test_waiting_for_a_place_is_reported():
         await settle()
         await held.aclose()
     assert len(heard) == 1
-    assert "under way" in heard[0]
+    assert "running" in heard[0]
 
 
 # Windows

@@ -56,7 +56,7 @@ def test_a_place_is_named_as_callers_know_it(
 def test_what_a_check_of_ours_says_follows_the_place(refuse: Refuse) -> None:
     said = refuse("mistral_start_conversation", {"prompt": "x", "tools": ["x"]})
 
-    assert said.startswith("tools[0]: there is no built-in tool of this name; ")
+    assert said.startswith("tools[0]: unknown built-in tool; ")
 
 
 def test_a_parameter_is_named_once_however_often_it_is_wrong(refuse: Refuse) -> None:
