@@ -1,117 +1,31 @@
 """Runs the targets in turn until the time is up, and prints a row for each."""
 
 import base64
-import http.client
 import json
-import random
 import socket
 import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning
 
-from scripts.fuzz import surface
+from scripts.fuzz import signing_in, surface
 from scripts.fuzz.surface import Known, Request
+from scripts.fuzz.target import Target, exchange, require
 from scripts.fuzz.values import anything, from_schema, texts
 from scripts.isolation.product import NEW, OLD, Server, product
 
-LARGEST = 2 * 1024 * 1024
 KEY = "fuzzing-0123456789"
-EXAMPLES = 12  # of each target before the next one's turn
-WITHIN = 30.0  # seconds for an answer
-SERVER_ERROR, UNAVAILABLE = 500, 503
 PROTOCOL = (
     "initialize", "ping", "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/read",
     "resources/templates/list", "completion/complete", "logging/setLevel", "server/discover", "subscriptions/listen",
     "notifications/cancelled", "tasks/get",
 )  # fmt: skip
-
-
-class Finding(Exception):
-    """What must not be."""
-
-
-@dataclass
-class Target:
-    """What is sent to one place, and what came of it."""
-
-    name: str
-    requests: st.SearchStrategy[Any]
-    send: Callable[[Any], tuple[int, bytes]]
-    """Gives status and answer; raises a `Finding`."""
-    sent: int = 0
-    statuses: Counter[str] = field(default_factory=Counter[str])
-    slowest: float = 0.0
-    largest: int = 0
-    finding: str = ""
-
-    def explore(self, start: int) -> None:
-        @seed(f"{self.name} {start}")
-        @settings(
-            max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],  # to shrink takes minutes
-        )  # fmt: skip
-        @given(self.requests)
-        def send(drawn: Any) -> None:
-            self._send(drawn)
-
-        try:
-            send()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
-            notes = " ".join(getattr(error, "__notes__", []))
-            self.finding = f"{type(error).__name__}: {str(error)[:600]}\n    {notes[:1500]}"
-
-    def _send(self, drawn: Any) -> None:
-        began = time.monotonic()
-        self.sent += 1
-        status, answer = self.send(drawn)
-        self.slowest = max(self.slowest, time.monotonic() - began)
-        self.largest = max(self.largest, len(answer))
-        self.statuses[str(status or "none")] += 1
-        require(status < SERVER_ERROR or status == UNAVAILABLE, f"status {status}: {answer[:300]!r}")
-        require(len(answer) <= LARGEST, f"an answer of {len(answer):,} bytes")
-        require(b"Traceback" not in answer, answer[:300].decode(errors="replace"))
-
-    def __str__(self) -> str:
-        statuses = ", ".join(f"{count} of {status}" for status, count in sorted(self.statuses.items()))
-        verdict = "FAILED" if self.finding else ""
-        return f"{self.name:42} {self.sent:6} {self.slowest:7.2f} {self.largest:9,}  {statuses} {verdict}".rstrip()
-
-
-def require(condition: bool, what: str) -> None:  # noqa: FBT001 - as of an assert
-    if not condition:
-        raise Finding(what)
-
-
-def exchange(server: Server, request: Request) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WITHIN)
-    try:
-        connection.putrequest(
-            request.method, request.path, skip_host="Host" in request.headers, skip_accept_encoding=True
-        )
-        # Each from an address of its own: whoever is held down meets nothing else.
-        address = ".".join(str(random.randrange(1, 255)) for _ in range(3))  # noqa: S311 - no secret
-        for name, value in {"X-Forwarded-For": f"10.{address}", **request.headers}.items():
-            connection.putheader(name, value.encode("utf-8", "replace"))
-        connection.putheader("Content-Length", str(len(request.body)))
-        connection.endheaders(request.body)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except (http.client.InvalidURL, ValueError):
-        return 0, b""  # what no client can send
-    except http.client.RemoteDisconnected:
-        return 0, b""
-    finally:
-        connection.close()
 
 
 def post(server: Server, body: bytes, version: str = OLD, **headers: str) -> tuple[int, bytes]:
@@ -289,7 +203,7 @@ def run(server: Server, seconds: float) -> list[Target]:
     ends, number = time.monotonic() + seconds, 0
     methods = surface.route_methods() | {"/*": ("GET", "POST")}
     paths = {path: Target(path, st.nothing(), lambda drawn: exchange(server, drawn)) for path in methods}
-    targets = [*paths.values(), *protocol_targets(server), *tool_targets(server)]
+    targets = [*paths.values(), *protocol_targets(server), *signing_in.targets(server), *tool_targets(server)]
     while time.monotonic() < ends:
         known = known_things(server, number)
         for path, target in paths.items():
