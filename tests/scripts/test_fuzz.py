@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scripts.fuzz.__main__ import LARGEST, Target
+from scripts.fuzz.signing_in import Damages, damage
 from scripts.fuzz.surface import METHODS, Known, Request, requests_to, route_methods
+from scripts.fuzz.target import LARGEST, Target
 
 KNOWN = Known("mmcp_a", "client", ("kr_a",), {"token": ["mmcp_a"]})
 
@@ -39,6 +40,21 @@ def test_a_connection_that_breaks_is_a_finding():
     target.explore(0)
 
     assert "ConnectionResetError" in target.finding
+
+
+@pytest.mark.parametrize(
+    ("damages", "expected"),
+    [
+        ([], [("code", "abcd"), ("scope", "read")]),
+        ([("code", "drop", "x")], [("scope", "read")]),
+        ([("code", "flip", "x")], [("code", "abbd"), ("scope", "read")]),
+        ([("code", "other", "x")], [("code", "another's"), ("scope", "read")]),
+        ([("code", "repeat", "x"), ("scope", "cut", "")], [("code", "abcd"), ("code", "x"), ("scope", "re")]),
+        ([("state", "replace", "x")], [("code", "abcd"), ("scope", "read"), ("state", "x")]),
+    ],
+)
+def test_a_damage_changes_the_field_that_it_names_and_no_other(damages: Damages, expected: list[tuple[str, str]]):
+    assert damage([("code", "abcd"), ("scope", "read")], damages, {"code": "another's"}) == expected
 
 
 def test_every_route_of_the_hosted_app_is_a_target():
