@@ -77,4 +77,4 @@ class AuditLog:
 
 
 def _as_text(members: dict[str, object]) -> str:
-    return " ".join(f"{name}={value}" for name, value in members.items() if value is not None)
+    return " ".join([f"{name}={value}" for name, value in members.items() if value is not None])

@@ -77,4 +77,6 @@ class KnownKeys:
 
 def _identity(credentials: Credentials) -> int:
     """A hash that only this process can compute: no key stays in memory for it."""
-    return hash(credentials.key and credentials.key.get_secret_value())
+    if credentials.key is None:
+        return 0
+    return hash(credentials.key.get_secret_value())
