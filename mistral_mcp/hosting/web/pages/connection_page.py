@@ -24,7 +24,7 @@ from mistral_mcp.hosting.web.responses import secret_url
 from mistral_mcp.hosting.web.test_calls import TestCall, can_test
 from mistral_mcp.install.snippets import Snippet, snippets
 from mistral_mcp.selection import AllowedToolsets
-from mistral_mcp.usage.answer import UsageAnswer
+from mistral_mcp.usage.answer import UsageAnswer, next_day, next_month
 
 Action = Literal["created", "rotated", "changed", "shown", "revoked", "grant_ended"]
 
@@ -43,6 +43,8 @@ class View:
     """OAuth clients with a grant."""
     usage: UsageAnswer | None = None
     """None for a new connection."""
+    used_until: datetime | None = None
+    """When the usage was read."""
     proof: str = ""
     """That the person holds the connection's key; empty where there is a token."""
 
@@ -51,19 +53,13 @@ async def add_details(tenancy: Tenancy, view: View) -> View:
     """With the clients that signed in, and what was used. Raises `VaultUnavailable`."""
     grants = await tenancy.vault.grants.list_of(view.connection.id)
     usage = await tenancy.usage_of(view.connection)
-    return replace(view, grants=grants, usage=usage)
+    return replace(view, grants=grants, usage=usage, used_until=tenancy.vault.now())
 
 
 def _draw(usage: UsageAnswer | None, language: Language) -> UsagePictures | None:
     if usage is None or not usage["by_day"]:
         return None
     return draw(usage, language)
-
-
-def _reset_of(usage: UsageAnswer | None) -> datetime | None:
-    if usage is None or usage["budget"] is None:
-        return None
-    return datetime.fromisoformat(usage["budget"]["resets_at"])
 
 
 # Where each client runs; all others are programs on the computer.
@@ -117,7 +113,8 @@ async def render_connection(renderer: Renderer, request: Request, view: View) ->
         grants=view.grants,
         usage=view.usage,
         pictures=_draw(view.usage, language),
-        resets_at=_reset_of(view.usage),
+        next_day=view.used_until and next_day(view.used_until),
+        next_month=view.used_until and next_month(view.used_until),
         amount=partial(format_amount, language=language),
         dollars=partial(format_dollars, language=language),
         may_write=WRITE,

@@ -9,8 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from mistral_mcp.hosting.web.pages.languages import format_day
 from mistral_mcp.hosting.web.pages.usage_pictures import WIDTH, draw, format_dollars
-from mistral_mcp.usage.answer import NO_LIMITS, UsageAnswer, usage_answer
+from mistral_mcp.usage.answer import NO_LIMITS, UsageAnswer, next_day, next_month, usage_answer
 from mistral_mcp.usage.sums import DOLLAR, Key, Sums
 from tests.conftest import KEY, at
 
@@ -116,8 +117,9 @@ async def test_budgets_are_set_and_taken_away_and_what_is_left_is_said(http: htt
     given = unescape((await manage(http, url, **change, budget_usd="2,50", budget_calls_per_day="100")).text)
     taken = unescape((await manage(http, url, **change, budget_usd="", budget_calls_per_day="")).text)
 
-    assert "2.50 USD left of 2.50 USD" in given
-    assert "100 left of 100" in given
+    until = dict(re.findall(r"([^<>\s]+) left of [^;]+; begins anew on ([^<]+)<", given.replace(" USD", "")))
+    now = datetime.now(UTC)
+    assert until == {"2.50": format_day(next_month(now), "en"), "100": format_day(next_day(now), "en")}
     assert 'name="budget_usd" maxlength="12" value="2.5"' in given
     assert "left of" not in taken
 
