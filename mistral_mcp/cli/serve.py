@@ -1,6 +1,5 @@
 """`mistral-mcp serve`."""
 
-import gc
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from mistral_mcp.cli.environment import (
     gc_frozen_during_startup,
     has_hosting,
     hide_rich,
+    release_garbage,
     start,
 )
 from mistral_mcp.cli.options import (
@@ -57,7 +57,7 @@ def serve(**given: object) -> None:
         from mistral_mcp.http.uvicorn_server import run  # noqa: PLC0415
 
         app = _app(settings, prepare=True)
-        gc.collect()  # what is frozen stays for good: a megabyte of garbage would
+        release_garbage()
     # Workers are separate processes that read the settings again, so the options go into their environment.
     os.environ.update({PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None})
     _log_address(settings)
@@ -73,7 +73,7 @@ def worker() -> "Starlette":
     forbid_core_dumps()
     with gc_frozen_during_startup(), hide_rich():
         app = _app(settings, prepare=False)
-        gc.collect()
+        release_garbage()
     return app
 
 

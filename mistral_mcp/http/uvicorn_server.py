@@ -5,7 +5,6 @@ from contextlib import suppress
 from typing import Any
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from mistral_mcp.http.listener import BoundedListener, ConnectionLimits, available_connections
 from mistral_mcp.settings import Settings
@@ -41,6 +40,8 @@ def run(app: Any, settings: Settings) -> None:
     if sys.platform != "win32":
         listener = BoundedListener(listener, limits)
     if settings.workers > 1:
+        from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - brings multiprocessing, half a megabyte
+
         Multiprocess(config, sockets=[listener]).run()
         return
     server = uvicorn.Server(config)
