@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.masking import Mask
@@ -22,6 +22,10 @@ Refuse = Callable[..., str]
 probes = Toolset()
 
 
+class Thing(BaseModel):
+    name: str
+
+
 @probes.tool("Probe", effect="reads")
 async def mistral_probe(
     mistral: Mistral,
@@ -30,7 +34,7 @@ async def mistral_probe(
     whole: int | list[int] | None = None,
     number: float | list[float] | None = None,
     truth: bool | list[bool] | None = None,  # noqa: FBT001 - a tool's signature is its input schema
-    pairs: list[tuple[int, list[int]]] | None = None,
+    thing: Thing | list[int] | None = None,
 ) -> Result:
     """What no real tool takes, and one might."""
     raise NotImplementedError

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from mistral_mcp.masking import Mask
+from mistral_mcp.tools.framework.arguments.problems import unknown_arguments
 from tests.conftest import KEY
 from tests.tools.framework.arguments.conftest import Refuse
 
@@ -41,6 +43,7 @@ def test_a_problem_is_named_with_its_place(
         (CHAT, {"messages": [{"role": "user", "content": 1.5}]}, "messages[0].content"),
         (CHAT, {"messages": [{"role": "user", "content": [1]}]}, "messages[0].content"),
         (CHAT, {"json_schema": {"a": [{1: 2}]}}, "json_schema.a[0][1]"),
+        (PROBE, {"thing": {"name": [1]}}, "thing.name"),
         (PROBE, {"whole": "x"}, "whole"),
         (PROBE, {"number": "x"}, "number"),
         (PROBE, {"truth": "x"}, "truth"),
@@ -77,6 +80,13 @@ def test_at_most_four_unknown_arguments_are_named(refuse: Refuse) -> None:
 
     assert "'dd'" in said
     assert "'ee'" not in said
+
+
+def test_no_more_unknown_names_are_looked_at_than_are_named() -> None:
+    names = iter(("aa", "bb", "cc", "dd", "ee"))
+
+    assert len(unknown_arguments(names, [], Mask([]))) == 4
+    assert list(names) == ["ee"]
 
 
 @pytest.mark.parametrize("length", [64, 65])

@@ -30,6 +30,7 @@ def test_a_shape_is_that_of_all_alternatives_together() -> None:
             "properties": {"name": {"type": "string", "maxLength": 9}, "any": {}},
             "required": ["name"],
         },
+        "Either": {"anyOf": [{"$ref": "#/$defs/Named"}, {"$ref": "#/$defs/Other"}]},
         "Other": {"type": "object", "properties": {"other": {"type": "string"}}, "required": ["other"]},
     }
     schema = {
@@ -38,7 +39,7 @@ def test_a_shape_is_that_of_all_alternatives_together() -> None:
             {"type": "string", "maxLength": 7},
             {"type": "array", "maxItems": 2, "items": {"$ref": "#/$defs/Named"}},
             {"type": "array", "maxItems": 4, "items": {"type": "integer"}},
-            {"anyOf": [{"$ref": "#/$defs/Named"}, {"$ref": "#/$defs/Other"}]},
+            {"$ref": "#/$defs/Either"},
             {},
         ]
     }
@@ -114,6 +115,7 @@ def test_an_object_in_a_text_is_a_list_of_one(read: Read) -> None:
     ("types", "given"),
     [
         ({"array", "string"}, "x"),
+        ({"array", "string"}, "[1]"),
         ({"array", "object"}, {"a": 1}),
         ({"string", "integer"}, 5),
         ({"string", "number"}, 5),
@@ -219,9 +221,11 @@ def test_a_single_text_may_be_as_long_as_in_a_list() -> None:
     """A data URL of an image, say; or the list itself, as JSON."""
     shape = Shape(frozenset({"array"}), items=Shape(frozenset({"string"}), max_length=2 * MAX_TEXT))
     short = Shape(frozenset({"array"}), items=Shape(frozenset({"string"}), max_length=3))
-    call = Shape(frozenset({"object"}), members={"images": shape, "stop": short})
+    either = Shape(frozenset({"array", "string"}), max_length=3, items=shape.items)
+    call = Shape(frozenset({"object"}), members={"images": shape, "stop": short, "either": either})
 
     assert excess({"images": "x" * 2 * MAX_TEXT}, call) is None
     assert excess({"images": "x" * (2 * MAX_TEXT + 1)}, call) == "images is longer than 16,777,216 characters"
     assert excess({"stop": "x" * MAX_JSON_TEXT}, call) is None
     assert excess({"stop": "x" * (MAX_JSON_TEXT + 1)}, call) == "stop is longer than 1,048,576 characters"
+    assert excess({"either": "four"}, call) == "either is longer than 3 characters"
