@@ -687,6 +687,23 @@ async def test_a_limit_learned_by_one_replica_holds_for_the_other(shared):
     await other.aclose()
 
 
+async def test_on_one_redis_keys_and_models_have_windows_of_their_own_and_a_refusal_says_why(shared):
+    clock = Clock()
+    limits = Limits(
+        Upstream(minute(1, 0)),
+        redis_url=SecretStr(REDIS),
+        redis_prefix=shared,
+        now=clock.now,
+        sleep=clock.sleep,
+    )
+    await call(limits)
+    await call(limits, "another-key-of-a-caller")
+    await call(limits, model="another")
+    with pytest.raises(errors.RateLimited, match=r"^The limit of this key is used up for now"):
+        await call(limits)
+    await limits.aclose()
+
+
 async def test_settings_are_one_pace_for_all_replicas_and_the_window_slides(shared):
     upstream = Upstream()
     replicas = [
