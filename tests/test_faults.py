@@ -180,7 +180,7 @@ ROWS = [
     Row("stream: error at once", [Fault(error_event=True, cut_after=0)], SERVER_ERROR, error={"status": 500, "code": "3000"}, listens=True),
     Row("stream: hangs", [Fault(hang=True)], r"did not finish in one attempt within 4 s", listens=True, seconds=(4.0, 8.0)),
     Row("stream: throttled beyond the deadline", [Fault.rate_limited(120)], r"Try again in 120 s", error={"status": 429, "code": "1300", "retry_after": 120}, listens=True),
-    Row("stream: no JSON instead", [Fault(malformed=True)], r"stream of events", listens=True),
+    Row("stream: no JSON instead", [Fault(malformed=True)], r"event stream", listens=True),
 ]  # fmt: skip
 
 
