@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, text
 
 from mistral_mcp.hosting.usage.sums import do_once
-from mistral_mcp.hosting.vault.database import Database
+from mistral_mcp.hosting.vault.database import Database, lock_transaction
 from mistral_mcp.hosting.vault.tables import Utc, allowances, usage
 from mistral_mcp.usage.allowances import NONE, SHARE_EXPIRES, Amount, Claim, Grant
 from mistral_mcp.usage.answer import Limits, day_of, first_of_month
@@ -109,10 +109,8 @@ def _is_near(claim: Claim, used: Amount) -> bool:
 
 
 def _lock(database: Connection, owner: str) -> None:
-    """Serialise transactions of one owner; SQLite has a single writer anyway."""
-    if database.dialect.name == "postgresql":
-        lock = int.from_bytes(sha256(owner.encode()).digest()[:7])
-        database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+    """Serialise transactions of one owner."""
+    lock_transaction(database, int.from_bytes(sha256(owner.encode()).digest()[:7]))
 
 
 def _read_total(database: Connection, owner: str, now: datetime) -> Amount:

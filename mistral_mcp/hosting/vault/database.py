@@ -163,9 +163,17 @@ class Database:
                 _switch_to_wal(connection)
         with self._engine.begin() as connection:
             self._begin(connection)
-            if self.is_shared:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            lock_transaction(connection, _MIGRATION_LOCK)
             _create_or_migrate(connection)
+
+
+def lock_transaction(connection: Connection, lock: int) -> None:
+    """Wait for the transactions that took the same lock, a signed 64-bit number; hold it until this one ends.
+
+    For Postgres only: SQLite has a single writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
 def default_data_dir() -> Path:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mistral_mcp.errors import ExpiredResult, ResultTooLarge, UnknownResult, VaultUnavailable
-from mistral_mcp.hosting.vault.database import Database
+from mistral_mcp.hosting.vault.database import Database, lock_transaction
 from mistral_mcp.hosting.vault.handles import row_id, sealing_key
 from mistral_mcp.hosting.vault.sealing import SealBroken, seal, unseal
 from mistral_mcp.hosting.vault.tables import result_pieces, results
@@ -160,9 +160,7 @@ def _damage() -> VaultUnavailable:
 
 def _make_room(database: Connection, owner: str, size: int, now: datetime) -> None:
     """Evict the owner's oldest results. Raises `ResultTooLarge` if all owners together have too much."""
-    if database.dialect.name == "postgresql":  # one after the other; on SQLite there is one writer anyway
-        lock = int.from_bytes(row_id(owner).encode()[:7])
-        database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+    lock_transaction(database, int.from_bytes(row_id(owner).encode()[:7]))
     live = results.c.sealed_meta.is_not(None)
     in_all = database.scalar(select(func.sum(results.c.bytes)).where(live)) or 0
     if in_all + size > MOST_IN_ALL:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Row, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, CursorResult, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.hosting.vault.database import lock_transaction
 from mistral_mcp.hosting.vault.records import check_live
 from mistral_mcp.hosting.vault.results import erase_results
 from mistral_mcp.hosting.vault.tables import connections, results, tokens, uploads
@@ -82,9 +83,7 @@ def insert_connection(database: Connection, row: dict[str, Any], token_row: dict
 
 def check_count(database: Connection, digests: Sequence[bytes], most: int, now: datetime) -> None:
     """Raises `TooManyConnections` if the key of these digests has that many live connections. For a transaction."""
-    if database.dialect.name == "postgresql":  # serialised; SQLite has a single writer anyway
-        lock = int.from_bytes(digests[0][:8], signed=True)
-        database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+    lock_transaction(database, int.from_bytes(digests[0][:8], signed=True))
     count = (
         select(func.count()).select_from(connections).where(connections.c.key_digest.in_(digests), _is_live(now))
     )
