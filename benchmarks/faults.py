@@ -12,7 +12,7 @@ from benchmarks.rows import Goal, Row
 from benchmarks.wire import KEY
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 
 _CALLERS = 16
 _FAULTS = (
@@ -30,7 +30,7 @@ async def measure(bench: Bench) -> list[Row]:
     """The sandbox, the client and the server share this process; the first tenth fills caches and pools."""
     sandbox = Sandbox()
     tenth = bench.scale.load // 10
-    async with listening(sandbox) as url:
+    async with serve_app(sandbox) as url:
         settings = Settings.model_validate({"route": url, "max_retries": 0, "max_concurrency": 32})
         async with Client(create_server(settings, from_key(KEY))) as client:
             answered = await _calls(client, sandbox, tenth)

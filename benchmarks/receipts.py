@@ -22,7 +22,7 @@ from mcp_types import TextContent
 from benchmarks.tokens import count
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "costs.md"
 BEGIN, END = "<!-- receipts: written by python -m benchmarks.receipts --write -->", "<!-- end of receipts -->"
@@ -165,7 +165,7 @@ async def opened() -> AsyncGenerator[Reader]:
     sandbox = Sandbox()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with listening(sandbox) as url:
+        async with serve_app(sandbox) as url:
             settings = Settings.model_validate(
                 {
                     "route": url,

@@ -27,7 +27,7 @@ from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.usage.sums import VaultUsage
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.sandbox.app import Sandbox
-from mistral_mcp.sandbox.serving import listening
+from mistral_mcp.sandbox.serving import serve_app
 from mistral_mcp.settings import Settings
 from mistral_mcp.usage.store import Batch
 from mistral_mcp.usage.sums import DOLLAR, Key, Sums
@@ -66,9 +66,9 @@ SHOWN = {
 @asynccontextmanager
 async def serve() -> AsyncGenerator[tuple[str, Settings]]:
     with tempfile.TemporaryDirectory() as folder:
-        async with listening(Sandbox()) as mistral:
+        async with serve_app(Sandbox()) as mistral:
             settings = Settings.model_validate({"route": mistral, "data_dir": folder, "log_level": "error"})
-            async with listening(create_app(settings)) as base:
+            async with serve_app(create_app(settings)) as base:
                 yield base, settings
 
 

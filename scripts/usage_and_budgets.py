@@ -23,7 +23,7 @@ import anyio
 import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 from scripts.load_and_loss.__main__ import Row, failing, print_table
 from scripts.load_and_loss.load import ERA, META, OK
 from scripts.load_and_loss.services import MASTER_KEY, Postgres, Replica, make_folder
@@ -224,7 +224,7 @@ async def prove(folder: Path, database: str, calls: int, callers: int) -> list[R
     counting = Counting(sandbox)
     limits = httpx2.Limits(max_connections=callers)
     async with (
-        listening(counting) as upstream,
+        serve_app(counting) as upstream,
         two_replicas(folder, database, upstream) as replicas,
         httpx2.AsyncClient(timeout=60, limits=limits) as client,
     ):

@@ -22,7 +22,7 @@ from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
 from mistral_mcp.http.app import create_app
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 
 KEY = "tEsTkEy0123456789abcdefghijklmn1"
 FIXTURES = Path(__file__).parent / "fixtures" / "mistral"
@@ -52,7 +52,7 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture
 async def mistral_url(sandbox: Sandbox) -> AsyncIterator[str]:
-    async with listening(sandbox) as url:
+    async with serve_app(sandbox) as url:
         yield url
 
 
@@ -65,7 +65,7 @@ async def in_memory(
         yield client
 
 
-serving = partial(listening, http=ClientProtocol)
+serving = partial(serve_app, http=ClientProtocol)
 """On a real socket, as `serve` does it."""
 
 

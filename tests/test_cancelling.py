@@ -16,7 +16,7 @@ from mcp_types import CallToolResult
 
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from tests.conftest import KEY, TRANSPORTS, at, over_http, serving, text_of
 
 PLACES = 3
@@ -114,7 +114,7 @@ async def all_places_are_free(call: Call, mistral: Sandbox) -> None:
     with anyio.fail_after(5):
         await give_up(call, mistral, listens=False, asked=PLACES)
         for request in list(mistral.requests):
-            await request.wait_for_hang_up()
+            await request.wait_for_disconnect()
 
 
 @pytest.mark.parametrize("transport", WAYS)
@@ -123,7 +123,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
     mistral = Sandbox(chunk_delay=0.05)
     with anyio.fail_after(60):
         async with (
-            listening(mistral) as url,
+            serve_app(mistral) as url,
             WAYS[transport](transport, url, max_concurrency=PLACES) as (call, client),
         ):
             for listens in (False, True):
@@ -132,7 +132,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
                     mistral.faults.append(Fault(hang=True))
                     await give_up(call, mistral, listens=listens)
                     with anyio.fail_after(1):
-                        await mistral.requests[0].wait_for_hang_up()
+                        await mistral.requests[0].wait_for_disconnect()
                     # Nor is the next call held up.
                     with anyio.fail_after(2):
                         assert text_of(await client.call_tool("mistral_chat", PROMPT)).startswith("Sandbox answer")
@@ -142,7 +142,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
                         mistral.reset()
                         await give_up_in_the_answer(call)
                         with anyio.fail_after(1):
-                            await mistral.requests[0].wait_for_hang_up()
+                            await mistral.requests[0].wait_for_disconnect()
 
                 mistral.reset()
                 mistral.faults.append(Fault(status=503, headers={"retry-after": "30"}, times=None))
@@ -153,7 +153,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
                 await give_up(call, mistral, listens=listens, asked=PLACES, beyond=2)
                 with anyio.fail_after(1):
                     for request in list(mistral.requests):
-                        await request.wait_for_hang_up()
+                        await request.wait_for_disconnect()
 
                 await all_places_are_free(call, mistral)
 
@@ -167,7 +167,7 @@ async def test_other_calls_under_way_are_not_disturbed(transport: str, listens: 
     mistral.faults.extend([Fault(hang=True), Fault(delay=0.5)])
     results: list[CallToolResult] = []
     with anyio.fail_after(20):
-        async with listening(mistral) as url, WAYS[transport](transport, url) as (call, client):
+        async with serve_app(mistral) as url, WAYS[transport](transport, url) as (call, client):
 
             async def other() -> None:
                 result = await client.call_tool("mistral_chat", PROMPT, progress_callback=nobody)
@@ -182,7 +182,7 @@ async def test_other_calls_under_way_are_not_disturbed(transport: str, listens: 
                         await mistral.wait_for_request(2)
                         scope.cancel()
                 with anyio.fail_after(1):
-                    await mistral.requests[0].wait_for_hang_up()
+                    await mistral.requests[0].wait_for_disconnect()
                 assert mistral.requests[1].finished is None
 
     assert [result.is_error for result in results] == [False]
@@ -199,7 +199,7 @@ async def test_a_large_input_given_up_ends_all_its_requests(mistral_url: str, sa
                 scope.cancel()
         with anyio.fail_after(1):
             for request in list(sandbox.requests):
-                await request.wait_for_hang_up()
+                await request.wait_for_disconnect()
 
     assert len(sandbox.requests) == 8
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from mcp.client import Client
 from mcp_types import CallToolResult
 
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from tests.conftest import KEY, TRANSPORTS, over_http, text_of
 
 pytestmark = pytest.mark.slow
@@ -191,7 +191,7 @@ async def nobody(*_: object) -> None:
 @asynccontextmanager
 async def served(transport: str, rows: Rows, **given: Any) -> AsyncGenerator[Client]:
     defaults = {"timeout": TIMEOUT, "stream_timeout": TIMEOUT, "max_concurrency": 100}
-    async with listening(rows) as url, TRANSPORTS[transport](url, **(defaults | given)) as client:
+    async with serve_app(rows) as url, TRANSPORTS[transport](url, **(defaults | given)) as client:
         yield client
 
 
@@ -379,7 +379,7 @@ def test_any_sequence_of_faults_ends_in_time_with_few_requests_a_proper_result_a
 
     @asynccontextmanager
     async def running() -> AsyncGenerator[tuple[Client, dict[str, Any]]]:
-        async with listening(rows) as url, over_http(url, **given_settings) as client:
+        async with serve_app(rows) as url, over_http(url, **given_settings) as client:
             listed = (await client.list_tools()).tools
             yield client, {tool.name: jsonschema_rs.validator_for(tool.output_schema) for tool in listed}
 

@@ -27,7 +27,7 @@ from mistral_mcp.logs import JsonFormatter, TextFormatter
 from mistral_mcp.masking import MASK, Mask, mask_shapes
 from mistral_mcp.mistral.call import Call, Reply
 from mistral_mcp.mistral.client import Upstream
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.request import Mistral, Served
@@ -432,7 +432,7 @@ async def test_a_gateways_tokens_are_masked_like_the_key(route: str) -> None:
             request.url = httpx2.URL(url).copy_with(raw_path=request.url.raw_path)
             return await super().handle_async_request(request)
 
-    async with listening(gateway) as url:
+    async with serve_app(gateway) as url:
         given = Settings.model_validate({"route": route, "route_token": token})
         wire = ToLoopback()
 
@@ -485,7 +485,7 @@ async def test_a_streamed_key_is_masked_in_progress_and_result(size: int) -> Non
     async def hear(_: float, __: float | None, message: str | None) -> None:
         heard.append(message or "")
 
-    async with listening(app) as url, over_http(url) as client:
+    async with serve_app(app) as url, over_http(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "?"}, progress_callback=hear)
 
     assert not any(leaks("".join(heard[at:]), KEY) for at in range(len(heard)))
@@ -503,7 +503,7 @@ async def test_a_key_in_the_place_of_a_correlation_id_is_masked(status: int) -> 
             reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
             await Response(json.dumps(reply), status, headers)(scope, receive, send)
 
-    async with listening(app) as url, in_memory(url) as client:
+    async with serve_app(app) as url, in_memory(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "?"})
 
     assert result.is_error == (status != 200)
@@ -521,7 +521,7 @@ async def test_half_a_key_at_the_end_of_a_broken_stream_is_not_shown() -> None:
     async def hear(*_: object) -> None:
         pass
 
-    async with listening(app) as url, over_http(url) as client:
+    async with serve_app(app) as url, over_http(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "?"}, progress_callback=hear)
 
     assert result.is_error

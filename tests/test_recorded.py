@@ -12,7 +12,7 @@ from mcp.client import Client
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mistral_mcp.sandbox import listening
+from mistral_mcp.sandbox import serve_app
 from tests.conftest import RECORDED, over_http, text_of
 
 
@@ -31,7 +31,7 @@ async def played(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
             await Response(exchange["body"], exchange["status"], exchange["headers"])(scope, receive, send)
 
     # Progress needs a wire: in memory the SDK does not tell a server whether anybody listens.
-    async with listening(app) as url, over_http(url, toolsets="core,files") as client:
+    async with serve_app(app) as url, over_http(url, toolsets="core,files") as client:
         yield client
 
 

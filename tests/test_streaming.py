@@ -12,7 +12,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult
 from starlette.requests import Request
 
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from tests.conftest import TRANSPORTS, over_http, text_of
 
 WIRES = ["stdio", "http-2026", "http-2025"]
@@ -80,7 +80,7 @@ class Ear:
 async def test_what_is_heard_is_the_answer_and_the_result_is_that_of_a_call_without_a_listener(wire: str) -> None:
     mistral = Sandbox(chunk_delay=0.001)
     with anyio.fail_after(60):
-        async with listening(mistral) as url, TRANSPORTS[wire](url) as client:
+        async with serve_app(mistral) as url, TRANSPORTS[wire](url) as client:
             for name, member, arguments in CALLS:
                 mistral.reset()
                 ear = Ear()
@@ -102,7 +102,7 @@ async def test_what_is_heard_is_the_answer_and_the_result_is_that_of_a_call_with
 @pytest.mark.parametrize("wire", WIRES[:3])
 async def test_the_text_is_heard_while_mistral_still_writes_and_no_more_than_ten_times_a_second(wire: str) -> None:
     mistral, ear = Sandbox(chunk_delay=0.02), Ear()
-    async with listening(mistral) as url, TRANSPORTS[wire](url) as client:
+    async with serve_app(mistral) as url, TRANSPORTS[wire](url) as client:
         started = time.monotonic()
         async with anyio.create_task_group() as group:
 
@@ -123,7 +123,7 @@ async def test_the_text_is_heard_while_mistral_still_writes_and_no_more_than_ten
 async def test_a_model_that_is_slow_to_begin_is_waited_for(sandbox: Sandbox) -> None:
     """Past the deadline of a call that nobody listens to."""
     sandbox.faults.append(Fault(delay=1.2))
-    async with listening(sandbox) as url, over_http(url, timeout=0.5, stream_timeout=10) as client:
+    async with serve_app(sandbox) as url, over_http(url, timeout=0.5, stream_timeout=10) as client:
         ear = Ear()
         heard = await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=ear)
         sandbox.faults.append(Fault(delay=1.2))
@@ -137,7 +137,7 @@ async def test_a_model_that_is_slow_to_begin_is_waited_for(sandbox: Sandbox) -> 
 async def test_thinking_gives_a_sign_of_life_and_nothing_to_show() -> None:
     mistral, ear = Sandbox(chunk_delay=0.12), Ear()
     call = {"prompt": "Think", "reasoning_effort": "high"}
-    async with listening(mistral) as url, over_http(url) as client:
+    async with serve_app(mistral) as url, over_http(url) as client:
         result = await client.call_tool("mistral_chat", call, progress_callback=ear)
 
     assert result.structured_content["thinking"]
@@ -160,7 +160,7 @@ async def test_a_stream_that_breaks_or_takes_too_long_keeps_what_had_come(wire: 
     mistral = Sandbox(chunk_delay=0.02)
     poem = {"prompt": "Write a poem"}
     with anyio.fail_after(60):
-        async with listening(mistral) as url, TRANSPORTS[wire](url, stream_timeout=1.5) as client:
+        async with serve_app(mistral) as url, TRANSPORTS[wire](url, stream_timeout=1.5) as client:
             whole = (await client.call_tool("mistral_chat", poem)).structured_content["text"]
             for fault, words in BREAKS:
                 mistral.reset()
@@ -196,7 +196,7 @@ async def saying(*pieces: bytes, **options: Any) -> AsyncGenerator[Client]:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async with listening(app) as url, over_http(url, **options) as client:
+    async with serve_app(app) as url, over_http(url, **options) as client:
         yield client
 
 

@@ -27,7 +27,7 @@ from rich.text import Text
 
 from mistral_mcp.cli.options import API_KEY as KEY
 from mistral_mcp.cli.options import LOGS, PREFIX, TOOLS, UPSTREAM
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 
 SERVER = [sys.executable, "-m", "mistral_mcp"]
 PATIENCE = 50  # seconds for one call
@@ -89,7 +89,7 @@ async def _demo(environ: dict[str, str], key: str, console: Console, log: IO[str
             "`mistral-mcp install --help` names the clients. `mistral-mcp serve` serves it over HTTP."
         )
         return
-    async with listening(Sandbox(chunk_delay=0.012)) as url:
+    async with serve_app(Sandbox(chunk_delay=0.012)) as url:
         console.print(f"[bold]There is no {KEY}, so the sandbox answers,[/] a simulated Mistral API.")
         console.print(f"It listens on {url} and follows fixed rules; the rest is real.")
         # The sandbox is on this machine: neither settings nor certificates matter.

@@ -1,4 +1,4 @@
-"""The app: who may come in, what goes wrong as planned, and which endpoint answers."""
+"""The ASGI app: authentication, planned faults, and routing to the endpoints."""
 
 import contextlib
 import dataclasses
@@ -65,29 +65,31 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-def refuse_retired(call: Call) -> Reply:
-    """What Mistral has retired."""
+def answer_gone(call: Call) -> Reply:
+    """410, for endpoints that Mistral has retired."""
     del call
     return json_reply({"detail": "Gone"}, 410)
 
 
-RETIRED = tuple(dataclasses.replace(endpoint, answer=refuse_retired) for endpoint in fine_tuning_jobs.ENDPOINTS)
+RETIRED = tuple(dataclasses.replace(endpoint, answer=answer_gone) for endpoint in fine_tuning_jobs.ENDPOINTS)
 CODESTRAL = (*chat.ENDPOINTS, *fim.ENDPOINTS)
 
 MAX_REQUESTS = 20_000
-"""Requests remembered."""
+"""How many received requests are kept."""
 LARGE_BODY = 1024 * 1024
+"""In bytes."""
 MAX_LARGE_REQUESTS = 64
-"""Requests remembered with bodies of more than `LARGE` bytes. Of older ones the body is let go."""
+"""How many bodies larger than `LARGE_BODY` are kept. The bodies of older requests are dropped."""
 NO_FAULT = Fault(pass_through=True)
 
 
 class Sandbox:
-    """The simulated API. Any key will do, except those that begin with `invalid`.
+    """The simulated API. It accepts any key, except those that begin with `invalid`.
 
-    `requests_per_minute` and `tokens_per_minute` are enforced for each key and model; `latency` passes before each
-    reply and `chunk_delay` between the chunks of a stream, in seconds. Jobs of `fine_tuning` are 410, as Mistral has retired them,
-    unless they are switched on. With `codestral` it is codestral.mistral.ai, which knows chat and FIM alone. `now` is the clock of the limits.
+    `requests_per_minute` and `tokens_per_minute` are enforced for each key and model. `latency` is the delay before each
+    reply, `chunk_delay` the delay between the chunks of a stream, both in seconds. `fine_tuning` enables the fine-tuning jobs,
+    which are 410 by default because Mistral has retired them. `codestral` simulates codestral.mistral.ai, which has chat and
+    FIM only. `now` is the clock of the rate limits, in seconds.
     """
 
     def __init__(
@@ -134,17 +136,17 @@ class Sandbox:
             reply = control.answer_control(self, received)
             await connection.send(reply, reply.headers)
             return
-        with self._under_way(received):
+        with self._track(received):
             await connection.run(received, self._exchange(received, connection))
 
     async def wait_for_request(self, number: int = 1) -> Received:
-        """Wait until this many requests have arrived since the start (or `reset`), and give the newest."""
+        """Wait until this many requests have arrived since the start (or `reset`); return the newest."""
         while self._seen < number:
             await self._arrival.wait()
         return self.requests[-1]
 
     def reset(self) -> None:
-        """Forget what arrived, what was planned, and what was counted."""
+        """Clear the received requests, the planned faults, the counters and all accounts."""
         self.faults.clear()
         self.requests.clear()
         self._large.clear()
@@ -153,12 +155,14 @@ class Sandbox:
         self._seen = 0
 
     @contextlib.contextmanager
-    def _under_way(self, received: Received) -> Generator[None]:
+    def _track(self, received: Received) -> Generator[None]:
+        """Keep the request, and count it as active while it is being answered."""
         self.requests.append(received)
         if len(received.body) > LARGE_BODY:
             self._large.append(received)
             while len(self._large) > MAX_LARGE_REQUESTS:
                 self._large.popleft().body = b""
+
         self.active += 1
         self.peak = max(self.peak, self.active)
         self._seen += 1
@@ -171,15 +175,18 @@ class Sandbox:
             received.end()
 
     async def _exchange(self, received: Received, connection: Connection) -> None:
+        """Apply the next fault, or send the endpoint's answer."""
         fault = self.faults.take(received.path) or NO_FAULT
         wait = self._latency + fault.delay
         if wait:
             await anyio.sleep(wait)
+
         if fault.hang:
             await anyio.sleep_forever()
         if fault.drop == "before_headers":
             await connection.cut()
             return
+
         request_id = correlation_id()
         reply = fault.replacement(received) or await self._answer(received, request_id)
         received.status = reply.status
@@ -192,7 +199,7 @@ class Sandbox:
         await connection.send(reply, headers, fault.interruption, self._chunk_delay)
 
     async def _answer(self, received: Received, request_id: str) -> Reply:
-        """Kong's part: the route, then the key, then the endpoint."""
+        """Like Mistral's gateway, Kong: match the route, check the key, then call the endpoint."""
         allowed: list[str] = []
         for endpoint in self._all_endpoints():
             params = endpoint.match(received.path)
@@ -215,7 +222,7 @@ class Sandbox:
         return no_route(request_id)
 
     def _all_endpoints(self) -> Iterator[Endpoint]:
-        """Those that were written, and then the operations, whose schemas are read when nothing else answers."""
+        """The hand-written endpoints first. Those generated from schemas come last: their schemas are loaded only if needed."""
         yield from self._endpoints
         if not self._codestral:
             yield from operations.endpoints()
@@ -225,7 +232,7 @@ class Sandbox:
 
 
 async def _run_lifespan(receive: Receive, send: Send) -> None:
-    """The lifespan protocol: nothing to start, nothing to stop."""
+    """Acknowledge the lifespan events; there is nothing to start or stop."""
     while True:
         event = (await receive())["type"]
         await send({"type": f"{event}.complete"})

@@ -1,4 +1,4 @@
-"""The sandbox's own paths, for tests that run it in another process: `/sandbox/…`. They need no key."""
+"""The control endpoints `/sandbox/…`, for tests that run the sandbox in another process. They need no key."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from mistral_mcp.sandbox.protocol.request import Received
 
 
 class Controlled(Protocol):
-    """What of the app can be seen and changed from here."""
+    """The part of `Sandbox` that the control endpoints read and change."""
 
     @property
     def faults(self) -> FaultPlan: ...
@@ -22,12 +22,12 @@ class Controlled(Protocol):
     @property
     def peak(self) -> int: ...
     def reset(self) -> None:
-        """Start afresh."""
+        """Return to the initial state."""
         ...
 
 
 def answer_control(sandbox: Controlled, request: Received) -> Reply:
-    """Plan faults, show what arrived, or start afresh."""
+    """Plan faults, list the received requests, or reset. 404 for any other path, 422 for faults that make no sense."""
     match (request.method, request.path):
         case ("POST", "/sandbox/faults"):
             try:

@@ -1,4 +1,4 @@
-"""Failures on demand: a plan of what happens to the next requests."""
+"""Failures on demand: faults planned for the next requests."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,28 +14,28 @@ from mistral_mcp.sandbox.protocol.request import Received
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What goes wrong with one request. Set what you want to happen; what makes no sense together is refused.
+    """How one request fails. Combinations that contradict each other raise ValueError.
 
-    Instead of the real answer:
-        status, body         this status with this body (text, bytes, or an object sent as JSON; left out: what Mistral
-                             usually sends with that status)
-        malformed            JSON that breaks off in the middle (with `status`, or 200)
-        empty                a body of no bytes
-        html                 a page of the proxy in front
+    These replace the real answer:
+        status, body         this status with this body (text, bytes, or an object sent as JSON; default: Mistral's usual body
+                             for that status)
+        malformed            truncated JSON (with `status`, or 200)
+        empty                an empty body
+        html                 an HTML error page, as a proxy sends it
         echo_key             a 400 (or `status`) whose message repeats the Authorization header
-        hang                 no answer at all, until the client hangs up
-        drop                 "before_headers": the connection is cut without an answer
-    With the real answer:
-        drop                 "mid_body": it is cut after half of the body, or half of the chunks
-        cut_after            a stream is cut after this many chunks, a plain answer before its body
-        no_done              a stream ends cleanly after `cut_after` chunks (left out: before its last content), without
-                             `[DONE]` and without a finish_reason
-        error_event          a stream carries an error object after `cut_after` chunks (left out: half of them), and ends
-                             (these two leave plain answers alone); `bare`: without `data:`, as gateways send it
-        pass_through         nothing goes wrong: a request to let through before the next fault
-    With either: `delay` seconds pass first, and `headers` are added.
+        hang                 no answer until the client disconnects
+        drop                 "before_headers": the connection is closed without an answer
+    These modify the real answer:
+        drop                 "mid_body": the connection is closed after half of the body, or half of the chunks
+        cut_after            the connection is closed after this many chunks of a stream, or before the body of a plain answer
+        no_done              a stream ends cleanly after `cut_after` chunks (default: before its last content), without
+                             `[DONE]` and without a finish_reason; no effect on a plain answer
+        error_event          a stream ends with an error object after `cut_after` chunks (default: half of them); no effect
+                             on a plain answer; `bare`: without `data:`, as gateways send it
+        pass_through         no fault: lets a request through before the next fault
+    Both kinds take `delay`, in seconds before the answer, and `headers`, which are added to it.
 
-    `match` is the beginning of the paths it is meant for; `times` is how many requests it meets, None for every one.
+    `match` is a prefix of the paths that are affected. `times` is the number of requests affected, None for all.
     """
 
     status: int | None = None
@@ -70,19 +70,19 @@ class Fault:
         if replaces or self.status is not None:
             answers.append(replaces[0] if replaces else "status")
         if len(replaces) > 1 or len(answers) > 1:
-            raise ValueError(f"one fault cannot be all of {', '.join(dict.fromkeys(replaces + answers))}")
+            raise ValueError(f"one fault cannot combine {', '.join(dict.fromkeys(replaces + answers))}")
         if self.bare and not self.error_event:
-            raise ValueError("bare is how an error_event is sent")
+            raise ValueError("bare needs error_event")
         if not answers and not self.delay and not self.headers:
-            raise ValueError("a fault that changes nothing: say pass_through=True if that is meant")
-        if self.status is not None and not 200 <= self.status <= 599:  # noqa: PLR2004 - what HTTP allows here
-            raise ValueError(f"{self.status} is not the status of an answer")
+            raise ValueError("the fault has no effect: set pass_through=True if that is intended")
+        if self.status is not None and not 200 <= self.status <= 599:  # noqa: PLR2004 - final statuses of HTTP
+            raise ValueError(f"status must be between 200 and 599, not {self.status}")
         if self.delay < 0 or (self.cut_after or 0) < 0 or (self.times is not None and self.times < 1):
-            raise ValueError("delay and cut_after count from 0, times from 1")
+            raise ValueError("a fault needs a delay and cut_after of at least 0, and times of at least 1")
 
     @classmethod
     def rate_limited(cls, retry_after: float | None = None, *, times: int | None = 1) -> Self:
-        """The request quota of the minute is used up. Mistral sends no Retry-After; gateways do."""
+        """A 429: the requests per minute are used up. Mistral sends no Retry-After; gateways do (`retry_after`, in seconds)."""
         headers = {"x-ratelimit-limit-req-minute": "100", "x-ratelimit-remaining-req-minute": "0"}
         if retry_after is not None:
             headers["retry-after"] = f"{retry_after:g}"
@@ -90,13 +90,13 @@ class Fault:
 
     @classmethod
     def not_on_plan(cls, *, times: int | None = 1) -> Self:
-        """A 429 whose limit is 0: this model is not on the plan, and waiting will not help."""
+        """A 429 whose limit is 0: the plan does not include the model, and waiting will not help."""
         headers = {"x-ratelimit-limit-req-minute": "0", "x-ratelimit-remaining-req-minute": "0"}
         return cls(status=429, headers=headers, times=times)
 
     @classmethod
     def capacity(cls, *, backend: bool = False, code: str | None = "3505", times: int | None = 1) -> Self:
-        """Mistral itself has no room: the tier, or with `backend` the model's machines. Without a code, only the sentence says so."""
+        """A 429: Mistral has no capacity for the service tier, or with `backend` for the model. `code` None: only the message says so."""
         message, kind = "Service tier capacity exceeded for this model.", "service_tier_capacity_exceeded"
         if backend:
             message = "Not enough capacity available for this request, please retry later."
@@ -111,7 +111,7 @@ class Fault:
 
     @classmethod
     def batch_too_large(cls, *, times: int | None = 1) -> Self:
-        """Too many tokens for one request of embeddings, as older deployments and gateways say it."""
+        """A 400: too many tokens for one embeddings request, as older deployments and gateways report it."""
         message = "Too many tokens in batch. Max is 16384 got 17555"
         return cls(
             status=400,
@@ -131,7 +131,7 @@ class Fault:
 
     @classmethod
     def json_in_message(cls, text: str = "a prompt", *, times: int | None = 1) -> Self:
-        """The details as JSON in a string, with what the caller sent in them."""
+        """A 422 whose message is JSON with the details, which repeat the caller's input (`text`)."""
         detail = {
             "type": "string_type",
             "loc": ["body", "messages", 0, "content"],
@@ -147,7 +147,7 @@ class Fault:
 
     @classmethod
     def plain_text(cls, status: int = 503, text: str = "upstream connect error", *, times: int | None = 1) -> Self:
-        """A body that is no JSON."""
+        """A body of plain text instead of JSON."""
         return cls(
             status=status,
             body=text,
@@ -157,7 +157,7 @@ class Fault:
 
     @classmethod
     def wrong_address(cls, *, times: int | None = 1) -> Self:
-        """A 404 of the host rather than of a thing."""
+        """A 404 for an unknown path rather than for a missing object."""
         return cls(
             status=404,
             body={"detail": "Not Found"},
@@ -166,7 +166,7 @@ class Fault:
 
     @classmethod
     def edge_block(cls, *, times: int | None = 1) -> Self:
-        """A page of Cloudflare's, which says nothing about the key or the plan."""
+        """A 403 page from Cloudflare, which says nothing about the key or the plan."""
         page = (
             "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body></body></html>"
         )
@@ -179,7 +179,7 @@ class Fault:
 
     @classmethod
     def file_not_known_yet(cls, *, times: int | None = 1) -> Self:
-        """A file that was uploaded a moment ago."""
+        """A 404 for a file that was uploaded a moment ago."""
         return cls(
             status=404,
             body={"detail": "File not found"},
@@ -188,12 +188,12 @@ class Fault:
 
     @classmethod
     def tier_not_allowed(cls, *, times: int | None = 1) -> Self:
-        """The key is fine; the plan does not include this model."""
+        """A 403: the key is valid, but the plan does not include this model."""
         return cls(status=403, times=times)
 
     @classmethod
     def labs_not_enabled(cls, *, times: int | None = 1) -> Self:
-        """The organisation has not opted in to Labs models."""
+        """A 403: the organisation has not opted in to Labs models."""
         message = "Labs models are not enabled for this organization"
         return cls(
             status=403,
@@ -203,12 +203,12 @@ class Fault:
 
     @classmethod
     def guardrail_blocked(cls, *, times: int | None = 1) -> Self:
-        """A guardrail refused the input."""
+        """A 403: a guardrail blocked the input."""
         return cls(status=403, body=dict(GUARDRAIL_BLOCK), times=times)
 
     @classmethod
     def invalid_model(cls, model: str, *, times: int | None = 1) -> Self:
-        """An unknown or retired model."""
+        """A 400: an unknown or retired model."""
         return cls(
             status=400,
             body=error_body(400, f"Invalid model: {model}", "invalid_model", "1500"),
@@ -217,12 +217,12 @@ class Fault:
 
     @classmethod
     def bad_gateway(cls, status: int = 502, *, times: int | None = 1) -> Self:
-        """A page of HTML from the edge: 502, 503, 504, 520 to 524."""
+        """An HTML error page from the proxy: 502, 503, 504, 520 to 524."""
         return cls(status=status, html=True, times=times)
 
     @property
     def interruption(self) -> Interruption:
-        """Where it breaks the real answer off."""
+        """Where the real answer is interrupted."""
         ends = self.no_done or self.error_event
         cut = self.drop == "mid_body" or (self.cut_after is not None and not ends)
         return Interruption(
@@ -230,33 +230,34 @@ class Fault:
         )
 
     def replacement(self, request: Received) -> Reply | None:
-        """The answer that takes the place of the real one, if this fault has one."""
+        """The answer that replaces the real one, if this fault has one."""
+        status = self.status or 200
+        json_type = {"content-type": "application/json"}
         reply: Reply | None = None
+
         if self.malformed:
-            reply = Reply(
-                self.status or 200, b'{"id":"sandbox","object":"chat.comple', {"content-type": "application/json"}
-            )
+            reply = Reply(status, b'{"id":"sandbox","object":"chat.comple', json_type)
         elif self.empty:
-            reply = Reply(self.status or 200, b"", {"content-length": "0"})
+            reply = Reply(status, b"", {"content-length": "0"})
         elif self.html:
-            reply = html_reply(self.status or 200)
+            reply = html_reply(status)
         elif self.echo_key:
             status = self.status or 400
             message = f"Cannot use the header Authorization: {request.headers.get('authorization', '')}"
             reply = json_reply(error_body(status, message, "invalid_request_error"), status)
         elif isinstance(self.body, dict):
-            reply = json_reply(self.body, self.status or 200)
+            reply = json_reply(self.body, status)
         elif isinstance(self.body, str):
-            reply = Reply(self.status or 200, self.body.encode(), {"content-type": "application/json"})
+            reply = Reply(status, self.body.encode(), json_type)
         elif self.body is not None:
-            reply = Reply(self.status or 200, self.body, {"content-type": "application/json"})
+            reply = Reply(status, self.body, json_type)
         elif self.status is not None:
             reply = usual_reply(self.status)
         return reply
 
 
 class FaultPlan:
-    """The faults to come, first in first out. Without any, everything goes well."""
+    """The planned faults, first in first out."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -268,19 +269,19 @@ class FaultPlan:
         return iter(self._faults)
 
     def append(self, fault: Fault) -> None:
-        """Plan one more."""
+        """Plan one more fault."""
         self._faults.append(fault)
 
     def extend(self, faults: Iterable[Fault]) -> None:
-        """Plan some more, in this order."""
+        """Plan more faults, in this order."""
         self._faults.extend(faults)
 
     def clear(self) -> None:
-        """From here on everything goes well."""
+        """Remove all planned faults."""
         self._faults.clear()
 
     def take(self, path: str) -> Fault | None:
-        """The next fault meant for this path."""
+        """Take the next fault that matches this path, and count it as used once."""
         for index, fault in enumerate(self._faults):
             if path.startswith(fault.match or ""):
                 if fault.times == 1:

@@ -1,4 +1,4 @@
-"""The sandbox, or any other ASGI app, on a real socket."""
+"""Serve the sandbox, or any other ASGI app, on a real socket."""
 
 import asyncio
 import contextlib
@@ -13,17 +13,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mistral_mcp.sandbox.protocol.connection import ABORT
 
 GRACE = 0.2
-"""Seconds that a request under way gets when the server closes."""
+"""Seconds that requests in flight get to finish when the server closes."""
 
 
 class BreakableProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 with one thing more: the app may cut the connection.
+    """uvicorn's HTTP/1.1 protocol, extended so that the app can close the connection without a response.
 
-    uvicorn itself answers 500 for an app that returns without a response, so a dropped connection takes this.
+    An app cannot do so otherwise: uvicorn answers 500 for an app that returns without a response.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Put the abort of this connection into the scope of its requests."""
+        """Put the connection's `abort` into the ASGI scope of its requests."""
         connection = cast("asyncio.Transport", transport)
         super().connection_made(connection)
         inner = cast("ASGIApp", self.app)
@@ -36,12 +36,12 @@ class BreakableProtocol(H11Protocol):
 
 
 @contextlib.asynccontextmanager
-async def listening(
+async def serve_app(
     app: ASGIApp, host: str = "127.0.0.1", port: int = 0, http: type[asyncio.Protocol] = BreakableProtocol
 ) -> AsyncGenerator[str]:
-    """Serve the app from the running event loop, and give its base URL. Port 0 takes a free one, `http` is uvicorn's protocol.
+    """Serve the app in the running event loop, and yield its base URL. Port 0 picks a free one; `http` is uvicorn's protocol class.
 
-    On leaving, requests under way get `GRACE` seconds; then their connections are cut.
+    On exit, requests in flight get `GRACE` seconds to finish; then their connections are closed.
     """
     config = _config(app, http)
     config.load()
@@ -58,7 +58,7 @@ async def listening(
 
 
 def run(app: ASGIApp, host: str = "127.0.0.1", port: int = 8787, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve the app until a signal ends it; `ready` is called once the port is bound. A port that is taken raises OSError."""
+    """Serve the app until a signal stops it; `ready` is called once the port is bound. Raises OSError if the port is in use."""
     with _bind(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         ready()
         uvicorn.Server(_config(app)).run(sockets=[listener])
@@ -78,8 +78,8 @@ def _config(app: ASGIApp, http: type[asyncio.Protocol] = BreakableProtocol) -> u
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: without it, each reply
-    # waits 40 ms for the acknowledgement of its headers.
+    # IPPROTO_TCP is explicit because asyncio disables Nagle's algorithm only then. With Nagle, each reply waits
+    # 40 ms for the acknowledgement of its headers.
     family = socket.AF_INET
     if ":" in host:
         family = socket.AF_INET6
@@ -94,19 +94,22 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 async def _close(server: uvicorn.Server) -> None:
-    """`Server.shutdown` without its pauses: it sleeps and polls by the tenth of a second."""
+    """Like `Server.shutdown`, without its polling every tenth of a second."""
     for listener in server.servers:
         listener.close()
+
     state = server.server_state
     for connection in list(state.connections):
         connection.shutdown()
     if state.tasks:
         await asyncio.wait(state.tasks, timeout=GRACE)
+
     for connection in list(state.connections):
         cast("Any", connection).transport.abort()
     await asyncio.sleep(0)
     if state.tasks:
         await asyncio.wait(state.tasks, timeout=GRACE)
+
     for task in list(state.tasks):
         task.cancel()
     await asyncio.gather(*state.tasks, return_exceptions=True)

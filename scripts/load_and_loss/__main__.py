@@ -20,7 +20,7 @@ from pathlib import Path
 import anyio
 import httpx2
 
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from mistral_mcp.sandbox.app import MAX_REQUESTS
 from scripts.load_and_loss.disk_full import CannotMeasure, fill_the_disk
 from scripts.load_and_loss.load import MARK, OK, Load, Tenant, run_for
@@ -81,7 +81,7 @@ class Events:
 async def prove(folder: Path, seconds: float, number: int) -> list[Row]:
     """All of it, as rows of a table."""
     sandbox = Sandbox()
-    async with listening(sandbox) as upstream, deployment(folder, upstream) as deployed:
+    async with serve_app(sandbox) as upstream, deployment(folder, upstream) as deployed:
         limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
         async with httpx2.AsyncClient(timeout=httpx2.Timeout(60, connect=5), limits=limits) as client:
             load = Load(deployed.replicas, client)
@@ -229,7 +229,7 @@ async def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = await prove(Path(folder), asked.seconds, asked.tenants)
-        async with listening(Sandbox()) as upstream:
+        async with serve_app(Sandbox()) as upstream:
             try:
                 rows += await fill_the_disk(Path(folder), upstream)
             except CannotMeasure as why:

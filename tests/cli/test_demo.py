@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from mistral_mcp import tools
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 
 SECRET = "invalid-3kD9xQ2mVt7LpR4w"  # the sandbox refuses keys that begin so
 COLUMNS = 80
@@ -51,7 +51,7 @@ async def test_without_a_key_the_demo_says_first_that_the_sandbox_answers_then_s
 
 async def test_with_a_key_the_demo_goes_to_mistral_and_a_refused_key_ends_it_in_a_sentence_that_does_not_name_it():
     sandbox = Sandbox()
-    async with listening(sandbox) as url:
+    async with serve_app(sandbox) as url:
         shown = await demo(MISTRAL_API_KEY=SECRET, MISTRAL_MCP_ROUTE=url)
 
     assert [request.key for request in sandbox.requests] == [SECRET]
@@ -96,7 +96,7 @@ async def test_the_demo_works_behind_any_network_setting_and_touches_nothing_of_
 ):
     operator_s = {"MISTRAL_MCP_DATA_DIR": str(tmp_path / "vault"), "MISTRAL_MCP_BYOK": "false"}
     sandbox = Sandbox()
-    async with listening(sandbox) as url:
+    async with serve_app(sandbox) as url:
         with_key = {"MISTRAL_API_KEY": "tEsTkEy0123456789", "MISTRAL_MCP_ROUTE": url, **operator_s}
         shown = [
             await demo(HOME=str(tmp_path), **network),

@@ -25,7 +25,7 @@ import httpx2
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools import DEFAULT, names
 from tests.clients import model, proxy
 from tests.clients.clients import KINDS, Kind
@@ -146,8 +146,8 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
     """Whether no client failed."""
     (work / "vault").mkdir()
     async with (
-        listening(Sandbox()) as mistral,
-        listening(model.create_app()) as models,
+        serve_app(Sandbox()) as mistral,
+        serve_app(model.create_app()) as models,
         serving(mistral, work / "vault") as server,
         httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport(retries=6), timeout=600) as http,
         AsyncExitStack() as proxies,
@@ -164,7 +164,7 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
             log, url = Log(home.with_suffix(".log")), None
             if door != "stdio":
                 behind = with_web if sign_in else server
-                base = await proxies.enter_async_context(listening(proxy.create_app(behind, http, log, sign_in)))
+                base = await proxies.enter_async_context(serve_app(proxy.create_app(behind, http, log, sign_in)))
                 url = f"{base}/c/{token}/mcp" if door == "secret URL" else f"{base}/mcp"
             place = Place(around, door, url, home, log)
             place.prepare()
@@ -193,7 +193,7 @@ async def _serving_with_web(mistral: str, work: Path) -> AsyncGenerator[str]:
     )
     async with (
         serving_documents(LocalWeb(documents()), folder) as client_documents,
-        listening(create_app(settings, client_documents=client_documents), http=ClientProtocol) as server,
+        serve_app(create_app(settings, client_documents=client_documents), http=ClientProtocol) as server,
     ):
         yield server
 

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from mistral_mcp.sandbox import listening
+from mistral_mcp.sandbox import serve_app
 from tests.clients.clients import Kind, Rpc, Run, call_from_codex, python_over_stdio
 from tests.clients.model import ARGUMENTS, TOOL
 from tests.clients.place import PATIENCE, NotOffline, Place
@@ -65,7 +65,7 @@ class _Callback:
 def python(document: str | None = None) -> Run:
     async def run(place: Place) -> int:
         callback = _Callback()
-        async with listening(Starlette(routes=[Route("/callback", callback.take)])) as base:
+        async with serve_app(Starlette(routes=[Route("/callback", callback.take)])) as base:
             assert place.url
             provider = OAuthClientProvider(
                 place.url,

@@ -18,7 +18,7 @@ from anyio.streams.text import TextReceiveStream
 
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 from tests.conftest import KEY, serving
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+/authorize\?\S+")
@@ -66,7 +66,7 @@ async def run(conformance: str, base: str) -> int:
 
 async def main(conformance: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        async with listening(Sandbox()) as mistral:
+        async with serve_app(Sandbox()) as mistral:
             settings = Settings.model_validate(
                 {"route": mistral, "data_dir": Path(folder) / "data", "log_level": "WARNING"}
             )

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 
 KEY = "kEyOfConformance0123456789abcdef"
 
@@ -28,11 +28,11 @@ def with_key(app: ASGIApp) -> ASGIApp:
 
 
 async def main(urls: Path, data_dir: Path) -> None:
-    async with listening(Sandbox()) as mistral:
+    async with serve_app(Sandbox()) as mistral:
         settings = Settings.model_validate({"route": mistral, "data_dir": data_dir, "log_level": "WARNING"})
         async with (
-            listening(create_app(settings), http=ClientProtocol) as hosted,
-            listening(with_key(create_app(settings)), http=ClientProtocol) as keyed,
+            serve_app(create_app(settings), http=ClientProtocol) as hosted,
+            serve_app(with_key(create_app(settings)), http=ClientProtocol) as keyed,
             httpx2.AsyncClient() as http,
         ):
             made = (await http.post(f"{hosted}/connections", json={"api_key": KEY})).json()

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol, Deadlines
-from mistral_mcp.sandbox import listening
+from mistral_mcp.sandbox import serve_app
 from tests.conftest import KEY, serving
 
 pytestmark = pytest.mark.timeout(20)
@@ -138,7 +138,7 @@ SHORT = Deadlines(head=0.3, body=0.3, least_rate=1000, answer=0.3)
 async def impatient(app: ASGIApp) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection whose deadlines are short."""
     protocol = cast("type[asyncio.Protocol]", partial(ClientProtocol, deadlines=SHORT))
-    async with listening(app, http=protocol) as base:
+    async with serve_app(app, http=protocol) as base:
         reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(base).port, limit=1024)
         yield reader, writer
         writer.transport.abort()

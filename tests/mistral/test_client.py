@@ -36,7 +36,7 @@ from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.route import Route
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from tests.conftest import KEY
 
 Client = Callable[..., MistralClient]
@@ -263,7 +263,7 @@ async def test_the_deadline_bounds_a_call_that_hangs(mistral_url: str, sandbox: 
         assert 0.4 <= time.monotonic() - started < 1.4
         assert "did not finish in one attempt within 0.4 s, waits and attempts included" in str(caught.value)
         with anyio.fail_after(1):
-            await sandbox.requests[0].wait_for_hang_up()
+            await sandbox.requests[0].wait_for_disconnect()
 
 
 async def test_the_deadline_counts_attempts_and_the_waits_between_them(mistral_url: str, sandbox: Sandbox) -> None:
@@ -297,7 +297,7 @@ async def test_a_call_whose_turn_does_not_come_is_told_so(mistral_url: str, sand
 
 async def test_a_stream_that_falls_silent_ends_with_what_had_come(sandbox: Sandbox) -> None:
     slow = Sandbox(chunk_delay=0.15)
-    async with listening(slow) as url, way_to(url, stream_timeout=1) as client:
+    async with serve_app(slow) as url, way_to(url, stream_timeout=1) as client:
         started = time.monotonic()
         with anyio.fail_after(5), pytest.raises(TimedOut) as caught:
             await complete(client(nobody), POEM)
@@ -306,7 +306,7 @@ async def test_a_stream_that_falls_silent_ends_with_what_had_come(sandbox: Sandb
         assert caught.value.partial.startswith("Sandbox answer from")
         assert caught.value.correlation_id
         with anyio.fail_after(1):
-            await slow.requests[0].wait_for_hang_up()
+            await slow.requests[0].wait_for_disconnect()
 
 
 async def test_each_of_several_requests_of_one_call_is_told_with_its_own_attempts(
@@ -365,7 +365,7 @@ async def test_whoever_gives_up_frees_place_and_connection_at_once(way: str, sta
         heard.set()
 
     mistral = Sandbox(chunk_delay=0.05)
-    async with listening(mistral) as url, way_to(url, max_concurrency=PLACES) as client:
+    async with serve_app(mistral) as url, way_to(url, max_concurrency=PLACES) as client:
         for number in range(1, PLACES + 3):
             mistral.reset()
             asked = 1
@@ -388,7 +388,7 @@ async def test_whoever_gives_up_frees_place_and_connection_at_once(way: str, sta
                     group.cancel_scope.cancel()
                 if stage != "while waiting to try again":
                     with anyio.fail_after(1):
-                        await request.wait_for_hang_up()
+                        await request.wait_for_disconnect()
             assert mistral.active == 0, number
         mistral.reset()
         await all_places_are_free(mistral, client)
@@ -410,13 +410,13 @@ async def test_whoever_stops_reading_a_stream_frees_place_and_connection(
 ) -> None:
     slow = Sandbox(chunk_delay=0.02)
     streamed = POEM.model_copy(update={"stream": True})
-    async with listening(slow) as url, way_to(url, max_concurrency=PLACES) as client:
+    async with serve_app(slow) as url, way_to(url, max_concurrency=PLACES) as client:
         for _ in range(PLACES + 2):
             async with aclosing(client(nobody).stream(streamed, model=streamed.model)) as events:
                 async for _ in events:
                     break
             with anyio.fail_after(1):
-                await slow.requests[-1].wait_for_hang_up()
+                await slow.requests[-1].wait_for_disconnect()
         slow.reset()
         await all_places_are_free(slow, client)
 
@@ -429,7 +429,7 @@ async def test_one_connection_serves_calls_that_follow_each_other_streamed_or_fa
             ports.add(scope["client"][1])
         await sandbox(scope, receive, send)
 
-    async with listening(noting) as url, way_to(url) as client:
+    async with serve_app(noting) as url, way_to(url) as client:
         for _ in range(3):
             await client().send(CALL)
             await complete(client(nobody), POEM)
@@ -455,7 +455,7 @@ async def test_a_stream_that_goes_on_after_done_is_not_waited_for() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async with listening(endless) as url, way_to(url) as client:
+    async with serve_app(endless) as url, way_to(url) as client:
         with anyio.fail_after(2):
             assert (await complete(client(nobody), CALL)).text == "Hi"
 
@@ -519,7 +519,7 @@ async def test_a_reply_of_more_values_than_any_answer_holds_is_not_built() -> No
             data = b'{"id": "m", "x": [' + b"{}," * 400_000 + b'"a, [b], {c}"]}'
             await Response(data, media_type="application/json")(scope, receive, send)
 
-    async with listening(app) as url, way_to(url) as client:
+    async with serve_app(app) as url, way_to(url) as client:
         with pytest.raises(ReplyTooLarge):
             await client().send(GetModelCall(model_id="m"))
 
@@ -531,7 +531,7 @@ async def test_a_large_reply_of_few_values_is_read() -> None:
             data = json.dumps({"id": "m", "description": 'of "[{,' * 300_000})
             await Response(data, media_type="application/json")(scope, receive, send)
 
-    async with listening(app) as url, way_to(url) as client:
+    async with serve_app(app) as url, way_to(url) as client:
         assert (await client().send(GetModelCall(model_id="m"))).id == "m"
 
 

@@ -19,11 +19,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import format_span_id, format_trace_id, set_tracer_provider
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 
 async def main(requests):
     sandbox = Sandbox()
-    async with listening(sandbox) as upstream, listening(create_app(Settings(route=upstream))) as base:
+    async with serve_app(sandbox) as upstream, serve_app(create_app(Settings(route=upstream))) as base:
         async with httpx2.AsyncClient(base_url=base) as http:
             for request in requests:
                 await http.post("/mcp", **request)

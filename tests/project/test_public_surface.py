@@ -19,7 +19,7 @@ from mistral_mcp.cli.main import main
 from mistral_mcp.instructions import instructions
 from mistral_mcp.mistral import failure_messages
 from mistral_mcp.mistral.failure_messages import FailureKind
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.adapter import MistralTool
 from tests.conftest import in_memory
 
@@ -28,7 +28,7 @@ PACKAGE = Path(mistral_mcp.__file__).parent
 
 
 async def test_the_public_surface_is_what_was_reviewed() -> None:
-    async with listening(Sandbox()) as url, in_memory(url, toolsets="all,fine_tuning") as client:
+    async with serve_app(Sandbox()) as url, in_memory(url, toolsets="all,fine_tuning") as client:
         sections = {
             "Tools": list(describe_tools()),
             "Prompts": await describe_prompts(client),

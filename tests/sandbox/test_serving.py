@@ -7,7 +7,7 @@ import anyio
 import httpx2
 import pytest
 
-from mistral_mcp.sandbox import Fault, Sandbox, listening, run
+from mistral_mcp.sandbox import Fault, Sandbox, run, serve_app
 from mistral_mcp.sandbox.serving import GRACE
 
 KEY = {"authorization": "Bearer good-key"}
@@ -26,14 +26,14 @@ async def test_any_asgi_app_can_listen_and_its_lifespan_runs():
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    async with listening(app) as url, httpx2.AsyncClient() as client:
+    async with serve_app(app) as url, httpx2.AsyncClient() as client:
         assert (await client.get(url)).status_code == 204
     assert seen == ["lifespan.startup", "lifespan.shutdown"]
 
 
 async def test_closing_with_idle_connections_takes_no_time(sandbox: Sandbox):
     async with httpx2.AsyncClient(headers=KEY) as client:
-        async with listening(sandbox) as url:
+        async with serve_app(sandbox) as url:
             await client.get(f"{url}/v1/models")
             leaving = time.monotonic()
         assert time.monotonic() - leaving < GRACE
@@ -51,7 +51,7 @@ async def test_closing_does_not_wait_for_a_hung_request(sandbox: Sandbox):
                 failures.append(failure)
 
     async with anyio.create_task_group() as tasks:
-        async with listening(sandbox) as url:
+        async with serve_app(sandbox) as url:
             tasks.start_soon(ask, url)
             await sandbox.wait_for_request()
             leaving = time.monotonic()
@@ -68,14 +68,14 @@ async def test_a_request_under_way_may_still_finish_while_the_server_closes(sand
         async with httpx2.AsyncClient(headers=KEY) as client:
             statuses.append((await client.get(f"{url}/v1/models")).status_code)
 
-    async with anyio.create_task_group() as tasks, listening(sandbox) as url:
+    async with anyio.create_task_group() as tasks, serve_app(sandbox) as url:
         tasks.start_soon(ask, url)
         await sandbox.wait_for_request()
     assert statuses == [200]
 
 
 async def test_replies_do_not_wait_for_acknowledgements(sandbox: Sandbox):
-    async with listening(sandbox) as url, httpx2.AsyncClient(headers=KEY, base_url=url) as client:
+    async with serve_app(sandbox) as url, httpx2.AsyncClient(headers=KEY, base_url=url) as client:
         started = time.monotonic()
         for _ in range(25):
             await client.get("/v1/models/mistral-embed")
@@ -84,7 +84,7 @@ async def test_replies_do_not_wait_for_acknowledgements(sandbox: Sandbox):
 
 async def test_ipv6_is_written_in_brackets(sandbox: Sandbox):
     try:
-        async with listening(sandbox, host="::1") as url:
+        async with serve_app(sandbox, host="::1") as url:
             assert url.startswith("http://[::1]:")
     except OSError:
         pytest.skip("no IPv6 here")

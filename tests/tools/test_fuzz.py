@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mistral_mcp import tools
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.adapter import MistralTool
 from tests.conftest import in_memory, text_of
 
@@ -81,7 +81,7 @@ def test_any_arguments_get_an_answer_or_a_refusal(tool: MistralTool, data: st.Da
     async def ask() -> None:
         with anyio.fail_after(20):
             async with (
-                listening(Sandbox()) as url,
+                serve_app(Sandbox()) as url,
                 in_memory(url, toolsets="all,fine_tuning", max_retries=0, timeout=10) as client,
             ):
                 for call in calls:

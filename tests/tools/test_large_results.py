@@ -11,7 +11,7 @@ from mcp.client import Client
 from mcp_types import AudioContent, CallToolResult, ImageContent, TextContent
 
 from mistral_mcp import tools
-from mistral_mcp.sandbox import Sandbox, listening
+from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.kept import LONG
 from tests.conftest import in_memory, text_of
 
@@ -27,7 +27,7 @@ MEMBERS = 3
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     async with (
-        listening(Sandbox(fine_tuning=True)) as url,
+        serve_app(Sandbox(fine_tuning=True)) as url,
         in_memory(url, toolsets="all,fine_tuning", output_dir=tmp_path, files_dir=tmp_path) as client,
     ):
         yield client

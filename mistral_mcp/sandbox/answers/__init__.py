@@ -1,1 +1,1 @@
-"""What stands in for a model: texts, calls, vectors, pages and sounds, made by fixed rules."""
+"""The replacement for the models: texts, tool calls, vectors, OCR pages and audio, made by fixed rules."""

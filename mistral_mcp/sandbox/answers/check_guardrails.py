@@ -1,4 +1,4 @@
-"""Guardrails of a chat request: moderation of its input, before anything is said."""
+"""The guardrails of a chat request: moderation of its input, before the answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ BLOCKED = "Content blocked by guardrail"
 
 
 def check_guardrails(guardrails: Sequence[Guardrail], text: str) -> Mapping[str, Any]:
-    """The results for the reply; 403 in shape F where one of them blocks."""
+    """The `guardrails` member of the reply. 403 in shape F if one of them blocks the text."""
     results: list[dict[str, Any]] = []
     for guardrail in guardrails:
         for name, default in (

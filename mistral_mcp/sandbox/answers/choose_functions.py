@@ -1,4 +1,4 @@
-"""Which of the offered functions are called, and with what."""
+"""Choose which of the offered functions to call, and with which arguments."""
 
 import hashlib
 import re
@@ -12,8 +12,8 @@ from mistral_mcp.sandbox.protocol.replies import compact
 
 ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 9
-SHORTEST_WORD = 3
-"""Letters that a word needs to mean anything."""
+MIN_WORD_LENGTH = 3
+"""Letters; shorter words are ignored."""
 COMMON = (
     "get set the and for use with from into that this what when where which who how are was not can you your all any "
     "call calls tool function value values given current number string list name new one two make do does"
@@ -29,7 +29,7 @@ def choose_functions(
     parallel: bool,
     again: bool,
 ) -> list[Function]:
-    """The functions to call for this text. After results the turn is for words, unless they are to be called `again`."""
+    """The functions to call for this text. None after tool results, unless they should be called `again`."""
     functions = [tool.function for tool in tools if isinstance(tool, FunctionTool)]
     if choice == "none" or not functions:
         return []
@@ -46,7 +46,7 @@ def choose_functions(
 
 
 def build_tool_call(function: Function, arguments: Any, place: int, turn: int) -> dict[str, Any]:
-    """A call as it is on the wire. Its id is the same for the same call at the same turn."""
+    """A tool call as Mistral sends it. The same call in the same turn always has the same id."""
     digest = hashlib.sha256(f"{turn}/{place}/{function.name}/{compact(arguments)}".encode()).digest()
     return {
         "id": "".join(ALPHANUMERIC[byte % len(ALPHANUMERIC)] for byte in digest[:ID_LENGTH]),
@@ -62,12 +62,12 @@ def fill_arguments(function: Function, hints: Hints) -> dict[str, Any]:
 
 
 def _find_functions(functions: Sequence[Function], text: str) -> list[Function]:
-    """Those with a word of their name in the text; failing that, those with most words of their description there."""
-    said = _words(text)
-    named = [function for function in functions if _words(function.name) & said]
+    """Those with a word of their name in the text; otherwise those whose description shares the most words with it."""
+    words = _words(text)
+    named = [function for function in functions if _words(function.name) & words]
     if named:
         return named
-    shared = {function.name: len(_words(_describe(function)) & said) for function in functions}
+    shared = {function.name: len(_words(_describe(function)) & words) for function in functions}
     most = max(shared.values())
     return [function for function in functions if most and shared[function.name] == most]
 
@@ -83,4 +83,4 @@ def _describe(function: Function) -> str:
 def _words(text: str) -> set[str]:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_|-", " ", text)
     words = {word.lower() for word in re.findall(r"[^\W\d_]+", spaced)}
-    return {word.removesuffix("s") for word in words.difference(COMMON.split()) if len(word) >= SHORTEST_WORD}
+    return {word.removesuffix("s") for word in words.difference(COMMON.split()) if len(word) >= MIN_WORD_LENGTH}

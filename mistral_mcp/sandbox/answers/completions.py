@@ -1,4 +1,4 @@
-"""The two forms of an answer, whole and streamed, that chat and FIM share."""
+"""Answers of chat and FIM, as a whole reply and as a stream."""
 
 import time
 import uuid
@@ -16,7 +16,7 @@ FILLER = " more"
 
 @dataclass(frozen=True)
 class Answer:
-    """What one choice says: a text, thoughts before it, calls, or a content given as chunks."""
+    """The answer of one choice: text, thinking before it, tool calls, or content that is given as chunks."""
 
     text: str = ""
     thinking: str | None = None
@@ -38,31 +38,33 @@ class Answer:
 
     @property
     def tokens(self) -> int:
-        """What it cost to say."""
+        """The completion tokens."""
         spoken = len(split_tokens(self.text)) + len(split_tokens(self.thinking or ""))
         return spoken + sum(len(split_tokens(compact(call["function"]))) for call in self.calls)
 
     def limit(self, stop: Sequence[str], max_tokens: int | None, min_tokens: int | None = None) -> "Answer":
-        """The answer as it is when it ends at a stop text or after so many tokens."""
+        """The answer, cut at the first stop sequence or after `max_tokens`, and padded to `min_tokens`. Tool calls stay whole."""
         if self.calls:
             return self
+
         text, reason = self.text, self.finish_reason
         missing = (min_tokens or 0) - len(split_tokens(text))
         if missing > 0:
-            # One more than is missing, since the first may swallow a blank that was a token.
+            # One more than is missing, since the first may merge with a blank that was a token of its own.
             text += FILLER * (missing + 1)
+
         ends = [text.index(word) for word in stop if word and word in text]
         if ends:
             text, reason = text[: min(ends)], "stop"
+
         thinking = self.thinking
         if max_tokens is not None:
             thoughts, words = split_tokens(thinking or ""), split_tokens(text)
             if len(thoughts) + len(words) > max_tokens:
-                if thinking is None:
-                    thinking = None
-                else:
+                if thinking is not None:
                     thinking = "".join(thoughts[:max_tokens])
                 text, reason = "".join(words[: max(max_tokens - len(thoughts), 0)]), "length"
+
         chunks = None
         if text == self.text:
             chunks = self.chunks
@@ -71,7 +73,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Completion:
-    """One reply of the API. `nested` puts each message into a list, as some runs with built-in tools do."""
+    """One reply of chat or FIM. `nested` puts each message into a list, as some runs with built-in tools do."""
 
     model: str
     answers: Sequence[Answer]
@@ -82,7 +84,7 @@ class Completion:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def body(self) -> dict[str, Any]:
-        """The whole answer, its members in the order of the recordings."""
+        """The reply as a JSON object, its members in the order of the recordings."""
         return {
             "id": self.id,
             "created": self.created,
@@ -94,7 +96,7 @@ class Completion:
         }
 
     def events(self) -> list[str]:
-        """The answer as the payloads of a stream. The usage comes with the last finish_reason."""
+        """The reply as the payloads of a stream. The usage comes with the last finish_reason."""
         events: list[str] = []
         for index, answer in enumerate(self.answers):
             events.append(self._event(index, {"role": "assistant", "content": ""}))
@@ -113,14 +115,13 @@ class Completion:
             "tool_calls": calls,
             "content": answer.content,
         }
+        content: dict[str, Any] = {"message": message}
         if self.nested:
-            said = {"messages": [message]}
-        else:
-            said = {"message": message}
+            content = {"messages": [message]}
         return {
             "index": index,
             "finish_reason": answer.finish_reason,
-            **said,
+            **content,
         }
 
     def _event(
@@ -141,13 +142,13 @@ class Completion:
         if usage is not None:
             event["usage"] = usage
         if number is not None:
-            # The padding hides how long the tokens are; here it only has to vary, and always in the same way.
+            # Mistral's padding hides the length of the tokens; here its length only has to vary, reproducibly.
             event["p"] = PADDING[: 1 + zlib.crc32(f"{number}{compact(delta)}".encode()) % len(PADDING)]
         return compact(event)
 
 
 def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
-    """At least one delta. Thoughts come as lists of chunks, the text after them as plain strings."""
+    """At least one delta. Thinking comes as lists of chunks, the text after it as plain strings."""
     if answer.chunks is not None:
         yield from ({"content": [chunk]} for chunk in answer.chunks)
         return
@@ -155,7 +156,7 @@ def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
         for number, piece in enumerate(_split_text(answer.thinking)):
             yield {"content": [_thinking_chunk(piece, closed=number > 0)]}
     if answer.calls:
-        # A call is not cut up: it comes whole, together with the finish_reason.
+        # A tool call is sent whole, together with the finish_reason.
         yield {"content": "", "tool_calls": list(answer.calls)}
         return
     yield from ({"content": piece} for piece in _split_text(answer.text) or [""])

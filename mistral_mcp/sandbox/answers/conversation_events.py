@@ -56,7 +56,10 @@ def _entry_events(entry: Entry) -> Iterator[Entry]:
             else:
                 chunks = cast("list[Entry]", content)
             for place, chunk in enumerate(chunks):
-                # Words come as strings, bit by bit; anything else comes whole.
-                for part in split_tokens(chunk["text"]) if chunk["type"] == "text" else [chunk]:
+                # Text is sent as strings, token by token; any other chunk is sent whole.
+                parts: list[Any] = [chunk]
+                if chunk["type"] == "text":
+                    parts = split_tokens(chunk["text"])
+                for part in parts:
                     delta = {"content_index": place, "role": "assistant", "content": part}
                     yield {"type": "message.output.delta", **delta, **speaker}

@@ -1,4 +1,4 @@
-"""Shapes that are real and rare, shown by the models that only the sandbox has (`models.SANDBOX_MODELS`)."""
+"""Rare shapes of real answers, one for each model that only the sandbox has (`models.SANDBOX_MODELS`)."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from typing import Any, cast
 from mistral_mcp.sandbox.answers.completions import Answer, Completion
 from mistral_mcp.sandbox.protocol.messages import AssistantMessage, Message, ToolMessage, UserMessage, text_of
 
-LEARNING = frozenset({"sandbox-bad-arguments", "sandbox-not-json", "sandbox-bad-json"})
-"""Models that get it wrong until the conversation says so."""
+CORRECTABLE = frozenset({"sandbox-bad-arguments", "sandbox-not-json", "sandbox-bad-json"})
+"""Models that answer wrongly until the conversation says what is wrong."""
 COMPLAINT = re.compile(
     r"error|invalid|valid|schema|required|must|expected|missing|wrong|correct|does not|do not|is not|not of type",
     re.IGNORECASE,
@@ -18,31 +18,31 @@ COMPLAINT = re.compile(
 
 
 def is_corrected(model: str, messages: Sequence[Message]) -> bool:
-    """Whether the last turn says to a learning model what was wrong with its answer."""
+    """Whether the last turn tells a correctable model what was wrong with its answer."""
     answered = any(isinstance(message, AssistantMessage) for message in messages[:-1])
     return (
-        model in LEARNING
+        model in CORRECTABLE
         and answered
         and any(COMPLAINT.search(text_of(each.content)) for each in _last_turn(messages))
     )
 
 
 def find_task(model: str, messages: Sequence[Message]) -> str:
-    """What the user asked for: the last user turn, or the one before the complaints about its answer."""
-    asked = [text_of(message.content) for message in messages if isinstance(message, UserMessage)]
+    """The user's task: the last user message, or the last one that is not a complaint about an answer."""
+    tasks = [text_of(message.content) for message in messages if isinstance(message, UserMessage)]
     if is_corrected(model, messages):
-        asked = [text for number, text in enumerate(asked) if number == 0 or not COMPLAINT.search(text)]
-    if asked:
-        return asked[-1]
+        tasks = [text for number, text in enumerate(tasks) if number == 0 or not COMPLAINT.search(text)]
+    if tasks:
+        return tasks[-1]
     return ""
 
 
 def write_arguments(model: str, filled: dict[str, Any], schema: Any, *, corrected: bool) -> Any:
-    """The arguments of a call: a string of JSON, but for the odd models."""
+    """The arguments of a tool call: JSON in a string, except for the models that show other shapes."""
     if model in ("sandbox-object-arguments", "sandbox-object-fragments"):
         return filled
     if model == "sandbox-bad-arguments" and not corrected:
-        filled = _break(filled, schema)
+        filled = _violate_schema(filled, schema)
     text = json.dumps(filled, ensure_ascii=False)
     if model == "sandbox-not-json" and not corrected:
         return f"{text[:-1]}, oops"
@@ -50,14 +50,14 @@ def write_arguments(model: str, filled: dict[str, Any], schema: Any, *, correcte
 
 
 def write_document(model: str, filled: Any, schema: Any, *, corrected: bool) -> Any:
-    """An answer under a json_schema."""
+    """The answer for a json_schema; `sandbox-bad-json` violates it until it is corrected."""
     if model == "sandbox-bad-json" and not corrected:
-        return _break(filled, schema)
+        return _violate_schema(filled, schema)
     return filled
 
 
 def apply_edge_case(completion: Completion) -> Completion:
-    """The completion as the odd models send it."""
+    """The completion in the rare shape that its model shows, if it shows one."""
     change_usage = USAGES.get(completion.model)
     if change_usage is not None:
         return replace(completion, usage=change_usage(completion.usage))
@@ -78,7 +78,7 @@ def _empty_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _misplace_cache(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Half of the prompt from the cache, where older deployments report it, and half of the answer thought."""
+    """Half of the prompt cached, reported where older deployments report it, and half of the answer reasoning tokens."""
     cached = usage["prompt_tokens"] // 2
     thinking = {"completion_tokens_details": {"reasoning_tokens": usage["completion_tokens"] // 2}}
     elsewhere = {name: value for name, value in usage.items() if name != "prompt_tokens_details"}
@@ -91,7 +91,7 @@ def _misplace_cache(usage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_calls(answer: Answer) -> Answer:
-    """Calls as words."""
+    """The tool calls as text."""
     if not answer.calls:
         return answer
     written = "".join(
@@ -101,7 +101,7 @@ def _write_calls(answer: Answer) -> Answer:
 
 
 def _rename_calls(answer: Answer) -> Answer:
-    """Ids that Mistral gives out on some models, and does not take back."""
+    """The tool calls with ids that some of Mistral's models send, but that Mistral rejects when they are sent back."""
     calls = tuple({**call, "id": f"chatcmpl-tool-{call['id']}"} for call in answer.calls)
     return replace(answer, calls=calls)
 
@@ -120,15 +120,17 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _break(value: Any, schema: Any) -> Any:
-    """The value with something in it that the schema does not allow."""
+def _violate_schema(value: Any, schema: Any) -> Any:
+    """The value with a member that the schema does not allow."""
     if not isinstance(value, dict):
         return {"unexpected": value}
     filled = cast("dict[str, Any]", value)
     properties = cast("dict[str, Any]", cast("dict[str, Any]", schema).get("properties", {}))
     for name, part in properties.items():
         if name in filled:
-            wrong: Any = "not an object" if part.get("type") == "object" else {"unexpected": True}
+            wrong: Any = {"unexpected": True}
+            if part.get("type") == "object":
+                wrong = "not an object"
             return {**filled, name: wrong}
     return {**filled, "unexpected": True}
 
@@ -144,7 +146,7 @@ def _last_turn(messages: Sequence[Message]) -> list[Message]:
 
 
 def _split_with_references(answer: Answer) -> Answer:
-    """The text in two halves, each with a reference to a source after it."""
+    """The text in two halves, each followed by a reference to a source."""
     if answer.calls:
         return answer
     middle = len(answer.text) // 2

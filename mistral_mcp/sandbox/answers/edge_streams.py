@@ -1,4 +1,4 @@
-"""Streams in shapes that are real and rare, shown by the models that only the sandbox has."""
+"""Rare shapes of real streams, one for each model that only the sandbox has."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ from mistral_mcp.sandbox.protocol.replies import Reply, compact, named_stream_re
 
 Event = dict[str, Any]
 
-PIECE = 7
+FRAGMENT_SIZE = 7
 """Characters of a call's arguments in one fragment."""
 BYTE_ORDER_MARK = "\ufeff"
-REFUSED_ID = "ee61e87d-25d8"
+REJECTED_ID = "ee61e87d-25d8"
 
 
 def stream_completion(completion: Completion) -> Reply:
-    """The completion as a stream, in the shape its model stands for."""
+    """The completion as a stream, in the shape that its model shows."""
     events = completion.events()
     match completion.model:
         case "sandbox-fragments" | "sandbox-changing-ids":
@@ -34,7 +34,7 @@ def stream_completion(completion: Completion) -> Reply:
 
 
 def stream_conversation(model: str | None, payloads: Iterable[Mapping[str, Any]]) -> Reply:
-    """The events of a conversation: calls in fragments, or events that nobody has heard of, as the model has it."""
+    """The events of a conversation; with tool calls in fragments or unknown events, if the model shows these."""
     if model == "sandbox-fragments":
         return named_stream_reply(part for payload in payloads for part in _fragment_call(payload))
     if model != "sandbox-odd-stream":
@@ -45,15 +45,15 @@ def stream_conversation(model: str | None, payloads: Iterable[Mapping[str, Any]]
 
 
 def inner_error() -> dict[str, Any]:
-    """An error as it stands inside a 200: `type` and `code` say what it is."""
-    message = f"Tool call id was {REFUSED_ID} but must be a-z, A-Z, 0-9, with a length of 9."
+    """An error body inside a 200, without its status: `type` and `code` tell which error it is."""
+    message = f"Tool call id was {REJECTED_ID} but must be a-z, A-Z, 0-9, with a length of 9."
     body = error_body(400, message, "invalid_function_call", "3280")
     del body["raw_status_code"]
     return body
 
 
 def _fragment_call(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """A call in pieces: its braces, an object that is valid by itself, and the rest."""
+    """A tool call whose arguments arrive in pieces, one of which is valid JSON by itself."""
     if payload["type"] != "function.call.delta":
         yield payload
         return
@@ -63,7 +63,7 @@ def _fragment_call(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _with_lists(payloads: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Texts as lists of chunks."""
+    """The payloads with each text as a list of chunks."""
     for payload in payloads:
         content = payload.get("content")
         if isinstance(content, str):
@@ -72,7 +72,7 @@ def _with_lists(payloads: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, 
 
 
 def _fragment(event: str, model: str) -> Iterator[str]:
-    """Each call of the event in pieces, of which only the first has a name; then what else the event says."""
+    """Each tool call of the event in fragments, of which only the first has a name; then the rest of the event."""
     if '"tool_calls"' not in event:
         yield event
         return
@@ -112,10 +112,10 @@ def _call_fragments(call: Event, *, changing: bool) -> Iterator[Event]:
     later: Event = {"index": index, "id": "null", "type": "function"}
     if changing:
         later["id"] = f"toolcall{index}"
-    for at in range(0, len(arguments), PIECE):
+    for at in range(0, len(arguments), FRAGMENT_SIZE):
         yield {
             **later,
-            "function": {"name": "", "arguments": arguments[at : at + PIECE]},
+            "function": {"name": "", "arguments": arguments[at : at + FRAGMENT_SIZE]},
         }
 
 
@@ -129,7 +129,7 @@ def _without_index(event: str) -> str:
 
 
 def _odd_frames(events: Sequence[str]) -> Iterator[str]:
-    """Everything that a reader of event streams has to take in its stride."""
+    """All that a reader of event streams must tolerate: a BOM, comments, CRLF, unknown events, missing members, blanks."""
     first, *middle, last, done = events
     yield f"{BYTE_ORDER_MARK}: a comment\nretry: 1000\ndata: {first}\n\n"
     unknown = {"object": "sandbox.unknown"}

@@ -1,7 +1,7 @@
-"""Embeddings without a model: words and their trigrams hashed into a vector, over a little fixed noise.
+"""Embeddings without a model: words and their trigrams hashed into a vector, plus a little fixed noise.
 
-The noise keeps the vectors dense, as real ones are, so that a reply weighs what Mistral's weighs; since it is made once,
-only the numbers that a text's words touch have to be written anew. Values are half floats, as in the recordings.
+The noise makes the vectors dense, as real ones are, so that a reply is as large as Mistral's. It is computed once: for each
+text only the values at the positions of its words are computed. Values are half-precision floats, as in the recordings.
 """
 
 import functools
@@ -22,38 +22,43 @@ COMMON = (
     "which who why will with you your"
 )
 NOISES = 16
+"""How many noise vectors there are; the text determines which one is used."""
 NOISE_SHARE = 0.01
-"""Of the squared length."""
+"""The noise's share of the squared length of the vector."""
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A vector of length one, and how it looks in JSON."""
+    """A vector of length one, and its JSON text."""
 
     values: list[float]
     json: str
 
 
 def embed_text(text: str, dimension: int) -> Vector:
-    """The vector of a text: always the same, and near that of a text with the same words."""
+    """The vector of a text: the same every time, and near the vectors of texts with the same words."""
     weights: dict[int, float] = {}
     for word in WORD.findall(text.lower()) or [text]:
         for place, weight in _features(word):
             weights[place % dimension] = weights.get(place % dimension, 0.0) + weight
+
     values, written = _noise(dimension, zlib.crc32(text.encode()) % NOISES)
     values, written = values.copy(), written.copy()
+
     rest = 1.0 - NOISE_SHARE + sum(values[place] ** 2 for place in weights)
-    scale = math.sqrt(rest / (sum(weight * weight for weight in weights.values()) or 1.0))
+    squares = sum(weight * weight for weight in weights.values())
+    scale = math.sqrt(rest / (squares or 1.0))
     touched = _round_to_half_precision([weight * scale for weight in weights.values()])
     for place, value in zip(weights, touched, strict=True):
         values[place] = value
         written[place] = repr(value)
+
     return Vector(values, f"[{','.join(written)}]")
 
 
 @functools.lru_cache(maxsize=50_000)
 def _features(word: str) -> tuple[tuple[int, float], ...]:
-    """Where a word leaves its mark, and how strongly."""
+    """The positions of a word, before `% dimension`, with its weight at each."""
     common = word in COMMON.split()
     weight = WORD_WEIGHT
     if common:

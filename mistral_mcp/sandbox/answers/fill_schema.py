@@ -1,7 +1,7 @@
-"""A value that satisfies a JSON Schema, with what the prompt offers in it.
+"""A value that satisfies a JSON Schema, filled with words and numbers from the prompt.
 
-It knows the keywords people write by hand: types, enum, const, bounds, lengths, items, properties, local `$ref`, anyOf,
-oneOf, allOf, format. A `pattern` is met only by luck of the candidates, and `not` and `if` are passed over.
+Supported keywords: types, enum, const, bounds, lengths, items, properties, local `$ref`, anyOf, oneOf, allOf, format. A
+`pattern` is satisfied only if a word of the prompt or one of the candidates matches it; `not` and `if` are ignored.
 """
 
 import functools
@@ -17,10 +17,10 @@ from mistral_mcp.sandbox.protocol.errors import invalid_args
 
 Schema = Mapping[str, Any]
 
-DEEPEST = 24
-"""Where a schema that requires itself is given up."""
-GENEROUS = 2
-"""Depth down to which an object without `required` gets all of its properties."""
+MAX_DEPTH = 24
+"""Below this depth, values are null: a schema may require itself."""
+FULL_OBJECT_DEPTH = 2
+"""Objects without `required` get all of their properties down to this depth."""
 
 FORMATS = {
     "date": "2026-11-21",
@@ -36,8 +36,8 @@ FORMATS = {
     "hostname": "example.com",
 }
 WHOLE_PROMPT = frozenset({"text", "query", "question", "prompt", "message", "input", "content", "body"})
-FIGURE = re.compile(r"latitude|longitude|number|amount|price|e\.g\.,? *-?\d", re.IGNORECASE)
-CANDIDATES = (
+NUMERIC_FIELD = re.compile(r"latitude|longitude|number|amount|price|e\.g\.,? *-?\d", re.IGNORECASE)
+PATTERN_CANDIDATES = (
     "A",
     "a",
     "1",
@@ -55,31 +55,33 @@ CANDIDATES = (
     "b7ad6b7169203331",
     "0af7651916cd43dd8448eb211c80319c",
 )
-COMPOSING = ("$ref", "anyOf", "oneOf", "allOf")
+COMPOSITION_KEYWORDS = ("$ref", "anyOf", "oneOf", "allOf")
 
 
 def fill_schema(schema: Any, hints: Hints) -> Any:
-    """A value that satisfies the schema."""
+    """A value that satisfies the schema. 400 if a `$ref` cannot be resolved or a type is unknown."""
     return _SchemaFiller(schema, hints).value(schema, "", 0)
 
 
 class _SchemaFiller:
-    """One walk through a schema; references are looked up from its root."""
+    """One traversal of a schema; references are resolved from its root."""
 
     def __init__(self, root: Any, hints: Hints) -> None:
         self._root = root
         self._hints = hints
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
-        if not isinstance(schema, dict) or depth > DEEPEST:
+        if not isinstance(schema, dict) or depth > MAX_DEPTH:
             if schema is True:
                 return "sandbox"
             return None
+
         resolved = self._resolve(schema)
         if "const" in resolved:
             return resolved["const"]
         if "enum" in resolved:
             return self._choices(resolved)[0]
+
         makers: dict[str, Callable[[], Any]] = {
             "object": functools.partial(self._object, resolved, depth),
             "array": functools.partial(self._array, resolved, name, depth),
@@ -89,17 +91,18 @@ class _SchemaFiller:
             "boolean": lambda: True,
             "null": lambda: None,
         }
+
         kind = _type(resolved)
         if kind not in makers:
             raise invalid_args(f"Invalid schema: unknown type {kind}")
         return makers[kind]()
 
     def _resolve(self, schema: Any) -> Schema:
-        """The schema with its references, its first branches and all of its parts laid over it."""
+        """The schema merged with its `$ref`, the first branch of its `anyOf` and `oneOf`, and all of its `allOf`."""
         if not isinstance(schema, dict):
             return {}
         flat = cast("dict[str, Any]", schema)
-        for _ in range(DEEPEST):
+        for _ in range(MAX_DEPTH):
             over: list[Any] = []
             if "$ref" in flat:
                 over = [self._look_up(flat["$ref"])]
@@ -107,7 +110,9 @@ class _SchemaFiller:
             over += flat.get("allOf", [])
             if not over:
                 break
-            flat = functools.reduce(_merge, over, {key: flat[key] for key in flat if key not in COMPOSING})
+            flat = functools.reduce(
+                _merge, over, {key: flat[key] for key in flat if key not in COMPOSITION_KEYWORDS}
+            )
         return flat
 
     def _look_up(self, reference: str) -> Any:
@@ -120,18 +125,22 @@ class _SchemaFiller:
         return found
 
     def _object(self, schema: Schema, depth: int) -> dict[str, Any]:
+        """All required properties, and optional ones with a value that the prompt mentions or that `minProperties` needs."""
         properties = cast("dict[str, Any]", schema.get("properties", {}))
         required = cast("list[str]", schema.get("required", []))
         optional = [key for key in properties if key not in required]
         least = cast("int", schema.get("minProperties", 0))
+
         wanted = [key for key in optional if any(map(self._hints.mentions, self._choices(properties[key])))]
-        if "required" not in schema and depth < GENEROUS:
+        if "required" not in schema and depth < FULL_OBJECT_DEPTH:
             wanted = optional
         others = [key for key in optional if key not in wanted]
         wanted += others[: max(least - len(required) - len(wanted), 0)]
+
         keys = [key for key in properties if key in required or key in wanted]
         keys += [key for key in required if key not in properties]
         filled = {key: self.value(properties.get(key, True), key, depth + 1) for key in keys}
+
         more = schema.get("additionalProperties", True)
         while more is not False and len(filled) < least:
             filled[f"key{len(filled) + 1}"] = self.value(more, "", depth + 1)
@@ -140,10 +149,10 @@ class _SchemaFiller:
     def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
         items = [self.value(part, name, depth + 1) for part in cast("list[Any]", schema.get("prefixItems", []))]
         each = schema.get("items", True)
-        if depth > GENEROUS:
+        usual = min(1, schema.get("maxItems", 1))
+        if depth > FULL_OBJECT_DEPTH:
             usual = 0
-        else:
-            usual = min(1, schema.get("maxItems", 1))
+
         choices = self._choices(each)
         while each is not False and len(items) < schema.get("minItems", usual):
             if choices:
@@ -162,19 +171,22 @@ class _SchemaFiller:
 
     def _string(self, schema: Schema, name: str) -> str:
         kind = schema.get("format")
+        if kind == "url":
+            kind = "uri"
         if kind in FORMATS:
-            return self._hints.find_format("uri" if kind == "url" else kind) or FORMATS[kind]
+            return self._hints.find_format(kind) or FORMATS[kind]
+
         text = self._phrase(schema, name)
         pattern = cast("str", schema.get("pattern", ""))
         if not _matches(pattern, text):
             words = re.findall(r"[\w+-]+", self._hints.text)
-            text = next((word for word in (*words, *CANDIDATES) if _matches(pattern, word)), text)
+            text = next((word for word in (*words, *PATTERN_CANDIDATES) if _matches(pattern, word)), text)
         return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
 
     def _phrase(self, schema: Schema, name: str) -> str:
         if name.lower() in WHOLE_PROMPT and self._hints.text:
             return self._hints.text
-        figure = FIGURE.search(f"{name} {schema.get('description', '')}") and self._hints.number()
+        figure = NUMERIC_FIELD.search(f"{name} {schema.get('description', '')}") and self._hints.number()
         samples = [*schema.get("examples", []), schema.get("default"), f"sample {name}".strip()]
         return figure or self._hints.phrase() or next(sample for sample in samples if isinstance(sample, str))
 
@@ -193,7 +205,7 @@ def _type(schema: Schema) -> str:
 
 
 def _merge(one: dict[str, Any], other: Any) -> dict[str, Any]:
-    """Both schemas in one: properties and required names together, and otherwise the other's word."""
+    """Both schemas in one: properties and required names combined; for other keywords `other` wins."""
     if not isinstance(other, dict):
         return one
     both = {**one, **cast("dict[str, Any]", other)}
@@ -205,7 +217,7 @@ def _merge(one: dict[str, Any], other: Any) -> dict[str, Any]:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """In linear time, because patterns are callers'; one that cannot be read so is let pass."""
+    """In linear time, because callers send the patterns. Patterns that the linear engine does not support match everything."""
     try:
         return is_valid({"pattern": pattern}, text, pattern_options=RegexOptions())
     except ValidationError:

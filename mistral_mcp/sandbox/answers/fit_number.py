@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def fit_number(schema: Mapping[str, Any], offered: Callable[[], str | None], *, whole: bool) -> float:
-    """The first of the offered numbers that the schema allows, or one that it allows."""
+def fit_number(schema: Mapping[str, Any], next_number: Callable[[], str | None], *, whole: bool) -> float:
+    """The first number of the prompt that the schema allows, or else any that it allows. `next_number` returns None at the end."""
     bounds = _Bounds(schema, whole=whole)
-    for written in iter(offered, None):
+    for written in iter(next_number, None):
         value = float(written)
         if bounds.admit(value):
             if value.is_integer() and "." not in written:
@@ -21,7 +21,7 @@ def fit_number(schema: Mapping[str, Any], offered: Callable[[], str | None], *, 
 
 
 class _Bounds:
-    """What a number has to keep to."""
+    """The bounds and the step of a number."""
 
     def __init__(self, schema: Mapping[str, Any], *, whole: bool) -> None:
         self._low: float = schema.get("minimum", -math.inf)

@@ -1,4 +1,4 @@
-"""Recordings: telling one from anything else, how long it is, and making some that are silent."""
+"""Audio: recognise it, measure its length, and make silence."""
 
 import base64
 import binascii
@@ -9,22 +9,22 @@ from typing import Literal
 from mistral_mcp.sandbox.protocol.errors import unreadable_file
 
 SIGNATURES = (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"fLaC", b"OggS", b"\x1aE\xdf\xa3")
-BYTES_A_SECOND = 16_000
-"""Of a recording that does not say so itself: 128 kilobits."""
+BYTES_PER_SECOND = 16_000
+"""Assumed for audio without a header that says so: 128 kbit/s."""
 RATE = 24_000
-SECONDS_A_CHARACTER = 0.002
-"""Of the speech that is made: much too fast, and small."""
+SECONDS_PER_CHARACTER = 0.002
+"""For generated speech: much too fast, so that replies stay small."""
 
 LINKED_SECONDS = 3
-"""Of a recording behind a link, which nobody follows."""
+"""Assumed length of audio behind a link, which is never fetched."""
 
 Format = Literal["pcm", "wav", "mp3", "flac", "opus"]
 
 
 def decode_audio(written: str) -> bytes:
-    """A recording from a message: base64, with or without the beginning of a data URL. Behind a link there is nothing."""
+    """The audio of a message, from base64 with or without a data URL prefix; a placeholder for a link. 400 if it is neither."""
     if written.startswith("https://"):
-        return b"ID3" + bytes(LINKED_SECONDS * BYTES_A_SECOND)
+        return b"ID3" + bytes(LINKED_SECONDS * BYTES_PER_SECOND)
     try:
         return base64.b64decode(written.rpartition(";base64,")[2], validate=True)
     except binascii.Error:
@@ -32,17 +32,19 @@ def decode_audio(written: str) -> bytes:
 
 
 def audio_seconds(data: bytes) -> float:
-    """How long this recording is; refused if it is none."""
+    """The length of the audio in seconds. 400 if the data is not audio."""
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        rate = struct.unpack("<I", data[28:32])[0] if len(data) > 32 else 0  # noqa: PLR2004 - the end of the field
-        return max((len(data) - 44) / (rate or BYTES_A_SECOND), 0.0)
+        rate = 0
+        if len(data) > 32:  # noqa: PLR2004 - the end of the field
+            rate = struct.unpack("<I", data[28:32])[0]
+        return max((len(data) - 44) / (rate or BYTES_PER_SECOND), 0.0)
     if not data.startswith(SIGNATURES) and data[4:8] != b"ftyp":
         raise unreadable_file("Audio input could not be decoded.")
-    return len(data) / BYTES_A_SECOND
+    return len(data) / BYTES_PER_SECOND
 
 
 def make_silence(length: float, form: Format) -> bytes:
-    """A recording of this many seconds in which nothing is heard. It is real, but for flac and opus, which only begin so."""
+    """Silence of this many seconds. The files can be played, except flac and opus, of which there is only the header."""
     samples = round(length * RATE)
     match form:
         case "pcm":

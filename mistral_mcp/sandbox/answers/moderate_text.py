@@ -23,25 +23,28 @@ PHRASES = {
     "pii": re.compile(r"[\w.+-]+@[\w-]+\.\w+|\b\d{3}-\d{2}-\d{4}\b"),
     "jailbreaking": re.compile(r"ignore (?:all |your |the )*(?:previous |prior )?instructions", re.IGNORECASE),
 }
-JOINED = "dangerous_and_criminal_content"
+DANGEROUS_AND_CRIMINAL = "dangerous_and_criminal_content"
 """The category of the 2411 model that the 2603 model splits."""
 
 
 def moderate_text(text: str, model: str) -> dict[str, float]:
-    """A score for each category the model has: high where one of its words occurs, next to nothing elsewhere."""
+    """A score for each category of the model, from 0 to 1: high if one of the category's words occurs, near 0 otherwise."""
     found = {category: _score(category, text) for category in WORDS}
     if "2411" not in model:
         return found
     joined = max(found.pop("dangerous"), found.pop("criminal"))
     del found["jailbreaking"]
     names = list(found)
-    return {name: found[name] for name in names[:3]} | {JOINED: joined} | {name: found[name] for name in names[3:]}
+    before = {name: found[name] for name in names[:3]}
+    after = {name: found[name] for name in names[3:]}
+    return {**before, DANGEROUS_AND_CRIMINAL: joined, **after}
 
 
 def _score(category: str, text: str) -> float:
     words = "|".join(re.escape(word) for word in WORDS[category].split())
     hits = len(re.findall(rf"\b(?:{words})(?:s|es|ed|ing)?\b", text, re.IGNORECASE))
-    hits += len(PHRASES[category].findall(text)) if category in PHRASES else 0
+    if category in PHRASES:
+        hits += len(PHRASES[category].findall(text))
     noise = zlib.crc32(f"{category}{text}".encode()) / 0xFFFFFFFF
     if hits:
         return round(1 - 0.1 / hits - 0.02 * noise, 6)

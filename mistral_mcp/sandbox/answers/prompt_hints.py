@@ -1,4 +1,4 @@
-"""What a prompt offers for filling in arguments: its quoted words, names, numbers, dates and addresses."""
+"""Values in a prompt that can fill arguments: quoted words, names, numbers, dates and addresses."""
 
 import functools
 import re
@@ -8,8 +8,8 @@ QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'([^']+)'(?!\w)|`([^`]
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w-])")
 NAME = re.compile(r"\b[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
 SENTENCE_START = re.compile(r"(?:^|[.!?:\n]\s*)$")
-SCANNED = 4000
-"""Characters looked at: enough for a prompt, and little enough for these patterns."""
+MAX_SCANNED = 4000
+"""Characters of the prompt that are searched: more would make these patterns slow."""
 FORMATS = {
     "date": re.compile(r"\b\d{4}-\d{2}-\d{2}\b"),
     "date-time": re.compile(r"\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})"),
@@ -21,14 +21,14 @@ FORMATS = {
 
 @dataclass
 class Hints:
-    """The hints of one prompt. Each number and phrase is given once, then the prompt has no more to offer."""
+    """The hints of one prompt. Each number and each phrase is returned once."""
 
     text: str
     _numbers: list[str] = field(init=False)
     _phrases: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        beginning = self.text[:SCANNED]
+        beginning = self.text[:MAX_SCANNED]
         quoted = ["".join(groups) for groups in QUOTED.findall(beginning)]
         plain = QUOTED.sub(" ", beginning)
         names = [
@@ -52,12 +52,12 @@ class Hints:
         return None
 
     def find_format(self, name: str) -> str | None:
-        """The first date, address or link."""
+        """The first value of this `format`, such as a date, an e-mail address or a link."""
         found = None
         if name in FORMATS:
-            found = FORMATS[name].search(self.text[:SCANNED])
+            found = FORMATS[name].search(self.text[:MAX_SCANNED])
         return found and found.group()
 
     def mentions(self, value: object) -> bool:
-        """Whether the prompt has this word."""
+        """Whether the prompt contains this word."""
         return re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", self.text, re.IGNORECASE) is not None

@@ -1,4 +1,4 @@
-"""The pages of an OCR reply: markdown, and where on the page each part of it stands."""
+"""The pages of an OCR reply: Markdown, and the position of each block on the page."""
 
 import json
 import re
@@ -23,64 +23,72 @@ Granularity = Literal["page", "block", "word"]
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a page. `named` are members that only its type has."""
+    """A block of a page. `extra` are members that only its type has."""
 
     type: str
     content: str
-    named: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
 class PageOptions:
-    """What of a page goes into the reply."""
+    """Which parts of a page go into the reply. `images` is the most images, None for all; `min_image_size` is in pixels."""
 
     table_format: Literal["markdown", "html"] | None = None
     extract_header: bool = False
     extract_footer: bool = False
     blocks: bool = True
     images: int | None = None
-    smallest_image: int = 0
+    min_image_size: int = 0
     image_data: bool = False
     image_schema: Any = None
     confidence: Granularity | None = None
 
 
 def read_page(document: Document, index: int, options: PageOptions) -> dict[str, Any]:
-    """One page of the reply."""
+    """The page with this index, as the reply has it."""
     blocks = _blocks(document, index, options)
-    apart = {
-        name for name, wanted in (("header", options.extract_header), ("footer", options.extract_footer)) if wanted
-    }
-    markdown = "\n\n".join(block.content for block in blocks if block.type not in apart)
-    tables = [block for block in blocks if block.type == "table" and "table_id" in block.named]
+
+    # The header and the footer are members of their own, or parts of the Markdown.
+    separate: dict[str, str | None] = {}
+    if options.extract_header:
+        separate["header"] = _find_content(blocks, "header")
+    if options.extract_footer:
+        separate["footer"] = _find_content(blocks, "footer")
+    markdown = "\n\n".join(block.content for block in blocks if block.type not in separate)
+
+    tables = [block for block in blocks if block.type == "table" and "table_id" in block.extra]
+    placed = None
+    if options.blocks:
+        placed = [_place_block(block, place, options) for place, block in enumerate(blocks)]
+
     return {
         "index": index,
         "markdown": markdown,
         "images": [_image(block, options) for block in blocks if block.type == "image"],
         "tables": [
             {
-                "id": block.named["table_id"],
+                "id": block.extra["table_id"],
                 "content": _render_table(options.table_format),
                 "format": options.table_format,
             }
             for block in tables
         ],
         "hyperlinks": re.findall(r"https?://[^\s)|]+", markdown),
-        "header": _find_content(blocks, "header") if options.extract_header else None,
-        "footer": _find_content(blocks, "footer") if options.extract_footer else None,
+        "header": separate.get("header"),
+        "footer": separate.get("footer"),
         "dimensions": {"dpi": DPI, "height": HEIGHT, "width": WIDTH},
         "confidence_scores": _page_confidence(markdown, options.confidence),
-        "blocks": [_place_block(block, place, options) for place, block in enumerate(blocks)]
-        if options.blocks
-        else None,
+        "blocks": placed,
     }
 
 
 def _blocks(document: Document, index: int, options: PageOptions) -> list[Block]:
-    """What is on the page, from top to bottom."""
+    """The blocks of the page, from top to bottom: those of its text, or made-up ones if it has none."""
     text = document.pages[index]
     if text is not None:
         return [_classify_block(part) for part in re.split(r"\n\s*\n", text) if part.strip()]
+
     number, last = index + 1, len(document.pages)
     blocks = [
         Block("header", "Sandbox report"),
@@ -88,19 +96,25 @@ def _blocks(document: Document, index: int, options: PageOptions) -> list[Block]
         Block("text", f"This is page {number} of {last}. The sandbox cannot see, so what is on it is made up."),
         Block("list", "- It is always the same.\n- It links to https://example.com/."),
     ]
-    if not document.drawn:
-        name = f"tbl-{index}.{'html' if options.table_format == 'html' else 'md'}"
-        apart = options.table_format is not None
-        blocks.append(
-            Block("table", f"[{name}]({name})", {"table_id": name})
-            if apart
-            else Block("table", _render_table(None))
-        )
-    pictured = index == 0 and options.images != 0 and options.smallest_image <= IMAGE_SIZE
-    if pictured:
+    if not document.is_image:
+        blocks.append(_table_block(index, options.table_format))
+
+    has_image = index == 0 and options.images != 0 and options.min_image_size <= IMAGE_SIZE
+    if has_image:
         name = f"img-{index}.png"
         blocks.append(Block("image", f"![{name}]({name})", {"image_id": name}))
     return [*blocks, Block("footer", f"Page {number}")]
+
+
+def _table_block(index: int, form: str | None) -> Block:
+    """A table within the Markdown; with a format, a link to the table in `tables`."""
+    if form is None:
+        return Block("table", _render_table(None))
+    ending = "md"
+    if form == "html":
+        ending = "html"
+    name = f"tbl-{index}.{ending}"
+    return Block("table", f"[{name}]({name})", {"table_id": name})
 
 
 def _classify_block(part: str) -> Block:
@@ -122,7 +136,7 @@ def _image(block: Block, options: PageOptions) -> dict[str, Any]:
     else:
         annotation = json.dumps(fill_schema(options.image_schema, Hints("")))
     return {
-        "id": block.named["image_id"],
+        "id": block.extra["image_id"],
         "top_left_x": MARGIN,
         "top_left_y": MARGIN,
         "bottom_right_x": MARGIN + IMAGE_SIZE,
@@ -146,7 +160,7 @@ def _place_block(block: Block, place: int, options: PageOptions) -> dict[str, An
         "bottom_right_x": WIDTH - MARGIN,
         "bottom_right_y": MARGIN + place * STEP + STEP - 10,
         "content": block.content,
-        **block.named,
+        **block.extra,
         "confidence_scores": scores if options.confidence == "block" else None,
     }
 

@@ -1,1 +1,1 @@
-"""One file a section of the API: what each path takes and answers."""
+"""The endpoints, one file for each section of the API."""

@@ -1,4 +1,4 @@
-"""`/v1/agents`: agents that are kept, and the deprecated way to ask one without a conversation."""
+"""`/v1/agents`: stored agents, and the deprecated completions of an agent without a conversation."""
 
 import re
 from typing import Annotated, Any
@@ -88,7 +88,10 @@ class VersionPages(Paging):
 
 
 def check_agent(account: Account, agent_id: str) -> Agent | None:
-    """The agent with this id. Any other id that looks like one will do as well, except those with `unknown` in it."""
+    """The agent with this id; None if it was not created here.
+
+    Any id that looks like an agent's is accepted, except those that contain `unknown`, which are 404.
+    """
     agent = account.section(Agents).find(agent_id)
     if agent is None and not AGENT.match(agent_id):
         raise refusal(404, f"Agent {agent_id} not found.", "not_found_error")
@@ -96,17 +99,17 @@ def check_agent(account: Account, agent_id: str) -> Agent | None:
 
 
 def complete(call: Call) -> Reply:
-    """Answer as the agent: by its model, after its instructions."""
+    """Answer with the agent's model and instructions."""
     body = call.body(AgentRequest)
     agent = check_agent(call.account, body.agent_id)
+    settings: dict[str, Any] = {"model": AGENT_MODEL}
     if agent:
         settings = agent.settings()
-    else:
-        settings = {"model": AGENT_MODEL}
-    asked: dict[str, Any] = {name: value for name, value in body if name != "agent_id"}
+
+    fields: dict[str, Any] = {name: value for name, value in body if name != "agent_id"}
     if settings.get("instructions"):
-        asked["messages"] = [SystemMessage(role="system", content=settings["instructions"]), *body.messages]
-    return answer_chat(call, ChatRequest.model_construct(model=settings["model"], **asked))
+        fields["messages"] = [SystemMessage(role="system", content=settings["instructions"]), *body.messages]
+    return answer_chat(call, ChatRequest.model_construct(model=settings["model"], **fields))
 
 
 def create(call: Call) -> Reply:
@@ -118,7 +121,7 @@ def create(call: Call) -> Reply:
 
 
 def list_agents(call: Call) -> Reply:
-    """The old list: bare, the newest first."""
+    """The older form of the list: a JSON array, newest first."""
     query = call.query(VersionPages)
     found = call.account.section(Agents).newest_first()
     return json_reply([agent.card() for agent in query.cut(found)])
@@ -141,7 +144,7 @@ def get_agent(call: Call) -> Reply:
 
 
 def update(call: Call) -> Reply:
-    """Only what was sent is changed."""
+    """Change only the members that were sent."""
     body, agent = call.body(AgentChanges, invalid_fields), _agent(call)
     settings = _settings(body)
     agent.change({name: settings[name] for name in body.model_fields_set if name in settings})
@@ -155,7 +158,7 @@ def delete(call: Call) -> Reply:
 
 def switch_version(call: Call) -> Reply:
     agent = _agent(call)
-    agent.current = agent.number(call.query(Version).version)
+    agent.current = agent.resolve_version(call.query(Version).version)
     return json_reply(agent.card())
 
 
@@ -178,7 +181,7 @@ def put_alias(call: Call) -> Reply:
     known = agent.aliases.get(query.alias)
     alias = {
         "alias": query.alias,
-        "version": agent.number(query.version),
+        "version": agent.resolve_version(query.version),
         "created_at": known["created_at"] if known else iso_time(),
         "updated_at": iso_time(),
     }
@@ -205,7 +208,7 @@ def _settings(body: AgentFields) -> dict[str, Any]:
 
 
 def _start_of(token: str | None) -> int:
-    """Where the page with this token begins."""
+    """The index of the first agent on the page with this token. 422 if the token is invalid."""
     if token is None:
         return 0
     if not token.isdecimal():

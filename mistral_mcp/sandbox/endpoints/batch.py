@@ -31,7 +31,7 @@ from mistral_mcp.sandbox.state.batch_jobs import ENDED, BatchJob, BatchJobs, Sta
 from mistral_mcp.sandbox.state.files import Files, add_request_file, jsonl
 from mistral_mcp.sandbox.state.fine_tuned_models import find_model
 
-MOST_REQUESTS = 10_000
+MAX_REQUESTS = 10_000
 ANSWERS: Mapping[str, Callable[[Call], Reply]] = {
     endpoint.path: endpoint.answer
     for section in (chat, fim, embeddings, moderations, classifiers, ocr, conversations)
@@ -62,7 +62,7 @@ class BatchRequest(Strict):
 class NewJob(Strict):
     endpoint: Target
     input_files: list[uuid.UUID] | None = None
-    requests: Annotated[list[BatchRequest], Field(max_length=MOST_REQUESTS)] | None = None
+    requests: Annotated[list[BatchRequest], Field(max_length=MAX_REQUESTS)] | None = None
     model: str | None = None
     agent_id: str | None = None
     metadata: dict[Key, Value] | None = None
@@ -79,7 +79,7 @@ class JobFilter(Paging):
     order_by: Literal["created", "-created"] = "-created"
 
     def admit(self, job: BatchJob) -> bool:
-        """Whether this job is asked for."""
+        """Whether the job matches."""
         return (
             self.model in (None, job.model)
             and self.agent_id in (None, job.agent_id)
@@ -94,7 +94,7 @@ class InlineOption(Lax):
 
 
 def create(call: Call) -> Reply:
-    """Put a job into the queue. How many requests it has is not counted yet."""
+    """Queue a job. Its requests are counted later, when it runs."""
     body = call.body(NewJob, invalid_fields)
     if not body.input_files and not body.requests:
         raise invalid_value("one of input_files and requests must be provided", "body")
@@ -108,16 +108,18 @@ def create(call: Call) -> Reply:
         raise detail_error(422, "You do not have access to the model")
     if body.agent_id is not None:
         agents.check_agent(call.account, body.agent_id)
+
     input_files = [_find_input_file(call, str(name)) for name in body.input_files or []]
     if body.requests:
         rows = [request.model_dump(exclude_none=True) for request in body.requests]
         input_files = [add_request_file(call.account, "inline.jsonl", "batch", "batch_request", jsonl(rows)).id]
+
     job = BatchJob(
         id=call.account.new_id("batch"),
         endpoint=body.endpoint,
         input_files=input_files,
         inline=body.requests is not None,
-        ask=functools.partial(_answer_line, call, body.endpoint, body.agent_id),
+        answer=functools.partial(_answer_line, call, body.endpoint, body.agent_id),
         model=body.model,
         agent_id=body.agent_id,
         metadata=body.metadata,
@@ -126,13 +128,16 @@ def create(call: Call) -> Reply:
 
 
 def list_jobs(call: Call) -> Reply:
-    """The newest come first, unless asked otherwise. Looking at the list moves nothing on."""
+    """Newest first, unless `order_by` says otherwise. Listing jobs does not advance them."""
     query = call.query(JobFilter)
-    # The official SDK spreads the metadata over the query, as parameters of their own.
+    # The official SDK sends each member of the metadata as a query parameter of its own.
     spread = {name: value for name, value in call.request.query.items() if name not in JobFilter.model_fields}
     query = query.model_copy(update={"metadata": {**query.metadata, **spread}})
+
     jobs = call.account.section(BatchJobs).newest_first()
-    found = [job for job in (jobs if query.order_by == "-created" else reversed(jobs)) if query.admit(job)]
+    if query.order_by == "created":
+        jobs.reverse()
+    found = [job for job in jobs if query.admit(job)]
     return json_reply(
         {
             "data": [job.card() for job in query.cut(found)],
@@ -143,11 +148,13 @@ def list_jobs(call: Call) -> Reply:
 
 
 def get_job(call: Call) -> Reply:
-    """A look at the job, which moves it on by one step."""
+    """The job, after advancing it by one step; with its outputs if it has ended and `inline` was requested."""
     job = _job(call)
     job.advance(call.account)
-    shown = job.status in ENDED and (job.inline or call.query(InlineOption).inline)
-    return json_reply(job.card(job.outputs(call.account) if shown else None))
+    outputs = None
+    if job.status in ENDED and (job.inline or call.query(InlineOption).inline):
+        outputs = job.outputs(call.account)
+    return json_reply(job.card(outputs))
 
 
 def cancel(call: Call) -> Reply:
@@ -179,7 +186,7 @@ def _find_input_file(call: Call, name: str) -> str:
 
 
 def _answer_line(call: Call, endpoint: str, agent_id: str | None, body: dict[str, Any]) -> Reply:
-    """One line's answer. It does not count against the limits of a minute."""
+    """The answer to one line, which does not count against the rate limits."""
     answer = ANSWERS[endpoint]
     if agent_id is not None:
         answer, body = agents.complete, {**body, "agent_id": agent_id}

@@ -16,6 +16,7 @@ from mistral_mcp.sandbox.protocol.usage import completion_usage
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 CACHE_BLOCK = 16
+"""Tokens: prompts are cached in whole blocks."""
 
 
 def complete(call: Call) -> Reply:
@@ -24,54 +25,57 @@ def complete(call: Call) -> Reply:
 
 
 def answer_chat(call: Call, body: ChatRequest) -> Reply:
-    """The reply to a body that fits."""
+    """The reply to a valid body; chat and agents share it."""
     model = require_model(call.account, body.model, "completion_chat")
     meter = call.account.meter(model.id)
     meter.admit()
-    prompt = rules.check_chat(body, model)
+
+    prompt_tokens = rules.check_chat(body, model)
     guardrails = check_guardrails(body.guardrails or [], text_of(body.messages[-1].content))
+
     answer = choose_answer(body)
     variants = [_make_variant(answer, number) for number in range(body.n or 1)]
     answers = [variant.limit(as_list(body.stop), body.max_tokens, body.min_tokens) for variant in variants]
-    spent = sum(each.tokens for each in answers)
+    completion_tokens = sum(each.tokens for each in answers)
+
     tier = "standard"
     if body.service_tier == "auto" and call.key.startswith("priority"):
         tier = "priority"
-    cached = _count_cached_tokens(call, body, prompt)
-    heard = sum(audio_seconds(decode_audio(chunk.input_audio)) for chunk in rules.audio_of(body.messages))
+    cached = _count_cached_tokens(call, body, prompt_tokens)
+    audio = sum(audio_seconds(decode_audio(chunk.input_audio)) for chunk in rules.audio_of(body.messages))
     usage = completion_usage(
-        prompt,
-        spent,
+        prompt_tokens,
+        completion_tokens,
         cached=cached,
         tier=tier,
-        audio_seconds=heard,
+        audio_seconds=audio,
     )
     completion = apply_edge_case(Completion(body.model, answers, usage, extra=guardrails))
-    meter.spend(prompt + spent)
+    meter.spend(prompt_tokens + completion_tokens)
+
     if body.stream:
         return stream_completion(completion)
-    headers = {"x-max-retry-attempts-reached": "false", **meter.headers(prompt + spent)}
-    body_of = completion.body
+    headers = {"x-max-retry-attempts-reached": "false", **meter.headers(prompt_tokens + completion_tokens)}
     if body.model == "sandbox-error-in-ok":
-        body_of = inner_error
-    return json_reply(body_of(), headers=headers)
+        return json_reply(inner_error(), headers=headers)
+    return json_reply(completion.body(), headers=headers)
 
 
 def _make_variant(answer: Answer, number: int) -> Answer:
-    """The same answer once more; a text says which one it is."""
+    """The answer of the choice with this index: the same for all, except that a text names its number."""
     if not number or answer.calls or answer.chunks is not None or answer.text.startswith(("{", "[")):
         return answer
     return Answer(f"{answer.text} (variant {number + 1})", answer.thinking, finish_reason=answer.finish_reason)
 
 
-def _count_cached_tokens(call: Call, body: ChatRequest, prompt: int) -> int:
-    """Tokens found in the cache: all full blocks, from the second request with this cache key on."""
+def _count_cached_tokens(call: Call, body: ChatRequest, prompt_tokens: int) -> int:
+    """The cached prompt tokens: all whole blocks, from the second request with this cache key on."""
     if body.prompt_cache_key is None:
         return 0
     known = body.prompt_cache_key in call.account.cached_prompts
     call.account.cached_prompts.add(body.prompt_cache_key)
     if known:
-        return prompt // CACHE_BLOCK * CACHE_BLOCK
+        return prompt_tokens // CACHE_BLOCK * CACHE_BLOCK
     return 0
 
 

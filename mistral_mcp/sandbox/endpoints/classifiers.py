@@ -1,4 +1,4 @@
-"""`POST /v1/classifications` and `POST /v1/chat/classifications`. Only fine-tuned classifiers can do this."""
+"""`POST /v1/classifications` and `POST /v1/chat/classifications`, for fine-tuned classifiers only."""
 
 import re
 import uuid
@@ -17,8 +17,8 @@ from mistral_mcp.sandbox.state.fine_tuned_models import FineTunedModels
 
 PREFIX = "ft:classifier:"
 TARGETS = ({"name": "sentiment", "labels": ["negative", "neutral", "positive"]},)
-"""Of a classifier that no job of this sandbox has made."""
-SIGNS = {"negative": r"bad|hate|awful|terribl|worst", "positive": r"good|great|love|excellent|thank|best"}
+"""The targets of a classifier that was not created here."""
+LABEL_WORDS = {"negative": r"bad|hate|awful|terribl|worst", "positive": r"good|great|love|excellent|thank|best"}
 
 
 class ClassificationRequest(Strict):
@@ -47,7 +47,7 @@ def classify_chat(call: Call) -> Reply:
     body = call.body(ChatClassificationRequest)
     chats = as_list(body.input)
     return _classify_texts(
-        call, body.model, ["\n".join(text_of(said.content) for said in chat.messages) for chat in chats]
+        call, body.model, ["\n".join(text_of(message.content) for message in chat.messages) for chat in chats]
     )
 
 
@@ -81,12 +81,16 @@ def _find_targets(account: Account, model: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _score_labels(text: str, target: Mapping[str, Any]) -> dict[str, float]:
-    """High where the label, or a word that goes with it, is in the text; of a single class, one in all."""
+    """The score of each label: high if the label or a related word is in the text. With a single class they add up to 1."""
     raw: dict[str, float] = {}
     for label in target["labels"]:
-        sign = f"{re.escape(label)}|{SIGNS.get(label, re.escape(label))}"
+        words = f"{re.escape(label)}|{LABEL_WORDS.get(label, re.escape(label))}"
         noise = zlib.crc32(f"{label}/{text}".encode()) / 0xFFFFFFFF
-        raw[label] = (9.0 if re.search(sign, text, re.IGNORECASE) else 0.5) + noise / 10
+        score = 0.5
+        if re.search(words, text, re.IGNORECASE):
+            score = 9.0
+        raw[label] = score + noise / 10
+
     if target.get("loss_function") == "multi_class":
         return {label: round(value / 10, 6) for label, value in raw.items()}
     total = sum(raw.values())

@@ -1,8 +1,9 @@
-"""One turn of a conversation: what runs, what is called, and what is said."""
+"""One turn of a conversation: tool executions, function calls, and the message."""
 
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ from mistral_mcp.sandbox.protocol.rules import check_chat
 from mistral_mcp.sandbox.protocol.strict import as_list
 from mistral_mcp.sandbox.protocol.tokens import count_tokens
 from mistral_mcp.sandbox.state.conversations import Conversation
-from mistral_mcp.sandbox.state.files import SIGNED, add_output
+from mistral_mcp.sandbox.state.files import SIGNED_URL_BASE, add_output
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
 MAKES_FILE = re.compile(r"\b(?:chart|csv|file|plot|table)", re.IGNORECASE)
@@ -35,7 +36,7 @@ MAKES_FILE = re.compile(r"\b(?:chart|csv|file|plot|table)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Turn:
-    """What came of it."""
+    """The outcome of one turn. `model` is the id of the model that answered."""
 
     model: str
     outputs: list[Entry]
@@ -48,7 +49,7 @@ class Turn:
 
 
 def finish_entry(account: Account, entry: Entry, prefix: str) -> Entry:
-    """The entry with its id and its time."""
+    """The entry with its id and its times."""
     name = account.new_id(prefix).replace("-", "")
     now = iso_time()
     return {
@@ -61,50 +62,65 @@ def finish_entry(account: Account, entry: Entry, prefix: str) -> Entry:
 
 
 def take_turn(account: Account, conversation: Conversation, args: CompletionArgs) -> Turn:
-    """Answer the entries that are there."""
+    """Answer the conversation's entries. Raises the same `ApiError` as chat does."""
     messages = entries_to_messages(conversation.entries, conversation.instructions)
     functions = [tool for tool in conversation.tools if isinstance(tool, FunctionTool)]
     chosen: dict[str, Any] = {name: value for name, value in args if value is not None}
-    name = conversation.model or conversation.agent_model
     body = ChatRequest.model_construct(
-        model=name,
+        model=conversation.model or conversation.agent_model,
         messages=messages,
         tools=functions,
         **chosen,
     )
+
     model = require_model(account, body.model, "completion_chat")
     meter = account.meter(model.id)
     meter.admit()
     prompt = check_chat(body, model)
     results = check_guardrails(conversation.guardrails, text_of(messages[-1].content))
+
     answer = choose_answer(body).limit(as_list(args.stop), args.max_tokens)
     outputs = _build_outputs(account, conversation, messages, answer)
-    ran = [entry["name"] for entry in outputs if entry["type"] == "tool.execution"]
-    connector_tokens = sum(count_tokens(compact(entry)) for entry in outputs if entry["type"] == "tool.execution")
-    usage = {
+
+    usage = _build_usage(prompt, answer.tokens, outputs)
+    turn = Turn(model.id, outputs, usage, results.get("guardrails"))
+    meter.spend(turn.tokens)
+    return turn
+
+
+def _build_usage(prompt: int, completion: int, outputs: Sequence[Entry]) -> dict[str, Any]:
+    """The tokens, and how often each built-in tool ran."""
+    runs = [entry for entry in outputs if entry["type"] == "tool.execution"]
+    connector_tokens = sum(count_tokens(compact(entry)) for entry in runs)
+    usage: dict[str, Any] = {
         "prompt_tokens": prompt,
-        "completion_tokens": answer.tokens,
-        "total_tokens": prompt + answer.tokens + connector_tokens,
-        "connector_tokens": connector_tokens if ran else None,
-        "connectors": {name: ran.count(name) for name in ran} if ran else None,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion + connector_tokens,
+        "connector_tokens": None,
+        "connectors": None,
     }
-    meter.spend(prompt + answer.tokens + connector_tokens)
-    return Turn(model.id, outputs, usage, results.get("guardrails"))
+    if runs:
+        usage["connector_tokens"] = connector_tokens
+        usage["connectors"] = dict(Counter(entry["name"] for entry in runs))
+    return usage
 
 
 def _build_outputs(
     account: Account, conversation: Conversation, messages: Sequence[Message], answer: Answer
 ) -> list[Entry]:
-    """Calls of functions; or what ran on Mistral's side, and then a message."""
+    """Function calls; or the executions of built-in tools, and then a message."""
     speaker = conversation.speaker
     if answer.calls:
         calls = [_build_call_entry(call["function"], call["id"], speaker) for call in answer.calls]
         return [finish_entry(account, call, "fc") for call in calls]
+
     outputs: list[Entry] = []
     cited: list[Entry] = []
     query = json.dumps({"query": text_of(messages[-1].content)})
-    tools = [tool for tool in conversation.tools if not isinstance(tool, FunctionTool)]
-    for tool in tools if isinstance(messages[-1], UserMessage) else []:
+    tools: list[BuiltIn] = []
+    if isinstance(messages[-1], UserMessage):
+        tools = [tool for tool in conversation.tools if not isinstance(tool, FunctionTool)]
+    for tool in tools:
         name = tool.type
         if isinstance(tool, ConnectorTool):
             name = tool.connector_id
@@ -120,6 +136,7 @@ def _build_outputs(
             }
             outputs.append(finish_entry(account, {**ran, **speaker}, "tool_exec"))
             cited += _build_citations(account, conversation, name, query)
+
     content = answer.content
     if cited:
         if isinstance(content, str):
@@ -135,7 +152,7 @@ def _build_outputs(
 
 
 def _confirm(account: Account, conversation: Conversation, tool: BuiltIn, query: str) -> bool | Entry:
-    """Whether a tool may run, or the call that waits for somebody to say so."""
+    """Whether a tool may run, or the pending call that asks for confirmation."""
     asked = tool.tool_configuration and tool.tool_configuration.requires_confirmation
     if not asked:
         return True
@@ -159,7 +176,7 @@ def _build_call_entry(function: dict[str, Any], identity: str, speaker: dict[str
 
 
 def _find_confirmation(entries: Sequence[Entry], name: str) -> str | None:
-    """What has been said about this call since the user last spoke."""
+    """The confirmation status of this call since the last user message."""
     for entry in reversed(entries):
         if entry["type"] == "message.input":
             return None
@@ -169,14 +186,14 @@ def _find_confirmation(entries: Sequence[Entry], name: str) -> str | None:
 
 
 def _execution_info(name: str) -> dict[str, Any]:
-    """The `info` of a run. The output of code stands nowhere else."""
+    """The `info` of an execution, which is the only place with the output of code."""
     if name == "code_interpreter":
         return {"code": "print(6 * 7)", "code_output": "42\n"}
     return {}
 
 
 def _build_citations(account: Account, conversation: Conversation, name: str, query: str) -> list[Entry]:
-    """What a tool leaves in the message: a source, or a file that can be downloaded. Code makes one where it is asked to."""
+    """The chunks that a tool adds to the message: a source, or a file to download. Code creates a file if asked to."""
     if name == "image_generation" or (name == "code_interpreter" and MAKES_FILE.search(query)):
         return _build_files(account, conversation, name)
     if name in ("web_search", "web_search_premium", "document_library"):
@@ -193,9 +210,9 @@ def _build_citations(account: Account, conversation: Conversation, name: str, qu
 
 
 def _build_files(account: Account, conversation: Conversation, name: str) -> list[Entry]:
-    """A picture or a table, as a file; of some models as a signed URL, which has no id of a file."""
+    """An image or a table as a file; with `sandbox-image-urls` as signed URLs without a file id."""
     if conversation.model == "sandbox-image-urls":
-        signed = f"{SIGNED}/generated/{name}.png?sig=sandbox"
+        signed = f"{SIGNED_URL_BASE}/generated/{name}.png?sig=sandbox"
         return [
             {"type": "image_url", "image_url": {"url": signed}},
             {

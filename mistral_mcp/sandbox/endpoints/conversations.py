@@ -1,4 +1,4 @@
-"""`/v1/conversations`: talks that Mistral keeps."""
+"""`/v1/conversations`: conversations that Mistral stores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ TOOLS: TypeAdapter[list[ConversationTool]] = TypeAdapter(list[ConversationTool])
 
 
 class TurnFields(Strict):
-    """What every request that goes on with a conversation may have."""
+    """The fields of every request that starts or continues a conversation."""
 
     stream: bool = False
     store: bool | None = None
@@ -68,14 +68,13 @@ class ConversationFilter(Paging):
 
 
 def invalid_conversation(details: Sequence[Mapping[str, Any]]) -> ApiError:
-    """A 422 as only conversations have it: with a capital letter, and a number for a code."""
+    """The 422 of conversations, which differs from others: `Error` with a capital letter, and a number as code."""
     problems = list(details)
-    kind = "invalid_request_error"
     body = {
         "object": "Error",
         "detail": problems,
         "message": problems,
-        "type": kind,
+        "type": "invalid_request_error",
         "code": 3001,
     }
     return ApiError(json_reply(body, 422))
@@ -87,6 +86,7 @@ def start(call: Call) -> Reply:
         raise _invalid_value("exactly one of model and agent_id must be provided", body.model)
     if body.agent_version is not None and body.agent_id is None:
         raise _invalid_value("agent_version needs an agent_id", body.agent_version)
+
     agent = None
     if body.agent_id is not None:
         agent = check_agent(call.account, body.agent_id)
@@ -95,6 +95,7 @@ def start(call: Call) -> Reply:
         settings = agent.settings(body.agent_version)
     if body.model is not None:
         require_model(call.account, body.model, "completion_chat")
+
     tools = TOOLS.validate_python(settings.get("tools", []))
     conversation = Conversation(
         id=_new_id(call),
@@ -125,24 +126,29 @@ def append(call: Call) -> Reply:
     if pending - decided.keys():
         message = "Some tool calls wait for confirmation"
         raise refusal(400, message, "invalid_request_message_order", "3230")
+
     entries = [_apply_confirmation(entry, decided) for entry in known.entries]
     conversation = replace(known, entries=entries, updated_at=iso_time())
     return _continue(call, conversation, body, parse_inputs(body.inputs))
 
 
 def restart(call: Call) -> Reply:
-    """A new conversation that shares the old one's beginning, up to this entry and with it."""
+    """Start a new conversation with the entries of an old one, up to and including `from_entry_id`."""
     body = call.body(Restart, invalid_conversation)
     known = _conversation(call)
     places = [place for place, entry in enumerate(known.entries) if entry["id"] == body.from_entry_id]
     if not places:
         raise refusal(404, f"Entry {body.from_entry_id} not found.", "not_found_error")
+
+    guardrails, metadata = body.guardrails, body.metadata
+    if metadata is None:
+        metadata = known.metadata
     conversation = replace(
         known,
         id=_new_id(call),
         entries=known.entries[: places[0] + 1],
-        guardrails=known.guardrails if body.guardrails is None else body.guardrails,
-        metadata=known.metadata if body.metadata is None else body.metadata,
+        guardrails=known.guardrails if guardrails is None else guardrails,
+        metadata=metadata,
         agent_version=body.agent_version or known.agent_version,
         created_at=iso_time(),
         updated_at=iso_time(),
@@ -151,7 +157,7 @@ def restart(call: Call) -> Reply:
 
 
 def list_conversations(call: Call) -> Reply:
-    """A bare list, the newest first."""
+    """A JSON array, newest first."""
     query = call.query(ConversationFilter)
     found = [
         conversation
@@ -178,18 +184,18 @@ def history(call: Call) -> Reply:
 
 def messages(call: Call) -> Reply:
     conversation = _conversation(call)
-    said = [entry for entry in conversation.entries if entry["type"].startswith("message.")]
+    found = [entry for entry in conversation.entries if entry["type"].startswith("message.")]
     return json_reply(
         {
             "conversation_id": conversation.id,
-            "messages": said,
+            "messages": found,
             "object": "conversation.messages",
         }
     )
 
 
 def _continue(call: Call, conversation: Conversation, body: TurnFields, added: list[Entry]) -> Reply:
-    """Take a turn, keep it, and answer with it."""
+    """Add the entries, take a turn, store the conversation unless `store` is false, and reply with the turn."""
     entries = [finish_entry(call.account, entry, _prefix(entry)) for entry in added]
     conversation = replace(conversation, entries=[*conversation.entries, *entries])
     turn = take_turn(call.account, conversation, body.completion_args or conversation.args)
@@ -219,7 +225,9 @@ def _new_id(call: Call) -> str:
 
 
 def _prefix(entry: Entry) -> str:
-    return {"message": "msg", "function": "fc", "tool": "tool_exec"}.get(entry["type"].partition(".")[0], "entry")
+    """The prefix of the entry's id."""
+    kind = entry["type"].partition(".")[0]
+    return {"message": "msg", "function": "fc", "tool": "tool_exec"}.get(kind, "entry")
 
 
 def _apply_confirmation(entry: Entry, decided: Mapping[str, str]) -> Entry:

@@ -37,8 +37,8 @@ class EmbeddingRequest(Strict):
     encoding_format: Literal["float", "base64"] = "float"
 
 
-def embeddings(call: Call) -> Reply:
-    """Vectors of hashed words: texts that share words are near each other."""
+def embed(call: Call) -> Reply:
+    """Vectors made from hashed words: texts that share words are near each other."""
     body = call.body(EmbeddingRequest)
     model = find_base_model(body.model)
     if model is None or not model.embeds:
@@ -53,7 +53,7 @@ def embeddings(call: Call) -> Reply:
         for index, text in enumerate(inputs)
     )
     meter.spend(tokens)
-    # Written by hand: rendering millions of numbers with `json` would take longer than making them.
+    # Written by hand: `json` would take longer to serialise millions of numbers than it takes to compute them.
     reply = (
         f'{{"id":"{uuid.uuid4().hex}","object":"list","data":[{data}],'
         f'"model":{compact(body.model)},"usage":{compact(input_usage(tokens))}}}'
@@ -63,14 +63,14 @@ def embeddings(call: Call) -> Reply:
 
 
 def _count_inputs(inputs: list[str], model: Model) -> int:
-    """The tokens of all inputs; refused where they are too many."""
+    """The tokens of all inputs. 400 if there are too many inputs or tokens."""
     if not inputs:
         raise invalid_request("Input cannot be empty.")
     if len(inputs) > MAX_INPUTS:
-        raise _too_many("Too many inputs in request, split into more batches.")
+        raise _too_large("Too many inputs in request, split into more batches.")
     counts = [count_tokens(text) for text in inputs]
     if sum(counts) > MAX_TOKENS:
-        raise _too_many("Too many tokens overall, split into more batches.")
+        raise _too_large("Too many tokens overall, split into more batches.")
     if max(counts) > model.context:
         raise invalid_args(
             f"Prompt contains {max(counts)} tokens and 0 draft tokens, "
@@ -79,12 +79,12 @@ def _count_inputs(inputs: list[str], model: Model) -> int:
     return sum(counts)
 
 
-def _too_many(message: str) -> Exception:
+def _too_large(message: str) -> Exception:
     return refusal(400, message, "invalid_request_prompt", "3210")
 
 
 def _choose_dimension(body: EmbeddingRequest, model: Model) -> int:
-    """How long the vectors are to be. Only the code model lets its caller choose."""
+    """The number of values in a vector. Only the code model lets the caller choose it."""
     if "codestral" not in model.id:
         if body.output_dimension is not None:
             raise invalid_args(f"Model {body.model} does not support output_dimension")
@@ -100,7 +100,7 @@ def _choose_dimension(body: EmbeddingRequest, model: Model) -> int:
 
 
 def _write_vector(vector: Vector, body: EmbeddingRequest) -> str:
-    """The vector as JSON, in the type and encoding asked for."""
+    """The vector as JSON, in the requested type and encoding."""
     if body.output_dtype == "float":
         if body.encoding_format == "float":
             return vector.json
@@ -108,7 +108,10 @@ def _write_vector(vector: Vector, body: EmbeddingRequest) -> str:
     values = _quantise(vector.values, body.output_dtype)
     if body.encoding_format == "float":
         return compact(values)
-    return _base64(array("b" if min(values) < 0 else "B", values).tobytes())
+    typecode = "B"
+    if min(values) < 0:
+        typecode = "b"
+    return _base64(array(typecode, values).tobytes())
 
 
 def _base64(data: bytes) -> str:
@@ -116,19 +119,24 @@ def _base64(data: bytes) -> str:
 
 
 def _quantise(values: list[float], dtype: Dtype) -> list[int]:
+    """Integers of 8 bits, for the binary types with the signs of 8 values in each."""
     if dtype in ("int8", "uint8"):
         scale = 127 / max(abs(value) for value in values)
         shift = 0
         if dtype == "uint8":
             shift = 128
         return [round(value * scale) + shift for value in values]
-    packed = [
-        sum(128 >> place for place, value in enumerate(values[start : start + BITS]) if value > 0)
-        for start in range(0, len(values), BITS)
-    ]
+
+    groups = [values[start : start + BITS] for start in range(0, len(values), BITS)]
+    packed = [_pack_signs(group) for group in groups]
     if dtype == "ubinary":
         return packed
     return [byte - 128 for byte in packed]
 
 
-ENDPOINTS = (Endpoint("POST", "/v1/embeddings", embeddings),)
+def _pack_signs(values: list[float]) -> int:
+    """One bit for each of up to 8 values, the first in the highest bit: 1 if it is positive."""
+    return sum(128 >> place for place, value in enumerate(values) if value > 0)
+
+
+ENDPOINTS = (Endpoint("POST", "/v1/embeddings", embed),)

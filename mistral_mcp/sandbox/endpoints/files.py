@@ -12,14 +12,14 @@ from mistral_mcp.sandbox.protocol.errors import detail_error, invalid_fields
 from mistral_mcp.sandbox.protocol.forms import Form
 from mistral_mcp.sandbox.protocol.replies import Reply, data_reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Lax, Paging, parse_fields
-from mistral_mcp.sandbox.state.files import SIGNED, Files, StoredFile, check_lines, guess_type
+from mistral_mcp.sandbox.state.files import SIGNED_URL_BASE, Files, StoredFile, check_lines, guess_type
 
 HOUR = 3600
 READ_BY_OCR = re.compile(
     r"application/(?!zip|octet-stream|vnd\.openxmlformats-officedocument\.spreadsheetml)|image/|text/"
 )
 
-# `typing` takes unions of the same literals for one, in the order it met first: the tools have theirs in this order.
+# In the same order as in the tools: `typing` caches equal literals, with the order of the one that came first.
 Purpose = Literal["batch", "ocr", "fine-tune", "audio", "agentic_safety"]
 SAMPLE_TYPES: dict[Purpose, str] = {
     "fine-tune": "instruct",
@@ -34,7 +34,7 @@ class UploadFields(Lax):
     purpose: Purpose = "fine-tune"
     visibility: Literal["workspace", "user"] = "workspace"
     expiry: Annotated[int, Field(ge=1)] | None = None
-    """In hours: the unit is not documented."""
+    """Taken as hours; Mistral does not document the unit."""
 
 
 class FileFilter(Paging):
@@ -46,7 +46,7 @@ class FileFilter(Paging):
     purpose: Purpose | None = None
 
     def admit(self, file: StoredFile) -> bool:
-        """Whether this file is asked for."""
+        """Whether the file matches."""
         return (
             (not self.sample_type or file.sample_type in self.sample_type)
             and (not self.source or file.source in self.source)
@@ -61,7 +61,7 @@ class Expiry(Lax):
 
 
 def upload(call: Call) -> Reply:
-    """Keep a file. The lines of batches and of training data are checked right away."""
+    """Store a file. Files for batches and fine-tuning have their lines checked at once."""
     form = call.form or Form()
     fields = parse_fields(UploadFields, form.fields, "body")
     if "file" not in form.files:
@@ -75,15 +75,18 @@ def upload(call: Call) -> Reply:
                 }
             ]
         )
+
     part = form.files["file"]
-    declared = part.content_type.split(";")[0]
+    kind = part.content_type.split(";")[0]
+    if kind in ("", "application/octet-stream"):
+        kind = guess_type(part.filename)
     file = StoredFile(
         id=call.account.new_id("file"),
         filename=part.filename,
         data=part.data,
         purpose=fields.purpose,
         sample_type=SAMPLE_TYPES[fields.purpose],
-        mimetype=declared if declared not in ("", "application/octet-stream") else guess_type(part.filename),
+        mimetype=kind,
         visibility=fields.visibility,
         expires_at=fields.expiry and int(time.time()) + fields.expiry * HOUR,
     )
@@ -93,11 +96,11 @@ def upload(call: Call) -> Reply:
         supported = "only application/pdf, image/.* and documents of common offices are currently supported"
         message = f"Received file with mimetype {file.mimetype}, {supported}"
         raise detail_error(422, "Invalid file format.", message=message)
-    return json_reply(call.account.section(Files).keep(file).card())
+    return json_reply(call.account.section(Files).add(file).card())
 
 
 def list_files(call: Call) -> Reply:
-    """The newest come first."""
+    """Newest first."""
     query = call.query(FileFilter)
     found = [file for file in call.account.section(Files).newest_first() if query.admit(file)]
     total = None
@@ -132,11 +135,13 @@ def content(call: Call) -> Reply:
 
 
 def signed_url(call: Call) -> Reply:
-    """A link that nobody can follow, in the form of the real ones. OCR and transcription know it again."""
+    """A URL in the form of the real ones. It leads nowhere, but the sandbox's OCR and transcription accept it."""
     file, hours = _file(call), call.query(Expiry).expiry
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + hours * HOUR))
     signature = hashlib.sha256(f"{call.key}/{file.id}/{until}".encode()).hexdigest()
-    return json_reply({"url": f"{SIGNED}/{file.id}/{file.id}?se={until}&sp=r&sv=2025-01-05&sr=b&sig={signature}"})
+    return json_reply(
+        {"url": f"{SIGNED_URL_BASE}/{file.id}/{file.id}?se={until}&sp=r&sv=2025-01-05&sr=b&sig={signature}"}
+    )
 
 
 def _file(call: Call) -> StoredFile:

@@ -1,4 +1,4 @@
-"""`POST /v1/fim/completions`: code between a beginning and an end."""
+"""`POST /v1/fim/completions`: code between a prompt and a suffix."""
 
 import re
 
@@ -31,7 +31,7 @@ class FimRequest(Strict):
 
 
 def complete(call: Call) -> Reply:
-    """Fill the gap. The reply has the shape of a chat's."""
+    """Complete the code. The reply has the same shape as that of chat."""
     body = call.body(FimRequest)
     model = find_model(call.account, body.model)
     if model is None:
@@ -43,7 +43,7 @@ def complete(call: Call) -> Reply:
     rules.check_greedy(body.temperature, body.top_p, model.top_p)
     prompt = count_tokens(body.prompt) + count_tokens(body.suffix or "") + 2
     rules.check_length(prompt, body.max_tokens, model)
-    answer = Answer(_between(body)).limit(as_list(body.stop), body.max_tokens, body.min_tokens)
+    answer = Answer(_complete_code(body)).limit(as_list(body.stop), body.max_tokens, body.min_tokens)
     completion = Completion(body.model, [answer], completion_usage(prompt, answer.tokens))
     meter.spend(prompt + answer.tokens)
     if body.stream:
@@ -52,18 +52,21 @@ def complete(call: Call) -> Reply:
     return json_reply(completion.body(), headers=headers)
 
 
-def _between(body: FimRequest) -> str:
-    """A remark, and for a function that has only its head the sum of its parameters."""
-    remark = f"# Sandbox completion from {body.model}\n"
+def _complete_code(body: FimRequest) -> str:
+    """A comment; if the prompt ends with the head of a function, also a body that adds up its parameters."""
+    comment = f"# Sandbox completion from {body.model}\n"
     head = FUNCTION.search(body.prompt)
     if head is None:
-        return remark + "pass\n"
+        return comment + "pass\n"
+
     names = [part.split(":")[0].split("=")[0].strip(" *") for part in head[1].split(",")]
     total = " + ".join(name for name in names if name) or "None"
-    start = "\n"
-    if body.prompt.endswith("\n"):
-        start = ""
-    return f"{start}    {remark}    result = {total}\n" + ("" if body.suffix else "    return result\n")
+    code = f"    {comment}    result = {total}\n"
+    if not body.prompt.endswith("\n"):
+        code = f"\n{code}"
+    if not body.suffix:
+        code += "    return result\n"
+    return code
 
 
 ENDPOINTS = (Endpoint("POST", "/v1/fim/completions", complete),)

@@ -1,6 +1,7 @@
-"""`/v1/fine_tuning/jobs`, which newer accounts do not have any more."""
+"""`/v1/fine_tuning/jobs`, which Mistral has retired."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,14 +12,14 @@ from mistral_mcp.sandbox.protocol.endpoint import Account, Call, Endpoint
 from mistral_mcp.sandbox.protocol.errors import detail_error, invalid_fields, invalid_value
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Lax, Paging, Strict
-from mistral_mcp.sandbox.protocol.tokens import CHARACTERS
+from mistral_mcp.sandbox.protocol.tokens import CHARACTERS_PER_TOKEN
 from mistral_mcp.sandbox.state.files import Files
 from mistral_mcp.sandbox.state.fine_tuned_models import find_model
 from mistral_mcp.sandbox.state.fine_tuning_jobs import Status, TuningJob, TuningJobs
 
 DEFAULT_STEPS = 100
-LEAST_COST = 4.0
-DOLLARS_A_TOKEN = 1e-6
+MIN_COST = 4.0
+DOLLARS_PER_TOKEN = 1e-6
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -91,7 +92,7 @@ class JobFilter(Paging):
     suffix: str | None = None
 
     def admit(self, job: TuningJob) -> bool:
-        """Whether this job is asked for."""
+        """Whether the job matches."""
         runs = job.integrations or []
         return (
             self.model in (None, job.name)
@@ -105,41 +106,50 @@ class JobFilter(Paging):
 
 
 def create(call: Call) -> Reply:
-    """Put a job into the queue, or with `dry_run` only estimate what it would take."""
+    """Queue a job; with `dry_run` only estimate its cost and duration."""
     body = call.body(NewJob, invalid_fields)
     base = find_model(call.account, body.model)
     if base is None or not base.can("fine_tuning"):
         raise detail_error(422, f"Model {body.model} is not available for fine-tuning.")
     if not body.training_files and not body.repositories:
         raise invalid_value("training_files must not be empty", "body", "training_files")
+
     training = [str(file.file_id) for file in body.training_files]
     validation = [str(name) for name in body.validation_files or []]
     estimate = _estimate(call.account, body, [*training, *validation])
     if call.query(DryRunOption).dry_run:
         legacy = {"deprecated": True, "details": "This is a dry run of the sandbox.", "object": "job.metadata"}
         return json_reply({**estimate, **legacy})
-    classifies = body.job_type == "classifier" or (body.job_type is None and bool(body.classifier_targets))
-    named = [target.model_dump() for target in body.classifier_targets or []]
+
+    job_type = body.job_type or "completion"
+    if body.job_type is None and body.classifier_targets:
+        job_type = "classifier"
+    hyperparameters = body.hyperparameters.model_dump()
+    targets: Sequence[Mapping[str, Any]] = ()
+    if job_type == "classifier":
+        del hyperparameters["fim_ratio"]
+        targets = [target.model_dump() for target in body.classifier_targets or []] or TARGETS
+
     job = TuningJob(
         id=call.account.new_id("fine-tuning"),
         name=body.model,
         base=base,
-        job_type="classifier" if classifies else "completion",
+        job_type=job_type,
         auto_start=body.auto_start,
-        hyperparameters=body.hyperparameters.model_dump(exclude={"fim_ratio"} if classifies else None),
+        hyperparameters=hyperparameters,
         training_files=training,
         validation_files=validation,
         estimate=estimate,
         suffix=body.suffix,
         integrations=[run.model_dump(exclude={"api_key"}) for run in body.integrations or []] or None,
         repositories=[source.model_dump(exclude={"token"}) for source in body.repositories or []],
-        targets=(named or TARGETS) if classifies else (),
+        targets=targets,
     )
     return json_reply(call.account.section(TuningJobs).put(job.id, job).card())
 
 
 def list_jobs(call: Call) -> Reply:
-    """The newest first. Looking at the list moves nothing on."""
+    """Newest first. Listing jobs does not advance them."""
     query = call.query(JobFilter)
     found = [job for job in call.account.section(TuningJobs).newest_first() if query.admit(job)]
     return json_reply(
@@ -152,7 +162,7 @@ def list_jobs(call: Call) -> Reply:
 
 
 def get_job(call: Call) -> Reply:
-    """A look at the job, which moves it on by one step."""
+    """The job, after advancing it by one step."""
     job = _job(call)
     job.advance(call.account)
     return json_reply(job.details())
@@ -175,18 +185,18 @@ def _job(call: Call) -> TuningJob:
 
 
 def _estimate(account: Account, body: NewJob, names: list[str]) -> dict[str, Any]:
-    """What the job would take. Files have to be there, and to be for this."""
+    """The job's metadata: its estimated duration, cost and tokens. 404 or 422 if a file is missing or for another purpose."""
     files = [account.section(Files).get(name) for name in names]
     for file in files:
         if file.purpose != "fine-tune":
             raise detail_error(422, f"File {file.id} has purpose {file.purpose}, but fine-tune is needed.")
-    data = sum(len(file.data) for file in files) // CHARACTERS
+    data = sum(len(file.data) for file in files) // CHARACTERS_PER_TOKEN
     steps = body.hyperparameters.training_steps or DEFAULT_STEPS
     epochs = body.hyperparameters.epochs or 1.0
     tokens = round(data * epochs)
     return {
         "expected_duration_seconds": 10 * steps,
-        "cost": max(LEAST_COST, round(tokens * DOLLARS_A_TOKEN, 2)),
+        "cost": max(MIN_COST, round(tokens * DOLLARS_PER_TOKEN, 2)),
         "cost_currency": "USD",
         "train_tokens_per_step": tokens // steps,
         "train_tokens": tokens,

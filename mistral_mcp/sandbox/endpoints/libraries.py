@@ -12,7 +12,7 @@ from mistral_mcp.sandbox.protocol.errors import invalid_fields, invalid_value
 from mistral_mcp.sandbox.protocol.forms import Form
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Count, Lax, Strict
-from mistral_mcp.sandbox.state.files import SIGNED, guess_type
+from mistral_mcp.sandbox.state.files import SIGNED_URL_BASE, guess_type
 from mistral_mcp.sandbox.state.libraries import Libraries, Library, LibraryDocument, pagination
 
 
@@ -44,7 +44,7 @@ class ListQuery(Lax):
 
     @property
     def number(self) -> int:
-        """The page asked for, by its token or by its number."""
+        """The number of the requested page, from `page_token` or `page`. 422 if the token is invalid."""
         if self.page_token is None:
             return self.page
         try:
@@ -86,7 +86,7 @@ def get_library(call: Call) -> Reply:
 
 
 def update_library(call: Call) -> Reply:
-    """Only what was sent is changed."""
+    """Change only the members that were sent."""
     body, library = call.body(LibraryUpdate, invalid_fields), _library(call)
     library.name = body.name or library.name
     if "description" in body.model_fields_set:
@@ -96,7 +96,7 @@ def update_library(call: Call) -> Reply:
 
 
 def delete_library(call: Call) -> Reply:
-    """Answers with what is gone; one day it will be 204."""
+    """Reply with the deleted library; Mistral has announced a 204 instead."""
     return json_reply(call.account.section(Libraries).remove(call.uuid("library_id")).card())
 
 
@@ -120,7 +120,7 @@ def list_documents(call: Call) -> Reply:
 
 
 def add_document(call: Call) -> Reply:
-    """201 for a new document, and 200 for one whose bytes are there already."""
+    """201 for a new document, 200 for one with the same bytes as a document that is already there."""
     library, form = _library(call), call.form or Form()
     if "file" not in form.files:
         raise invalid_fields(
@@ -147,7 +147,7 @@ def add_document(call: Call) -> Reply:
 
 
 def get_document(call: Call) -> Reply:
-    """A look at a document, which moves its processing on by one step."""
+    """The document, after advancing its processing by one step."""
     document = _document(call)
     document.advance()
     return json_reply(document.card())
@@ -169,22 +169,22 @@ def delete_document(call: Call) -> Reply:
 
 
 def text_content(call: Call) -> Reply:
-    """Nothing, until the document has been processed."""
+    """The text of the document; empty until it has been processed."""
     pages = call.query(PageRange)
     return json_reply({"text": _document(call).text(pages.page_start, pages.page_end)})
 
 
 def status(call: Call) -> Reply:
-    """The same look, and the same step, for less."""
+    """The processing status, after advancing it by one step."""
     document = _document(call)
     document.advance()
     return json_reply({"document_id": document.id, **document.progress()})
 
 
 def signed_url(call: Call) -> Reply:
-    """A bare string of JSON."""
+    """A JSON string."""
     document = _document(call)
-    return json_reply(f"{SIGNED}/libraries/{document.library_id}/{document.id}?sig={document.hash}")
+    return json_reply(f"{SIGNED_URL_BASE}/libraries/{document.library_id}/{document.id}?sig={document.hash}")
 
 
 def reprocess(call: Call) -> Reply:

@@ -1,4 +1,4 @@
-"""`/v1/models`, and what can be done with one's own models under `/v1/fine_tuning/models`."""
+"""`/v1/models`, and `/v1/fine_tuning/models` for the key's own models."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class ModelUpdate(Strict):
 
 
 def list_models(call: Call) -> Reply:
-    """Every name is a card of its own, and there is no paging."""
+    """One card for each name of a model, without paging."""
     wanted = call.request.query.get("model")
     return json_reply(
         {
@@ -30,7 +30,7 @@ def list_models(call: Call) -> Reply:
 
 
 def get_model(call: Call) -> Reply:
-    """One card. Its errors have no `object`, `type` or `code`."""
+    """One card. The body of its 404 has a `message` only."""
     name = call.params["model_id"]
     own = call.account.section(FineTunedModels).find(name)
     if own is not None:
@@ -44,7 +44,7 @@ def get_model(call: Call) -> Reply:
 
 
 def delete_model(call: Call) -> Reply:
-    """Only one's own: everyone's are 403."""
+    """Delete one of the key's own models; 403 for base models."""
     name = call.params["model_id"]
     if find_base_model(name) is not None:
         raise detail_error(403, f"You do not have permission to delete the base model {name}.")
@@ -61,13 +61,13 @@ def delete_model(call: Call) -> Reply:
 
 
 def update_model(call: Call) -> Reply:
-    """Only what was sent is changed."""
+    """Change only the members that were sent."""
     changes = call.body(ModelUpdate, invalid_fields).model_dump(exclude_unset=True)
     return json_reply(_change(call, **changes).card())
 
 
 def archive(call: Call) -> Reply:
-    """Out of use, but still there."""
+    """Archive a model: it still exists, but cannot be used."""
     return json_reply(
         {
             "id": _change(call, archived=True).id,
@@ -108,7 +108,7 @@ def _cards(account: Account) -> Iterator[dict[str, Any]]:
 
 
 def _card(model: Model, name: str) -> dict[str, Any]:
-    """One name's card. Its aliases are the other names, and `created` is the time of asking."""
+    """The card of one name. Its aliases are the model's other names, and `created` is the time of the request."""
     return {
         "id": name,
         "object": "model",

@@ -27,24 +27,25 @@ class ChatModerationRequest(Strict):
 
 
 def moderate(call: Call) -> Reply:
-    """Judge each text by itself."""
+    """Moderate each text by itself."""
     body = call.body(ModerationRequest)
     texts = as_list(body.input)
-    return _judge(call, body.model, texts, sum(count_tokens(text) for text in texts))
+    return _moderate_texts(call, body.model, texts, sum(count_tokens(text) for text in texts))
 
 
 def moderate_chat(call: Call) -> Reply:
-    """Judge the last message of each conversation; the ones before it are paid for too."""
+    """Moderate the last message of each conversation; tokens are counted for all messages."""
     body = call.body(ChatModerationRequest)
-    listed: list[Any] = list(body.input)
-    conversations: list[list[Any]] = listed if listed and isinstance(listed[0], list) else [listed]
+    conversations: list[Any] = list(body.input)
+    if not conversations or not isinstance(conversations[0], list):
+        conversations = [conversations]
     if not all(conversations):
         raise invalid_request("Conversation must have at least one message")
     tokens = sum(count_tokens(text_of(message.content)) for messages in conversations for message in messages)
-    return _judge(call, body.model, [text_of(messages[-1].content) for messages in conversations], tokens)
+    return _moderate_texts(call, body.model, [text_of(messages[-1].content) for messages in conversations], tokens)
 
 
-def _judge(call: Call, name: str, texts: Sequence[str], tokens: int) -> Reply:
+def _moderate_texts(call: Call, name: str, texts: Sequence[str], tokens: int) -> Reply:
     model = require_model(call.account, name, "moderation")
     meter = call.account.meter(model.id)
     meter.admit()

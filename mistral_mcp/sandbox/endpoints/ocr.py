@@ -44,7 +44,7 @@ class OcrRequest(Strict):
 
 
 def recognise(call: Call) -> Reply:
-    """Read the document, page by page."""
+    """Return the requested pages of the document. 400 or 422 if it cannot be read or an option is invalid."""
     body = call.body(OcrRequest)
     model = require_model(call.account, body.model or DEFAULT_MODEL, "ocr")
     for name in ("bbox_annotation_format", "document_annotation_format"):
@@ -52,12 +52,15 @@ def recognise(call: Call) -> Reply:
     if body.document_annotation_prompt is not None and body.document_annotation_format is None:
         message = "document_annotation_prompt needs a document_annotation_format"
         raise _invalid_value(message, "document_annotation_prompt", body.document_annotation_prompt)
+
     meter = call.account.meter(model.id)
     meter.admit()
+
     document = _document(call, body)
     _check_office_images(document, body)
     options = _page_options(body)
     pages = [read_page(document, index, options) for index in _select_pages(body.pages, len(document.pages))]
+
     reply = {
         "pages": pages,
         "model": body.model or DEFAULT_MODEL,
@@ -89,11 +92,14 @@ def _open_document(call: Call, body: OcrRequest) -> Document:
             if not is_readable_image(chunk.url):
                 raise unreadable_file(f"Image could not be loaded from url: {chunk.url[:100]}")
             data = chunk.url.partition(";base64,")[2]
-            return Document("image", [None], len(data) * 3 // 4 if data else None, drawn=True)
+            size = None
+            if data:
+                size = len(data) * 3 // 4
+            return Document("image", [None], size, is_image=True)
 
 
 def _check_office_images(document: Document, body: OcrRequest) -> None:
-    """Images of office documents come in base64 or not at all."""
+    """400 for an office document whose images are wanted, but not as base64."""
     ending = next((ending for ending in OFFICE if document.name.lower().endswith(ending)), None)
     if ending and not body.include_image_base64 and body.image_limit != 0:
         raise invalid_request(
@@ -110,7 +116,7 @@ def _page_options(body: OcrRequest) -> PageOptions:
         extract_footer=body.extract_footer,
         blocks=body.include_blocks,
         images=body.image_limit,
-        smallest_image=body.image_min_size or 0,
+        min_image_size=body.image_min_size or 0,
         image_data=bool(body.include_image_base64),
         image_schema=boxes and boxes.json_schema and boxes.json_schema.schema_,
         confidence=body.confidence_scores_granularity,
@@ -118,7 +124,7 @@ def _page_options(body: OcrRequest) -> PageOptions:
 
 
 def _select_pages(pages: str | list[int] | None, number: int) -> list[int]:
-    """Indices of the pages asked for. What the document does not have is passed over."""
+    """The indices of the requested pages. Pages that the document does not have are ignored."""
     if pages is None:
         return list(range(number))
     if isinstance(pages, list):
@@ -138,7 +144,7 @@ def _annotation(body: OcrRequest, pages: list[dict[str, Any]]) -> str | None:
     wanted = body.document_annotation_format
     if wanted is None or wanted.json_schema is None or body.model == "sandbox-null-annotation":
         return None
-    hints = Hints("\n".join(read_page["markdown"] for read_page in pages))
+    hints = Hints("\n".join(page["markdown"] for page in pages))
     return json.dumps(fill_schema(wanted.json_schema.schema_, hints), ensure_ascii=False)
 
 

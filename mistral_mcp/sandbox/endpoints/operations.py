@@ -1,4 +1,4 @@
-"""Every operation that has no endpoint of its own: answered from its schemas, with what was made there before."""
+"""Every operation without a hand-written endpoint: answered from its schemas and the objects created before."""
 
 from functools import cache
 from typing import Any, cast
@@ -11,31 +11,34 @@ from mistral_mcp.sandbox.protocol.replies import Reply, compact, data_reply, jso
 from mistral_mcp.sandbox.state.api_objects import ApiObjects
 
 SAMPLE = b"A sample of the sandbox.\n"
+"""The body of replies that are neither JSON nor a stream."""
 
 
 @cache
 def endpoints() -> tuple[Endpoint, ...]:
-    """One for each, built when the first of them is asked for."""
+    """One endpoint for each operation, built on first use."""
     return tuple(Endpoint(each.method, each.path, _Answer(each)) for each in operations())
 
 
 @cache
-def _looked_up() -> dict[str, Operation]:
-    """What gives one thing, by the path of it."""
+def _lookup_operations() -> dict[str, Operation]:
+    """The operations that return one object, by their path."""
     return {each.path: each for each in operations() if each.method == "GET" and each.last_parameter}
 
 
 @cache
-def _by_parameter() -> dict[str, str]:
-    """Where a thing is looked up whose id stands in other replies, by the name of the id: `execution_id`."""
+def _collections_by_id() -> dict[str, str]:
+    """The collection in which an id of other replies is looked up, by the name of the id, such as `execution_id`."""
     plain = [
-        each for each in _looked_up().values() if "{" not in each.prefix and each.last_parameter.endswith("_id")
+        each
+        for each in _lookup_operations().values()
+        if "{" not in each.prefix and each.last_parameter.endswith("_id")
     ]
     return {each.last_parameter: each.prefix for each in plain}
 
 
 class _Answer:
-    """What answers at one operation."""
+    """The function that answers one operation."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
@@ -44,7 +47,8 @@ class _Answer:
         operation, query = self._operation, call.request.query
         operation.check_parameters(call.params, {name: query.getlist(name) for name in query})
         body = self._body(call)
-        reply = self._reply(call, cast("dict[str, Any]", body if isinstance(body, dict) else {}))
+        reply = self._reply(call, _as_members(body))
+
         media = operation.replies[0].get("media", "")
         if not media:
             return Reply(operation.status)
@@ -68,19 +72,17 @@ class _Answer:
         operation, objects = self._operation, call.account.section(ApiObjects)
         path = call.request.path.rstrip("/")
         if operation.last_parameter:
-            return self._one(objects, path, body)
-        if f"{operation.path}/" in {f"{each.prefix}/" for each in _looked_up().values()}:
+            return self._answer_object(objects, path, body)
+        if f"{operation.path}/" in {f"{each.prefix}/" for each in _lookup_operations().values()}:
             if operation.method == "POST":
                 return self._create(call, objects, path, body)
-            place = None
-            if operation.method == "GET":
-                place = list_place(operation)
-            if place is not None:
+            place = list_place(operation)
+            if operation.method == "GET" and place is not None:
                 return answer_list(operation, place, objects.newest_first(path))
-        return self._other(call, objects, body)
+        return self._answer_action(call, objects, body)
 
-    def _one(self, objects: ApiObjects, path: str, body: dict[str, Any]) -> Any:
-        """What is at this path: looked up, changed or deleted."""
+    def _answer_object(self, objects: ApiObjects, path: str, body: dict[str, Any]) -> Any:
+        """Look up, change or delete the object at this path."""
         collection, _, name = path.rpartition("/")
         known = objects.find(collection, name)
         if self._operation.method == "DELETE":
@@ -91,28 +93,35 @@ class _Answer:
         return answer_operation(self._operation, named, known, body)
 
     def _create(self, call: Call, objects: ApiObjects, path: str, body: dict[str, Any]) -> Any:
-        """A new thing of the collection, under an id of its own."""
+        """Create an object in the collection, with a new id."""
         parameter = next(
-            each.last_parameter for each in _looked_up().values() if each.prefix == self._operation.path
+            each.last_parameter for each in _lookup_operations().values() if each.prefix == self._operation.path
         )
         name = call.account.new_id(path)
         reply = answer_operation(self._operation, body, {"id": name, parameter: name})
-        thing = {**body, **cast("dict[str, Any]", reply if isinstance(reply, dict) else {})}
+        thing = {**body, **_as_members(reply)}
         names = [str(thing[key]) for key in ("id", parameter, "name") if isinstance(thing.get(key), str | int)]
         if names:
             objects.put(path, names[0], thing, *names[1:])
-        return cast("Any", reply)
+        return reply
 
-    def _other(self, call: Call, objects: ApiObjects, body: dict[str, Any]) -> Any:
-        """What does something with a thing, and what begins one that is looked up elsewhere."""
+    def _answer_action(self, call: Call, objects: ApiObjects, body: dict[str, Any]) -> Any:
+        """Answer any other operation. If its reply has an id that is looked up elsewhere, such as of a run, store the object."""
         operation = self._operation
         ids = {}
         if operation.method != "GET":
-            unnamed = {name for name in _by_parameter() if name not in call.params and name not in body}
+            unnamed = {name for name in _collections_by_id() if name not in call.params and name not in body}
             ids = {name: call.account.new_id(name) for name in sorted(unnamed)}
         reply = answer_operation(operation, ids, dict(call.params), body)
-        members = cast("dict[str, Any]", reply if isinstance(reply, dict) else {})
+        members = _as_members(reply)
         if operation.method == "POST":
-            for name in _by_parameter().keys() & members.keys():
-                objects.put(_by_parameter()[name], str(members[name]), members)
-        return cast("Any", reply)
+            for name in _collections_by_id().keys() & members.keys():
+                objects.put(_collections_by_id()[name], str(members[name]), members)
+        return reply
+
+
+def _as_members(value: Any) -> dict[str, Any]:
+    """A JSON object; empty for any other value."""
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value)
+    return {}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from mistral_mcp.sandbox.answers.make_audio import (
-    SECONDS_A_CHARACTER,
+    SECONDS_PER_CHARACTER,
     Format,
     audio_seconds,
     decode_audio,
@@ -34,7 +34,7 @@ PHONEMES = frozenset(PHONETIC.split())
 
 
 class SpeechRequest(Strict):
-    """One of the few bodies that are open to what they do not know."""
+    """One of the few bodies whose unknown members are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -53,7 +53,7 @@ class SpeechRequest(Strict):
 
 
 def speak(call: Call) -> Reply:
-    """Silence, as long as the text would take. It comes as JSON, not as the bytes themselves."""
+    """Silence whose length depends on that of the text, as base64 in JSON or as a stream."""
     body = call.body(SpeechRequest)
     model = require_model(call.account, body.model or DEFAULT_MODEL, "audio_speech")
     meter = call.account.meter(model.id)
@@ -69,10 +69,12 @@ def speak(call: Call) -> Reply:
         audio_seconds(decode_audio(body.ref_audio))
     elif body.voice_id is not None:
         find_voice(call.account, body.voice_id)
+
     found = moderate_text(body.input, "mistral-moderation-2603")
     if any(found[category] >= THRESHOLD for category in REFUSED):
         raise refusal(403, "Input was refused by content moderation.", "content_moderation")
-    audio = make_silence(len(body.input) * SECONDS_A_CHARACTER, body.response_format)
+
+    audio = make_silence(len(body.input) * SECONDS_PER_CHARACTER, body.response_format)
     if body.stream:
         return named_stream_reply(_events(audio, count_tokens(body.input)))
     headers = meter.unit_headers("input-characters", len(body.input))
@@ -80,7 +82,7 @@ def speak(call: Call) -> Reply:
 
 
 def _check_phonemes(hints: Mapping[str, Sequence[str]]) -> None:
-    """The phonemes are a closed list of single sounds."""
+    """422 for a phoneme that is not in the list of those known."""
     for word, phonemes in hints.items():
         unknown = [phoneme for phoneme in phonemes if phoneme not in PHONEMES]
         if unknown:

@@ -1,4 +1,4 @@
-"""`POST /v1/audio/transcriptions`: multipart forms only, and streams with named events."""
+"""`POST /v1/audio/transcriptions`: multipart forms only; streams have named events."""
 
 import json
 import math
@@ -25,17 +25,17 @@ from mistral_mcp.sandbox.state.documents import UNREACHABLE
 from mistral_mcp.sandbox.state.files import Files, find_by_link
 from mistral_mcp.sandbox.state.fine_tuned_models import require_model
 
-TOKENS_A_SECOND = 12.5
+TOKENS_PER_SECOND = 12.5
 MAX_BIASES = 100
 MAX_SECONDS = 3 * 3600
 LONG_SECONDS = 600
 SECONDS_OF_BOTH = 7
-"""The two sentences, at 150 words a minute."""
+"""The length of the two sentences, at 150 words a minute."""
 NOT_A_FORM = "Invalid request, make sure the request is formatted as a multipart/form-data request."
 
 
 class TranscriptionRequest(Lax):
-    """Unknown parts are passed over."""
+    """The fields of the form; unknown ones are ignored."""
 
     model: str
     file_url: Annotated[str, Field(min_length=1, max_length=2083)] | None = None
@@ -55,19 +55,22 @@ class TranscriptionRequest(Lax):
 
 
 def transcribe(call: Call) -> Reply:
-    """What is in a form. A body of JSON is refused with a message that is a string."""
+    """Transcribe the audio of a form. 422 for a JSON body, with a `message` that is a string."""
     if call.form is None:
         raise ApiError(json_reply(error_body(422, NOT_A_FORM, "invalid_request_error"), 422))
     return _answer(call, call.form.fields)
 
 
 def transcribe_line(call: Call) -> Reply:
-    """What is in a line of a batch, which is JSON all the same."""
-    fields = cast("dict[str, Any]", json.loads(call.request.body))
-    repeated = cast(
-        "dict[str, list[Any]]", {name: value for name, value in fields.items() if isinstance(value, list)}
-    )
-    return _answer(call, {name: [value] for name, value in fields.items()} | repeated)
+    """Transcribe the audio of a line of a batch, whose body is JSON instead of a form."""
+    body = cast("dict[str, Any]", json.loads(call.request.body))
+    fields: dict[str, list[Any]] = {}
+    for name, value in body.items():
+        if isinstance(value, list):
+            fields[name] = cast("list[Any]", value)
+        else:
+            fields[name] = [value]
+    return _answer(call, fields)
 
 
 def _answer(call: Call, fields: Mapping[str, Sequence[Any]]) -> Reply:
@@ -98,7 +101,7 @@ def _check(body: TranscriptionRequest) -> None:
 
 
 def _check_voxtral_3(body: TranscriptionRequest) -> None:
-    """Timestamps by the segment, which speakers need as well; phrases as biases."""
+    """Segment timestamps only, which speakers need too. `context_bias` may contain phrases."""
     if "word" in body.timestamp_granularities:
         raise invalid_request("timestamp_granularities 'word' is not supported for this model.")
     if body.diarize and not body.timestamp_granularities:
@@ -106,7 +109,7 @@ def _check_voxtral_3(body: TranscriptionRequest) -> None:
 
 
 def _check_voxtral_2(body: TranscriptionRequest) -> None:
-    """Timestamps without a language; a hundred single words as biases."""
+    """Timestamps only without a language. `context_bias` has at most a hundred single words."""
     if body.language is not None and body.timestamp_granularities:
         raise invalid_request("language and timestamp_granularities cannot be used together.")
     if len(body.context_bias) > MAX_BIASES:
@@ -117,7 +120,7 @@ def _check_voxtral_2(body: TranscriptionRequest) -> None:
 
 
 def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]:
-    """The name of the recording and its length; exactly one has to be given."""
+    """The name of the audio and its length in seconds. 422 unless exactly one source is given, 400 if it is unreadable."""
     upload = call.form and call.form.files.get("file")
     if sum(each is not None for each in (upload, body.file_url, body.file_id)) != 1:
         message = "Value error, exactly one of file, file_url and file_id must be provided"
@@ -146,7 +149,7 @@ def _find_recording(call: Call, body: TranscriptionRequest) -> tuple[str, float]
 
 
 def _compose_sentences(name: str, body: TranscriptionRequest, length: float) -> list[str]:
-    """The sentences that are heard; in a long recording as many as are spoken in that time."""
+    """The sentences of the transcript; for long audio as many as fit into its length."""
     sentences = [f"This is the sandbox, which has heard {name}.", "It cannot listen, so it always says the same."]
     if length >= LONG_SECONDS:
         sentences *= int(length / SECONDS_OF_BOTH)
@@ -158,7 +161,7 @@ def _compose_sentences(name: str, body: TranscriptionRequest, length: float) -> 
 
 def _reply(body: TranscriptionRequest, sentences: list[str], length: float) -> dict[str, Any]:
     text = " ".join(sentences)
-    audio = round(length * TOKENS_A_SECOND)
+    audio = round(length * TOKENS_PER_SECOND)
     spoken = len(split_tokens(text))
     prompt = count_tokens(" ".join(body.context_bias)) + 5
     usage = {
@@ -185,24 +188,27 @@ def _reply(body: TranscriptionRequest, sentences: list[str], length: float) -> d
 
 
 def _segments(body: TranscriptionRequest, sentences: list[str], length: float) -> list[dict[str, Any]]:
-    """Sentences, or words if those are wanted, spread over the length. Speakers take turns by the sentence."""
-    by_word = "word" in body.timestamp_granularities
-    parts = [
-        (part, number)
-        for number, sentence in enumerate(sentences)
-        for part in (sentence.split() if by_word else [sentence])
-    ]
+    """The sentences, or words if requested, spread evenly over the length. The two speakers alternate by sentence."""
+    parts: list[tuple[str, int]] = []
+    for number, sentence in enumerate(sentences):
+        texts = [sentence]
+        if "word" in body.timestamp_granularities:
+            texts = sentence.split()
+        parts += [(text, number % 2 + 1) for text in texts]
+
     step = length / len(parts)
-    return [
-        {
+    segments: list[dict[str, Any]] = []
+    for place, (text, speaker) in enumerate(parts):
+        segment = {
             "type": "transcription_segment",
-            "text": part,
+            "text": text,
             "start": round(place * step, 2),
             "end": round((place + 1) * step, 2),
-            **({"speaker_id": f"speaker_{number % 2 + 1}"} if body.diarize else {}),
         }
-        for place, (part, number) in enumerate(parts)
-    ]
+        if body.diarize:
+            segment["speaker_id"] = f"speaker_{speaker}"
+        segments.append(segment)
+    return segments
 
 
 def _events(reply: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`/v1/audio/voices`: the ones for everyone, and those a key has made itself."""
+"""`/v1/audio/voices`: the preset voices, and those a key has created."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from mistral_mcp.sandbox.protocol.replies import Reply, data_reply, json_reply
 from mistral_mcp.sandbox.protocol.strict import Count, Lax, Strict
 from mistral_mcp.sandbox.state.voices import PRESETS, VOXTRAL_2, Voice, Voices, find_voice
 
-LARGEST_SAMPLE = 1024 * 1024
+MAX_SAMPLE_SIZE = 1024 * 1024
 
 
 Gender = Literal["female", "male", "neutral"]
@@ -74,7 +74,7 @@ class VoiceSearch(Lax):
 
     @property
     def start(self) -> int:
-        """Where the page begins, by its token."""
+        """The index of the page's first voice, from its token. 422 if the token is invalid."""
         if self.page_token is None:
             return 0
         if not self.page_token.isdecimal():
@@ -93,13 +93,13 @@ class VoiceSearch(Lax):
 
 
 def _speaks(voice: Voice, language: str) -> bool:
-    """`en` is any English, `en_gb` is that of Britain."""
+    """Whether the voice speaks this language: `en` matches any English, `en_gb` only British English."""
     wanted = language.lower().replace("-", "_")
     return any(spoken == wanted or spoken.startswith(f"{wanted}_") for spoken in voice.languages)
 
 
 def search_voices(call: Call) -> Reply:
-    """A page of the voices that match, and the token of the next one."""
+    """A page of the voices that match, and the token of the next page."""
     query = call.query(VoiceSearch)
     found = [voice for voice in (*call.account.section(Voices), *PRESETS) if query.matches(voice)]
     end = query.start + query.page_size
@@ -124,20 +124,20 @@ def create(call: Call) -> Reply:
         sample = base64.b64decode(body.sample_audio, validate=True)
     except binascii.Error:
         raise invalid_value("sample_audio is not base64", "body", "sample_audio") from None
-    if len(sample) > LARGEST_SAMPLE:
-        raise detail_error(413, f"The sandbox takes samples of at most {LARGEST_SAMPLE} bytes.")
+    if len(sample) > MAX_SAMPLE_SIZE:
+        raise detail_error(413, f"The sandbox takes samples of at most {MAX_SAMPLE_SIZE} bytes.")
     audio_seconds(sample)
     fields = body.model_dump(exclude={"sample_audio", "sample_filename"})
-    made = Voice(
+    voice = Voice(
         id=call.account.new_id("voice"),
         sample=sample,
         **fields,
     )
-    return json_reply(call.account.section(Voices).put(made.id, made).card())
+    return json_reply(call.account.section(Voices).put(voice.id, voice).card())
 
 
 def update(call: Call) -> Reply:
-    """Only what was sent is changed."""
+    """Change only the members that were sent."""
     changes = call.body(VoiceUpdate, invalid_fields).model_dump(exclude_unset=True)
     own = call.account.section(Voices)
     changed = replace(own.get(call.uuid("voice_id")), **changes)
@@ -145,7 +145,7 @@ def update(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    """Answers with the voice that is gone."""
+    """Reply with the deleted voice."""
     return json_reply(call.account.section(Voices).remove(call.uuid("voice_id")).card())
 
 

@@ -1,4 +1,4 @@
-"""`GET /v1/whoami`: whose key this is."""
+"""`GET /v1/whoami`: the owner of the key."""
 
 from mistral_mcp.sandbox.protocol.endpoint import Call, Endpoint
 from mistral_mcp.sandbox.protocol.replies import Reply, json_reply
@@ -9,7 +9,7 @@ WORKSPACE = "00000000-0000-4000-8000-000000000001"
 
 
 def whoami(call: Call) -> Reply:
-    """The same person for every key; one whose key begins with `priority` has a better tier."""
+    """The same person for every key; keys that begin with `priority` have a better tier."""
     tier = "free"
     if call.key.startswith("priority"):
         tier = "scale"

@@ -1,1 +1,1 @@
-"""How the API speaks: shapes of requests, rules, errors, replies, and the connection."""
+"""The API's protocol: shapes of requests, rules, errors, replies, and the connection."""

@@ -1,4 +1,4 @@
-"""The bodies of chat and agents, and what conversations take of them."""
+"""The request bodies of chat and agents, and the part of them that conversations accept."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class Moderation(Strict):
-    """Unlike other parts of a body, open to unknown keys."""
+    """Unlike most parts of a body, this one ignores unknown keys."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -33,7 +33,7 @@ class Guardrail(Strict):
 
 
 class StreamOptions(Strict):
-    """Known to the API, and closed: `include_usage` is refused inside it."""
+    """Accepted by the API, but only empty: it rejects `include_usage`."""
 
 
 class Prediction(Strict):
@@ -42,7 +42,7 @@ class Prediction(Strict):
 
 
 class CompletionFields(Strict):
-    """What chat and agents share; fields of SDK 3.7 that the specification does not have yet are in it."""
+    """The fields that chat and agents share, with those of SDK 3.7 that the specification lacks."""
 
     messages: list[Message]
     max_tokens: Count | None = None
@@ -86,7 +86,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class CompletionArgs(Strict):
-    """The arguments of chat that conversations take. The temperature ends at 1."""
+    """The chat parameters that conversations accept. The temperature is at most 1."""
 
     stop: str | list[str] | None = None
     presence_penalty: Penalty | None = None

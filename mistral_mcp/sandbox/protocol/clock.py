@@ -1,14 +1,14 @@
-"""Times as the API writes them."""
+"""The current time in the API's two formats."""
 
 import time
 from datetime import UTC, datetime
 
 
 def unix_time() -> int:
-    """Now, in whole seconds: what files, jobs and models have."""
+    """In whole seconds, for files, jobs and models."""
     return int(time.time())
 
 
 def iso_time() -> str:
-    """Now, as conversations, libraries and voices have it."""
+    """In ISO 8601, for conversations, libraries and voices."""
     return datetime.now(UTC).isoformat()

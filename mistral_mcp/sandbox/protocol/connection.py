@@ -1,4 +1,4 @@
-"""One exchange, seen from the server's end of the connection."""
+"""The server's end of one connection: sends a reply, or interrupts it."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from mistral_mcp.sandbox.protocol.replies import Reply, compact
 from mistral_mcp.sandbox.protocol.request import Received
 
 ABORT = "sandbox.abort"
-"""The ASGI extension by which `serving` lets the app cut the connection."""
+"""The ASGI extension with which `serving` lets the app close the connection."""
 
 ERROR_EVENT = compact(error_body(500, "Service unavailable.", "internal_server_error", "3000"))
 CONVERSATION = '"type":"conversation.response.started"'
@@ -24,10 +24,11 @@ DONE = "[DONE]"
 
 @dataclass(frozen=True)
 class Interruption:
-    """Where a reply breaks off.
+    """Where a reply is interrupted.
 
-    `cut` closes the connection: after half of it, or after so many events of a stream (before the body of a plain reply).
-    `no_done` and `error_event` end a stream cleanly and leave plain replies alone. A `bare` error has no `data:` before it.
+    `cut` closes the connection: after half of the reply, or after `after` events of a stream (before the body of a plain
+    reply). `no_done` and `error_event` end a stream cleanly and do not affect plain replies. A `bare` error is sent without
+    `data:`.
     """
 
     cut: bool = False
@@ -38,23 +39,23 @@ class Interruption:
 
 
 class Connection:
-    """Replies, breaks off, and notices when the client hangs up."""
+    """Sends replies, interrupts them, and notices when the client disconnects."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self._abort: Callable[[], None] | None = scope.get("extensions", {}).get(ABORT)
-        self._gone = anyio.Event()
+        self._hung_up = anyio.Event()
         self._complete = False
         self._broken = False
 
     async def run(self, received: Received, exchange: Awaitable[None]) -> None:
-        """Carry out the exchange; stop at once when the client hangs up, and note it on the request."""
+        """Run the exchange; stop as soon as the client disconnects, and record that on the request."""
 
         async def listen() -> None:
             while (await self._receive())["type"] != "http.disconnect":
                 pass
-            self._gone.set()
+            self._hung_up.set()
             if not self._complete:
                 received.disconnected = True
                 tasks.cancel_scope.cancel()
@@ -65,7 +66,7 @@ class Connection:
                 await exchange
                 tasks.cancel_scope.cancel()
         except anyio.get_cancelled_exc_class():
-            # In process, a client that goes away cancels us instead of closing a connection.
+            # In process there is no connection to close: a client that disconnects cancels this task.
             received.disconnected = True
             raise
         if self._broken:
@@ -78,7 +79,7 @@ class Connection:
         interruption: Interruption = Interruption(),
         chunk_delay: float = 0.0,
     ) -> None:
-        """Send the reply, down to where it is to break off."""
+        """Send the reply, up to the interruption. `chunk_delay`: seconds between events."""
         lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         if reply.events is None and "content-length" not in headers:
             lines.append((b"content-length", str(len(reply.body)).encode()))
@@ -92,26 +93,28 @@ class Connection:
         if reply.events is not None:
             await self._stream(reply, reply.events, interruption, chunk_delay)
         elif interruption.cut:
-            half = len(reply.body) // 2
-            await self._write(reply.body[: half if interruption.after is None else 0])
+            sent = b""
+            if interruption.after is None:
+                sent = reply.body[: len(reply.body) // 2]
+            await self._write(sent)
             await self.cut()
         else:
             await self._finish(reply.body)
 
     async def cut(self) -> None:
-        """Close the connection without another byte."""
+        """Close the connection without sending more."""
         self._complete = True
         if self._abort is None:
             self._broken = True
         else:
             self._abort()
-            # uvicorn would answer 500 for us if we returned before it has noticed.
-            await self._gone.wait()
+            # Returning before uvicorn has noticed the abort would make it answer 500.
+            await self._hung_up.wait()
 
     async def _stream(
         self, reply: Reply, events: Sequence[str], interruption: Interruption, chunk_delay: float
     ) -> None:
-        for number, event in enumerate(_break_off(events, interruption)):
+        for number, event in enumerate(_interrupt(events, interruption)):
             if chunk_delay and number:
                 await anyio.sleep(chunk_delay)
             await self._write(_frame(event, reply, bare=interruption.bare).encode())
@@ -129,7 +132,7 @@ class Connection:
 
 
 def _frame(event: str, reply: Reply, *, bare: bool) -> str:
-    """The lines of one event."""
+    """The text of one event on the wire."""
     is_error = event in (ERROR_EVENT, CONVERSATION_ERROR_EVENT)
     if is_error and bare:
         return f"{event}\n\n"
@@ -142,24 +145,30 @@ def _frame(event: str, reply: Reply, *, bare: bool) -> str:
 
 
 def _event_name(event: str) -> str:
-    """The `event:` of a payload: its own type, or plain `error`."""
+    """The `event:` name of a payload: its `type`, or `error`."""
     payload = json.loads(event)
     if payload.get("object") == "error":
         return "error"
     return str(payload["type"])
 
 
-def _break_off(events: Sequence[str], interruption: Interruption) -> Sequence[str]:
-    """The events that still go out."""
+def _interrupt(events: Sequence[str], interruption: Interruption) -> Sequence[str]:
+    """The events to send, up to the interruption."""
     content = len(events) - (DONE in events)
-    after = interruption.after
+    after = content // 2
+    if interruption.after is not None:
+        after = interruption.after
+
     if interruption.error_event:
-        conversing = any(CONVERSATION in event for event in events[:1])
-        sent = events[: content // 2 if after is None else after]
-        return [*sent, CONVERSATION_ERROR_EVENT if conversing else ERROR_EVENT]
+        error = ERROR_EVENT
+        if events and CONVERSATION in events[0]:
+            error = CONVERSATION_ERROR_EVENT
+        return [*events[:after], error]
     if interruption.no_done:
         last = max(content - 1, 0)
-        return events[: last if after is None else min(after, last)]
+        if interruption.after is None:
+            return events[:last]
+        return events[: min(after, last)]
     if interruption.cut:
-        return events[: content // 2 if after is None else after]
+        return events[:after]
     return events

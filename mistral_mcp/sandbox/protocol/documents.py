@@ -1,4 +1,4 @@
-"""What is in a document: the text of texts and of simple PDFs, and of everything else pages that are made up."""
+"""The content of documents: the text of text files and simple PDFs; other documents get made-up pages."""
 
 import re
 from collections.abc import Sequence
@@ -11,34 +11,34 @@ PDF_STREAM = re.compile(rb"\bstream\r?\n(.*?)endstream", re.DOTALL)
 PDF_TEXT = re.compile(rb"\(([^()\\]*)\)\s*Tj")
 TEXTUAL = re.compile(r"text/|application/(?:json|jsonl|xml|x-ipynb\+json|x-latex)")
 DEFAULT_PAGES = 3
-"""Of a document that does not say how many it has."""
+"""For a document whose number of pages is unknown."""
 MAX_PAGES = 1_000
-READ_PDF_HEADER = 1_024
+PDF_HEADER_RANGE = 1_024
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document that has been read. Its pages are texts, or None where there is nothing to read them from."""
+    """A document that has been read. A page is its text, or None if the sandbox cannot read it. `size` is in bytes."""
 
     name: str
     pages: Sequence[str | None]
     size: int | None = None
-    drawn: bool = False
-    """An image rather than a document."""
+    is_image: bool = False
 
     @property
     def text(self) -> str:
-        """All of it as plain text."""
+        """All pages as plain text."""
         made_up = f"The sandbox cannot see what is in {self.name}."
-        return "\n\n".join(page if page is not None else made_up for page in self.pages)
+        pages = [made_up if page is None else page for page in self.pages]
+        return "\n\n".join(pages)
 
 
 def read_document(name: str, kind: str, data: bytes) -> Document:
-    """The document in these bytes. Texts are broken into pages at form feeds."""
-    if kind == "application/pdf" and b"%PDF-" not in data[:READ_PDF_HEADER]:
+    """The document in these bytes. Text is split into pages at form feeds. 400 if a PDF is invalid or has too many pages."""
+    if kind == "application/pdf" and b"%PDF-" not in data[:PDF_HEADER_RANGE]:
         raise refusal(400, "Document is not a valid PDF.", "document_parser_invalid_file", "3740")
     if kind.startswith("image/"):
-        return Document(name, [None], len(data), drawn=True)
+        return Document(name, [None], len(data), is_image=True)
     if TEXTUAL.match(kind):
         return _check_length(Document(name, data.decode(errors="replace").split("\f"), len(data)))
     number = len(PAGE_OBJECT.findall(data)) or DEFAULT_PAGES
@@ -49,7 +49,7 @@ def read_document(name: str, kind: str, data: bytes) -> Document:
 
 
 def _texts_of_pdf(data: bytes) -> list[str]:
-    """What is shown by the streams of a PDF that are not compressed, one a page."""
+    """The texts of the uncompressed streams of a PDF, one for each page."""
     texts: list[str] = []
     for stream in PDF_STREAM.findall(data):
         lines = PDF_TEXT.findall(stream)

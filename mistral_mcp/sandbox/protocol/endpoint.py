@@ -1,4 +1,4 @@
-"""What an endpoint is handed, and how it is found."""
+"""Endpoints, how a request's path is matched to one, and what it receives."""
 
 import functools
 import re
@@ -22,7 +22,7 @@ Section = TypeVar("Section")
 
 @dataclass
 class Account:
-    """What Mistral keeps for one key."""
+    """The state of one key: its rate limits, cached prompts, and the objects it has created."""
 
     key: str
     limits: Limits
@@ -33,15 +33,15 @@ class Account:
     _numbers: Counter[str] = field(default_factory=Counter[str])
 
     def meter(self, model: str) -> Meter:
-        """How this key uses the model."""
+        """The key's use of the model, counted against its rate limits."""
         return self.meters.setdefault(model, Meter(self.limits, self.now))
 
     def section(self, kind: type[Section]) -> Section:
-        """What one part of the API keeps: its files, its jobs, its conversations."""
+        """The key's objects in one section of the API, such as `Files`; empty at first."""
         return cast("Section", self._sections.setdefault(kind, kind()))
 
     def new_id(self, kind: str) -> str:
-        """The UUID of the next thing of this kind: always the same for the first, the second and so on."""
+        """The UUID of the next object of this kind. The nth id of a kind is the same in every run."""
         self._numbers[kind] += 1
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.key}/{kind}/{self._numbers[kind]}"))
 
@@ -57,16 +57,16 @@ class Call:
     form: Form | None = None
 
     def body(self, shape: type[Shape], error: ErrorShape = invalid_body) -> Shape:
-        """The body, held against the shape; 422 where it does not fit."""
+        """The body, validated; 422 if it does not fit the shape."""
         return parse(shape, self.request.body, error)
 
     def query(self, shape: type[LaxShape]) -> LaxShape:
-        """The query parameters, held against the shape; 422 in shape C where they do not fit."""
+        """The query parameters, validated; 422 in shape C if they do not fit."""
         query = self.request.query
         return parse_fields(shape, {name: query.getlist(name) for name in query}, "query")
 
     def uuid(self, name: str) -> str:
-        """A parameter of the path that has to be a UUID."""
+        """A path parameter that has to be a UUID; 422 in shape C if it is not."""
         written = self.params[name]
         try:
             return str(uuid.UUID(written))
@@ -83,14 +83,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A method and a path (with `{names}` for its parameters), and what answers there."""
+    """A method, a path (with `{names}` for its parameters), and the function that answers."""
 
     method: str
     path: str
     answer: Callable[[Call], Reply]
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The parameters of this path, or None if it is another one."""
+        """The parameters in this path, or None if it does not match."""
         found = self._pattern.match(path)
         return found and found.groupdict()
 

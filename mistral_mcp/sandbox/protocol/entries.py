@@ -1,4 +1,4 @@
-"""What a conversation is made of: its entries, as callers send them and as chat reads them."""
+"""The entries of a conversation: as callers send them, and converted to chat messages."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
@@ -24,7 +24,7 @@ Entry = dict[str, Any]
 
 
 class _InputEntry(Strict):
-    """An entry may be sent back with all that it came with."""
+    """An entry from a reply may be sent back with all of its members."""
 
     object: Literal["entry"] = "entry"
     id: str | None = None
@@ -43,7 +43,7 @@ class ToolFileChunk(Strict):
 InputChunk = Annotated[
     TextChunk | ImageURLChunk | DocumentURLChunk | ThinkChunk | ToolFileChunk, Field(discriminator="type")
 ]
-"""Neither recordings nor ids of files can be sent here."""
+"""Conversations accept neither audio nor file ids."""
 
 
 class MessageInput(_InputEntry):
@@ -94,12 +94,16 @@ class AgentHandoff(_InputEntry):
     next_agent_name: str
 
 
-def _kind(sent: Any) -> str | None:
-    """The type of an entry; by its members, if it does not say."""
+def _entry_type(sent: Any) -> str | None:
+    """The `type` of an entry; without one, it follows from the entry's members."""
     if not isinstance(sent, dict):
         return cast("str | None", getattr(sent, "type", None))
     entry = cast("Entry", sent)
-    return str(entry.get("type") or ("function.result" if "result" in entry else "message.input"))
+    if entry.get("type"):
+        return str(entry["type"])
+    if "result" in entry:
+        return "function.result"
+    return "message.input"
 
 
 InputEntry = Annotated[
@@ -109,7 +113,7 @@ InputEntry = Annotated[
     | Annotated[FunctionResult, Tag("function.result")]
     | Annotated[ToolExecution, Tag("tool.execution")]
     | Annotated[AgentHandoff, Tag("agent.handoff")],
-    Discriminator(_kind),
+    Discriminator(_entry_type),
 ]
 Inputs = str | list[InputEntry]
 
@@ -125,7 +129,7 @@ _MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
 
 
 def parse_inputs(inputs: Inputs | None) -> list[Entry]:
-    """The inputs of a request as entries. A string is what the user says."""
+    """The inputs of a request as entries. A string is a user message."""
     if isinstance(inputs, str):
         if inputs:
             return [
@@ -141,7 +145,7 @@ def parse_inputs(inputs: Inputs | None) -> list[Entry]:
 
 
 def entries_to_messages(entries: Sequence[Entry], instructions: str | None) -> list[Message]:
-    """The conversation as chat knows it. Calls that follow each other are one turn; what ran on its own is no turn."""
+    """The entries as chat messages. Successive function calls become one message; tool executions are left out."""
     messages: list[dict[str, Any]] = []
     if instructions:
         messages = [{"role": "system", "content": instructions}]
@@ -184,14 +188,14 @@ def entries_to_messages(entries: Sequence[Entry], instructions: str | None) -> l
 
 
 def _without_tool_files(content: Any) -> Any:
-    """Chat knows no files of tools."""
+    """Without `tool_file` chunks, which chat does not accept."""
     if isinstance(content, str):
         return content
     return [chunk for chunk in cast("list[Entry]", content) if chunk["type"] != "tool_file"]
 
 
 def output_text(entry: Entry) -> str:
-    """What a message of ours says in words."""
+    """The text of an output message."""
     content: Any = entry["content"]
     if isinstance(content, str):
         return content

@@ -1,4 +1,4 @@
-"""Mistral's error bodies. There is no single envelope: the letters A to G stand for the shapes that were seen."""
+"""Mistral's error bodies. They have no common shape: the letters A to G name those that were observed."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -16,7 +16,7 @@ class ApiError(Exception):
 
 
 def error_body(status: int, message: Any, kind: str, code: str | None = None) -> dict[str, Any]:
-    """Shape A: what inference endpoints answer. The code is a string of four digits."""
+    """Shape A, of the inference endpoints. The code is a string of four digits."""
     return {
         "object": "error",
         "message": message,
@@ -35,28 +35,28 @@ def refusal(
 
 
 def invalid_args(message: str) -> ApiError:
-    """A request that is well-formed and cannot be served: code 3051."""
+    """400 with code 3051: a well-formed request that cannot be served."""
     return refusal(400, message, "invalid_request_invalid_args", "3051")
 
 
 def invalid_request(message: str) -> ApiError:
-    """A request that makes no sense, for which Mistral has no code."""
+    """400 without a code: a request that makes no sense."""
     return refusal(400, message, "invalid_request_error")
 
 
 def invalid_body(details: Sequence[Mapping[str, Any]]) -> ApiError:
-    """Shape B: a body that does not fit, with pydantic's details inside `message`."""
+    """Shape B, 422: an invalid body, with pydantic's details in `message`."""
     body = error_body(422, {"detail": list(details)}, "invalid_request_error")
     return ApiError(json_reply(body, 422))
 
 
 def invalid_fields(details: Sequence[Mapping[str, Any]]) -> ApiError:
-    """Shape C: what does not fit, as the platform paths (files, batch, libraries, …) say it."""
+    """Shape C, 422: invalid fields, as the platform endpoints (files, batch, libraries, …) report them."""
     return ApiError(json_reply({"detail": list(details)}, 422))
 
 
 def invalid_value(message: str, *place: str | int, value: Any = None) -> ApiError:
-    """Shape C for something that is checked by hand."""
+    """Shape C, 422, for a value that is not checked by pydantic. `place` is its path, such as `"body", "file"`."""
     return invalid_fields(
         [
             {
@@ -70,38 +70,38 @@ def invalid_value(message: str, *place: str | int, value: Any = None) -> ApiErro
 
 
 def detail_error(status: int, detail: str, **more: Any) -> ApiError:
-    """The plainest of all: a `detail` that is a string, as the platform paths answer 404 and more."""
+    """A `detail` that is a string, as the platform endpoints answer 404 and other statuses."""
     return ApiError(json_reply({"detail": detail, **more}, status))
 
 
 def unreadable_file(message: str) -> ApiError:
-    """An image, a document or a recording that cannot be fetched or decoded: code 3310."""
+    """400 with code 3310: an image, document or audio that cannot be fetched or decoded."""
     return refusal(400, message, "invalid_request_file", "3310")
 
 
 def invalid_model(model: str) -> ApiError:
-    """An id that is unknown, retired, or of the wrong kind: on inference paths a 400 rather than a 404."""
+    """400 (not 404): an unknown or retired model, or one of the wrong kind, on an inference endpoint."""
     return refusal(400, f"Invalid model: {model}", "invalid_model", "1500")
 
 
 def invalid_key_reply() -> Reply:
-    """Shape D, with its newline at the end."""
+    """Shape D, 401; the body ends with a newline."""
     return Reply(401, b'{"detail":"Invalid API Key"}\n', {"content-type": "application/json"})
 
 
 def no_route(request_id: str) -> Reply:
-    """Shape E: Kong knows no such path. Its request ids are bare hex."""
+    """Shape E, 404: the gateway, Kong, has no such path. Its request ids have no hyphens."""
     body = {"message": "no Route matched with those values", "request_id": request_id.replace("-", "")}
     return json_reply(body, 404)
 
 
 def wrong_address() -> Reply:
-    """A path that this host does not have, said as plainly as platform paths say that a thing is missing."""
+    """404: a path that this host does not have, with the same body as a missing object."""
     return json_reply({"detail": "Not Found"}, 404)
 
 
 def wrong_method_reply(allowed: Sequence[str]) -> Reply:
-    """A known path, asked in the wrong way."""
+    """405: a known path, with another method than those allowed."""
     return json_reply({"detail": "Method Not Allowed"}, 405, {"allow": ", ".join(allowed)})
 
 
@@ -118,11 +118,11 @@ GUARDRAIL_BLOCK: Mapping[str, Any] = {
         }
     },
 }
-"""In shape F."""
+"""A body in shape F."""
 
 
 def usual_reply(status: int) -> Reply:
-    """What Mistral usually sends with this status."""
+    """Mistral's usual reply with this status."""
     missing: dict[str, Any] = {
         "type": "missing",
         "loc": ["body", "model"],

@@ -1,4 +1,4 @@
-"""Bodies that are forms. One without a file may come as `application/x-www-form-urlencoded`: the official SDK sends it so."""
+"""Form bodies. A form without a file may be `application/x-www-form-urlencoded`, as the official SDK sends it."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from mistral_mcp.sandbox.protocol.request import Received
 
-LARGEST_FIELD = 16 * 1024 * 1024
+MAX_FIELD_SIZE = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A part that is a file."""
+    """A file in a form."""
 
     filename: str
     content_type: str
@@ -23,14 +23,14 @@ class Upload:
 
 @dataclass(frozen=True)
 class Form:
-    """The parts of a body. A name may come more than once among the fields."""
+    """The parts of a form. A field name may occur more than once."""
 
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict[str, list[str]])
     files: Mapping[str, Upload] = field(default_factory=dict[str, Upload])
 
 
 async def read_form(request: Received) -> Form | None:
-    """The form in this request, or None if there is none or it cannot be read."""
+    """The form in this request, or None if there is none or it cannot be parsed."""
     kind = request.headers.get("content-type", "")
     if kind.startswith("application/x-www-form-urlencoded"):
         return Form(parse_qs(request.body.decode(errors="replace")))
@@ -40,7 +40,7 @@ async def read_form(request: Received) -> Form | None:
     async def stream() -> AsyncGenerator[bytes]:
         yield request.body
 
-    parser = MultiPartParser(Headers(request.headers), stream(), max_part_size=LARGEST_FIELD)
+    parser = MultiPartParser(Headers(request.headers), stream(), max_part_size=MAX_FIELD_SIZE)
     try:
         parts = await parser.parse()
     except (MultiPartException, KeyError):

@@ -1,4 +1,4 @@
-"""What Mistral refuses in the history of a conversation: the order of its turns, empty ones, and the ids of calls."""
+"""Mistral's rules for the messages of a conversation: their order, empty messages, and the ids of tool calls."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ CALL_ID = re.compile(r"^[a-zA-Z0-9]{9}$")
 
 
 def check_history(messages: Sequence[Message]) -> None:
-    """Refuse what Mistral refuses."""
+    """Check all rules. 400 with the code of the first that is broken."""
     check_order(messages)
     for message in messages:
         if isinstance(message, AssistantMessage):
@@ -27,7 +27,7 @@ def check_history(messages: Sequence[Message]) -> None:
 
 
 def check_order(messages: Sequence[Message]) -> None:
-    """Who may speak after whom, and who last."""
+    """Which role may follow which, and which may be last."""
     if not messages:
         raise _order_error("Conversation must have at least one message")
     previous = messages[0].role
@@ -44,7 +44,7 @@ def check_order(messages: Sequence[Message]) -> None:
 
 
 def check_assistant(message: AssistantMessage) -> None:
-    """It says something or calls something, thinks once at most before that, and no two of its calls share an id."""
+    """It has content or tool calls, at most one leading thinking chunk, and unique tool call ids."""
     if _is_empty(message) and not message.tool_calls:
         raise _assistant_error("Assistant message must have either content or tool_calls, but not none.")
     thoughts = _count_leading_thoughts(message)
@@ -58,7 +58,7 @@ def check_assistant(message: AssistantMessage) -> None:
 
 
 def check_call_id(call_id: str | None) -> None:
-    """Nine letters and digits, in a call as in its result."""
+    """Nine letters and digits, in a tool call and in its result."""
     if call_id is None:
         raise _call_error("Tool call id has to be defined.")
     if not CALL_ID.match(call_id):
@@ -66,7 +66,7 @@ def check_call_id(call_id: str | None) -> None:
 
 
 def check_results(messages: Sequence[Message]) -> None:
-    """As many results as calls."""
+    """As many tool results as tool calls."""
     expected = 0
     for message in messages:
         if isinstance(message, ToolMessage):
@@ -81,16 +81,18 @@ def check_results(messages: Sequence[Message]) -> None:
 
 
 def _is_empty(message: AssistantMessage) -> bool:
-    """Nothing, or nothing but empty texts."""
+    """Without content, or with empty texts only."""
     if isinstance(message.content, list):
         return all(isinstance(chunk, TextChunk) and not chunk.text for chunk in message.content)
     return not message.content
 
 
 def _count_leading_thoughts(message: AssistantMessage) -> int:
-    """Thinking chunks before the first thing that is said. An empty text between them does not part them."""
+    """The thinking chunks before the first text; empty texts between them do not count."""
+    if not isinstance(message.content, list):
+        return 0
     thoughts = 0
-    for chunk in message.content if isinstance(message.content, list) else []:
+    for chunk in message.content:
         if isinstance(chunk, ThinkChunk):
             thoughts += 1
         elif not isinstance(chunk, TextChunk) or chunk.text:

@@ -1,4 +1,4 @@
-"""The messages, content chunks and tools of the wire. All closed to extra keys, but for a tool's own schema."""
+"""The messages, content chunks and tools of requests. All reject unknown keys, except in a tool's own schema."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -194,7 +194,7 @@ class ResponseFormat(Strict):
 
 
 def text_of(content: str | Sequence[object] | None) -> str:
-    """What can be read in a message's content: its text, without images, audio and thinking."""
+    """The text in a message's content, without images, audio and thinking."""
     if content is None or isinstance(content, str):
         return content or ""
     inner = [chunk.content if isinstance(chunk, ResourceChunk) else chunk for chunk in content]

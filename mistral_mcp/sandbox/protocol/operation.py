@@ -1,6 +1,6 @@
-"""Every operation of the API as Mistral describes it: what it takes, held against its schemas, and what it answers.
+"""Every operation of the API with its schemas: validation of requests, and the schema of the reply.
 
-Read from `operations.json`, which `make operations` compiles, when an operation is first asked for.
+Loaded from `operations.json`, which `make operations` compiles, when an operation is first needed.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ MAX_DETAILS = 10
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """A method and a path, and the schemas of what goes in and out."""
+    """A method and a path, and the schemas of requests and replies."""
 
     method: str
     path: str
@@ -40,7 +40,7 @@ class Operation:
 
     @property
     def last_parameter(self) -> str:
-        """The name in the last part of the path; empty where that is a word."""
+        """The name of the parameter in the last part of the path; empty if that part is not a parameter."""
         last = self.path.rpartition("/")[2]
         if last.startswith("{"):
             return last.strip("{}")
@@ -52,22 +52,24 @@ class Operation:
 
     @cached_property
     def reply(self) -> Schema:
-        """The schema of the reply with all that it refers to; empty where there is none."""
+        """The schema of the reply with all definitions it refers to; empty if there is none."""
         return standalone(self.replies[0].get("schema", {}))
 
     @cached_property
-    def reply_checker(self) -> Any:
+    def reply_validator(self) -> Any:
         return jsonschema_rs.validator_for(dict(self.reply))
 
     def check_body(self, body: bytes) -> Any:
-        """The body, decoded. 422 where it does not fit."""
+        """The decoded body, None if there is none. 422 if it does not fit the schema or has unknown members."""
         if self.body is None or (not body and not self.body_required):
             return None
+
         try:
             value: Any = json.loads(body or b"null")
         except ValueError:
             raise invalid_fields([_detail("json_invalid", ["body", 0], "JSON decode error")]) from None
-        self._refuse(self._body_checker, value, ["body"])
+        self._validate(self._body_validator, value, ["body"])
+
         top = resolve(self.body)
         if isinstance(value, dict) and "properties" in top and not top.get("additionalProperties"):
             unknown = [name for name in cast("dict[str, Any]", value) if name not in top["properties"]]
@@ -77,24 +79,24 @@ class Operation:
         return cast("Any", value)
 
     def check_parameters(self, path: Mapping[str, str], query: Mapping[str, list[str]]) -> None:
-        """422 where a parameter is missing or does not fit."""
+        """422 if a parameter is missing or does not fit."""
         for each in self.parameters:
             place, name = str(each["in"]), str(each["name"])
+            texts = query.get(name, [])
             if place == "path":
                 texts = [path[name]]
-            else:
-                texts = query.get(name, [])
             if not texts and each["required"]:
                 raise invalid_fields([_detail("missing", [place, name], "Field required")])
+
             checker = jsonschema_rs.validator_for(dict(standalone(each["schema"])), validate_formats=True)
-            if texts and not any(checker.is_valid(value) for value in _readings(texts)):
+            if texts and not any(checker.is_valid(value) for value in _interpretations(texts)):
                 raise invalid_fields([_detail("value_error", [place, name], "Input should be valid")])
 
     @cached_property
-    def _body_checker(self) -> Any:
+    def _body_validator(self) -> Any:
         return jsonschema_rs.validator_for(dict(standalone(self.body or {})), validate_formats=True)
 
-    def _refuse(self, checker: Any, value: Any, place: list[str]) -> None:
+    def _validate(self, checker: Any, value: Any, place: list[str]) -> None:
         details = [
             _detail("value_error", [*place, *error.instance_path], error.message[:200])
             for error in list(checker.iter_errors(value))[:MAX_DETAILS]
@@ -105,7 +107,7 @@ class Operation:
 
 @cache
 def operations() -> tuple[Operation, ...]:
-    """All of them; where two match one path, the one with more words in it first."""
+    """All operations. If two match one path, the one with fewer parameters comes first."""
     found = (
         Operation(
             method=each["method"],
@@ -122,14 +124,14 @@ def operations() -> tuple[Operation, ...]:
 
 
 def resolve(schema: Schema) -> Schema:
-    """The schema itself, where it refers to another."""
+    """The schema, after following its `$ref`."""
     while "$ref" in schema:
         schema = _definitions()[schema["$ref"].removeprefix(DEFINITION)]
     return schema
 
 
 def standalone(schema: Schema) -> Schema:
-    """The schema with all that it leads to."""
+    """The schema with all definitions it refers to, directly or not, in its `$defs`."""
     found: dict[str, Any] = {}
     pending: list[Any] = [schema]
     while pending:
@@ -157,8 +159,8 @@ def _definitions() -> dict[str, Any]:
     return _document()["$defs"]
 
 
-def _readings(texts: list[str]) -> list[Any]:
-    """What a parameter may mean: text, a number, a truth value, JSON, or a list of them."""
+def _interpretations(texts: list[str]) -> list[Any]:
+    """The values that a parameter's text may stand for: a string, JSON such as a number or a boolean, or a list of strings."""
     one: list[Any] = [texts[-1]]
     with contextlib.suppress(ValueError):
         one.append(json.loads(texts[-1]))

@@ -1,4 +1,4 @@
-"""Rate limits of a key for a model: a sliding window of a minute, reported in the `x-ratelimit-*` headers."""
+"""Rate limits for each key and model: a sliding window of one minute, reported in the `x-ratelimit-*` headers."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from mistral_mcp.sandbox.protocol.errors import refusal
 
 WINDOW = 60.0
+"""Seconds."""
 
 UNLIMITED_REQUESTS = 1_000_000
 UNLIMITED_TOKENS = 1_000_000_000
-"""What the headers say where nothing is enforced: numbers no client needs to slow down for."""
+"""The limits in the headers when nothing is enforced: too high to slow a client down."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is allowed in a minute; None is not enforced."""
+    """Requests and tokens allowed in a minute; None is not enforced."""
 
     requests: int | None = None
     tokens: int | None = None
@@ -33,22 +34,22 @@ class Meter:
 
     def admit(self) -> None:
         """Count one request, or refuse it with 429. A refused one does not count."""
-        self._forget()
+        self._drop_old()
         requests, tokens = self.limits.requests, self.limits.tokens
         if requests is not None and len(self._requests) >= requests:
-            # The missing pair of token headers shows a caller which of the two quotas refused.
+            # Without the token headers, the caller knows that it is the request limit that was reached.
             raise self._refuse(self._request_headers())
         if tokens is not None and self._spent >= tokens:
             raise self._refuse({**self._token_headers(), **self._request_headers()})
         self._requests.append(self.now())
 
     def spend(self, tokens: int) -> None:
-        """Count what a reply has cost."""
+        """Count the tokens of a reply."""
         self._tokens.append((self.now(), tokens))
         self._spent += tokens
 
     def headers(self, cost: int, *, token_quota: bool = True) -> dict[str, str]:
-        """The headers of a reply that cost this many tokens."""
+        """The headers of a reply that used `cost` tokens."""
         quota = {}
         if token_quota:
             quota = self._token_headers()
@@ -59,7 +60,7 @@ class Meter:
         }
 
     def unit_headers(self, unit: str, cost: int) -> dict[str, str]:
-        """The headers of a reply that is counted in pages, seconds or characters. Of these nothing is enforced."""
+        """The headers of a reply that is counted in pages, seconds or characters, for which no limit is enforced."""
         return {
             f"x-ratelimit-limit-{unit}-minute": str(UNLIMITED_TOKENS),
             f"x-ratelimit-remaining-{unit}-minute": str(UNLIMITED_TOKENS - cost),
@@ -88,7 +89,7 @@ class Meter:
             "x-ratelimit-remaining-tokens-minute": str(max(limit - self._spent, 0)),
         }
 
-    def _forget(self) -> None:
+    def _drop_old(self) -> None:
         horizon = self.now() - WINDOW
         while self._requests and self._requests[0] <= horizon:
             self._requests.popleft()

@@ -1,4 +1,4 @@
-"""A request as it arrived, kept so that a test can look at it afterwards."""
+"""Received requests, kept so that a test can inspect them."""
 
 import json
 import time
@@ -12,9 +12,10 @@ from starlette.types import Receive, Scope
 
 @dataclass(eq=False)
 class Received:
-    """One request, and what became of it.
+    """One received request, and its outcome.
 
-    `started` and `finished` are on the clock of `time.monotonic`; `finished` is None while it is under way.
+    `started` and `finished` are times of `time.monotonic`, in seconds; `finished` is None while the request is in flight.
+    `status` is that of the reply.
     """
 
     method: str
@@ -35,25 +36,25 @@ class Received:
 
     @property
     def key(self) -> str | None:
-        """The API key as it was given, without `Bearer`."""
+        """The API key in the Authorization header, without `Bearer`; None if there is none."""
         scheme, _, key = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return key.strip() or None
         return None
 
-    async def wait_for_hang_up(self) -> None:
-        """Wait until the client has closed the connection on this request, and the sandbox has stopped answering it."""
+    async def wait_for_disconnect(self) -> None:
+        """Wait until the client has disconnected during this request, and the sandbox has stopped answering it."""
         await self._hang_up.wait()
 
     def end(self) -> None:
-        """Record that nothing more is done for it; whoever waits for the hang-up goes on now, not earlier."""
+        """Record that the request is finished. Only now do those who wait for the disconnect continue."""
         self.finished = time.monotonic()
         if self.disconnected:
             self._hang_up.set()
 
 
 async def read_request(scope: Scope, receive: Receive) -> Received | None:
-    """The whole request, or None if the client was gone before it had sent it."""
+    """The whole request, or None if the client disconnected before sending all of it."""
     parts: list[bytes] = []
     while True:
         message = await receive()

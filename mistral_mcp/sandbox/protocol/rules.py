@@ -1,4 +1,4 @@
-"""What Mistral checks beyond the shape of a body, in its own words where they are known."""
+"""Mistral's checks beyond the shape of a body, with its own error messages where they are known."""
 
 import base64
 import binascii
@@ -34,7 +34,7 @@ SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
 
 class ModelLimits(Protocol):
-    """What the rules need to know of a model."""
+    """The facts about a model that the rules need."""
 
     @property
     def id(self) -> str: ...
@@ -45,20 +45,24 @@ class ModelLimits(Protocol):
     @property
     def efforts(self) -> Sequence[str] | None: ...
     def can(self, capability: str) -> bool:
-        """Whether it has this capability."""
+        """Whether the model has this capability."""
         ...
 
 
 def check_chat(body: ChatRequest, model: ModelLimits) -> int:
-    """The size of the prompt, once all rules are kept."""
+    """Check all rules, and return the number of prompt tokens. Raises the `ApiError` of the first rule that is broken."""
     check_history(body.messages)
     check_tools(body.tools or [], body.tool_choice, model)
     check_images(body.messages, model)
     check_audio(body.messages, model)
-    thinking = body.reasoning_effort not in (None, "none")
-    # Seen live: the default of this model shows when it is to think and sample greedily.
-    check_greedy(body.temperature, body.top_p, model.top_p if thinking else 1.0)
+
+    # Observed: the model's default top_p matters only if it thinks and samples greedily.
+    top_p = 1.0
+    if body.reasoning_effort not in (None, "none"):
+        top_p = model.top_p
+    check_greedy(body.temperature, body.top_p, top_p)
     check_effort(body.reasoning_effort, model)
+
     if body.prompt_mode is not None:
         raise invalid_request("Reasoning prompt mode is not enabled for this model")
     if (body.n or 1) > 1 and model.id == "mistral-large-2512":
@@ -67,26 +71,27 @@ def check_chat(body: ChatRequest, model: ModelLimits) -> int:
         raise invalid_request("json_schema must be provided when response_format type is json_schema.")
     if body.response_format.json_schema is not None:
         check_schema(body.response_format.json_schema.schema_, "response")
+
     prompt = count_prompt_tokens(body)
     check_length(prompt, body.max_tokens, model)
     return prompt
 
 
 def count_prompt_tokens(body: ChatRequest) -> int:
-    said = sum(count_tokens(text_of(message.content)) + MESSAGE_TOKENS for message in body.messages)
-    shown = IMAGE_TOKENS * sum(1 for _ in images_of(body.messages))
+    text_tokens = sum(count_tokens(text_of(message.content)) + MESSAGE_TOKENS for message in body.messages)
+    image_tokens = IMAGE_TOKENS * sum(1 for _ in images_of(body.messages))
     assistants = [message for message in body.messages if isinstance(message, AssistantMessage)]
-    called = sum(
+    call_tokens = sum(
         count_tokens(compact(call.function.model_dump()))
         for message in assistants
         for call in message.tool_calls or []
     )
-    offered = sum(count_tokens(compact(tool.model_dump())) for tool in body.tools or [])
-    return said + shown + called + offered
+    tool_tokens = sum(count_tokens(compact(tool.model_dump())) for tool in body.tools or [])
+    return text_tokens + image_tokens + call_tokens + tool_tokens
 
 
 def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: ModelLimits) -> None:
-    """Function names, how many, and whether a forced choice is among them."""
+    """The functions' names and schemas, their number, and whether a forced choice is among them."""
     functions = [tool.function for tool in tools if isinstance(tool, FunctionTool)]
     if tools and not model.can("function_calling"):
         raise invalid_args("Function calling is not enabled for this model")
@@ -111,7 +116,7 @@ def check_tools(tools: Sequence[Tool], choice: str | ToolChoice | None, model: M
 
 
 def check_images(messages: Sequence[Message], model: ModelLimits) -> None:
-    """Only for models that see; a hundred at most; and each of them readable."""
+    """Only for models with vision, at most `MAX_IMAGES`, and all readable."""
     images = list(images_of(messages))
     if images and not model.can("vision"):
         raise invalid_args("Image input is not enabled for this model")
@@ -123,32 +128,35 @@ def check_images(messages: Sequence[Message], model: ModelLimits) -> None:
 
 
 def check_effort(effort: str | None, model: ModelLimits) -> None:
-    """Each family of models has its own values; of a model that is not known here, Mistral's is the last word."""
+    """Each family of models has its own values; a model whose values are unknown accepts all."""
     if effort is None or model.efforts is None or effort in model.efforts:
         return
-    known = ", ".join(f"<ReasoningEffort.{name}: '{name}'>" for name in model.efforts)
     message = f"reasoning_effort='{effort}' is not supported for this model."
-    raise invalid_args(f"{message} Must be one of ({known})" if known else message)
+    if model.efforts:
+        known = ", ".join(f"<ReasoningEffort.{name}: '{name}'>" for name in model.efforts)
+        message = f"{message} Must be one of ({known})"
+    raise invalid_args(message)
 
 
 def check_audio(messages: Sequence[Message], model: ModelLimits) -> None:
-    """Only for models that hear."""
+    """Only for models with audio input."""
     if any(audio_of(messages)) and not model.can("audio"):
         raise invalid_args("Audio input is not enabled for this model")
 
 
 def check_greedy(temperature: float | None, top_p: float | None, default: float) -> None:
-    """With temperature 0, top_p has to be 1, whether it was sent or is the model's default."""
-    if temperature == 0 and (default if top_p is None else top_p) != 1:
+    """With temperature 0, top_p has to be 1, whether it was sent or is the default."""
+    if top_p is None:
+        top_p = default
+    if temperature == 0 and top_p != 1:
         raise invalid_request("top_p must be 1 when using greedy sampling.")
 
 
 def check_length(prompt: int, max_tokens: int | None, model: ModelLimits) -> None:
-    """Prompt and answer fit into the model's window."""
+    """The prompt and `max_tokens` fit into the model's context window."""
     if prompt + (max_tokens or 0) > model.context:
-        if prompt > model.context:
-            asked = ""
-        else:
+        asked = ""
+        if prompt <= model.context:
             asked = f" and max_tokens is {max_tokens}"
         raise invalid_args(
             f"Prompt contains {prompt} tokens and 0 draft tokens{asked}, "
@@ -157,21 +165,21 @@ def check_length(prompt: int, max_tokens: int | None, model: ModelLimits) -> Non
 
 
 def images_of(messages: Sequence[Message]) -> Iterator[ImageURLChunk]:
-    """Every image of the conversation, those in tool results included."""
+    """Every image of the conversation, including those in tool results."""
     for message in messages:
         if isinstance(message, UserMessage | ToolMessage) and isinstance(message.content, list):
             yield from (chunk for chunk in message.content if isinstance(chunk, ImageURLChunk))
 
 
 def audio_of(messages: Sequence[Message]) -> Iterator[AudioChunk]:
-    """Every recording of the conversation."""
+    """Every audio chunk of the conversation."""
     for message in messages:
         if isinstance(message, UserMessage | ToolMessage) and isinstance(message.content, list):
             yield from (chunk for chunk in message.content if isinstance(chunk, AudioChunk))
 
 
 def is_readable_image(url: str) -> bool:
-    """A https link is taken at its word, unless its host is one that never exists; of a data URL the bytes are read."""
+    """Any https link counts as an image, except on `.invalid` hosts, which never exist; the bytes of a data URL are checked."""
     if url.startswith("https://"):
         return not re.match(r"https://[^/]*\.invalid(?:/|$)", url)
     found = re.match(r"data:image/[\w.+-]+;base64,(.+)$", url, re.DOTALL)

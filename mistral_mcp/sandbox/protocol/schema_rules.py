@@ -1,4 +1,4 @@
-"""What Mistral's grammar compiler refuses in a caller's JSON Schema."""
+"""What Mistral's grammar compiler rejects in a caller's JSON Schema."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ PLAIN_DATA = ("enum", "const", "default", "examples", "required")
 
 
 def check_schema(schema: Mapping[str, Any], kind: str) -> None:
-    """Refuse annotations that the grammar does not know, naming them, and bounds as JSON Schema's draft 4 wrote them."""
+    """400 for keywords that the grammar compiler does not know, which it names, and for exclusive bounds as in draft 4."""
     found = list(find_keywords(schema))
     unknown = sorted({name for name, _ in found} & UNKNOWN_KEYWORDS)
     if unknown:
@@ -26,7 +26,7 @@ def check_schema(schema: Mapping[str, Any], kind: str) -> None:
 
 
 def find_keywords(schema: Any) -> Iterator[tuple[str, Any]]:
-    """Every keyword of a schema with its value. Names of properties and plain data are none."""
+    """Every keyword of a schema with its value. Names of properties and plain data are not keywords."""
     if isinstance(schema, list):
         for part in cast("list[Any]", schema):
             yield from find_keywords(part)

@@ -1,4 +1,4 @@
-"""Bodies that are closed to anything unknown, as Mistral's are (reference, "Strict request bodies")."""
+"""Validation of bodies, query parameters and form fields. Like Mistral's, bodies reject unknown members."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,22 +10,22 @@ from mistral_mcp.sandbox.protocol.errors import ApiError, invalid_body, invalid_
 
 
 class Strict(BaseModel):
-    """Knows its fields, refuses others, and takes no number for a string."""
+    """A body: rejects unknown members, and does not convert between types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Lax(BaseModel):
-    """Query parameters and form fields: all of them arrive as text, and unknown ones are passed over.
+    """Query parameters and form fields: converted from text, and unknown ones are ignored.
 
-    One that may be repeated has a tuple as its default.
+    The default of one that may be repeated is a tuple.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 def _parse_metadata(written: str) -> dict[str, Any]:
-    """What is no object is no filter: the official SDK sends a string of its own where it has none."""
+    """JSON other than an object is no filter: the official SDK sends a string when it has none."""
     found: Any = json.loads(written)
     if isinstance(found, dict):
         return cast("dict[str, Any]", found)
@@ -37,7 +37,7 @@ MetadataFilter = Annotated[dict[str, Any], BeforeValidator(_parse_metadata)]
 
 
 class Paging(Lax):
-    """The pages that lists on the platform paths come in."""
+    """The paging parameters of lists on the platform endpoints."""
 
     page: Annotated[int, Field(ge=0)] = 0
     page_size: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 
 def as_list(value: T | list[T] | None) -> list[T]:
-    """What may be one thing or several, as several."""
+    """One value, or a list of them, as a list."""
     if value is None:
         return []
     if isinstance(value, list):
@@ -71,26 +71,33 @@ Metadata = dict[str, Any]
 
 
 def parse(shape: type[Shape], body: bytes, error: ErrorShape = invalid_body) -> Shape:
-    """The body as this shape, or the 422 that Mistral answers: in shape B, unless `error` says otherwise."""
+    """The body as this shape. Raises the 422 that Mistral answers, in shape B unless `error` makes another."""
     try:
         return shape.model_validate_json(body or b"null")
     except ValidationError as wrong:
-        raise error(_details(wrong, "body") if body else [MISSING]) from None
+        details: Sequence[Mapping[str, Any]] = [MISSING]
+        if body:
+            details = _details(wrong, "body")
+        raise error(details) from None
 
 
 def parse_fields(
     shape: type[LaxShape], fields: Mapping[str, Sequence[Any]], place: str, error: ErrorShape = invalid_fields
 ) -> LaxShape:
-    """Query parameters or form fields as this shape, or a 422: in shape C, unless `error` says otherwise.
+    """Query parameters or form fields as this shape. Raises a 422, in shape C unless `error` makes another.
 
-    Of several values for what may not be repeated, the last one counts.
+    If a field that may not be repeated has several values, the last one counts.
     """
-    known = {name: fields[name] for name in shape.model_fields if fields.get(name)}
-    repeatable = {name for name, field in shape.model_fields.items() if isinstance(field.default, tuple)}
+    values: dict[str, Any] = {}
+    for name, field in shape.model_fields.items():
+        if not fields.get(name):
+            continue
+        if isinstance(field.default, tuple):
+            values[name] = tuple(fields[name])
+        else:
+            values[name] = fields[name][-1]
     try:
-        return shape.model_validate(
-            {name: tuple(values) if name in repeatable else values[-1] for name, values in known.items()}
-        )
+        return shape.model_validate(values)
     except ValidationError as wrong:
         raise error(_details(wrong, place)) from None
 
@@ -108,7 +115,7 @@ def _details(wrong: ValidationError, place: str) -> list[dict[str, Any]]:
 
 
 def _detail(error: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """One of pydantic's details, as FastAPI hands it on."""
+    """One of pydantic's error details, as FastAPI returns it."""
     if error["type"] == "json_invalid":
         return {
             "type": "json_invalid",

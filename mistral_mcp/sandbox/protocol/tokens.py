@@ -2,17 +2,17 @@
 
 import re
 
-CHARACTERS = 4
-"""In a token, on average: the rule of thumb for English."""
+CHARACTERS_PER_TOKEN = 4
+"""On average: the rule of thumb for English."""
 
-PIECE = re.compile(r"\s*(?:\w{1,7}|[^\w\s])|\s+")
+TOKEN = re.compile(r"\s*(?:\w{1,7}|[^\w\s])|\s+")
 
 
 def count_tokens(text: str) -> int:
-    """About how many tokens a prompt has."""
-    return -(-len(text) // CHARACTERS)
+    """The approximate number of tokens in a prompt."""
+    return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
 def split_tokens(text: str) -> list[str]:
-    """The tokens of a completion; joined they are the text again."""
-    return PIECE.findall(text)
+    """The tokens of a completion; joined, they are the text again."""
+    return TOKEN.findall(text)

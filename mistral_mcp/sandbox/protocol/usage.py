@@ -1,9 +1,9 @@
-"""What a reply has cost, in the two forms of the recordings."""
+"""The `usage` of a reply, in the two forms of the recordings."""
 
 import math
 from typing import Any
 
-AUDIO_TOKENS_A_SECOND = 12.5
+AUDIO_TOKENS_PER_SECOND = 12.5
 
 
 def completion_usage(
@@ -14,7 +14,7 @@ def completion_usage(
     tier: str = "standard",
     audio_seconds: float = 0.0,
 ) -> dict[str, Any]:
-    """As chat and FIM report it. Cached and audio tokens are parts of the prompt's."""
+    """The usage of chat and FIM. Cached and audio tokens are included in the prompt tokens."""
     usage: dict[str, Any] = {
         "prompt_tokens": prompt,
         "total_tokens": prompt + completion,
@@ -23,14 +23,14 @@ def completion_usage(
         "service_tier": tier,
     }
     if audio_seconds:
-        audio = round(audio_seconds * AUDIO_TOKENS_A_SECOND)
+        audio = round(audio_seconds * AUDIO_TOKENS_PER_SECOND)
         usage["prompt_audio_seconds"] = math.ceil(audio_seconds)
         usage["prompt_tokens_details"] = {"cached_tokens": cached, "audio_tokens": audio}
     return usage
 
 
 def input_usage(prompt: int) -> dict[str, Any]:
-    """As embeddings and moderation report it: every member is there, and most are null."""
+    """The usage of embeddings and moderation: it has every member, and most are null."""
     return {
         "prompt_audio_seconds": None,
         "prompt_tokens": prompt,

@@ -1,1 +1,1 @@
-"""What the sandbox keeps for each key: files, jobs, libraries, models."""
+"""The sandbox's state for each key: files, jobs, libraries, models."""

@@ -1,4 +1,4 @@
-"""The agents of one key, with their versions and the names of versions."""
+"""The agents of one key, with their versions and aliases."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from mistral_mcp.sandbox.state.store import Store
 
 @dataclass
 class Agent:
-    """An agent. Each change of what it is makes a new version."""
+    """An agent. Each change creates a new version. An alias is a name for a version."""
 
     id: str
     versions: list[dict[str, Any]]
@@ -19,11 +19,11 @@ class Agent:
     created_at: str = field(default_factory=iso_time)
 
     def settings(self, version: int | str | None = None) -> dict[str, Any]:
-        """What it is, in this version; an alias will do, and none is the current one. 404 if there is no such version."""
-        return self.versions[self.number(version)]
+        """The agent's settings in this version or alias; None is the current version. 404 if there is no such version."""
+        return self.versions[self.resolve_version(version)]
 
-    def number(self, version: int | str | None) -> int:
-        """The number behind a version as callers write it."""
+    def resolve_version(self, version: int | str | None) -> int:
+        """The number of a version, which callers give as a number or an alias. 404 if there is no such version."""
         if isinstance(version, str) and version in self.aliases:
             return int(self.aliases[version]["version"])
         if version is None:
@@ -34,7 +34,7 @@ class Agent:
         return int(written)
 
     def change(self, changes: dict[str, Any]) -> None:
-        """A new version, which is the current one from here on."""
+        """Add a version with these changes, and make it the current one."""
         self.versions.append(
             {
                 **self.settings(),
@@ -46,7 +46,7 @@ class Agent:
 
     def card(self, version: int | str | None = None) -> dict[str, Any]:
         """The agent as the API shows it."""
-        number = self.number(version)
+        number = self.resolve_version(version)
         return {
             **self.versions[number],
             "object": "agent",

@@ -1,11 +1,11 @@
-"""What was made by operations that have no section of their own, so that it can be looked up, listed and deleted again."""
+"""Objects created by operations without an endpoint of their own, so that they can be looked up, listed and deleted."""
 
 from typing import Any
 
 from mistral_mcp.sandbox.protocol.errors import detail_error
 
 MAX_OBJECTS = 1_000
-"""Kept in one collection. The oldest is forgotten when another one comes."""
+"""In one collection. Adding another one removes the oldest."""
 
 Object = dict[str, Any]
 
@@ -19,7 +19,7 @@ class ApiObjects:
         self._deleted: set[tuple[str, str]] = set()
 
     def put(self, collection: str, name: str, thing: Object, *also: str) -> None:
-        """Keep it, with what is known of it already. `also`: what else it can be looked up by."""
+        """Store an object, merged with its earlier members. `also`: other ids by which it can be looked up."""
         name = self._id(collection, name)
         kept = self._collections.setdefault(collection, {})
         kept[name] = {**kept.get(name, {}), **thing}
@@ -29,14 +29,14 @@ class ApiObjects:
             del kept[next(iter(kept))]
 
     def find(self, collection: str, name: str) -> Object:
-        """What is known of it, nothing where it was not made here; 404 where it was deleted."""
+        """The object's members; empty if it was not created here. 404 if it was deleted."""
         name = self._id(collection, name)
         if (collection, name) in self._deleted:
             raise detail_error(404, "Not Found")
         return self._collections.get(collection, {}).get(name, {})
 
     def delete(self, collection: str, name: str) -> None:
-        """Forget it; 404 where it was deleted before."""
+        """Delete an object; 404 if it was already deleted."""
         self.find(collection, name)
         name = self._id(collection, name)
         self._collections.get(collection, {}).pop(name, None)

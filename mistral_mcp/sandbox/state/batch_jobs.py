@@ -1,4 +1,4 @@
-"""A batch job: what is known of it, and how it gets on. It takes a step each time somebody looks at it."""
+"""Batch jobs and their progress. A job advances by one step each time it is looked up."""
 
 import hashlib
 import json
@@ -17,21 +17,21 @@ Status = Literal[
     "QUEUED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLATION_REQUESTED", "CANCELLED"
 ]
 ENDED = ("SUCCESS", "FAILED", "TIMEOUT_EXCEEDED", "CANCELLED")
-GOOD = 200
+OK = 200
 ODD_ROWS = "sandbox-odd-rows"
 
-Ask = Callable[[dict[str, Any]], Reply]
+AnswerLine = Callable[[dict[str, Any]], Reply]
 
 
 @dataclass
 class BatchJob:
-    """`ask` puts one body to the endpoint of the job."""
+    """A batch job. `answer` sends one body to the job's endpoint. Times are Unix times, in seconds."""
 
     id: str
     endpoint: str
     input_files: list[str]
     inline: bool
-    ask: Ask
+    answer: AnswerLine
     model: str | None = None
     agent_id: str | None = None
     metadata: dict[str, str] | None = None
@@ -64,7 +64,7 @@ class BatchJob:
             "status": self.status,
             "created_at": self.created_at,
             "total_requests": 0 if self.model == ODD_ROWS else self.total,
-            # Failures are completed too.
+            # Failed requests count as completed.
             "completed_requests": self.succeeded + self.failed,
             "succeeded_requests": self.succeeded,
             "failed_requests": self.failed,
@@ -73,19 +73,19 @@ class BatchJob:
         }
 
     def advance(self, account: Account) -> None:
-        """One step: QUEUED, half of it done, all of it done."""
+        """Advance by one step: from QUEUED to half of the lines, then to all of them."""
         if self.status == "QUEUED":
             lines = self._lines(account)
             self.status, self.started_at, self.total = "RUNNING", unix_time(), len(lines)
-            self._work(lines[: len(lines) // 2])
+            self._process_lines(lines[: len(lines) // 2])
         elif self.status == "RUNNING":
-            self._work(self._lines(account)[len(self._rows) :])
+            self._process_lines(self._lines(account)[len(self._rows) :])
             self._end(account, "SUCCESS" if self._rows else "FAILED")
         elif self.status == "CANCELLATION_REQUESTED":
             self._end(account, "CANCELLED")
 
     def cancel(self) -> None:
-        """Ask for its end, which the next look at it will find. What is done by then is kept."""
+        """Request the cancellation, which takes effect at the next step. Rows that are done by then are kept."""
         if self.status in ("QUEUED", "RUNNING"):
             self.status = "CANCELLATION_REQUESTED"
 
@@ -100,16 +100,16 @@ class BatchJob:
         files = [account.section(Files).find(name) for name in self.input_files]
         return [json.loads(line) for file in files if file for line in file.lines]
 
-    def _work(self, lines: list[dict[str, Any]]) -> None:
+    def _process_lines(self, lines: list[dict[str, Any]]) -> None:
         for line in lines:
-            # The model of the job goes before that of the line, and there are no streams in a batch.
-            chosen = {}
-            if self.model:
-                chosen = {"model": self.model}
+            # The model of the job overrides that of the line, and there are no streams in a batch.
             body = {name: value for name, value in line["body"].items() if name != "stream"}
-            reply = self.ask({**body, **chosen})
+            if self.model:
+                body["model"] = self.model
+            reply = self.answer(body)
+
             self._rows.append(self._row(line.get("custom_id"), reply))
-            if reply.status == GOOD:
+            if reply.status == OK:
                 self.succeeded += 1
             else:
                 self.failed += 1
@@ -118,8 +118,8 @@ class BatchJob:
     def _row(self, custom_id: Any, reply: Reply) -> dict[str, Any]:
         number = len(self._rows)
         body: Any = reply.body.decode()
-        # The body of a failure is a string of JSON; of odd rows every body is one.
-        if reply.status == GOOD and self.model != ODD_ROWS:
+        # The body of a failure is JSON in a string; with `sandbox-odd-rows` every body is.
+        if reply.status == OK and self.model != ODD_ROWS:
             body = json.loads(body)
         mark = hashlib.sha256(f"{self.id}/{number}".encode()).hexdigest()
         return {
@@ -130,16 +130,20 @@ class BatchJob:
         }
 
     def _end(self, account: Account, status: Status) -> None:
-        good = [row for row in self._rows if row["response"]["status_code"] == GOOD]
-        bad = [row for row in self._rows if row["response"]["status_code"] != GOOD]
+        """Write the output file and the error file."""
+        succeeded = [row for row in self._rows if row["response"]["status_code"] == OK]
+        failed = [row for row in self._rows if row["response"]["status_code"] != OK]
         if self.model == ODD_ROWS:
-            good.append(
-                {**self._row("lost", Reply()), "response": None, "error": {"message": "The row was lost."}}
-            )
-        if good:
-            self.output_file = add_output(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(good)).id
-        if bad:
-            self.error_file = add_output(account, f"{self.id}-errors.jsonl", "batch", "batch_error", jsonl(bad)).id
+            lost = {"response": None, "error": {"message": "The row was lost."}}
+            succeeded.append({**self._row("lost", Reply()), **lost})
+
+        if succeeded:
+            file = add_output(account, f"{self.id}.jsonl", "batch", "batch_result", jsonl(succeeded))
+            self.output_file = file.id
+        if failed:
+            file = add_output(account, f"{self.id}-errors.jsonl", "batch", "batch_error", jsonl(failed))
+            self.error_file = file.id
+
         self.status, self.completed_at = status, unix_time()
         self._rows.clear()
 
@@ -149,7 +153,7 @@ class BatchJobs(Store[BatchJob]):
 
 
 def _failure_reason(reply: Reply) -> str:
-    """What went wrong with a line, in a few words."""
+    """The error of a failed line, in a few words."""
     body: Any = json.loads(reply.body)
     message: Any = body.get("message") or body.get("detail")
     if isinstance(message, dict):

@@ -10,12 +10,12 @@ from mistral_mcp.sandbox.protocol.entries import ConversationTool, Entry
 from mistral_mcp.sandbox.state.store import Store
 
 AGENT_MODEL = "mistral-medium-latest"
-"""What every agent runs on, unless it was made with another one."""
+"""The model of agents that were created without one."""
 
 
 @dataclass
 class Conversation:
-    """What is kept of a conversation."""
+    """A conversation with its settings and entries."""
 
     id: str
     model: str | None
@@ -35,7 +35,7 @@ class Conversation:
 
     @property
     def speaker(self) -> dict[str, str | None]:
-        """Who it is that answers."""
+        """The members of an output entry that name its author."""
         return {"agent_id": self.agent_id, "model": self.model or self.agent_model}
 
 

@@ -1,4 +1,4 @@
-"""Where a document comes from: a link, a data URL, or a file that was uploaded."""
+"""Open documents: from a link, a data URL, or an uploaded file."""
 
 import base64
 import binascii
@@ -19,10 +19,14 @@ DATA = re.compile(r"data:(?P<kind>[\w.+/-]*)(?:;[\w=-]+)*?;base64,(?P<data>.*)$"
 
 
 def fetch_document(account: Account, url: str, name: str | None = None) -> Document:
-    """The document behind a link: a data URL, a signed link of ours, or anything else on the web."""
+    """The document at a URL: a data URL, a signed URL of a stored file, or another link, whose document is made up.
+
+    400 if a data URL cannot be decoded, or if the host ends in `.invalid`.
+    """
     own = find_by_link(account, url)
     if own is not None:
         return read_file(own)
+
     found = DATA.match(url)
     if found:
         try:
@@ -30,15 +34,17 @@ def fetch_document(account: Account, url: str, name: str | None = None) -> Docum
         except binascii.Error:
             raise unreadable_file("Document could not be decoded: it is not base64.") from None
         return read_document(name or OFFICE_NAMES.get(found["kind"], "document"), found["kind"], data)
+
     if UNREACHABLE.match(url):
         raise unreadable_file(f"Document could not be fetched from url: {url[:100]}")
     name = name or url.partition("?")[0].rstrip("/").rpartition("/")[2] or "document"
-    drawn = guess_type(name).startswith("image/")
-    return Document(name, [None] * (1 if drawn else DEFAULT_PAGES), drawn=drawn)
+    if guess_type(name).startswith("image/"):
+        return Document(name, [None], is_image=True)
+    return Document(name, [None] * DEFAULT_PAGES)
 
 
 def open_upload(account: Account, file_id: str) -> Document:
-    """The document that was uploaded as this file."""
+    """The document that was uploaded as this file. 404 if there is no such file."""
     return read_file(account.section(Files).get(file_id))
 
 

@@ -13,10 +13,11 @@ from mistral_mcp.sandbox.protocol.replies import compact
 from mistral_mcp.sandbox.state.store import Store
 
 CAPACITY = 32 * 1024 * 1024
-"""Bytes kept for one key."""
-SIGNED = "https://mistralaifilesapiprodswe.blob.core.windows.net/files"
-"""Where signed links seem to lead."""
+"""Bytes stored for one key at most."""
+SIGNED_URL_BASE = "https://mistralaifilesapiprodswe.blob.core.windows.net/files"
+"""The beginning of signed URLs, as in real ones."""
 FRESH = "sandbox-fresh"
+"""Files whose names begin so are 404 the first time they are looked up."""
 LINE_FORMATS = ("batch", "fine-tune")
 
 
@@ -37,7 +38,7 @@ class StoredFile:
 
     @property
     def lines(self) -> list[bytes]:
-        """The lines with something on them."""
+        """The lines that are not blank."""
         return [line for line in self.data.splitlines() if line.strip()]
 
     def card(self) -> dict[str, Any]:
@@ -60,14 +61,14 @@ class StoredFile:
 
 
 class Files(Store[StoredFile]):
-    """All files of one key. One whose name begins with `sandbox-fresh` is not known yet when it is first asked for."""
+    """All files of one key."""
 
     def __init__(self) -> None:
         super().__init__()
         self._fresh: set[str] = set()
 
     def get(self, name: str) -> StoredFile:
-        """The file with this id; 404 if it is not there, or not yet."""
+        """The file with this id. 404 if there is none, or the first time for a fresh one."""
         if name in self._fresh:
             self._fresh.remove(name)
             raise detail_error(404, "File not found")
@@ -78,12 +79,12 @@ class Files(Store[StoredFile]):
         return sum(len(file.data) for file in self)
 
     def make_room(self, size: int) -> None:
-        """Forget the oldest until this much fits in."""
+        """Remove the oldest files until this many bytes fit in."""
         while len(self) and self.size + size > CAPACITY:
             self.remove(next(iter(self)).id)
 
-    def keep(self, file: StoredFile) -> StoredFile:
-        """Keep it, if there is room for its bytes."""
+    def add(self, file: StoredFile) -> StoredFile:
+        """Store the file. 413 if the key's files would be too large."""
         if self.size + len(file.data) > CAPACITY:
             raise detail_error(
                 413, f"The sandbox keeps {CAPACITY} bytes of files for one key, and they are used up."
@@ -94,21 +95,21 @@ class Files(Store[StoredFile]):
 
 
 def add_request_file(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
-    """Keep a file that came with a request rather than as an upload."""
+    """Store a file that came with a request rather than as an upload. 413 if the key's files would be too large."""
     file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, guess_type(filename))
-    return account.section(Files).keep(file)
+    return account.section(Files).add(file)
 
 
 def find_by_link(account: Account, url: str) -> StoredFile | None:
-    """The file that a signed link of ours leads to."""
-    name = url.removeprefix(f"{SIGNED}/").partition("/")[0]
-    if url.startswith(SIGNED):
+    """The file of a signed URL; None if it is not one of ours."""
+    name = url.removeprefix(f"{SIGNED_URL_BASE}/").partition("/")[0]
+    if url.startswith(SIGNED_URL_BASE):
         return account.section(Files).find(name)
     return None
 
 
 def add_output(account: Account, filename: str, purpose: str, sample_type: str, data: bytes) -> StoredFile:
-    """Keep a file that Mistral itself has made."""
+    """Store a file that Mistral has created, removing the oldest files if there is no room."""
     kind = guess_type(filename)
     file = StoredFile(account.new_id("file"), filename, data, purpose, sample_type, kind, source="mistral")
     files = account.section(Files)
@@ -117,38 +118,44 @@ def add_output(account: Account, filename: str, purpose: str, sample_type: str, 
 
 
 def guess_type(filename: str) -> str:
-    """The kind of file this looks like by its name."""
+    """The media type that the name suggests."""
     if filename.endswith(".jsonl"):
         return "application/jsonl"
     return mimetypes.guess_type(filename)[0] or "application/octet-stream"
 
 
 def jsonl(rows: list[dict[str, Any]]) -> bytes:
-    """Rows as the lines of a file."""
+    """The rows as JSON Lines."""
     return "".join(f"{compact(row)}\n" for row in rows).encode()
 
 
 def check_lines(file: StoredFile) -> None:
-    """Hold a JSONL file against what batches and fine-tuning read; all that is wrong with it is reported at once."""
+    """Check the lines of a JSONL file for batches or fine-tuning. 422 with the errors of all lines."""
     try:
         file.data.decode()
     except UnicodeDecodeError:
         raise detail_error(422, "Failed to decode data, please encode your file using UTF-8.") from None
-    wrong = [
-        {"message": message, "line_number": number}
-        for number, line in enumerate(file.lines, 1)
-        if (message := _line_error(line, file.purpose))
-    ]
+
+    errors: list[dict[str, Any]] = []
+    for number, line in enumerate(file.lines, 1):
+        message = _line_error(line, file.purpose)
+        if message:
+            errors.append({"message": message, "line_number": number})
     if not file.lines:
-        wrong = [{"message": "file is empty", "line_number": 0}]
-    if wrong:
-        docs = "https://docs.mistral.ai/capabilities/" + ("batch" if file.purpose == "batch" else "finetuning")
-        described = f"Found {len(wrong)} errors in this file. You can view supported formats here: {docs}. "
-        raise detail_error(422, "Invalid file format.", description=described, errors=wrong)
+        errors = [{"message": "file is empty", "line_number": 0}]
+    if not errors:
+        return
+
+    page = "finetuning"
+    if file.purpose == "batch":
+        page = "batch"
+    docs = f"https://docs.mistral.ai/capabilities/{page}"
+    described = f"Found {len(errors)} errors in this file. You can view supported formats here: {docs}. "
+    raise detail_error(422, "Invalid file format.", description=described, errors=errors)
 
 
 def _line_error(line: bytes, purpose: str) -> str | None:
-    """What is wrong with this line."""
+    """The error in this line, None if there is none."""
     try:
         row: Any = json.loads(line)
     except ValueError as wrong:

@@ -1,4 +1,4 @@
-"""The fine-tuned models of one key, and how a name is looked up among them and everyone's."""
+"""The fine-tuned models of one key, and the look-up of a name among these and the base models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ FINE_TUNED_CAPABILITIES = (
 
 @dataclass(frozen=True)
 class FineTunedModel:
-    """What a job has made of a base model. With targets it is a classifier."""
+    """The result of a fine-tuning job. With targets it is a classifier."""
 
     id: str
     base: Model
@@ -36,14 +36,14 @@ class FineTunedModel:
 
     @property
     def model(self) -> Model:
-        """As a model like any other. A classifier does nothing but classify."""
+        """Its context window and capabilities. A classifier can only classify."""
         capabilities = self.base.capabilities
         if self.targets:
             capabilities = frozenset({"classification"})
         return Model(self.id, self.base.context, capabilities, temperature=self.base.temperature)
 
     def card(self) -> dict[str, Any]:
-        """As the fine-tuning paths show it."""
+        """The model as the fine-tuning endpoints show it."""
         targets = {}
         if self.targets:
             targets = {"classifier_targets": [_with_defaults(target) for target in self.targets]}
@@ -68,7 +68,7 @@ class FineTunedModel:
 
 
 def _with_defaults(target: Mapping[str, Any]) -> dict[str, Any]:
-    """What the model decides, with what a job may leave out."""
+    """A classifier's target, with defaults for what the job left out."""
     given = {name: value for name, value in target.items() if value is not None}
     return {"weight": 1.0, "loss_function": "single_class", **given}
 
@@ -78,7 +78,7 @@ class FineTunedModels(Store[FineTunedModel]):
 
 
 def find_model(account: Account, name: str) -> Model | None:
-    """The model with this name that this key may use. An archived one is out of use."""
+    """The model with this name that this key may use: one of its own that is not archived, or a base model."""
     own = account.section(FineTunedModels).find(name)
     if own is not None and not own.archived:
         return own.model
@@ -86,7 +86,7 @@ def find_model(account: Account, name: str) -> Model | None:
 
 
 def require_model(account: Account, name: str, capability: str) -> Model:
-    """The model with this name; refused as Mistral does if there is none, or if it is of another kind."""
+    """The model with this name. 400 if there is none, or if it lacks the capability."""
     model = find_model(account, name)
     if model is None or not model.can(capability):
         raise invalid_model(RETIRED_ALIASES.get(name, name))

@@ -1,4 +1,4 @@
-"""A fine-tuning job: what is known of it, and how it gets on. It takes a step each time somebody looks at it."""
+"""Fine-tuning jobs and their progress. A job advances by one step each time it is looked up."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ NEXT: Mapping[Status, Status] = {"STARTED": "RUNNING", "RUNNING": "SUCCESS", "CA
 
 @dataclass
 class TuningJob:
-    """`estimate` is the metadata that a dry run answers as well; `targets` are a classifier's."""
+    """A fine-tuning job. `estimate` is its metadata, which a dry run returns too; `targets` are those of a classifier."""
 
     id: str
     name: str
@@ -77,7 +77,7 @@ class TuningJob:
         }
 
     def details(self) -> dict[str, Any]:
-        """The job with all that has happened to it; the newest first."""
+        """The job with its events, newest first, and its checkpoints."""
         metrics = {"train_loss": 0.42, "valid_loss": 0.5, "valid_mean_token_accuracy": 0.9}
         done = {
             "metrics": metrics,
@@ -91,7 +91,7 @@ class TuningJob:
         }
 
     def advance(self, account: Account) -> None:
-        """One step. A job that does not start by itself waits once it has been validated."""
+        """Advance by one step. A job without `auto_start` stops after validation, until it is started."""
         following = NEXT.get(self.status)
         if self.status == "QUEUED":
             following = "VALIDATED"
@@ -105,12 +105,12 @@ class TuningJob:
             self.fine_tuned_model = account.section(FineTunedModels).put(model.id, model).id
 
     def start(self) -> None:
-        """Go on after validation."""
+        """Continue after validation."""
         if self.status in ("QUEUED", "VALIDATED"):
             self._set_status("STARTED")
 
     def cancel(self) -> None:
-        """Ask for its end, which the next look at it will find."""
+        """Request the cancellation, which takes effect at the next step."""
         if self.status not in ENDED:
             self._set_status("CANCELLATION_REQUESTED")
 

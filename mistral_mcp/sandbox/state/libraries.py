@@ -1,4 +1,4 @@
-"""Libraries and the documents in them, as they are kept for one key."""
+"""The libraries of one key, and the documents in them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from mistral_mcp.sandbox.state.files import CAPACITY
 from mistral_mcp.sandbox.state.store import Store
 
 OWNER = "00000000-0000-4000-8000-000000000002"
-STEPS = {"todo": "in_progress", "in_progress": "done"}
-OLD_NAMES = {
+NEXT_STATUS = {"todo": "in_progress", "in_progress": "done"}
+DEPRECATED_STATUSES = {
     "todo": "Running",
     "in_progress": "Running",
     "done": "Completed",
     "error": "Failed",
 }
-"""What `processing_status`, which is deprecated, calls them."""
+"""The values of the deprecated `processing_status`."""
 
 
 @dataclass
 class LibraryDocument:
-    """A document, which is processed by one step each time somebody looks at it."""
+    """A document. Its processing advances by one step each time it is looked up."""
 
     id: str
     library_id: str
@@ -44,13 +44,13 @@ class LibraryDocument:
 
     @property
     def document(self) -> Document | None:
-        """What is in it, once it has been processed."""
+        """Its content, once it has been processed."""
         if self.status == "done":
             return read_document(self.name, self.mime_type, self.data)
         return None
 
     def advance(self) -> None:
-        """One step; what cannot be read ends in `error`."""
+        """Advance by one step; a document that cannot be read ends in `error`."""
         if self.status == "in_progress":
             try:
                 read_document(self.name, self.mime_type, self.data)
@@ -58,46 +58,65 @@ class LibraryDocument:
                 self.status = "error"
                 return
             self.processed_at = iso_time()
-        self.status = STEPS.get(self.status, self.status)
+        self.status = NEXT_STATUS.get(self.status, self.status)
 
     def reprocess(self) -> None:
-        """Back to the start."""
+        """Start the processing again."""
         self.status, self.processed_at = "todo", None
 
     def text(self, first: int | None = None, last: int | None = None) -> str:
-        """The text of these pages; of all of them, if none are named."""
+        """The text of the pages `first` to `last`, both included and counted from 0; None is no bound. Empty until processed."""
         read = self.document
         if read is None:
             return ""
-        return Document(read.name, read.pages[first or 0 : None if last is None else last + 1]).text
+        end = len(read.pages)
+        if last is not None:
+            end = last + 1
+        return Document(read.name, read.pages[first or 0 : end]).text
 
     def progress(self) -> dict[str, Any]:
-        """How far it has come."""
-        return {"process_status": self.status, "processing_status": OLD_NAMES[self.status]}
+        """The status of the processing, as the API shows it."""
+        return {"process_status": self.status, "processing_status": DEPRECATED_STATUSES[self.status]}
 
     def card(self) -> dict[str, Any]:
         """The document as the API shows it."""
         read = self.document
         tokens = 0
+        known: dict[str, Any] = {
+            "summary": None,
+            "number_of_pages": None,
+            "tokens_processing_main_content": None,
+            "tokens_processing_summary": None,
+        }
         if read:
             tokens = count_tokens(read.text)
+            known = {
+                "summary": f"The sandbox has read {self.name}.",
+                "number_of_pages": len(read.pages),
+                "tokens_processing_main_content": tokens,
+                "tokens_processing_summary": 0,
+            }
+        extension = None
+        if "." in self.name:
+            extension = self.name.rpartition(".")[2]
+
         return {
             "id": self.id,
             "library_id": self.library_id,
             "hash": self.hash,
             "mime_type": self.mime_type,
-            "extension": self.name.rpartition(".")[2] if "." in self.name else None,
+            "extension": extension,
             "size": len(self.data),
             "name": self.name,
-            "summary": f"The sandbox has read {self.name}." if read else None,
+            "summary": known["summary"],
             "created_at": self.created_at,
             "last_processed_at": self.processed_at,
-            "number_of_pages": len(read.pages) if read else None,
+            "number_of_pages": known["number_of_pages"],
             **self.progress(),
             "uploaded_by_id": OWNER,
             "uploaded_by_type": "User",
-            "tokens_processing_main_content": tokens if read else None,
-            "tokens_processing_summary": 0 if read else None,
+            "tokens_processing_main_content": known["tokens_processing_main_content"],
+            "tokens_processing_summary": known["tokens_processing_summary"],
             "tokens_processing_total": tokens,
             "url": None,
             "attributes": self.attributes,
@@ -113,7 +132,7 @@ class LibraryDocuments(Store[LibraryDocument]):
 
 @dataclass
 class Library:
-    """A library."""
+    """A library with its documents. `chunk_size` is in tokens."""
 
     id: str
     name: str
@@ -129,7 +148,7 @@ class Library:
         return sum(len(document.data) for document in self.documents)
 
     def touch(self) -> None:
-        """Note that it has changed."""
+        """Set the time of the last change to now."""
         self.updated_at = iso_time()
 
     def card(self) -> dict[str, Any]:
@@ -160,7 +179,7 @@ class Libraries(Store[Library]):
     missing = "Library not found"
 
     def check_room(self, size: int) -> None:
-        """Refuse what would be too much for one key."""
+        """413 if documents of this many more bytes would be too much for the key."""
         if sum(library.size for library in self) + size > CAPACITY:
             raise detail_error(
                 413, f"The sandbox keeps {CAPACITY} bytes of documents for one key, and they are used up."
@@ -168,7 +187,7 @@ class Libraries(Store[Library]):
 
 
 def pagination(page: int, page_size: int, items: Sequence[Any]) -> dict[str, Any]:
-    """Where a page is among the others."""
+    """The `pagination` member of a list. Pages are counted from 0."""
     pages = -(-len(items) // page_size)
     return {
         "total_items": len(items),

@@ -1,4 +1,4 @@
-"""The models there are for everyone. Ids, windows and dates are those of Mistral's documentation in 2026."""
+"""The base models. Ids, context windows and dates are those of Mistral's documentation in 2026."""
 
 from dataclasses import dataclass, field
 
@@ -20,17 +20,17 @@ CAPABILITIES = (
 )
 
 CHAT = frozenset({"completion_chat", "function_calling"})
-SEEING = CHAT | {"vision"}
-THINKING = SEEING | {"reasoning"}
-TUNABLE = frozenset({"fine_tuning"})
-TRANSCRIBING = frozenset({"audio", "audio_transcription"})
-SPEAKING = frozenset({"audio_speech"})
-MODERATING = frozenset({"moderation"})
+VISION = CHAT | {"vision"}
+REASONING = VISION | {"reasoning"}
+FINE_TUNING = frozenset({"fine_tuning"})
+TRANSCRIPTION = frozenset({"audio", "audio_transcription"})
+SPEECH = frozenset({"audio_speech"})
+MODERATION = frozenset({"moderation"})
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model, under all of its names. There is no capability for embeddings: the id says it."""
+    """A model with all of its names; `context` is in tokens. There is no capability for embeddings: the id tells."""
 
     id: str
     context: int
@@ -38,9 +38,9 @@ class Model:
     aliases: tuple[str, ...] = ()
     temperature: float | None = 0.3
     top_p: float = 1.0
-    """The default of the server: with greedy sampling it has to be 1."""
+    """The server's default, which has to be 1 for greedy sampling."""
     efforts: tuple[str, ...] | None = ()
-    """Values of `reasoning_effort`. None for a model that takes them all."""
+    """The values of `reasoning_effort` that it accepts; None for all."""
     deprecation: str | None = None
     replacement: str | None = None
 
@@ -57,19 +57,24 @@ class Model:
         return capability in self.capabilities
 
 
-SWITCHED = ("none", "high")
-GRADED = ("low", "medium", "high")
-GLM = ("low", "high", "max")
+ON_OR_OFF = ("none", "high")
+THREE_LEVELS = ("low", "medium", "high")
+GLM_LEVELS = ("low", "high", "max")
 ENDS_2027 = "2027-04-30T12:00:00Z"
 
 MODELS: tuple[Model, ...] = (
     Model(
-        "mistral-large-4-0", 1_048_576, THINKING | {"unified_resources"}, ("mistral-large-4",), 1.0, efforts=GRADED
+        "mistral-large-4-0",
+        1_048_576,
+        REASONING | {"unified_resources"},
+        ("mistral-large-4",),
+        1.0,
+        efforts=THREE_LEVELS,
     ),
     Model(
         "mistral-large-2512",
         262_144,
-        SEEING,
+        VISION,
         ("mistral-large-latest",),
         deprecation=ENDS_2027,
         replacement="mistral-large-4",
@@ -77,7 +82,7 @@ MODELS: tuple[Model, ...] = (
     Model(
         "mistral-medium-3-5",
         262_144,
-        THINKING,
+        REASONING,
         (
             "mistral-medium-latest",
             "mistral-medium",
@@ -87,53 +92,53 @@ MODELS: tuple[Model, ...] = (
             "magistral-medium-latest",
         ),
         top_p=0.95,
-        efforts=SWITCHED,
+        efforts=ON_OR_OFF,
         deprecation=ENDS_2027,
         replacement="mistral-large-4",
     ),
     Model(
         "mistral-small-2603",
         262_144,
-        THINKING,
+        REASONING,
         ("mistral-small-latest", "magistral-small-latest"),
-        efforts=SWITCHED,
+        efforts=ON_OR_OFF,
     ),
-    Model("ministral-14b-2512", 262_144, SEEING, ("ministral-14b-latest",)),
-    Model("ministral-8b-2512", 262_144, SEEING | TUNABLE, ("ministral-8b-latest",)),
-    Model("ministral-3b-2512", 262_144, SEEING | TUNABLE, ("ministral-3b-latest",)),
+    Model("ministral-14b-2512", 262_144, VISION, ("ministral-14b-latest",)),
+    Model("ministral-8b-2512", 262_144, VISION | FINE_TUNING, ("ministral-8b-latest",)),
+    Model("ministral-3b-2512", 262_144, VISION | FINE_TUNING, ("ministral-3b-latest",)),
     Model(
         "codestral-2508",
         131_072,
         CHAT | {"completion_fim"},
         ("codestral-latest", "mistral-code-latest", "mistral-code-fim-latest"),
     ),
-    Model("zai-glm-5-3", 262_144, CHAT | {"reasoning"}, ("zai-glm-5", "zai-glm-latest"), efforts=GLM),
-    Model("zai-glm-5-3-flash", 262_144, CHAT | {"reasoning"}, efforts=GLM),
-    Model("labs-leanstral-1-5-1", 131_072, CHAT | {"reasoning"}, efforts=SWITCHED),
+    Model("zai-glm-5-3", 262_144, CHAT | {"reasoning"}, ("zai-glm-5", "zai-glm-latest"), efforts=GLM_LEVELS),
+    Model("zai-glm-5-3-flash", 262_144, CHAT | {"reasoning"}, efforts=GLM_LEVELS),
+    Model("labs-leanstral-1-5-1", 131_072, CHAT | {"reasoning"}, efforts=ON_OR_OFF),
     Model("deepseek-v4-1-flash-1017", 131_072, CHAT, efforts=None),
-    Model("open-mistral-nemo-2407", 131_072, CHAT | TUNABLE, ("open-mistral-nemo",)),
+    Model("open-mistral-nemo-2407", 131_072, CHAT | FINE_TUNING, ("open-mistral-nemo",)),
     Model("voxtral-small-2507", 32_768, CHAT | {"audio"}, ("voxtral-small-latest",), 0.2),
     Model(
         "voxtral-mini-2602",
         16_384,
-        TRANSCRIBING,
+        TRANSCRIPTION,
         ("voxtral-mini-latest",),
         None,
         deprecation=ENDS_2027,
         replacement="voxtral-mini-transcribe-3-0",
     ),
-    Model("voxtral-mini-2507", 16_384, TRANSCRIBING, temperature=None),
+    Model("voxtral-mini-2507", 16_384, TRANSCRIPTION, temperature=None),
     Model(
         "voxtral-mini-transcribe-3-0",
         32_768,
-        TRANSCRIBING,
+        TRANSCRIPTION,
         ("voxtral-mini-transcribe-3", "voxtral-mini-transcribe-latest"),
         None,
     ),
     Model(
         "voxtral-small-transcribe-3-0",
         32_768,
-        TRANSCRIBING,
+        TRANSCRIPTION,
         ("voxtral-small-transcribe-3", "voxtral-small-transcribe-latest"),
         None,
     ),
@@ -144,11 +149,11 @@ MODELS: tuple[Model, ...] = (
         ("voxtral-mini-transcribe-realtime-3", "voxtral-mini-transcribe-realtime-latest"),
         None,
     ),
-    Model("voxtral-mini-tts-3-0", 4_096, SPEAKING, ("voxtral-mini-tts-3", "voxtral-mini-tts-latest"), None),
+    Model("voxtral-mini-tts-3-0", 4_096, SPEECH, ("voxtral-mini-tts-3", "voxtral-mini-tts-latest"), None),
     Model(
         "voxtral-mini-tts-2603",
         4_096,
-        SPEAKING,
+        SPEECH,
         temperature=None,
         deprecation=ENDS_2027,
         replacement="voxtral-mini-tts-3-0",
@@ -156,11 +161,11 @@ MODELS: tuple[Model, ...] = (
     Model("mistral-ocr-4-1", 16_384, frozenset({"ocr"}), ("mistral-ocr-latest", "mistral-ocr-4"), None),
     Model("mistral-embed-2312", 8_192, aliases=("mistral-embed",), temperature=None),
     Model("codestral-embed-2505", 8_192, aliases=("codestral-embed",), temperature=None),
-    Model("mistral-moderation-2603", 131_072, MODERATING, ("mistral-moderation-latest",), None),
+    Model("mistral-moderation-2603", 131_072, MODERATION, ("mistral-moderation-latest",), None),
     Model(
         "mistral-moderation-2411",
         8_192,
-        MODERATING,
+        MODERATION,
         temperature=None,
         deprecation="2026-06-30T12:00:00Z",
         replacement="mistral-moderation-latest",
@@ -183,7 +188,7 @@ RETIRED = frozenset(
     }
 )
 RETIRED_ALIASES = {"sandbox-refused-alias": "mistral-medium-3.5"}
-"""Names whose refusal names the model behind them."""
+"""Retired aliases: the error message names the model instead of the alias."""
 
 SANDBOX_MODELS: dict[str, str] = {
     "sandbox-bad-arguments": "tool calls whose arguments break the schema, until the conversation says what was wrong",
@@ -210,11 +215,11 @@ SANDBOX_MODELS: dict[str, str] = {
     "sandbox-null-annotation": "OCR whose document_annotation is null though it was asked for",
     "sandbox-long-page": "OCR whose document is one page of 60,000 characters",
 }
-"""Models only the sandbox has, for shapes that are real and rare. They answer by id and are not listed."""
+"""Models that only the sandbox has, each for a rare shape of real answers. They are not in the list of models."""
 
 
 def find_base_model(name: str) -> Model | None:
-    """The model with this id or alias."""
+    """The base model with this id or alias, None if there is none."""
     if name in SANDBOX_MODELS:
-        return Model(name, 131_072, THINKING | {"audio", "ocr"}, efforts=None)
+        return Model(name, 131_072, REASONING | {"audio", "ocr"}, efforts=None)
     return next((model for model in MODELS if name in model.names), None)

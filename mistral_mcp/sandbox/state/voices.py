@@ -1,4 +1,4 @@
-"""The voices: those for everyone, and those that one key has made."""
+"""The preset voices, and the voices that one key has created."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ OWNER = "00000000-0000-4000-8000-000000000002"
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice. Presets of Voxtral 2 have a slug, under which they are found as well; those of Voxtral 3 have plain ids."""
+    """A voice. The presets of Voxtral 2 can be looked up by id or slug; those of Voxtral 3 have no slug."""
 
     id: str
     name: str
@@ -48,7 +48,7 @@ class Voice:
 
 
 class Voices(Store[Voice]):
-    """The voices that one key has made."""
+    """The voices that one key has created."""
 
 
 def _preset(number: int, language: str, name: str, mood: str) -> Voice:

@@ -54,7 +54,7 @@ async def test_a_hanging_call_ends_on_both_replicas_and_the_request_to_mistral_w
             else:
                 await replicas[0].post("/connections/current/rotate", headers=headers)
             for request in list(sandbox.requests):
-                await request.wait_for_hang_up()
+                await request.wait_for_disconnect()
         assert anyio.current_time() - ended_at < 5
 
     for answer in answers:

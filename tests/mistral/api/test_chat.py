@@ -23,7 +23,7 @@ from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.route import Route
-from mistral_mcp.sandbox import listening
+from mistral_mcp.sandbox import serve_app
 from tests.conftest import KEY
 
 USAGE = {
@@ -506,7 +506,7 @@ class Answering:
         async def report(*_: object) -> None:
             pass
 
-        async with listening(self) as url:
+        async with serve_app(self) as url:
             upstream = Upstream(Settings.model_validate({"route": url, "max_retries": 0}))
             caller = Caller.of(SecretStr(KEY), "MISTRAL_API_KEY", Route.parse(url), None)
             yield upstream.client(caller, Progress(report) if listens else None)

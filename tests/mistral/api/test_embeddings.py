@@ -34,7 +34,7 @@ from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.route import Route
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from mistral_mcp.sandbox.answers.embed_text import embed_text as sandbox_vector
 from tests.conftest import KEY, in_memory, read_kept, text_of
 
@@ -52,7 +52,7 @@ async def client_of(
         assert reports is not None
         reports.append(what)
 
-    async with listening(mistral) as url:
+    async with serve_app(mistral) as url:
         upstream = Upstream(Settings.model_validate({"route": url, **given}))
         caller = Caller.of(SecretStr(KEY), "MISTRAL_API_KEY", Route.parse(url), None)
         yield upstream.client(caller, Progress(report) if reports is not None else None)
@@ -76,7 +76,7 @@ async def test_thousands_of_inputs_come_in_order_exact_small_and_much_faster_tha
     tmp_path: Path,
 ) -> None:
     mistral, inputs = Sandbox(latency=0.05), texts(3000)
-    async with listening(mistral) as url, in_memory(url, output_dir=tmp_path) as client:
+    async with serve_app(mistral) as url, in_memory(url, output_dir=tmp_path) as client:
         started = time.monotonic()
         for text in inputs[:30]:
             await client.call_tool("mistral_embed", {"inputs": [text]})
@@ -269,7 +269,7 @@ async def test_the_other_parts_are_given_up_with_it(mistral_url: str) -> None:
             await embed_text(client, texts(3000))
         with anyio.fail_after(1):
             for request in list(mistral.requests)[:3]:
-                await request.wait_for_hang_up()
+                await request.wait_for_disconnect()
 
     assert len(mistral.requests) == 4
 

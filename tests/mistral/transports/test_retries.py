@@ -16,7 +16,7 @@ from mistral_mcp.mistral.transports.bodies import BodyTooLarge
 from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.retries import Retries
 from mistral_mcp.route import Route
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 
 Step = int | httpx2.Response | Exception
 
@@ -433,7 +433,7 @@ async def test_the_sandboxs_faults_end_as_they_should(case: str):
     async def sleep(_seconds: float) -> None:
         pass
 
-    async with listening(sandbox) as base, httpx2.AsyncHTTPTransport() as wire:
+    async with serve_app(sandbox) as base, httpx2.AsyncHTTPTransport() as wire:
         request = httpx2.Request(
             "POST", f"{base}/v1/embeddings", headers={"authorization": f"Bearer {'k' * 32}"},
             json={"model": "mistral-embed", "input": ["hello"]}, extensions={"exchange": made.exchange},

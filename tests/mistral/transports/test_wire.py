@@ -53,7 +53,7 @@ class Proxy:
 
 
 @asynccontextmanager
-async def listening(proxy: Proxy, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
+async def serve_app(proxy: Proxy, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
     server = await asyncio.start_server(proxy, "127.0.0.1", 0, ssl=tls)
     try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -72,14 +72,14 @@ async def ask(wire: Wire, url: str) -> bytes:
 
 @every_wire
 async def test_a_proxy_is_asked_for_other_hosts(build: type[Wire]):
-    async with listening(proxy := Proxy()) as address:
+    async with serve_app(proxy := Proxy()) as address:
         assert await ask(build(Network(http_proxy=f"http://{address}")), "http://gateway.invalid/v1/x") == b"hello"
     assert proxy.heads[0].startswith(b"GET http://gateway.invalid/v1/x HTTP/1.1\r\n")
 
 
 @every_wire
 async def test_a_socks_proxy_is_asked_by_name(build: type[Wire]):
-    async with listening(proxy := Proxy()) as address:
+    async with serve_app(proxy := Proxy()) as address:
         assert (
             await ask(build(Network(all_proxy=f"socks5://{address}")), "http://gateway.invalid/v1/x") == b"hello"
         )
@@ -89,7 +89,7 @@ async def test_a_socks_proxy_is_asked_by_name(build: type[Wire]):
 
 @every_wire
 async def test_loopback_and_exceptions_are_reached_directly(build: type[Wire]):
-    async with listening(proxy := Proxy()) as address, listening(there := Proxy()) as host:
+    async with serve_app(proxy := Proxy()) as address, serve_app(there := Proxy()) as host:
         for network in (Network(http_proxy=f"http://{address}"), Network(all_proxy=address, no_proxy=("*",))):
             assert await ask(build(network), f"http://{host}/") == b"hello"
     assert not proxy.heads
@@ -99,14 +99,14 @@ async def test_loopback_and_exceptions_are_reached_directly(build: type[Wire]):
 @every_wire
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 403 No\r\n\r\n", b"HTTP/1.1 407 Who\r\n\r\n", b""])
 async def test_a_proxy_that_refuses_is_a_proxy_error(build: type[Wire], answer: bytes):
-    async with listening(Proxy(answer)) as address:
+    async with serve_app(Proxy(answer)) as address:
         with pytest.raises((httpx2.ProxyError, httpx2.RemoteProtocolError)):
             await ask(build(Network(https_proxy=f"http://{address}")), "https://gateway.invalid/")
 
 
 @every_wire
 async def test_a_proxy_where_nobody_listens_is_a_proxy_error(build: type[Wire]):
-    async with listening(Proxy()) as address:
+    async with serve_app(Proxy()) as address:
         pass
     with pytest.raises(httpx2.ProxyError):
         await ask(build(Network(https_proxy=f"http://{address}")), "https://gateway.invalid/")
@@ -117,7 +117,7 @@ async def test_a_certificate_that_is_not_trusted_is_told_apart(build: type[Wire]
     certificate = self_signed(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    async with listening(Proxy(), tls) as address:
+    async with serve_app(Proxy(), tls) as address:
         with pytest.raises(httpx2.ConnectError) as untrusted:
             await ask(build(Network()), f"https://{address}/")
         assert is_untrusted_certificate(untrusted.value)
@@ -164,7 +164,7 @@ async def test_what_is_wrong_with_this_machine_s_network_is_said_after_one_attem
     certificate = self_signed(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    async with listening(Proxy(), tls) as address, listening(Proxy(b"HTTP/1.1 403 No\r\n\r\n")) as refusing:
+    async with serve_app(Proxy(), tls) as address, serve_app(Proxy(b"HTTP/1.1 403 No\r\n\r\n")) as refusing:
         route = f"https://{address}" if fault == "certificate" else "https://gateway.invalid"
         network = Network(https_proxy=refusing if fault == "proxy" else "")
         settings = Settings.model_validate({"route": route})

@@ -75,7 +75,7 @@ async def test_its_reply_is_valid_by_its_schema_and_always_the_same(operation: O
     assert reply.status_code == operation.status, reply.text
     assert reply.headers.get("content-type", "").partition(";")[0] == media
     if media == "application/json":
-        assert [error.message for error in operation.reply_checker.iter_errors(reply.json())] == []
+        assert [error.message for error in operation.reply_validator.iter_errors(reply.json())] == []
     if operation.method == "GET":
         assert (await ask(api, operation)).content == reply.content
 

@@ -4,7 +4,7 @@ import anyio
 import httpx2
 import pytest
 
-from mistral_mcp.sandbox import Fault, Sandbox, listening
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 
 ASKED = {"model": "mistral-small-latest", "messages": [{"role": "user", "content": "Write a list"}]}
 STREAMED = {**ASKED, "stream": True}
@@ -13,7 +13,7 @@ KEY = {"authorization": "Bearer good-key"}
 
 @pytest.fixture
 async def base_url(sandbox: Sandbox):
-    async with listening(sandbox) as url:
+    async with serve_app(sandbox) as url:
         yield url
 
 
@@ -65,18 +65,18 @@ async def test_a_hanging_request_ends_when_its_client_hangs_up(sandbox: Sandbox,
         assert sandbox.active == 1
         tasks.cancel_scope.cancel()
     with anyio.fail_after(1):
-        await received.wait_for_hang_up()
+        await received.wait_for_disconnect()
     assert received.disconnected
 
 
 async def test_closing_a_stream_half_way_is_noticed():
     slow = Sandbox(chunk_delay=0.01)
-    async with listening(slow) as url, httpx2.AsyncClient(headers=KEY) as client:
+    async with serve_app(slow) as url, httpx2.AsyncClient(headers=KEY) as client:
         async with client.stream("POST", f"{url}/v1/chat/completions", json=STREAMED) as reply:
             async for _ in reply.aiter_lines():
                 break
         with anyio.fail_after(1):
-            await slow.requests[0].wait_for_hang_up()
+            await slow.requests[0].wait_for_disconnect()
     assert slow.active == 0
 
 
@@ -113,7 +113,7 @@ async def test_active_and_peak_count_what_is_under_way(sandbox: Sandbox, client:
         assert (sandbox.active, sandbox.peak) == (3, 3)
         tasks.cancel_scope.cancel()
     for received in sandbox.requests:
-        await received.wait_for_hang_up()
+        await received.wait_for_disconnect()
     await client.get("/v1/models")
     assert (sandbox.active, sandbox.peak) == (0, 3)
 

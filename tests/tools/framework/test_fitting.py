@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from mistral_mcp.sandbox import listening
+from mistral_mcp.sandbox import serve_app
 from mistral_mcp.tools.framework.kept import LONG
 from tests.conftest import KEY, in_memory, over_http, read_kept, text_of
 
@@ -55,7 +55,7 @@ MISTRAL = Starlette(
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with listening(MISTRAL) as url, in_memory(url, output_dir=tmp_path, toolsets="all") as client:
+    async with serve_app(MISTRAL) as url, in_memory(url, output_dir=tmp_path, toolsets="all") as client:
         yield client
 
 
@@ -100,7 +100,7 @@ async def test_what_had_come_of_a_long_answer_that_broke_is_kept() -> None:
     async def listen(*_: object) -> None:
         """A caller that asks for progress."""
 
-    async with listening(MISTRAL) as url, over_http(url) as client:
+    async with serve_app(MISTRAL) as url, over_http(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=listen)
 
     assert result.is_error
@@ -136,7 +136,7 @@ async def test_a_stream_that_never_ends_is_not_read_on() -> None:
 
     sent = 0
     mistral = Starlette(routes=[Route("/v1/chat/completions", flood, methods=["POST"])])
-    async with listening(mistral) as url, over_http(url, stream_timeout=20) as client:
+    async with serve_app(mistral) as url, over_http(url, stream_timeout=20) as client:
         with anyio.fail_after(20):
             result = await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=listen)
 
