@@ -11,6 +11,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from mistral_mcp.http.unread_answers import HIGH_WATER, UnreadAnswers
+
 _PROGRESS = 64 * 1024
 """Bytes of a response that the client must read to count as reading."""
 
@@ -77,6 +79,7 @@ class ClientProtocol(H11Protocol):
 
     open_connections: ClassVar[set["ClientProtocol"]] = set()
     """All connections of this process."""
+    unread_answers: ClassVar[UnreadAnswers] = UnreadAnswers()
 
     def __init__(
         self,
@@ -108,6 +111,26 @@ class ClientProtocol(H11Protocol):
             return self.client[0]
         return ""
 
+    @property
+    def address(self) -> str:
+        """The client's address: behind a trusted proxy the one that its middleware wrote into the request."""
+        scope = cast("dict[str, Any] | None", self.scope)
+        if scope and scope["client"]:
+            return str(scope["client"][0])
+        return self.peer
+
+    @property
+    def unread(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def unread_since(self) -> float:
+        """When the client last read a good piece of its answer."""
+        now = self.loop.time()
+        self._note_reading(now)
+        if self._unread is None:
+            return now
+        return self._unread[0]
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Switch Nagle's algorithm off, as asyncio does for its own sockets, but not for those that uvicorn's workers share.
 
@@ -117,17 +140,25 @@ class ClientProtocol(H11Protocol):
         if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(cast("asyncio.Transport", transport))
+        self.transport.set_write_buffer_limits(HIGH_WATER)
         self.open_connections.add(self)
         self._check = self.loop.call_later(self._deadlines.tick, self._check_deadlines)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open_connections.discard(self)
+        self.unread_answers.discard(self)
         if self._check is not None:
             self._check.cancel()
         super().connection_lost(exc)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._note_reading(self.loop.time())
+        self.unread_answers.add(self)
+
     def resume_writing(self) -> None:
         self._unread = None
+        self.unread_answers.discard(self)
         super().resume_writing()
 
     def abort(self) -> None:
@@ -163,9 +194,13 @@ class ClientProtocol(H11Protocol):
         return now - since > self._deadlines.body + self._inbound.received / self._deadlines.least_rate
 
     def _answer_is_unread(self, now: float) -> bool:
-        waiting = self.transport.get_write_buffer_size()
-        if waiting == 0:
-            self._unread = None
-        elif self._unread is None or waiting <= self._unread[1] - _PROGRESS or waiting < self._unread[1] / 2:
-            self._unread = (now, waiting)
+        self._note_reading(now)
         return self._unread is not None and now - self._unread[0] > self._deadlines.answer
+
+    def _note_reading(self, now: float) -> None:
+        if self.unread == 0:
+            self._unread = None
+        elif (
+            self._unread is None or self.unread <= self._unread[1] - _PROGRESS or self.unread < self._unread[1] / 2
+        ):
+            self._unread = (now, self.unread)
