@@ -4,12 +4,12 @@ A result is always saved, never shown: its content is not trusted.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mistral_mcp.errors import ExpiredResult, UnknownResult
 from mistral_mcp.kept_results import ResultStore
@@ -19,6 +19,8 @@ Span = tuple[int, int]
 
 NOTHING: Span = (0, 0)
 """A range outside of the result."""
+
+_PIECE = 64 * 1024  # bytes
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _DIGITS = 18  # of a number in a range
@@ -39,8 +41,17 @@ def download_from(store: ResultStore) -> Callable[[Request], Awaitable[Response]
         if span == NOTHING:
             return unsatisfiable(size)
         status, headers = describe_file(content.filename, content.mime_type, size, span)
-        start, end = span or (0, size)
-        return Response(content.data[start:end], status, headers)
+        if request.method == "HEAD":
+            return Response(status_code=status, headers=headers)
+        return StreamingResponse(stream(request.path_params["handle"], *(span or (0, size))), status, headers)
+
+    async def stream(handle: str, start: int, end: int) -> AsyncGenerator[bytes]:
+        """In pieces, each looked up anew: a client that does not read holds no result that the store has evicted."""
+        for at in range(start, end, _PIECE):
+            content = await store.download(handle)
+            piece = content.data[at : min(at + _PIECE, end)]
+            del content
+            yield piece
 
     return download
 

@@ -1,15 +1,20 @@
 """Results that the core's `serve` keeps in memory, fetched by their URL."""
 
+import asyncio
+
+import anyio
 import httpx2
 import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from mistral_mcp.bounds.memory import MIB
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.http.app import create_app
 from mistral_mcp.http.downloads import download_from
-from mistral_mcp.kept_results import Content, MemoryStore, Owner
+from mistral_mcp.http.uvicorn_protocol import ClientProtocol
+from mistral_mcp.kept_results import MAX_BYTES, Content, MemoryStore, Owner
 from mistral_mcp.settings import Settings
 from tests.conftest import KEY, at, serving
 
@@ -34,6 +39,28 @@ async def test_a_result_is_a_file_to_save_and_nothing_a_browser_runs(method: str
     )
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-store"
+
+
+async def test_a_result_is_sent_no_faster_than_it_is_read_and_no_further_than_it_is_kept() -> None:
+    data = bytes(16 * MIB)
+    store = MemoryStore(60, downloads=True)
+    async with serving(Starlette(routes=[Route("/results/{handle}", download_from(store))])) as base:
+        owner = Owner(Credentials(SecretStr("key-12345678"), "test"), base)
+        location = await store.keep(owner, Content(data, "text/plain", "a.txt"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(base).port, limit=1024)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(f"GET /results/{location.handle} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        with anyio.fail_after(5):
+            while not any(each.unread for each in ClientProtocol.open_connections):  # noqa: ASYNC110 - nothing tells it
+                await anyio.sleep(0.01)
+        assert max(each.unread for each in ClientProtocol.open_connections) < 256 * 1024
+
+        for _ in range(MAX_BYTES // len(data)):  # so that it has to go
+            await store.keep(owner, Content(data, "text/plain", "b.txt"))
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        received = await reader.read()
+        assert 0 < len(received) < len(data)
+        writer.close()
 
 
 async def test_an_unknown_handle_is_404() -> None:

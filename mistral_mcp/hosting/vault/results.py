@@ -5,7 +5,7 @@ connection erases its results; for a day the row then says "no longer stored" ra
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -20,7 +20,10 @@ from mistral_mcp.hosting.vault.sealing import SealBroken, seal, unseal
 from mistral_mcp.hosting.vault.tables import result_pieces, results
 from mistral_mcp.kept_results import HANDLE, MAX_BYTES, Content, HoldMemory, Location, Owner, any_size, new_handle
 
-PIECE = 1024 * 1024  # bytes
+PIECE = 64 * 1024
+"""Bytes. A download whose client does not read holds one or two."""
+_OLDER_PIECE = 1024 * 1024  # bytes, of results without `piece` in their description
+_LOADED_AT_ONCE = 16  # pieces, where all of a result is read anyway
 MOST_OF_ONE_OWNER = 256 * 1024 * 1024
 MOST_IN_ALL = 8 * 1024 * 1024 * 1024
 TOMBSTONE = timedelta(days=1)
@@ -37,6 +40,8 @@ class StoredResult:
     filename: str
     size: int
     used_at: datetime | None
+    piece: int
+    """Bytes of each stored piece but the last."""
 
     def is_used_up(self, now: datetime, *, resumes: bool) -> bool:
         """Whether the one download was made; it may be resumed for a minute."""
@@ -63,7 +68,8 @@ class VaultResults:
         handle, name, now = new_handle(), self._name_of(owner), self._now()
         expires_at = (now + self._ttl).replace(microsecond=0)
         identity, key = row_id(handle), sealing_key(handle)
-        meta = json.dumps({"mime_type": content.mime_type, "filename": content.filename}).encode()
+        described = {"mime_type": content.mime_type, "filename": content.filename, "piece": PIECE}
+        meta = json.dumps(described).encode()
         row = {
             "id": identity,
             "owner": name,
@@ -99,8 +105,8 @@ class VaultResults:
 
     async def _load(self, stored: StoredResult) -> Content:
         data = BytesIO()  # of which bytes are made without a copy
-        async for piece in self.stream(stored, 0, stored.size):
-            data.write(piece)
+        async for pieces in self.stream(stored, 0, stored.size, at_once=_LOADED_AT_ONCE):
+            data.write(pieces)
         return Content(data.getvalue(), stored.mime_type, stored.filename)
 
     async def find(self, handle: str, owner: str | None = None) -> StoredResult:
@@ -120,21 +126,34 @@ class VaultResults:
             meta = json.loads(unseal(sealing_key(handle), row.sealed_meta, identity, row.owner, "meta"))
         except SealBroken:
             raise _damage() from None
-        return StoredResult(handle, identity, meta["mime_type"], meta["filename"], row.bytes, row.used_at)
+        return StoredResult(
+            handle=handle,
+            id=identity,
+            mime_type=meta["mime_type"],
+            filename=meta["filename"],
+            size=row.bytes,
+            used_at=row.used_at,
+            piece=meta.get("piece", _OLDER_PIECE),
+        )
 
-    async def stream(self, stored: StoredResult, start: int, end: int) -> AsyncGenerator[bytes]:
-        """Bytes from `start` up to `end`, a piece at a time."""
-        key = sealing_key(stored.handle)
-        for number in range(start // PIECE, -(-end // PIECE)):
-            statement = select(result_pieces.c.sealed).where(
-                result_pieces.c.result_id == stored.id, result_pieces.c.number == number
+    async def stream(
+        self, stored: StoredResult, start: int, end: int, *, at_once: int = 1
+    ) -> AsyncGenerator[bytes]:
+        """Bytes from `start` up to `end`, so many pieces at a time."""
+        key, size = sealing_key(stored.handle), stored.piece
+        for first in range(start // size, -(-end // size), at_once):
+            last = min(first + at_once, -(-end // size))
+            statement = (
+                select(result_pieces.c.number, result_pieces.c.sealed)
+                .where(result_pieces.c.result_id == stored.id, result_pieces.c.number.between(first, last - 1))
+                .order_by(result_pieces.c.number)
             )
             plain = await self._database.read(
-                lambda database, statement=statement, number=number: _open(
-                    key, database.scalar(statement), stored.id, number
+                lambda database, statement=statement, count=last - first: _open(
+                    key, [*database.execute(statement)], stored.id, count
                 )
             )
-            yield plain[max(start - number * PIECE, 0) : end - number * PIECE]
+            yield plain[max(start - first * size, 0) : end - first * size]
 
     async def mark_used(self, stored: StoredResult) -> None:
         """Note that it was downloaded whole."""
@@ -145,11 +164,11 @@ class VaultResults:
         return stored.is_used_up(self._now(), resumes=resumes)
 
 
-def _open(key: bytes, sealed: bytes | None, identity: str, number: int) -> bytes:
-    if sealed is None:  # it expired or was revoked during the download
+def _open(key: bytes, rows: Sequence[Row[*tuple[Any, ...]]], identity: str, count: int) -> bytes:
+    if len(rows) != count:  # it expired or was revoked during the download
         raise ExpiredResult
     try:
-        return unseal(key, sealed, identity, str(number))
+        return b"".join(unseal(key, row.sealed, identity, str(row.number)) for row in rows)
     except SealBroken:
         raise _damage() from None
 

@@ -7,14 +7,16 @@ from typing import Any
 import httpx2
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import ExpiredResult, ResultTooLarge, UnknownResult
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.vault import maintenance
 from mistral_mcp.hosting.vault import results as stored_results
-from mistral_mcp.hosting.vault.tables import metadata
+from mistral_mcp.hosting.vault.handles import row_id, sealing_key
+from mistral_mcp.hosting.vault.sealing import seal
+from mistral_mcp.hosting.vault.tables import metadata, results
 from mistral_mcp.hosting.vault.vault import Vault
 from mistral_mcp.kept_results import MAX_BYTES, Content, Owner
 from mistral_mcp.settings import Settings
@@ -57,6 +59,29 @@ async def test_another_replica_answers(settings: Settings, vault: Vault):
     async with Vault.open(settings) as replica:
         replica.results._now = vault.results._now
         assert await replica.results.read(owner(), location.handle) == content()
+
+
+async def test_a_result_is_read_in_small_pieces(vault: Vault):
+    location = await vault.results.keep(owner(), content())
+    stored = await vault.results.find(location.handle)
+    pieces = [piece async for piece in vault.results.stream(stored, 0, stored.size)]
+
+    assert max(map(len, pieces)) == 64 * 1024
+    assert b"".join(pieces) == DATA
+
+
+async def test_a_result_of_an_older_version_is_read_in_its_own_pieces(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(stored_results, "PIECE", 1024 * 1024)
+    location = await vault.results.keep(owner(), content())
+    identity, key = row_id(location.handle), sealing_key(location.handle)
+    described = json.dumps({"mime_type": "application/pdf", "filename": "a report.pdf"}).encode()
+    sealed = seal(key, described, identity, "alice", "meta")
+    older = update(results).where(results.c.id == identity).values(sealed_meta=sealed)
+    await vault._database.write(lambda database: database.execute(older))
+
+    assert await vault.results.read(owner(), location.handle) == content()
 
 
 async def test_a_result_ends_with_its_time_and_is_erased(vault: Vault, clock: Clock):
