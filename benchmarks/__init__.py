@@ -1,12 +1,12 @@
-"""Speed, cost and scale, each figure beside a baseline measured in the same run.
+"""Benchmarks of speed, cost and scale. Each figure is shown beside a baseline measured in the same run.
 
-python -m benchmarks                        # everything, some minutes; --quick: less of everything, within two
-python -m benchmarks calls vault            # some of it
-python -m benchmarks --json now.json        # for programs, and for:
-python -m benchmarks --compare then.json    # what changed since
-python -m benchmarks --peers --openapi F    # beside the peers too; they are installed apart
+python -m benchmarks                        # all benchmarks, some minutes; with --quick fewer calls, within two
+python -m benchmarks calls vault            # these two
+python -m benchmarks --json now.json        # write the rows as JSON, also for:
+python -m benchmarks --compare then.json    # show the changes since an earlier run
+python -m benchmarks --peers --openapi F    # compare with other servers too; they are installed in environments of their own
 
-Everything runs on loopback: an upstream that answers from constants (`upstream`), the servers, and a load generator in a
-process of its own (`generator`). The minimal server (`minimal`) is the floor: what the SDK gives to whoever writes one
-tool and nothing else. Linux only: what a server costs is read from /proc.
+Everything runs on loopback: an upstream that answers from constants (`upstream`), the servers, and a load generator in its
+own process (`generator`). The baseline is the minimal server (`minimal`): one tool written with the SDK, and nothing else.
+Linux only: CPU time and memory are read from /proc.
 """

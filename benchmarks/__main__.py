@@ -27,9 +27,9 @@ from benchmarks import (
     vault,
     workers,
 )
-from benchmarks.bench import QUICK, Bench, Scale, opened
+from benchmarks.bench import QUICK, Bench, Scale, start_bench
 from benchmarks.processes import CannotMeasure
-from benchmarks.rows import Row, Saved, as_json, comparison, machine, not_measured, table
+from benchmarks.rows import Row, Saved, as_json, comparison, machine, missing_row, table
 
 ALL: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
     "start": start.measure,
@@ -46,9 +46,9 @@ ALL: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
 }
 
 _LEGEND = """\
-Medians; ± is half the range of our runs. Ratios are ours to the baseline's of the same run, taken in turns.
-minimal: one tool on the SDK as `pip install mcp` gives it: its defaults, asyncio's loop, h11 (benchmarks/minimal.py).
-ours: `mistral-mcp` and `mistral-mcp serve` as installed here, each caller with a key of its own.\
+Medians; ± is half the range of our runs. A ratio is our figure divided by the baseline's; both are measured in turns.
+minimal: one tool written with the SDK, with its defaults: asyncio's event loop and h11 (benchmarks/minimal.py).
+ours: `mistral-mcp` and `mistral-mcp serve` as installed here; each caller has its own key.\
 """
 
 
@@ -63,69 +63,70 @@ class Options:
 
 
 def options(arguments: list[str]) -> Options:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Figures beside a baseline's.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure beside a baseline.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(ALL)}; default: all")
-    parser.add_argument("--quick", action="store_true", help="less of everything, and every row")
+    parser.add_argument("--quick", action="store_true", help="fewer calls, but every row")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the rows there too; -: print them instead"
+        "--json", type=Path, metavar="FILE", help="also write the rows to this file; -: print only these"
     )
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="show what changed since that --json")
-    parser.add_argument("--peers", action="store_true", help="install the peers apart, and measure beside them")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="show the changes since this --json")
+    parser.add_argument("--peers", action="store_true", help="install other servers, and compare with them")
     parser.add_argument(
         "--openapi", type=Path, metavar="FILE", help="Mistral's OpenAPI file, for FastMCP.from_openapi"
     )
     found = Options(**vars(parser.parse_args(arguments)))
     if unknown := set(found.names) - set(ALL):
-        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+        parser.error(f"unknown benchmark {', '.join(sorted(unknown))}")
     return found
 
 
-async def measured(asked: Options) -> tuple[list[Row], list[str]]:
-    """The rows, and what went wrong on the way."""
+async def measure_all(chosen: Options) -> tuple[list[Row], list[str]]:
+    """The rows, and the problems that occurred."""
     rows: list[Row] = []
+    scale = QUICK if chosen.quick else Scale()
     with tempfile.TemporaryDirectory() as folder:
-        others = os.getloadavg()[0]
-        async with opened(QUICK if asked.quick else Scale(), Path(folder)) as bench:
-            found, missing = (
-                await peers.installed(bench, asked.openapi) if asked.peers else ([], peers.not_asked_for())
-            )
+        load = os.getloadavg()[0]
+        async with start_bench(scale, Path(folder)) as bench:
+            found, missing = [], peers.not_requested()
+            if chosen.peers:
+                found, missing = await peers.install(bench, chosen.openapi)
             bench = replace(bench, peers=found)  # noqa: PLW2901 - the same one, complete
-            if others > 0.5:  # noqa: PLR2004 - processes; a quiet machine has none
-                bench.troubles.append(f"{others:.1f} other processes wanted a processor when this began")
-            for name in asked.names or ALL:
+
+            if load > 0.5:  # noqa: PLR2004 - processes; a quiet machine has none
+                bench.problems.append(f"the machine was busy at the start: its load average was {load:.1f}")
+
+            for name in chosen.names or ALL:
                 began = time.monotonic()
                 try:
                     rows += await ALL[name](bench)
                 except CannotMeasure as why:
-                    rows.append(not_measured(name, "", "", str(why)))
+                    rows.append(missing_row(name, "", "", str(why)))
                 print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-            rows += [not_measured("everything beside a peer", "", peer, why) for peer, why in missing.items()]
-            return rows, bench.troubles
+            rows += [missing_row("everything beside a peer", "", peer, why) for peer, why in missing.items()]
+            return rows, bench.problems
 
 
 def main() -> None:
-    asked = options(sys.argv[1:])
-    logging.basicConfig(level=logging.WARNING)  # before the SDK does, which would tell of every request
-    # A thousand streams are two thousand sockets.
+    chosen = options(sys.argv[1:])
+    logging.basicConfig(level=logging.WARNING)  # before the SDK configures logging, which would log every request
+    # A thousand streams need two thousand sockets.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    then = Saved.read(asked.compare) if asked.compare else None
-    rows, troubles = anyio.run(measured, asked)
-    text = as_json(rows, troubles, quick=asked.quick)
-    if asked.json == Path("-"):
+    then = Saved.read(chosen.compare) if chosen.compare else None
+    rows, problems = anyio.run(measure_all, chosen)
+    text = as_json(rows, problems, quick=chosen.quick)
+    if chosen.json == Path("-"):
         print(text)
         return
-    print(
-        "\n".join(
-            [table(rows), "", _LEGEND, ", ".join(f"{name} {version}" for name, version in machine().items())]
-        )
-    )
-    for trouble in troubles:
-        print(f"! {trouble}")
+
+    versions = ", ".join(f"{name} {version}" for name, version in machine().items())
+    print("\n".join([table(rows), "", _LEGEND, versions]))
+    for problem in problems:
+        print(f"! {problem}")
     if then is not None:
-        print("\n" + comparison(then, rows, quick=asked.quick))
-    if asked.json:
-        asked.json.write_text(text + "\n", encoding="utf-8")
+        print("\n" + comparison(then, rows, quick=chosen.quick))
+    if chosen.json:
+        chosen.json.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""No server at all: a client that asks the upstream itself, and reads the answers as a server must.
+"""The baseline without a server: a client that calls the upstream directly, and parses the answers as a server must.
 
-Told a line of JSON, `{"streams": 8, "chunks": 500, "gap": 2}` or `{"inputs": 3000}`; says what it cost.
+Reads lines of JSON, `{"streams": 8, "chunks": 500, "gap": 2}` or `{"inputs": 3000}`, and writes the usage of each task.
 """
 
 import asyncio
@@ -18,13 +18,15 @@ from benchmarks.wire import KEY, question
 
 
 class Task(BaseModel):
+    """Streams of `chunks` chunks, `gap` milliseconds apart; or one embedding of `inputs` texts."""
+
     streams: int = 0
     chunks: int = 0
     gap: int = 0
     inputs: int = 0
 
 
-class Spent(BaseModel):
+class Usage(BaseModel):
     cpu_seconds: float
     seconds: float
 
@@ -35,7 +37,7 @@ class Client:
     upstream: str
 
     async def stream(self, task: Task) -> int:
-        """Read a stream's events, and put its text together."""
+        """Read a stream, and return the length of its text."""
         body = question(f"stream {task.chunks} {task.gap}") | {"stream": True}
         text = ""
         async with self.http.stream("POST", f"{self.upstream}/v1/chat/completions", json=body) as response:
@@ -45,7 +47,7 @@ class Client:
         return len(text)
 
     async def embed(self, inputs: int) -> None:
-        """As many parts as our server sends, eight at once."""
+        """Send the inputs in as many requests as our server does, eight at once."""
         parts = asyncio.Semaphore(8)
 
         async def part(start: int) -> "list[array[float]]":  # quoted: no parameter at run time
@@ -57,13 +59,13 @@ class Client:
 
         await asyncio.gather(*(part(start) for start in range(0, inputs, 128)))
 
-    async def do(self, task: Task) -> Spent:
+    async def do(self, task: Task) -> Usage:
         used, began = time.process_time(), time.perf_counter()
         if task.inputs:
             await self.embed(task.inputs)
         else:
             await asyncio.gather(*(self.stream(task) for _ in range(task.streams)))
-        return Spent(cpu_seconds=time.process_time() - used, seconds=time.perf_counter() - began)
+        return Usage(cpu_seconds=time.process_time() - used, seconds=time.perf_counter() - began)
 
 
 async def main(upstream: str) -> None:

@@ -1,4 +1,4 @@
-"""What every measurement is given: the upstream, the load generator, how much to do; and the servers to compare."""
+"""What every benchmark needs: the upstream, the load generator, the amount of work, and the servers to compare."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.plans import Outcome, Plan
-from benchmarks.processes import Costs, Lines, Server, free_port, python, running, talking
+from benchmarks.processes import Costs, LineProcess, Server, free_port, python, start_process, start_server
 from benchmarks.wire import INITIALIZE, INITIALIZED, KEY, Era, Json, Target, answer_to, as_bytes, http, keys, mcp
 
 T = TypeVar("T")
@@ -17,24 +17,24 @@ CORE = "ours, without hosting"
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything."""
+    """The amount of work."""
 
     rounds: int = 5
     starts: int = 9
     calls: int = 1_000
-    """In each round, at each number of callers."""
+    """In each round, for each number of callers."""
     sequential: int = 400
-    """In each round, one after the other."""
+    """Calls in each round, one after the other."""
     load: int = 10_000
-    """Before memory is looked at."""
+    """Calls before the memory is measured."""
     streams: int = 1_000
-    """Open at once."""
+    """Open at the same time."""
     seconds_open: int = 10
     chunks: int = 500
-    """A stream, where a chunk's cost is measured."""
+    """In each stream, when the cost of a chunk is measured."""
     embeddings: int = 3_000
     connections: int = 5_000
-    """Stored, where their memory is measured."""
+    """In the vault, when their memory is measured."""
     tenants: int = 300
     calls_each: int = 20
 
@@ -56,28 +56,28 @@ QUICK = Scale(
 
 @dataclass(frozen=True)
 class Contender:
-    """A server that can be compared: how it is started, and how its chat tool is called."""
+    """A server to compare: how it is started, and how its chat tool is called."""
 
     name: str
     stdio: Sequence[str]
     http: Callable[[int], Sequence[str]]
     environment: Mapping[str, str]
     port_variable: str = ""
-    """Where the port is not in the command."""
+    """The environment variable with the port, if the port is not in the command."""
     ready: str = "/"
     tool: str = "mistral_chat"
     arguments: Json = field(default_factory=lambda: {"prompt": "Hello"})
     eras: tuple[Era, ...] = ("2025-11-25", "2026-07-28")
-    """Those it speaks; many callers come with the last."""
+    """Protocol versions that it supports; the last one is used for many callers."""
     own_keys: bool = True
-    """Whether a call's key goes out with it; else the server's own does."""
-    everything: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What to add to the environment for all its tools."""
-    slow: int = 1
-    """By how much fewer calls it gets, where it needs many times as long for one."""
+    """Whether it sends the caller's key to the upstream; otherwise it sends its own."""
+    all_tools: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Environment variables that enable all of its tools."""
+    slowdown: int = 1
+    """It gets this many times fewer calls, because each takes much longer."""
 
-    def with_everything(self) -> "Contender":
-        return replace(self, environment={**self.environment, **self.everything})
+    def with_all_tools(self) -> "Contender":
+        return replace(self, environment={**self.environment, **self.all_tools})
 
     def target(self, port: int, *, era: Era, key: str = KEY) -> Target:
         expect = answer_to(key) if self.own_keys else "Hello there,"
@@ -86,7 +86,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Load:
-    """What a plan cost the servers."""
+    """The outcome of a plan, and the servers' CPU time."""
 
     outcome: Outcome
     cpu_ms: float
@@ -98,10 +98,10 @@ class Bench:
     scale: Scale
     folder: Path
     upstream: Server
-    generator: Lines
+    generator: LineProcess
     peers: Sequence[Contender] = ()
-    troubles: list[str] = field(default_factory=list[str])
-    """What went wrong on the way, for the end of the report."""
+    problems: list[str] = field(default_factory=list[str])
+    """What went wrong, for the end of the report."""
 
     # The servers
 
@@ -110,9 +110,9 @@ class Bench:
         return Contender("minimal", command, lambda port: [*command, str(port)], {}, own_keys=False)
 
     def ours(self, name: str = "ours", **settings: object) -> Contender:
-        """What `mistral-mcp` and `mistral-mcp serve` are as they come, on this upstream."""
+        """`mistral-mcp` and `mistral-mcp serve` with this upstream, these settings, and otherwise the defaults."""
         own = {"route": self.upstream.url, "data_dir": self.new_folder(), "log_level": "WARNING"}
-        given = {"trusted_proxies": "127.0.0.1", **own, **settings}  # tenants come from addresses of their own
+        given = {"trusted_proxies": "127.0.0.1", **own, **settings}  # each tenant has its own address
         environment = {f"MISTRAL_MCP_{name.upper()}": str(value) for name, value in given.items()}
         return Contender(
             name,
@@ -136,45 +136,45 @@ class Bench:
         return folder
 
     @asynccontextmanager
-    async def serving(self, *contenders: Contender) -> AsyncGenerator[list[Server]]:
-        """They listen."""
+    async def start_servers(self, *contenders: Contender) -> AsyncGenerator[list[Server]]:
+        """Start the servers, and stop them on exit."""
         async with AsyncExitStack() as stack:
             servers: list[Server] = []
             for contender in contenders:
                 port = free_port()
                 environment = dict(contender.environment)
                 if contender.own_keys:
-                    environment.pop("MISTRAL_API_KEY", None)  # for stdio; `serve` would warn of it
+                    environment.pop("MISTRAL_API_KEY", None)  # for stdio only; `serve` would warn about it
                 if contender.port_variable:
                     environment[contender.port_variable] = str(port)
-                started = running(contender.http(port), environment, port, contender.ready)
-                servers.append(await stack.enter_async_context(started))
+                server = start_server(contender.http(port), environment, port, contender.ready)
+                servers.append(await stack.enter_async_context(server))
             yield servers
 
     # The load
 
     async def load(self, plan: Plan, *servers: Costs) -> Load:
-        """Let the generator do it. The clock, and the servers' processors, are read when every connection is open."""
-        await self.generator.say(plan.model_dump_json().encode())
-        await self.generator.hear()
+        """Let the generator run the plan. Time and CPU time are measured from when all connections are open."""
+        await self.generator.send_line(plan.model_dump_json().encode())
+        await self.generator.read_line()
         before = sum(server.cpu_seconds() for server in servers)
-        await self.generator.say(b"go")
-        outcome = Outcome.model_validate_json(await self.generator.hear())
+        await self.generator.send_line(b"go")
+        outcome = Outcome.model_validate_json(await self.generator.read_line())
         used = sum(server.cpu_seconds() for server in servers) - before
         self._note(outcome)
         return Load(outcome, used / plan.calls * 1000)
 
     def _note(self, outcome: Outcome) -> None:
         for error, count in outcome.errors.items():
-            self.troubles.append(f"{count} of {outcome.calls} calls failed: {error}")
+            self.problems.append(f"{count} of {outcome.calls} calls failed: {error}")
         if outcome.busy > 0.9:  # noqa: PLR2004 - of one processor
-            self.troubles.append(
-                f"the generator was busy for {outcome.busy:.0%} of a plan of {outcome.calls} calls"
+            self.problems.append(
+                f"the generator used {outcome.busy:.0%} of a processor in a plan of {outcome.calls} calls"
             )
 
     def plan(self, contender: Contender, port: int, callers: int, calls: int, *, era: Era = "2026-07-28") -> Plan:
-        """The chat tool, each caller with a key of its own where the server lets it."""
-        calls = max(callers, calls // contender.slow)
+        """A plan that calls the chat tool; each caller has its own key if the server supports that."""
+        calls = max(callers, calls // contender.slowdown)
         targets = [contender.target(port, era=era, key=key) for key in keys(callers)]
         return Plan(
             targets=targets, callers=callers, calls=calls, handshake=handshake(port) if era == "2025-11-25" else []
@@ -182,7 +182,7 @@ class Bench:
 
 
 def handshake(port: int) -> list[str]:
-    """What a client of 2025 says first. The session, if there is one, is shared: some servers have but one to give."""
+    """The first requests of a client of 2025-11-25. All callers share its session: some servers have only one."""
     first = {"x-mistral-api-key": KEY}
     later = {**first, "mcp-protocol-version": "2025-11-25"}
     return [
@@ -191,21 +191,23 @@ def handshake(port: int) -> list[str]:
     ]
 
 
-async def interleaved(ways: Mapping[str, Callable[[], Awaitable[T]]], rounds: int) -> dict[str, list[T]]:
-    """A B, B A, A B…: a noisy minute hits them all, and none always comes after the same other."""
+async def run_interleaved(ways: Mapping[str, Callable[[], Awaitable[T]]], rounds: int) -> dict[str, list[T]]:
+    """Run A B, B A, A B…, so that noise of the machine hits all of them, and none always runs after the same other."""
     found: dict[str, list[T]] = {name: [] for name in ways}
-    for number in range(rounds):
-        for name in reversed(list(ways)) if number % 2 else list(ways):
+    order = list(ways)
+    for _ in range(rounds):
+        for name in order:
             found[name].append(await ways[name]())
+        order.reverse()
     return found
 
 
 @asynccontextmanager
-async def opened(scale: Scale, folder: Path) -> AsyncGenerator[Bench]:
-    """The upstream and the generator run."""
+async def start_bench(scale: Scale, folder: Path) -> AsyncGenerator[Bench]:
+    """Start the upstream and the generator, and stop them on exit."""
     port = free_port()
     async with (
-        running(python("-m", "benchmarks.upstream", str(port)), {}, port) as upstream,
-        talking(python("-m", "benchmarks.generator"), {}) as generator,
+        start_server(python("-m", "benchmarks.upstream", str(port)), {}, port) as upstream,
+        start_process(python("-m", "benchmarks.generator"), {}) as generator,
     ):
         yield Bench(scale, folder, upstream, generator)

@@ -1,6 +1,6 @@
-"""Many HTTP calls at once: processor time a call, calls a second. Each caller is another tenant, with its own key."""
+"""Many HTTP calls at once: CPU time per call, and calls per second. Each caller is another tenant with its own key."""
 
-from benchmarks.bench import CORE, Bench, Contender, Load, interleaved
+from benchmarks.bench import CORE, Bench, Contender, Load, run_interleaved
 from benchmarks.processes import Server
 from benchmarks.rows import Goal, Row, median_row
 
@@ -12,7 +12,7 @@ async def measure(bench: Bench) -> list[Row]:
     everything = bench.ours("all toolsets", toolsets="all")
     contenders = [bench.ours(), bench.minimal(), everything, bench.core()]
     runs: dict[int, dict[str, list[Load]]] = {}
-    async with bench.serving(*contenders) as servers:
+    async with bench.start_servers(*contenders) as servers:
         ways = list(zip(contenders, servers, strict=True))
         for callers in (1, _MANY, 128):
             some = ways if callers == _MANY else ways[:2]
@@ -29,7 +29,7 @@ async def _rounds(
 
     for contender, server in ways:
         await load(contender, server, calls // 5)  # warms caches and pools
-    return await interleaved(
+    return await run_interleaved(
         {each.name: lambda each=each, server=server: load(each, server, calls) for each, server in ways},
         bench.scale.rounds,
     )
@@ -41,7 +41,7 @@ def _rows(runs: dict[int, dict[str, list[Load]]]) -> list[Row]:
     return [
         *(
             median_row(
-                _named(_CPU, count),
+                _row_name(_CPU, count),
                 "ms",
                 by["ours"],
                 beside="minimal",
@@ -51,7 +51,7 @@ def _rows(runs: dict[int, dict[str, list[Load]]]) -> list[Row]:
             for count, by in cpu.items()
         ),
         median_row(
-            _named(_CPU, 128),
+            _row_name(_CPU, 128),
             "ms",
             cpu[128]["ours"],
             beside="32 callers",
@@ -80,10 +80,10 @@ def _rows(runs: dict[int, dict[str, list[Load]]]) -> list[Row]:
 
 def _rate(callers: int, loads: dict[str, list[Load]], beside: str) -> Row:
     ours, others = ([load.outcome.per_second for load in loads[name]] for name in ("ours", beside))
-    return median_row(_named(_RATE, callers), "calls/s", ours, beside=beside, baseline=others)
+    return median_row(_row_name(_RATE, callers), "calls/s", ours, beside=beside, baseline=others)
 
 
-def _named(name: str, callers: int) -> str:
+def _row_name(name: str, callers: int) -> str:
     return name.format(callers, "" if callers == 1 else "s")
 
 
@@ -91,10 +91,10 @@ async def _beside_peers(bench: Bench) -> list[Row]:
     rows: list[Row] = []
     for peer in bench.peers:
         contenders = [bench.ours(), peer]
-        async with bench.serving(*contenders) as servers:
+        async with bench.start_servers(*contenders) as servers:
             ways = list(zip(contenders, servers, strict=True))
             runs = await _rounds(bench, ways, _MANY, bench.scale.calls)
         ours, theirs = ([load.cpu_ms for load in runs[each.name]] for each in contenders)
-        rows.append(median_row(_named(_CPU, _MANY), "ms", ours, beside=peer.name, baseline=theirs))
+        rows.append(median_row(_row_name(_CPU, _MANY), "ms", ours, beside=peer.name, baseline=theirs))
         rows.append(_rate(_MANY, runs, peer.name))
     return rows

@@ -1,4 +1,4 @@
-"""`mistral-mcp` as it is without the extra `hosting`: no vault, no pages, callers with keys of their own."""
+"""`mistral-mcp` without the extra `hosting`: no vault, no pages; callers send their own keys."""
 
 import sys
 from types import ModuleType
@@ -7,5 +7,5 @@ from typing import cast
 from mistral_mcp.cli.main import main
 
 if __name__ == "__main__":
-    sys.modules["sqlalchemy"] = cast("ModuleType", None)  # Python's way to say that it is not installed
+    sys.modules["sqlalchemy"] = cast("ModuleType", None)  # as if it were not installed
     main()

@@ -1,9 +1,9 @@
-"""What it costs to count: usage, budgets, a line of the log and metrics for each call, beside the same server without them."""
+"""The cost of usage, budgets, an audit line and metrics for each call, compared with the same server without them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from benchmarks.bench import Bench, Contender, Load, interleaved
+from benchmarks.bench import Bench, Contender, Load, run_interleaved
 from benchmarks.plans import percentile
 from benchmarks.processes import Server, python
 from benchmarks.rows import Goal, Row, median_row
@@ -27,11 +27,11 @@ async def measure(bench: Bench) -> list[Row]:
     async def load(contender: Contender, server: Server, calls: int) -> Load:
         return await bench.load(bench.plan(contender, server.port, _CALLERS, calls), server)
 
-    async with bench.serving(*contenders) as servers:
+    async with bench.start_servers(*contenders) as servers:
         ways = list(zip(contenders, servers, strict=True))
         for contender, server in ways:
             await load(contender, server, bench.scale.calls // 5)  # warms caches and pools
-        runs = await interleaved(
+        runs = await run_interleaved(
             {
                 each.name: lambda each=each, server=server: load(each, server, bench.scale.calls)
                 for each, server in ways

@@ -1,9 +1,9 @@
-"""One call with three thousand inputs, which goes out in parts and comes back as one attachment of twelve megabytes."""
+"""One call with three thousand inputs, which is split into several requests and answered with one 12 MB attachment."""
 
 from benchmarks.bare import Task
-from benchmarks.bench import Bench, interleaved
+from benchmarks.bench import Bench, run_interleaved
 from benchmarks.plans import Plan
-from benchmarks.processes import python, talking
+from benchmarks.processes import python, start_process
 from benchmarks.rows import Row, median_row
 from benchmarks.streams import ask
 from benchmarks.wire import KEY, mcp
@@ -12,12 +12,12 @@ _BESIDE = "direct calls, no server"
 
 
 async def measure(bench: Bench) -> list[Row]:
-    """Seconds, and seconds of processor time."""
+    """Elapsed time and CPU time, both in seconds."""
     task = Task(inputs=bench.scale.embeddings)
     texts = [f"text {number}" for number in range(task.inputs)]
     async with (
-        bench.serving(bench.ours()) as (server,),
-        talking(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client,
+        bench.start_servers(bench.ours()) as (server,),
+        start_process(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client,
     ):
         target = mcp(
             server.port,
@@ -38,8 +38,8 @@ async def measure(bench: Bench) -> list[Row]:
             return spent.seconds, spent.cpu_seconds
 
         ways = {"ours": ours, _BESIDE: bare}
-        await interleaved(ways, 1)
-        runs = await interleaved(ways, bench.scale.rounds)
+        await run_interleaved(ways, 1)
+        runs = await run_interleaved(ways, bench.scale.rounds)
         held = server.rss_mb()
     name = f"{task.inputs:,}-input embedding"
     mine, theirs = runs["ours"], runs[_BESIDE]

@@ -1,4 +1,4 @@
-"""Memory over ten thousand calls, every seventh with something gone wrong: it must stay."""
+"""Memory over ten thousand calls, every seventh of which fails: it must not grow."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ _FAULTS = (
 
 
 async def measure(bench: Bench) -> list[Row]:
-    """The sandbox, the client and the server share this process; the first tenth fills caches and pools."""
+    """The sandbox, the client and the server run in this process; the first tenth of the calls fills caches and pools."""
     sandbox = Sandbox()
     tenth = bench.scale.load // 10
     async with serve_app(sandbox) as url:
@@ -46,7 +46,7 @@ async def measure(bench: Bench) -> list[Row]:
 
 
 async def _calls(client: Client, sandbox: Sandbox, calls: int) -> int:
-    """How many were answered."""
+    """Make the calls, and return how many succeeded."""
     answered = 0
     numbers = iter(range(calls))
 

@@ -1,6 +1,6 @@
-"""The load generator, a process of its own: prepared bytes out, answers checked, nothing tried twice.
+"""The load generator, which runs in its own process: sends prepared requests and checks the answers, without retries.
 
-Reads a `Plan` a line, opens its connections, says `ready`, waits for a line, and says the `Outcome`.
+Reads one `Plan` per line, opens its connections, writes `ready`, waits for a line, and writes the `Outcome`.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ class Ready(NamedTuple):
     request: bytes
     expect: bytes
     position: int
-    """Which of the plan's targets it is."""
+    """The index of the plan's target."""
 
 
-class Failed(Exception):
-    """An answer that is not the right one; the text says how."""
+class WrongAnswer(Exception):
+    """An answer with the wrong status or content; the text has both."""
 
 
 class Connection:
-    """One keep-alive connection, opened anew after a failure, for the next call."""
+    """One keep-alive connection. After a failure it is reopened for the next call."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -53,7 +53,7 @@ class Connection:
             self._streams = None
 
     async def exchange(self, request: bytes, first: bytes = b"") -> tuple[bytes, bytes, float]:
-        """Head and body of the answer, and when `first` was in it; 0 where it was not."""
+        """The head and body of the answer, and the time when `first` arrived in its body, 0 if it did not."""
         reader, writer = await self.open()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -71,12 +71,12 @@ class Connection:
 
 
 class Run:
-    """One plan under way."""
+    """The execution of one plan."""
 
     def __init__(self, plan: Plan, sessions: dict[int, bytes]) -> None:
         self.plan = plan
         self.sessions = sessions
-        """By port: one client's, for all the plans. Some servers give no second one."""
+        """Session headers by port, shared by all plans: some servers open only one session."""
         self.latencies: list[float] = []
         self.firsts: list[float] = []
         self.errors: Counter[str] = Counter()
@@ -87,25 +87,27 @@ class Run:
         self._ids = itertools.count(CALL_ID + 1)
 
     async def open(self) -> list[Ready]:
-        """Every connection, so that none is opened while the clock runs; and the targets, with a session if there is one."""
-        # A thousand at once is more than most servers will queue.
-        for some in _batched(self.callers):
+        """Open all connections before the measurement starts, and return the targets, with a session header if there is one."""
+        # In batches: most servers do not queue a thousand connections.
+        for some in _batches(self.callers):
             connecting = (connection.open() for caller in some for connection in caller.values())
-            # What is refused now is refused again to the call that needs it, and counted there.
+            # A connection that fails now fails again in its first call, which counts it.
             await asyncio.gather(*connecting, return_exceptions=True)
         extra = await self._session() if self.plan.handshake else b""
         return [
-            Ready(target.port, _with(target.request.encode("latin-1"), extra), target.expect.encode(), position)
+            Ready(
+                target.port, _add_header(target.request.encode("latin-1"), extra), target.expect.encode(), position
+            )
             for position, target in enumerate(self.plan.targets)
         ]
 
     async def _session(self) -> bytes:
-        """The header of the session that everybody shares; empty where the server keeps none."""
+        """The header of the shared session; empty if the server has no sessions."""
         [(port, connection)] = self.callers[0].items()
         if port not in self.sessions:
             extra = b""
             for request in self.plan.handshake:
-                head, body, _ = await connection.exchange(_with(request.encode("latin-1"), extra))
+                head, body, _ = await connection.exchange(_add_header(request.encode("latin-1"), extra))
                 if head[9:10] != b"2":
                     self.errors[f"handshake: {head[9:12].decode()} {body[-200:].decode('utf-8', 'replace')}"] += 1
                 if session := _SESSION.search(head):
@@ -137,7 +139,7 @@ class Run:
             try:
                 async with asyncio.timeout(self.plan.timeout):
                     await self._call(connection, target)
-            except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError, Failed) as error:
+            except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError, WrongAnswer) as error:
                 connection.close()
                 self.errors[f"{type(error).__name__} {error}"[:300].strip()] += 1
 
@@ -149,9 +151,9 @@ class Run:
         head, body, first = await connection.exchange(request, self._first)
         ended = time.perf_counter()
         if head[9:12] not in {b"200", b"201"} or target.expect not in body:
-            raise Failed(f"{head[9:12].decode()} {body[-200:].decode('utf-8', 'replace')}")
+            raise WrongAnswer(f"{head[9:12].decode()} {body[-200:].decode('utf-8', 'replace')}")
         if self._first and not first:
-            raise Failed("nothing came before the answer")
+            raise WrongAnswer("no progress before the answer")
         self.latencies.append(ended - began)
         if first:
             self.firsts.append(first - began)
@@ -159,18 +161,18 @@ class Run:
             self.answers[target.position] = body.decode()
 
 
-def _batched(callers: list[dict[int, Connection]]) -> Iterator[list[dict[int, Connection]]]:
+def _batches(callers: list[dict[int, Connection]]) -> Iterator[list[dict[int, Connection]]]:
     for start in range(0, len(callers), 64):
         yield callers[start : start + 64]
 
 
-def _with(request: bytes, header: bytes) -> bytes:
+def _add_header(request: bytes, header: bytes) -> bytes:
     head, _, body = request.partition(b"\r\n\r\n")
     return head + b"\r\n" + header + b"\r\n" + body
 
 
 def main() -> None:
-    gc.disable()  # no pauses of our own; a plan's garbage has few cycles
+    gc.disable()  # avoids pauses; the plans create few reference cycles
     sessions: dict[int, bytes] = {}
     with asyncio.Runner() as runner:
         for line in sys.stdin:

@@ -1,12 +1,12 @@
-"""What a call takes longer than the same call made directly to the upstream; one caller, one call after the other."""
+"""The latency added to a call, compared with the same call sent directly to the upstream; one call after the other."""
 
 import statistics
 import time
 from contextlib import AsyncExitStack
 
-from benchmarks.bench import Bench, Contender, interleaved
+from benchmarks.bench import Bench, Contender, run_interleaved
 from benchmarks.plans import Plan, percentile
-from benchmarks.processes import Lines, Server, talking
+from benchmarks.processes import LineProcess, Server, start_process
 from benchmarks.rows import Row, median_row
 from benchmarks.wire import Era, Json, direct, question, tool_call
 
@@ -25,24 +25,24 @@ async def _over_stdio(bench: Bench) -> list[Row]:
     contenders = [bench.ours(), bench.minimal(), *bench.peers]
     async with AsyncExitStack() as stack:
         talks = {
-            each.name: await stack.enter_async_context(talking(each.stdio, each.environment))
+            each.name: await stack.enter_async_context(start_process(each.stdio, each.environment))
             for each in contenders
         }
         for talk in talks.values():
-            await talk.greet()
+            await talk.initialize()
         calls = {each.name: tool_call(each.tool, each.arguments, "2025-11-25") for each in contenders}
         ways = {
             each.name: lambda each=each: _stdio(
-                talks[each.name], calls[each.name], bench.scale.sequential // each.slow
+                talks[each.name], calls[each.name], bench.scale.sequential // each.slowdown
             )
             for each in contenders
         }
-        await interleaved(ways, 1)
-        runs = await interleaved({"direct call": lambda: _direct(bench), **ways}, bench.scale.rounds)
+        await run_interleaved(ways, 1)
+        runs = await run_interleaved({"direct call": lambda: _direct(bench), **ways}, bench.scale.rounds)
     return _rows("added latency, stdio", runs)
 
 
-async def _stdio(server: Lines, call: Json, calls: int) -> float:
+async def _stdio(server: LineProcess, call: Json, calls: int) -> float:
     """The median, in milliseconds."""
     times: list[float] = []
     for _ in range(max(calls, 10)):
@@ -54,7 +54,7 @@ async def _stdio(server: Lines, call: Json, calls: int) -> float:
 
 async def _over_http(bench: Bench) -> list[Row]:
     contenders = [bench.ours(), bench.minimal(), *bench.peers]
-    async with bench.serving(*contenders) as servers:
+    async with bench.start_servers(*contenders) as servers:
         pairs = list(zip(contenders, servers, strict=True))
         return [
             *_rows("added latency, HTTP 2025-11-25 (initialize)", await _runs(bench, pairs, "2025-11-25")),
@@ -68,8 +68,8 @@ async def _runs(bench: Bench, pairs: list[tuple[Contender, Server]], era: Era) -
         for each, server in pairs
         if era in each.eras
     }
-    await interleaved(ways, 1)
-    return await interleaved({"direct call": lambda: _direct(bench), **ways}, bench.scale.rounds)
+    await run_interleaved(ways, 1)
+    return await run_interleaved({"direct call": lambda: _direct(bench), **ways}, bench.scale.rounds)
 
 
 async def _http(bench: Bench, contender: Contender, server: Server, era: Era) -> float:
@@ -78,7 +78,7 @@ async def _http(bench: Bench, contender: Contender, server: Server, era: Era) ->
 
 
 def _rows(what: str, runs: dict[str, list[float]]) -> list[Row]:
-    """Beside each other server what it adds; and beside the direct call the whole of ours."""
+    """The added latency beside that of each other server, and our whole latency beside the direct call."""
     bare = statistics.median(runs["direct call"])
     added = {name: [time - bare for time in times] for name, times in runs.items()}
     others = [name for name in runs if name not in {"ours", "direct call"}]

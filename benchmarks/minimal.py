@@ -1,4 +1,4 @@
-"""The baseline: the smallest server one would write with the SDK, one tool, httpx2, nothing of what a product adds."""
+"""The baseline: a minimal server with one tool, written with the SDK and httpx2."""
 
 import sys
 
@@ -22,8 +22,8 @@ async def mistral_chat(prompt: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:  # noqa: PLR2004 - the port is there: HTTP
-        # What `server.run("streamable-http")` does where nothing but `mcp` is installed, whatever else is here.
+    if len(sys.argv) > 2:  # noqa: PLR2004 - with a port it serves HTTP
+        # As `server.run("streamable-http")` does if only `mcp` is installed, whatever is installed here.
         uvicorn.run(
             server.streamable_http_app(), port=int(sys.argv[2]), log_level="error", loop="asyncio", http="h11"
         )

@@ -1,4 +1,4 @@
-"""The baseline for streams: the smallest server that passes on each chunk as progress."""
+"""The baseline for streams: a minimal server that forwards each chunk as progress."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 
 upstream = sys.argv[1]
-# Without limits: with httpx2's own, of a thousand callers at once nine hundred would fail.
+# Without limits: with httpx2's default of 100 connections, nine hundred of a thousand callers would fail.
 client = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
 server = MCPServer("minimal", log_level="ERROR")
 

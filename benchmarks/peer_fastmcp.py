@@ -1,4 +1,4 @@
-"""The peer that is one line: FastMCP made of Mistral's OpenAPI file. Runs in an environment of its own, as a file."""
+"""A peer: FastMCP generated from Mistral's OpenAPI file. Runs as a script in its own virtual environment."""
 
 # FastMCP is not installed here, so its types are unknown.
 # pyright: basic
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx2
-from fastmcp import FastMCP  # type: ignore[import-not-found] - installed apart
+from fastmcp import FastMCP  # type: ignore[import-not-found] - in its own environment
 
 _, spec, upstream, *port = sys.argv
 client = httpx2.AsyncClient(base_url=upstream, headers={"authorization": "Bearer key"})

@@ -1,4 +1,4 @@
-"""What the load generator is told, and what it tells."""
+"""The input and output of the load generator."""
 
 from pydantic import BaseModel
 
@@ -6,33 +6,33 @@ from benchmarks.wire import Target
 
 
 class Plan(BaseModel):
-    """So many calls by so many callers at once, at these targets in turn."""
+    """`calls` calls by `callers` concurrent callers, to the targets in turn."""
 
     targets: list[Target]
     callers: int
     calls: int
     handshake: list[str] = []
-    """Requests before the first call; a session they open is everybody's."""
+    """Requests before the first call; all callers share the session that they open."""
     first: str = ""
-    """What is waited for within a streamed answer: its arrival is timed too."""
+    """A text in a streamed answer whose arrival is measured too."""
     keep: bool = False
-    """Give the answers back, one for each target."""
+    """Whether to return the answers, one for each target."""
     timeout: float = 60
     """Seconds for one call."""
 
 
 class Outcome(BaseModel):
-    """What came of it. Times are seconds, sorted."""
+    """The result of a plan. Times are in seconds, sorted."""
 
     seconds: float
     calls: int
     latencies: list[float]
     firsts: list[float]
     errors: dict[str, int]
-    """How many calls went wrong, by how."""
+    """How many calls failed, by error."""
     answers: list[str]
     busy: float
-    """The generator's own use of a processor: near 1, it was the bottleneck."""
+    """The generator's CPU time divided by the elapsed time: near 1, the generator was the bottleneck."""
 
     @property
     def per_second(self) -> float:
@@ -44,4 +44,6 @@ class Outcome(BaseModel):
 
 
 def percentile(ordered: list[float], percent: float) -> float:
-    return ordered[min(len(ordered) - 1, round(len(ordered) * percent / 100))] if ordered else float("nan")
+    if not ordered:
+        return float("nan")
+    return ordered[min(len(ordered) - 1, round(len(ordered) * percent / 100))]

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, on loopback, and what the system says they cost."""
+"""Start servers as processes on loopback, and read their CPU time and memory from the system."""
 
 import json
 import os
@@ -25,12 +25,12 @@ _LINE = 256 * 1024 * 1024  # bytes; a line may hold three thousand vectors
 
 
 class CannotMeasure(Exception):
-    """What a figure needs is not here; the text says what."""
+    """Something that a figure needs is missing; the text says what."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What a process and its children have used so far, and hold."""
+    """The CPU time and memory of a process and its children."""
 
     pid: int
 
@@ -77,16 +77,16 @@ def python(*arguments: str) -> list[str]:
 
 
 @asynccontextmanager
-async def running(
+async def start_server(
     command: Sequence[str], environment: Mapping[str, str], port: int, ready: str = "/"
 ) -> AsyncGenerator[Server]:
     """Start a command and wait until it answers at `ready`, with whatever status."""
     async with _process(command, environment) as process:
-        await _answers(process, f"http://127.0.0.1:{port}{ready}", command)
+        await _wait_until_ready(process, f"http://127.0.0.1:{port}{ready}", command)
         yield Server(process.pid, port)
 
 
-async def _answers(process: Process, url: str, command: Sequence[str]) -> None:
+async def _wait_until_ready(process: Process, url: str, command: Sequence[str]) -> None:
     async with httpx2.AsyncClient() as http:
         began = time.monotonic()
         while time.monotonic() - began < 60:  # noqa: PLR2004 - seconds
@@ -101,7 +101,7 @@ async def _answers(process: Process, url: str, command: Sequence[str]) -> None:
 
 @asynccontextmanager
 async def _process(command: Sequence[str], environment: Mapping[str, str]) -> AsyncGenerator[Process]:
-    """A process that hears nothing of what the caller's environment says to us or to Mistral."""
+    """A process without the caller's environment variables for this server or for Mistral."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MISTRAL_", "MCP_"))}
     process = await anyio.open_process(command, env=clean | dict(environment), stderr=subprocess.DEVNULL)
     try:
@@ -118,8 +118,8 @@ async def _process(command: Sequence[str], environment: Mapping[str, str]) -> As
 
 
 @dataclass(frozen=True)
-class Lines:
-    """A process that is talked to in lines: our helpers, and any server over stdio."""
+class LineProcess:
+    """A process that reads and writes lines: a helper, or a server over stdio."""
 
     process: Process
     received: BufferedByteReceiveStream = field(repr=False)
@@ -128,35 +128,35 @@ class Lines:
     def costs(self) -> Costs:
         return Costs(self.process.pid)
 
-    async def say(self, line: bytes) -> None:
-        assert self.process.stdin is not None  # noqa: S101 - `talking` made it so
+    async def send_line(self, line: bytes) -> None:
+        assert self.process.stdin is not None  # noqa: S101 - `start_process` made it so
         await self.process.stdin.send(line + b"\n")
 
-    async def hear(self) -> bytes:
+    async def read_line(self) -> bytes:
         try:
             return await self.received.receive_until(b"\n", _LINE)
         except (anyio.EndOfStream, anyio.IncompleteRead):
-            raise CannotMeasure("a process that was talked to ended") from None
+            raise CannotMeasure("a process ended before it answered") from None
 
     async def ask(self, message: Json) -> bytes:
-        """The answer to one JSON-RPC request; whatever comes before it is passed over."""
-        await self.say(as_bytes(message))
+        """Send a JSON-RPC request, and return the line with its response. Earlier messages are ignored."""
+        await self.send_line(as_bytes(message))
         wanted = message["id"]
         while True:
-            line = await self.hear()
+            line = await self.read_line()
             answer = cast("Json", json.loads(line))
             if answer.get("id") == wanted:
                 if "error" in answer:
                     raise CannotMeasure(f"{message['method']} was answered with {str(answer['error'])[:200]}")
                 return line
 
-    async def greet(self) -> None:
+    async def initialize(self) -> None:
         await self.ask(INITIALIZE)
-        await self.say(as_bytes(INITIALIZED))
+        await self.send_line(as_bytes(INITIALIZED))
 
 
 @asynccontextmanager
-async def talking(command: Sequence[str], environment: Mapping[str, str]) -> AsyncGenerator[Lines]:
+async def start_process(command: Sequence[str], environment: Mapping[str, str]) -> AsyncGenerator[LineProcess]:
     async with _process(command, environment) as process:
         assert process.stdout is not None  # noqa: S101 - pipes are anyio's default
-        yield Lines(process, BufferedByteReceiveStream(process.stdout))
+        yield LineProcess(process, BufferedByteReceiveStream(process.stdout))

@@ -1,6 +1,6 @@
-"""What large documents, recordings and batches cost from end to end, read to their ends: `python -m benchmarks.receipts`.
+"""The cost of reading large documents, recordings and batches to their ends: `python -m benchmarks.receipts`.
 
-Every figure but the tokens is counted, not measured: the same on every machine. `--write` puts the table into docs/costs.md.
+The figures are counted, not timed, and so are the same on every machine. `--write` puts the table into docs/costs.md.
 """
 
 import argparse
@@ -25,12 +25,12 @@ from mistral_mcp.credentials import from_key
 from mistral_mcp.sandbox import Sandbox, serve_app
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "costs.md"
-BEGIN, END = "<!-- receipts: written by python -m benchmarks.receipts --write -->", "<!-- end of receipts -->"
+BEGIN, END = "<!-- receipts: insert_table by python -m benchmarks.receipts --write -->", "<!-- end of receipts -->"
 
 KEY = "a-key-of-the-sandbox-0123456789ab"
 LINE = "The quick brown fox jumps over the lazy dog, and nobody minds at all today."
 LINES_OF_PAGE = 40
-"""Some 3,000 characters, as on a page of a contract."""
+"""About 3,000 characters, as on a page of a contract."""
 HOURS = 3
 ROWS = 5_000
 CHAT = "/v1/chat/completions"
@@ -39,19 +39,20 @@ MODEL = "mistral-small-latest"
 
 @dataclass
 class Receipt:
-    """What it took to read something whole."""
+    """What it cost to read a document, recording or batch to its end."""
 
     what: str
     unit: str
     calls: int = 0
     requests: int = 0
-    """To Mistral."""
+    """HTTP requests to Mistral."""
     units: float = 0
-    """Paid."""
+    """Billed units: pages, minutes or rows."""
     tokens: int = 0
-    """Of the results' texts: what a model reads."""
+    """Tokens of the results' texts, which a model reads."""
     usd: float = 0
     least_usd: float = 0
+    """The bounds of the dry run's estimate."""
     most_usd: float = 0
 
     def row(self) -> str:
@@ -63,7 +64,7 @@ class Receipt:
             f"{self.calls:,}",
             f"{self.requests:,}",
             f"{self.units:,g} {self.unit}",
-            f"{round(self.tokens, -3):,}",  # random handles are a token longer now and then
+            f"{round(self.tokens, -3):,}",  # random handles vary in length by a token
             f"{self.usd:.4g}",
             estimate,
         ]
@@ -72,7 +73,7 @@ class Receipt:
 
 @dataclass
 class Reader:
-    """A client that counts what it does."""
+    """A client that counts its calls and their cost."""
 
     client: Client
     sandbox: Sandbox
@@ -104,7 +105,7 @@ class Reader:
 
 
 async def read_pdf(reader: Reader, pages: int) -> None:
-    """Ask without `pages`, and go on with `next_pages` until there are none."""
+    """Read without `pages`, then continue with `next_pages` until there are none."""
     reader.receipt = Receipt(f"A PDF of {pages} pages", "pages")
     (reader.folder / "contract.pdf").write_bytes(make_pdf(pages))
     await reader.estimate("mistral_ocr", document="contract.pdf")
@@ -118,7 +119,7 @@ async def read_pdf(reader: Reader, pages: int) -> None:
 
 
 async def transcribe(reader: Reader, hours: int) -> None:
-    """Transcribe once, and read on in what is kept."""
+    """Transcribe once, then read the rest of the kept result."""
     reader.receipt = Receipt(f"A recording of {hours} hours", "minutes")
     (reader.folder / "meeting.wav").write_bytes(make_wav(hours * 3600))
     await reader.estimate("mistral_transcribe", path="meeting.wav")
@@ -129,7 +130,7 @@ async def transcribe(reader: Reader, hours: int) -> None:
 
 
 async def run_batch(reader: Reader, rows: int) -> None:
-    """Create a job, look until it has ended, and read all answers."""
+    """Create a job, poll it until it has ended, and read all results."""
     reader.receipt = Receipt(f"A batch of {rows:,} rows", "rows")
     asked = {
         "endpoint": CHAT,
@@ -160,8 +161,8 @@ SCENARIOS: dict[str, Callable[[Reader], Awaitable[None]]] = {
 
 
 @asynccontextmanager
-async def opened() -> AsyncGenerator[Reader]:
-    """A reader of a server whose Mistral is the sandbox."""
+async def start_reader() -> AsyncGenerator[Reader]:
+    """A reader whose server uses the sandbox in place of Mistral."""
     sandbox = Sandbox()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -180,14 +181,14 @@ async def opened() -> AsyncGenerator[Reader]:
 
 
 async def receipt(scenario: str) -> Receipt:
-    """What one of `SCENARIOS` took."""
-    async with opened() as reader:
+    """The receipt of one of `SCENARIOS`."""
+    async with start_reader() as reader:
         await SCENARIOS[scenario](reader)
         return reader.receipt
 
 
 def make_pdf(pages: int) -> bytes:
-    """A PDF with text on its pages, not compressed."""
+    """An uncompressed PDF with text on its pages."""
     kids = " ".join(f"{2 * number + 3} 0 R" for number in range(pages))
     parts = [
         "%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n",
@@ -203,7 +204,7 @@ def make_pdf(pages: int) -> bytes:
 
 
 def make_wav(seconds: int) -> bytes:
-    """Silence, a thousand samples a second."""
+    """Silence at 1 kHz."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as sound:
         sound.setnchannels(1)
@@ -214,13 +215,13 @@ def make_wav(seconds: int) -> bytes:
 
 
 def table(receipts: list[Receipt]) -> str:
-    """As Markdown."""
+    """The receipts as a Markdown table."""
     head = "| read to its end | tool calls | requests to Mistral | paid for | tokens a model reads | USD | a dry run said |"
     return "\n".join([head, "|---" * 7 + "|", *(each.row() for each in receipts)])
 
 
-def written(document: str, text: str) -> str:
-    """The document with this table in it."""
+def insert_table(document: str, text: str) -> str:
+    """The document with its table replaced by this one."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{text}\n{END}{after}"
@@ -235,12 +236,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.receipts", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into docs/costs.md")
     asked = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)  # before the SDK does, which would tell of every request
+    logging.basicConfig(level=logging.WARNING)  # before the SDK configures logging, which would log every request
     text = table(anyio.run(measure))
     print(text)
     if asked.write:
-        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8"), text), encoding="utf-8")
-        print(f"written into {DOCUMENT}", file=sys.stderr)
+        DOCUMENT.write_text(insert_table(DOCUMENT.read_text(encoding="utf-8"), text), encoding="utf-8")
+        print(f"insert_table into {DOCUMENT}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured: a row has a figure of ours, one of something else, and perhaps a goal. And how rows are shown."""
+"""The rows of the report: our figure, the baseline's, and perhaps a goal; and their formats."""
 
 import json
 import platform
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class Goal:
-    """What a ratio, or our figure itself, should be. `floor` is what must hold even where the goal is missed."""
+    """The limit of a ratio or of our figure. `floor` is the limit that must hold even if the goal is missed."""
 
     limit: float
     of: Literal["ratio", "ours"] = "ratio"
@@ -41,23 +41,23 @@ class Goal:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `name` and `beside` together tell it from the others, in this run and in an earlier one."""
+    """One line of the table. `name` and `beside` together identify it, also in an earlier run."""
 
     name: str
     unit: str
     ours: float | None
     beside: str = ""
-    """What the baseline is."""
+    """The name of the baseline."""
     baseline: float | None = None
     spread: float | None = None
-    """Of our runs, (largest - smallest) / 2 / median."""
+    """(largest - smallest) / 2 / median of our runs."""
     goal: Goal | None = None
     note: str = ""
-    """Why a figure is missing, or what a reader must know."""
+    """The reason for a missing figure, or a remark."""
 
     @property
     def ratio(self) -> float | None:
-        """Ours to the baseline's."""
+        """Our figure divided by the baseline's."""
         return self.ours / self.baseline if self.ours is not None and self.baseline else None
 
     @property
@@ -75,13 +75,13 @@ def median_row(
     goal: Goal | None = None,
     note: str = "",
 ) -> Row:
-    """The medians of some runs of ours, and of the baseline's."""
+    """A row with the medians of our runs and of the baseline's."""
     middle = statistics.median(ours)
     spread = (max(ours) - min(ours)) / 2 / middle if middle and len(ours) > 1 else None
     return Row(name, unit, middle, beside, statistics.median(baseline) if baseline else None, spread, goal, note)
 
 
-def not_measured(name: str, unit: str, beside: str, why: str) -> Row:
+def missing_row(name: str, unit: str, beside: str, why: str) -> Row:
     return Row(name, unit, None, beside, note=f"not measured: {why}")
 
 
@@ -102,12 +102,12 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 def _figure(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits tell enough
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Columns for a terminal: words to the left, figures to the right."""
-    return _aligned(
+    """The rows as columns for a terminal: words aligned left, figures right."""
+    return _align(
         [
             [name for name, _ in _COLUMNS],
             *([show(row) for _, show in _COLUMNS] for row in rows),
@@ -115,7 +115,7 @@ def table(rows: Iterable[Row]) -> str:
     )
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def _align(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     numbers = {index for index, title in enumerate(lines[0]) if title in _NUMBERS}
     return "\n".join(
@@ -131,7 +131,7 @@ _NUMBERS = {"ours", "±", "baseline", "ratio", "then", "now", "change", "ratio t
 
 
 class Saved(BaseModel):
-    """A run as `--json` writes it."""
+    """An earlier run, as `--json` has written it."""
 
     class Line(BaseModel):
         name: str
@@ -150,13 +150,13 @@ class Saved(BaseModel):
         return cls.model_validate_json(file.read_bytes())
 
 
-def as_json(rows: Sequence[Row], troubles: Sequence[str] = (), *, quick: bool) -> str:
+def as_json(rows: Sequence[Row], problems: Sequence[str] = (), *, quick: bool) -> str:
     lines = [{**asdict(row), "ratio": row.ratio, "verdict": row.verdict} for row in rows]
-    return json.dumps({"quick": quick, "machine": machine(), "troubles": [*troubles], "rows": lines}, indent=1)
+    return json.dumps({"quick": quick, "machine": machine(), "troubles": [*problems], "rows": lines}, indent=1)
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on."""
+    """The versions that the figures depend on."""
     found = {"python": platform.python_version(), "system": platform.platform()}
     for package in ("mistral-mcp", "mcp", "httpx2", "uvicorn", "pydantic", "aiohttp", "uvloop"):
         try:
@@ -167,14 +167,14 @@ def machine() -> dict[str, str]:
 
 
 def comparison(then: Saved, rows: Iterable[Row], *, quick: bool) -> str:
-    """Each figure then and now. The ratios say more: the baseline stood on the same machine at the same time."""
+    """Each figure then and now. The ratios are more reliable: the baseline ran on the same machine at the same time."""
     before = {(line.name, line.beside): line for line in then.rows}
     lines = [["", "unit", "then", "now", "change", "ratio then", "ratio now", "beside"]]
     lines.extend(_changes(before, rows))
     warning = (
         "" if then.quick == quick else "One run was --quick and the other was not: their figures differ by that.\n"
     )
-    return warning + _aligned(lines)
+    return warning + _align(lines)
 
 
 def _changes(before: Mapping[tuple[str, str], Saved.Line], rows: Iterable[Row]) -> Iterator[list[str]]:

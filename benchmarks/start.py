@@ -1,22 +1,22 @@
-"""From spawn to the answered tools/list over stdio, and what is then in memory."""
+"""The time from starting the process to the answer to tools/list over stdio, and the memory used then."""
 
 import time
 
-from benchmarks.bench import Bench, Contender, interleaved
-from benchmarks.processes import talking
+from benchmarks.bench import Bench, Contender, run_interleaved
+from benchmarks.processes import start_process
 from benchmarks.rows import Goal, Row, median_row
 from benchmarks.wire import Json
 
 LIST: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
-Started = tuple[float, float, float]
-"""Milliseconds, milliseconds of processor time, megabytes."""
+StartCosts = tuple[float, float, float]
+"""Elapsed time in ms, CPU time in ms, memory in MB."""
 
 
-async def started(contender: Contender) -> Started:
+async def time_start(contender: Contender) -> StartCosts:
     began = time.perf_counter()
-    async with talking(contender.stdio, contender.environment) as server:
-        await server.greet()
+    async with start_process(contender.stdio, contender.environment) as server:
+        await server.initialize()
         await server.ask(LIST)
         seconds = time.perf_counter() - began
         return seconds * 1000, server.costs.cpu_seconds() * 1000, server.costs.rss_mb()
@@ -24,9 +24,11 @@ async def started(contender: Contender) -> Started:
 
 async def measure(bench: Bench) -> list[Row]:
     contenders = [bench.ours(), bench.minimal(), bench.ours("ours, all toolsets", toolsets="all"), *bench.peers]
-    await interleaved({each.name: lambda each=each: started(each) for each in contenders}, 1)  # warms the disk
-    runs = await interleaved(
-        {each.name: lambda each=each: started(each) for each in contenders}, bench.scale.starts
+    await run_interleaved(
+        {each.name: lambda each=each: time_start(each) for each in contenders}, 1
+    )  # warms the disk
+    runs = await run_interleaved(
+        {each.name: lambda each=each: time_start(each) for each in contenders}, bench.scale.starts
     )
 
     def row(what: str, unit: str, which: int, beside: str, goal: Goal | None = None, ours: str = "ours") -> Row:

@@ -1,4 +1,4 @@
-"""Streams: how soon the first progress comes, what a chunk costs, and a thousand open at once."""
+"""Streams: the time to the first progress, the CPU time of a chunk, and a thousand streams at once."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -6,26 +6,26 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from benchmarks.bare import Spent, Task
-from benchmarks.bench import Bench, Contender, Load, interleaved
+from benchmarks.bare import Task, Usage
+from benchmarks.bench import Bench, Contender, Load, run_interleaved
 from benchmarks.plans import Plan, percentile
-from benchmarks.processes import Lines, Server, python, talking
+from benchmarks.processes import LineProcess, Server, python, start_process
 from benchmarks.rows import Goal, Row, median_row
 from benchmarks.wire import direct, keys, mcp, question
 
-_AT_ONCE = 8
-_APART = 2  # milliseconds; so that each chunk comes alone, as a model writes them
+_STREAMS = 8
+_GAP = 2  # milliseconds between chunks, so that they arrive one by one, as from a model
 
 _PROGRESS = "notifications/progress"
 
 
 async def measure(bench: Bench) -> list[Row]:
     ours, minimal = bench.ours(), _minimal(bench)
-    async with bench.serving(ours, minimal) as (our_server, minimal_server):
+    async with bench.start_servers(ours, minimal) as (our_server, minimal_server):
         first = await _first_progress(bench, our_server, minimal_server)
         chunks = [
             *await _cost_of_chunks(
-                bench, our_server, minimal_server, gap=_APART, how="one at a time", goal=Goal(1.5)
+                bench, our_server, minimal_server, gap=_GAP, how="one at a time", goal=Goal(1.5)
             ),
             *await _cost_of_chunks(bench, our_server, minimal_server, gap=0, how="all at once", goal=Goal(1.5)),
         ]
@@ -33,7 +33,7 @@ async def measure(bench: Bench) -> list[Row]:
 
 
 def _minimal(bench: Bench) -> Contender:
-    """Streams, and has nothing to compare besides."""
+    """The minimal server that streams."""
 
     def command(port: int) -> list[str]:
         return python("-m", "benchmarks.minimal_streaming", bench.upstream.url, str(port))
@@ -42,7 +42,7 @@ def _minimal(bench: Bench) -> Contender:
 
 
 def _plan(port: int, callers: int, calls: int, prompt: str) -> Plan:
-    """Callers that listen, each with its own key. The answer is the word so many times."""
+    """Callers that ask for progress, each with its own key. The answer repeats one word."""
     targets = [
         mcp(
             port,
@@ -50,7 +50,7 @@ def _plan(port: int, callers: int, calls: int, prompt: str) -> Plan:
             {"prompt": prompt},
             era="2026-07-28",
             key=key,
-            listening=True,
+            reports_progress=True,
             expect=" word word",
         )
         for key in keys(callers)
@@ -69,8 +69,8 @@ async def _first_progress(bench: Bench, ours: Server, minimal: Server) -> list[R
         "direct call's first chunk": Plan(targets=[chunk], callers=1, calls=calls, first="data:"),
     }
     ways = {name: lambda plan=plan: bench.load(plan) for name, plan in plans.items()}
-    await interleaved(ways, 1)
-    runs = await interleaved(ways, bench.scale.rounds)
+    await run_interleaved(ways, 1)
+    runs = await run_interleaved(ways, bench.scale.rounds)
     times = {name: [percentile(load.outcome.firsts, 50) * 1000 for load in loads] for name, loads in runs.items()}
     return [
         median_row("time to first progress", "ms", times["ours"], beside=name, baseline=times[name])
@@ -82,25 +82,25 @@ async def _first_progress(bench: Bench, ours: Server, minimal: Server) -> list[R
 async def _cost_of_chunks(
     bench: Bench, ours: Server, minimal: Server, *, gap: int, how: str, goal: Goal
 ) -> list[Row]:
-    task = Task(streams=_AT_ONCE, chunks=bench.scale.chunks, gap=gap)
+    task = Task(streams=_STREAMS, chunks=bench.scale.chunks, gap=gap)
     chunks = task.streams * task.chunks
     prompt = f"stream {task.chunks} {gap}"
 
     async def served(server: Server) -> float:
-        load = await bench.load(_plan(server.port, _AT_ONCE, _AT_ONCE, prompt), server)
-        return load.cpu_ms * _AT_ONCE / chunks * 1000
+        load = await bench.load(_plan(server.port, _STREAMS, _STREAMS, prompt), server)
+        return load.cpu_ms * _STREAMS / chunks * 1000
 
-    async def bare(client: Lines) -> float:
+    async def bare(client: LineProcess) -> float:
         return (await ask(client, task)).cpu_seconds / chunks * 1e6
 
-    async with talking(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client:
+    async with start_process(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client:
         ways = {
             "ours": lambda: served(ours),
             "minimal, streaming": lambda: served(minimal),
             "parsing, no server": lambda: bare(client),
         }
-        await interleaved(ways, 1)
-        runs = await interleaved(ways, bench.scale.rounds)
+        await run_interleaved(ways, 1)
+        runs = await run_interleaved(ways, bench.scale.rounds)
     name = f"CPU per chunk, {how}"
     return [
         median_row(name, "µs", runs["ours"], beside=other, baseline=runs[other], goal=wanted)
@@ -108,45 +108,45 @@ async def _cost_of_chunks(
     ]
 
 
-async def ask(client: Lines, task: Task) -> Spent:
-    await client.say(task.model_dump_json().encode())
-    return Spent.model_validate_json(await client.hear())
+async def ask(client: LineProcess, task: Task) -> Usage:
+    await client.send_line(task.model_dump_json().encode())
+    return Usage.model_validate_json(await client.read_line())
 
 
 @dataclass
-class _Most:
+class _Peak:
     mb: float = 0.0
 
 
 @contextlib.asynccontextmanager
-async def most_memory(server: Server) -> AsyncGenerator[_Most]:
-    """The most that was in memory while this lasted."""
-    most = _Most(server.rss_mb())
+async def track_peak_memory(server: Server) -> AsyncGenerator[_Peak]:
+    """The peak of the server's memory within this context."""
+    peak = _Peak(server.rss_mb())
 
     async def look() -> None:
         while True:
-            most.mb = max(most.mb, server.rss_mb())
+            peak.mb = max(peak.mb, server.rss_mb())
             await anyio.sleep(0.1)
 
     async with anyio.create_task_group() as group:
         group.start_soon(look)
-        yield most
+        yield peak
         group.cancel_scope.cancel()
 
 
 async def _open_at_once(bench: Bench) -> list[Row]:
-    """All asked for in the same moment: the last one's first progress comes when the server has got to it."""
+    """Streams that all start at the same moment: how late is the first progress of the last ones?"""
     streams = bench.scale.streams
-    # The first chunk at once, the others while all are open.
+    # The first chunk comes at once, the others while all streams are open.
     prompt = f"stream {bench.scale.seconds_open + 1} 1000"
     found: dict[str, tuple[Load, float, float]] = {}
     for contender in (_minimal(bench), bench.ours()):
-        async with bench.serving(contender) as (server,):
+        async with bench.start_servers(contender) as (server,):
             await bench.load(_plan(server.port, 1, 5, "stream 3 1"))
             idle = server.rss_mb()
-            async with most_memory(server) as most:
+            async with track_peak_memory(server) as peak:
                 load = await bench.load(_plan(server.port, streams, streams, prompt), server)
-            found[contender.name] = load, idle, most.mb
+            found[contender.name] = load, idle, peak.mb
     (ours, ours_idle, ours_most), (minimal, minimal_idle, minimal_most) = (
         found["ours"],
         found["minimal, streaming"],

@@ -1,4 +1,4 @@
-"""Many tenants of one or more servers: with connections in the vault, or with their keys in headers."""
+"""Plans with many tenants: with connections in the vault, or with their keys in headers."""
 
 from collections.abc import Sequence
 
@@ -12,39 +12,39 @@ from benchmarks.wire import as_bytes, http, mcp
 _CALLERS = 32
 
 
-class _Made(BaseModel):
+class _Created(BaseModel):
     token: str
 
 
-_made = TypeAdapter(_Made)
+_created = TypeAdapter(_Created)
 
 
-async def connect(bench: Bench, keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
-    """Make a connection for each key, at the first server; a plan that calls at their secret URLs, servers in turn."""
+async def create_connections(bench: Bench, keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
+    """Create a connection for each key at the first server. Returns a plan that calls their secret URLs, at the servers in turn."""
     port = servers[0].port
-    # Each from an address of its own: sign-ups of one address are limited.
-    asked = [
-        http(port, "/connections", as_bytes({"api_key": key}), _from(number), expect='"token"')
+    # Each from another address, because sign-ups are rate-limited by address.
+    sign_ups = [
+        http(port, "/connections", as_bytes({"api_key": key}), _client_address(number), expect='"token"')
         for number, key in enumerate(keys)
     ]
-    outcome = (await bench.load(Plan(targets=asked, callers=8, calls=len(asked), keep=True))).outcome
+    outcome = (await bench.load(Plan(targets=sign_ups, callers=8, calls=len(sign_ups), keep=True))).outcome
     if outcome.errors:
-        raise CannotMeasure(f"connections could not be made: {outcome.errors}")
-    paths = [f"/c/{_made.validate_json(answer).token}/mcp" for answer in outcome.answers]
+        raise CannotMeasure(f"connections could not be created: {outcome.errors}")
+    paths = [f"/c/{_created.validate_json(answer).token}/mcp" for answer in outcome.answers]
     return _plan(keys, servers, each, paths)
 
 
-def _from(number: int) -> dict[str, str]:
+def _client_address(number: int) -> dict[str, str]:
     return {"x-forwarded-for": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"}
 
 
-def own_targets(keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
-    """The same calls at `/mcp`, keys in headers."""
+def plan_with_own_keys(keys: Sequence[str], servers: Sequence[Server], each: int = 1) -> Plan:
+    """A plan of the same calls at `/mcp`, with the keys in headers."""
     return _plan(keys, servers, each, None)
 
 
 def _plan(keys: Sequence[str], servers: Sequence[Server], each: int, paths: Sequence[str] | None) -> Plan:
-    """Every answer tells which key went out, and must be its tenant's."""
+    """Every answer depends on the key that was sent to the upstream, which must be the tenant's."""
     targets = [
         mcp(
             servers[number % len(servers)].port,

@@ -1,4 +1,4 @@
-"""What the tools cost a context: name, description and input schema as compact JSON, in tekken tokens."""
+"""The tokens that the tools use in a context: name, description and input schema as compact JSON, in tekken tokens."""
 
 import json
 from functools import cache
@@ -9,7 +9,7 @@ import mistral_common
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
 from benchmarks.bench import Bench, Contender
-from benchmarks.processes import talking
+from benchmarks.processes import start_process
 from benchmarks.rows import Goal, Row
 from benchmarks.start import LIST
 from benchmarks.wire import Json
@@ -40,23 +40,23 @@ def _tokens(tool: Json) -> int:
     return count(json.dumps(tool, separators=(",", ":"), ensure_ascii=False))
 
 
-_SEEN = ("name", "description", "inputSchema")
-"""What most hosts show a model of a tool."""
+_VISIBLE_MEMBERS = ("name", "description", "inputSchema")
+"""The members of a tool that most hosts show to a model."""
 
 
-async def _listed(contender: Contender) -> tuple[int, int]:
-    """Of the tools/list that a client gets: its bytes, and the tokens that a model reads."""
-    async with talking(contender.stdio, contender.environment) as server:
-        await server.greet()
+async def _list_tools(contender: Contender) -> tuple[int, int]:
+    """The bytes of the tools/list that a client receives, and the tokens that a model reads."""
+    async with start_process(contender.stdio, contender.environment) as server:
+        await server.initialize()
         line = await server.ask(LIST)
     offered = cast("list[Json]", cast("dict[str, Json]", json.loads(line))["result"]["tools"])
-    return len(line), sum(_tokens({name: tool.get(name) for name in _SEEN}) for tool in offered)
+    return len(line), sum(_tokens({name: tool.get(name) for name in _VISIBLE_MEMBERS}) for tool in offered)
 
 
 async def measure(bench: Bench) -> list[Row]:
-    default, every = await _listed(bench.ours()), await _listed(bench.ours(toolsets="all"))
-    theirs = {peer.name: await _listed(peer) for peer in bench.peers}
-    all_theirs = {peer.name: await _listed(peer.with_everything()) for peer in bench.peers}
+    default, every = await _list_tools(bench.ours()), await _list_tools(bench.ours(toolsets="all"))
+    theirs = {peer.name: await _list_tools(peer) for peer in bench.peers}
+    all_theirs = {peer.name: await _list_tools(peer.with_all_tools()) for peer in bench.peers}
     rows: list[Row] = []
     for kind, ours, limit, peers in (("default", default, 1_500, theirs), ("all", every, 6_000, all_theirs)):
         rows.append(Row(f"tools/list, {kind} toolsets", "tokens", ours[1], goal=Goal(limit, of="ours")))

@@ -1,4 +1,4 @@
-"""`mistral-mcp` without what counts calls: no meter, no record, no ledger, no budgets, no audit line, no metrics of calls."""
+"""`mistral-mcp` without accounting: no meter, no record, no ledger, no budgets, no audit line, no metrics of calls."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,24 +11,24 @@ from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.usage.calls import RunningCall
 
 
-def unmetered(_call: Completion, _reply: ChatReply, _meter: Meter) -> None:
-    """In place of `Completion.measure`."""
+def skip_measure(_call: Completion, _reply: ChatReply, _meter: Meter) -> None:
+    """Replaces `Completion.measure`."""
 
 
-def unrecorded(_running: RunningCall) -> None:
-    """In place of `RunningCall.record`."""
+def skip_record(_running: RunningCall) -> None:
+    """Replaces `RunningCall.record`."""
 
 
-def unheard(*members: Any) -> Served:
-    """In place of `Served`."""
+def serve_without_observers(*members: Any) -> Served:
+    """Replaces `Served`."""
     return replace(Served(*members), budgets=None, observers=())
 
 
 if __name__ == "__main__":
     for place, name, nothing in (
-        (Completion, "measure", unmetered),
-        (RunningCall, "record", unrecorded),
-        (server, "Served", unheard),
+        (Completion, "measure", skip_measure),
+        (RunningCall, "record", skip_record),
+        (server, "Served", serve_without_observers),
     ):
         setattr(place, name, nothing)
     main()

@@ -1,6 +1,6 @@
-"""The other side of the wire for benchmarks: a raw ASGI app that answers chat, embeddings and models from constants.
+"""The upstream of the benchmarks: a raw ASGI app that answers chat, embeddings and models from constants.
 
-The prompt `stream COUNT GAP` of a streamed chat asks for so many chunks, so many milliseconds apart.
+A streamed chat with the prompt `stream COUNT GAP` is answered with COUNT chunks, GAP milliseconds apart.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": answer})
 
 
-@cache  # a few thousand keys at most, for as long as one run
+@cache  # a few thousand keys at most in one run
 def _chat(authorization: bytes) -> bytes:
     return _CHAT.replace("ANSWER", answer_to_header(authorization)).encode()
 

@@ -1,6 +1,6 @@
-"""Many connections, some calls each, over two replicas on one database; beside the same calls with keys in headers.
+"""Many connections with some calls each, on two replicas with one database, beside the same calls with keys in headers.
 
-Postgres is the one that trusts 127.0.0.1 with a database `test`, or PGHOST, PGPORT, PGUSER and PGDATABASE.
+Postgres is found by PGHOST, PGPORT, PGUSER and PGDATABASE; by default at 127.0.0.1, without a password, database `test`.
 """
 
 import os
@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import psycopg
 
-from benchmarks.bench import Bench, interleaved
+from benchmarks.bench import Bench, run_interleaved
 from benchmarks.processes import CannotMeasure
-from benchmarks.rows import Goal, Row, median_row, not_measured
-from benchmarks.tenants import connect, own_targets
+from benchmarks.rows import Goal, Row, median_row, missing_row
+from benchmarks.tenants import create_connections, plan_with_own_keys
 from benchmarks.wire import keys
 
 _BESIDE = "keys in headers"
@@ -30,7 +30,7 @@ async def measure(bench: Bench) -> list[Row]:
             )
     except CannotMeasure as why:
         rate, cpu = _names("Postgres")
-        missing = [not_measured(rate, "calls/s", _BESIDE, str(why)), not_measured(cpu, "ms", _BESIDE, str(why))]
+        missing = [missing_row(rate, "calls/s", _BESIDE, str(why)), missing_row(cpu, "ms", _BESIDE, str(why))]
         return rows + missing
 
 
@@ -41,7 +41,7 @@ def _names(database: str) -> tuple[str, str]:
 
 @asynccontextmanager
 async def _schema() -> AsyncGenerator[str]:
-    """The URL of an empty schema, gone afterwards."""
+    """The URL of an empty schema, which is dropped on exit."""
     at = (
         f"{os.environ.get('PGHOST', '127.0.0.1')}:{os.environ.get('PGPORT', '5432')}"
         f"/{os.environ.get('PGDATABASE', 'test')}"
@@ -64,18 +64,18 @@ async def _schema() -> AsyncGenerator[str]:
 
 
 async def _replicas(bench: Bench, database: str, settings: dict[str, str]) -> list[Row]:
-    """Calls a second, and processor time a call, of both together."""
+    """Calls per second and CPU time per call of both replicas together."""
     one = bench.ours(**settings)
-    async with bench.serving(one, replace(one, name="the other")) as servers:
+    async with bench.start_servers(one, replace(one, name="the other")) as servers:
         tenants = keys(bench.scale.tenants)
         plans = {
-            _BESIDE: own_targets(tenants, servers, bench.scale.calls_each),
-            "vault": await connect(bench, tenants, servers, bench.scale.calls_each),
+            _BESIDE: plan_with_own_keys(tenants, servers, bench.scale.calls_each),
+            "vault": await create_connections(bench, tenants, servers, bench.scale.calls_each),
         }
-        for plan in plans.values():  # the first call of each finds no cache
+        for plan in plans.values():  # the first call of each connection is not cached
             await bench.load(plan.model_copy(update={"calls": len(tenants)}))
         ways = {name: lambda plan=plan: bench.load(plan, *servers) for name, plan in plans.items()}
-        runs = await interleaved(ways, min(bench.scale.rounds, 3))
+        runs = await run_interleaved(ways, min(bench.scale.rounds, 3))
     rates = {name: [load.outcome.per_second for load in loads] for name, loads in runs.items()}
     cpu = {name: [load.cpu_ms for load in loads] for name, loads in runs.items()}
     rate_name, cpu_name = _names(database)

@@ -1,4 +1,4 @@
-"""Requests as bytes, made once: what a client costs must not be measured."""
+"""Requests prepared as bytes, so that the client's cost is not measured."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ Era = Literal["2025-11-25", "2026-07-28"]
 Json = dict[str, object]
 
 CALL_ID = 1_000_000_000
-"""Of every prepared call. Within a session each needs its own: the generator puts another of as many digits there."""
+"""The id of every prepared call. Within a session, the generator replaces it by unique ids with as many digits."""
 
 KEY = "bEnChMaRk0123456789abcdefghijklm"
 _KEY = "bEnChMaRk{:06d}23456789abcdefgh"
@@ -33,12 +33,12 @@ _META_2026: Json = {
 
 
 def keys(count: int) -> list[str]:
-    """Pretend keys, each another tenant's."""
+    """Fake API keys, one for each tenant."""
     return [_KEY.format(number) for number in range(count)]
 
 
 def answer_to(key: str) -> str:
-    """What the upstream answers to a key: right only if the call went out with that very key."""
+    """The upstream's answer to a key, which proves that the call was sent with that key."""
     return answer_to_header(f"Bearer {key}".encode())
 
 
@@ -48,11 +48,11 @@ def answer_to_header(authorization: bytes) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """One prepared request and what a right answer to it holds."""
+    """One prepared request, and a text that the right answer contains."""
 
     port: int
     request: str
-    """All of it as it goes out, in Latin-1."""
+    """The whole request as it is sent, decoded as Latin-1."""
     expect: str
 
 
@@ -68,10 +68,10 @@ def http(port: int, path: str, body: bytes, headers: Mapping[str, str], *, expec
     return Target(port, head + body.decode("latin-1"), expect)
 
 
-def tool_call(tool: str, arguments: Json, era: Era, *, listening: bool = False) -> Json:
-    """`tools/call`, for a client that wants to hear of progress or not."""
+def tool_call(tool: str, arguments: Json, era: Era, *, reports_progress: bool = False) -> Json:
+    """A `tools/call` request, with or without a progress token."""
     meta: Json = dict(_META_2026) if era == "2026-07-28" else {}
-    if listening:
+    if reports_progress:
         meta["progressToken"] = 1
     params: Json = {"name": tool, "arguments": arguments}
     return {
@@ -91,21 +91,21 @@ def mcp(
     key: str,
     path: str = "/mcp",
     in_header: bool = True,
-    listening: bool = False,
+    reports_progress: bool = False,
     expect: str | None = None,
 ) -> Target:
-    """A tool call over HTTP. The key travels in a header unless the path stands for it."""
+    """A tool call over HTTP. With `in_header` the key is sent in a header; otherwise the path stands for it."""
     headers = {"mcp-protocol-version": era}
     if era == "2026-07-28":
         headers |= {"mcp-method": "tools/call", "mcp-name": tool}
     if in_header:
         headers["x-mistral-api-key"] = key
-    body = as_bytes(tool_call(tool, arguments, era, listening=listening))
+    body = as_bytes(tool_call(tool, arguments, era, reports_progress=reports_progress))
     return http(port, path, body, headers, expect=answer_to(key) if expect is None else expect)
 
 
 def direct(port: int, body: Json, *, expect: str) -> Target:
-    """The same question to the upstream itself, with no server between."""
+    """The same question sent directly to the upstream."""
     return http(port, "/v1/chat/completions", as_bytes(body), {"authorization": f"Bearer {KEY}"}, expect=expect)
 
 

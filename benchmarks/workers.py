@@ -1,6 +1,6 @@
-"""`--workers 2` beside one: calls a second, and whether a lone caller is answered as soon."""
+"""`--workers 2` beside one worker: calls per second, and the latency of a single caller."""
 
-from benchmarks.bench import Bench, Contender, Load, interleaved
+from benchmarks.bench import Bench, Contender, Load, run_interleaved
 from benchmarks.plans import percentile
 from benchmarks.processes import Server
 from benchmarks.rows import Row, median_row
@@ -10,11 +10,11 @@ _BESIDE = "one worker"
 
 async def measure(bench: Bench) -> list[Row]:
     one, two = bench.ours(_BESIDE), bench.ours("two workers", workers=2)
-    async with bench.serving(one, two) as servers:
+    async with bench.start_servers(one, two) as servers:
         pairs = list(zip((one, two), servers, strict=True))
         many, alone = await _runs(bench, pairs, 32), await _runs(bench, pairs, 1)
     rates = {name: [load.outcome.per_second for load in loads] for name, loads in many.items()}
-    # The ninth of ten calls: a reply held back for an acknowledgement shows there first.
+    # The 90th percentile is the first to show replies that are delayed by an acknowledgement.
     waits = {
         name: [percentile(load.outcome.latencies, 90) * 1000 for load in loads] for name, loads in alone.items()
     }
@@ -37,5 +37,5 @@ async def _runs(bench: Bench, pairs: list[tuple[Contender, Server]], callers: in
         )
         for each, server in pairs
     }
-    await interleaved(ways, 1)
-    return await interleaved(ways, bench.scale.rounds)
+    await run_interleaved(ways, 1)
+    return await run_interleaved(ways, bench.scale.rounds)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("benchmarks.tokens", reason="the benchmarks are not here, or mistral-common is not")
 
-from benchmarks.rows import Goal, Row, Saved, as_json, comparison, median_row, not_measured, table
+from benchmarks.rows import Goal, Row, Saved, as_json, comparison, median_row, missing_row, table
 from tests.conftest import skip_without
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def test_a_goal_is_of_the_ratio_or_of_our_figure_at_most_or_at_least(
 
 
 def test_what_could_not_be_measured_says_why_and_misses_no_goal() -> None:
-    row = not_measured("vault on Postgres", "calls/s", "keys in headers", "Postgres is not there")
+    row = missing_row("vault on Postgres", "calls/s", "keys in headers", "Postgres is not there")
 
     assert (row.ratio, row.verdict) == (None, "")
     assert "not measured: Postgres is not there" in table([row])
