@@ -1,19 +1,19 @@
 # HTTP by default:   docker run -p 8000:8000 -v mistral-mcp:/data -e MISTRAL_MCP_PUBLIC_URL=https://… IMAGE
 # MCP over stdio:    docker run -i --rm --no-healthcheck -e MISTRAL_API_KEY IMAGE stdio
-# Both work with --read-only --tmpfs /tmp. There is no secret in the image and none has a default.
+# Both work with --read-only --tmpfs /tmp. The image contains no secrets and no defaults for them.
 
 FROM python:3.13-slim AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 RUN python -m venv /opt/venv
-# What is installed is what the lock names, by hash. It changes more seldom than the tree, so it is a layer of its own.
+# Dependencies are installed from the lock, by hash, in a layer of their own: they change less often than the code.
 COPY requirements.txt ./
 RUN /opt/venv/bin/python -m pip install --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY scripts/third_party_notices.py ./scripts/
 COPY mistral_mcp ./mistral_mcp
-# Nothing that builds or installs goes into the image that runs.
+# The final image has no build tools.
 RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation . \
     && /opt/venv/bin/python -m pip uninstall --yes hatchling editables pathspec pluggy trove-classifiers pip \
     && /opt/venv/bin/python scripts/third_party_notices.py > /opt/venv/THIRD_PARTY_NOTICES.txt \
@@ -37,7 +37,7 @@ ENV PATH="/opt/venv/bin:${PATH}" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MISTRAL_MCP_DATA_DIR=/data
-# By number, so that a cluster can see that it is not root.
+# A number, so that Kubernetes can check that it is not root.
 USER 10001:10001
 WORKDIR /data
 VOLUME ["/data"]

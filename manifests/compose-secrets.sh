@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the secrets that compose.yaml mounts as files, once, in ./secrets: nothing of them is in an environment or an image.
+# Create the secrets that compose.yaml mounts as files, once, in ./secrets. They are in no environment variable and no image.
 # Keep a copy of secrets/master-keys elsewhere: without it the vault cannot be opened.
 set -eu
 cd "$(dirname "$0")"
@@ -8,7 +8,7 @@ if ! mkdir -m 700 secrets; then
     echo "They are there already, and would be lost: remove secrets/ yourself if that is meant." >&2
     exit 1
 fi
-# Mounted one by one, each must be readable for the container's own user; on this machine the folder keeps all others out.
+# Each is mounted separately and must be readable for the container's user; on this machine the folder protects them.
 umask 022
 
 postgres=$(openssl rand -hex 24)
@@ -22,7 +22,7 @@ echo "redis://:$redis@redis:6379/0" >secrets/redis-url
 openssl rand -hex 32 >secrets/master-keys
 openssl rand -hex 24 >secrets/metrics-token
 
-# The certificate is its own authority: `serve` takes this one and no other.
+# The certificate is self-signed: `serve` accepts only this one.
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=postgres \
     -addext subjectAltName=DNS:postgres -keyout secrets/postgres.key -out secrets/postgres.crt 2>/dev/null
 chmod 644 secrets/postgres.key

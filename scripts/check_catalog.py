@@ -1,8 +1,8 @@
-"""Hold our prices against two public price lists: fails where both agree and we differ, warns where ours are old.
+"""Compare our prices with two public price lists: fails if both agree on a price and ours differs, warns if ours are old.
 
-python scripts/check_catalog.py             only the age of our data; needs no network
-python scripts/check_catalog.py --compare   fetches the lists of requirements-prices.txt into a temporary folder
-python scripts/check_catalog.py --lists DIR compares with lists that were fetched before
+python scripts/check_catalog.py             check only the age of our prices; needs no network
+python scripts/check_catalog.py --compare   download the lists of requirements-prices.txt into a temporary folder
+python scripts/check_catalog.py --lists DIR compare with lists that were downloaded before
 """
 
 import argparse
@@ -19,10 +19,10 @@ from mistral_mcp.mistral.catalog import Catalog
 
 ROOT = Path(__file__).parents[1]
 OLD = 30  # days
-NEAR = 0.005  # of a price: some lists round a second's price
+NEAR = 0.005  # relative difference that is ignored: some lists round the price of a second
 
 Prices = dict[str, dict[str, float]]
-"""By model: what a million tokens, 1,000 pages, a minute, a million characters cost."""
+"""By model: US dollars for a million tokens, 1,000 pages, a minute, or a million characters."""
 
 _LITELLM = {
     "input_cost_per_token": ("input", 1e6),
@@ -43,8 +43,8 @@ _GENAI = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--compare", action="store_true", help="fetch the public lists and compare")
-    parser.add_argument("--lists", type=Path, help="a folder that holds them already")
+    parser.add_argument("--compare", action="store_true", help="download the public lists and compare")
+    parser.add_argument("--lists", type=Path, help="a folder with the lists, downloaded before")
     given = parser.parse_args()
     warn_where_old()
     if given.lists:
@@ -83,7 +83,7 @@ def report(folder: Path) -> int:
 
 
 def differences(one: Prices, other: Prices) -> Iterator[str]:
-    """Where two lists agree and ours says something else, or nothing."""
+    """The prices on which both lists agree, but ours differs or is missing."""
     for model in sorted(one.keys() & other.keys()):
         ours = own(model)
         for what in sorted(one[model].keys() & other[model].keys()):
@@ -133,7 +133,7 @@ def genai(folder: Path) -> Prices:
 
 
 def matched_names(match: Any) -> Iterator[str]:
-    """The exact names of a matcher; prefixes say nothing about a single model."""
+    """The exact names in a matcher; prefixes are ignored, because they match many models."""
     if hasattr(match, "equals"):
         yield match.equals
     for clause in getattr(match, "or_", ()):
@@ -141,7 +141,7 @@ def matched_names(match: Any) -> Iterator[str]:
 
 
 def as_of_today(prices: Any) -> dict[str, float]:
-    """The prices in force: a list of conditional ones has the last that has begun."""
+    """The prices valid today: of a list of dated prices, the last one that has started."""
     if isinstance(prices, list):
         conditional: list[Any] = prices
         today = dt.datetime.now(dt.UTC).date()

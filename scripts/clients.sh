@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Real clients against the product, over stdio, /mcp with headers, the secret URL and signed in by OAuth, each at one version
-# and in a home of its own. Prints a table; a client that fails, fails this, and so does a converter of schemas that refuses or
-# loses something.
+# Run real clients against the server: over stdio, /mcp with headers, the secret URL, and signed in by OAuth. Each client has a
+# fixed version and its own home. Prints a table; fails if a client fails, or if a schema converter rejects or loses something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The protocol's own conformance suite against `serve`, at both wires: through a secret URL, and through /mcp by way of
-# a small proxy that adds the header, since the suite can send none.
+# Run the MCP conformance suite against `serve`: through a secret URL, and through /mcp behind a small proxy that adds the
+# header, because the suite cannot send one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +31,7 @@ while read -r endpoint url; do
         fi
         printf '%-12s %s: %s, %s\n' "$endpoint" "$version" "$(grep '^Total' "$log")" "$verdict"
     done
-    # Scenarios of an extension are no part of a revision's suite, so each is asked for by name; all toolsets, for all skills.
+    # Scenarios of extensions are not in a revision's suite, so each is run by name; with all toolsets, for all skills.
     for scenario in sep-2640-skills-enumeration sep-2640-skills-manifest; do
         log="$work/$endpoint-$scenario.log"
         verdict="as expected"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How much of the package the tests run, branch by branch, also in the processes that they start; fails below 95 %.
-# `scripts/coverage.sh [PYTHON [PYTEST'S ARGUMENTS…]]`: without arguments everything, the slow suites too.
+# Measure the branch coverage of the tests, including the processes that they start; fails below 95 %.
+# `scripts/coverage.sh [PYTHON [PYTEST ARGUMENTS…]]`: without arguments all tests run, the slow ones too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

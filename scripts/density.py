@@ -1,6 +1,6 @@
-"""How dense the package reads, and which functions are named by a participle: `python scripts/density.py [FOLDER …]`.
+"""Measure how dense the code is, and list functions named by a participle: `python scripts/density.py [FOLDER …]`.
 
-The limits are this project's; other libraries, measured by this same script: httpx2 6.5 tokens a line, Starlette 7.4.
+The limits are this project's own. Other libraries, measured by this script: httpx2 6.5 tokens per line, Starlette 7.4.
 """
 
 import ast
@@ -30,7 +30,7 @@ _PREPOSITIONS = frozenset("as at by for from in into of on to with".split())
 
 @dataclass
 class Density:
-    """What one tree of Python files measures."""
+    """The measurements of one folder of Python files."""
 
     lines: int = 0
     tokens: int = 0
@@ -40,7 +40,7 @@ class Density:
     participles: list[str] = field(default_factory=list)
 
     def rates(self) -> dict[str, float]:
-        """Participles in percent of functions, tokens a line of code, the others per 1,000 lines of code."""
+        """Participles in percent of all functions, tokens per line of code, the others per 1,000 lines of code."""
         return {
             "participles": 100 * len(self.participles) / max(self.functions, 1),
             "tokens": self.tokens / max(self.lines, 1),
@@ -73,7 +73,7 @@ def docstring_lines(tree: ast.AST) -> set[int]:
 
 
 def count_tokens(density: Density, text: str, docstrings: set[int]) -> None:
-    """Names, operators, numbers and strings, on lines that hold at least one of them and are no docstring."""
+    """Count names, operators, numbers and strings outside docstrings, and the lines that have at least one of them."""
     lines: set[int] = set()
     for token in code_tokens(text):
         if token.start[0] not in docstrings:
@@ -83,7 +83,7 @@ def count_tokens(density: Density, text: str, docstrings: set[int]) -> None:
 
 
 def code_tokens(text: str) -> Iterator[tokenize.TokenInfo]:
-    """An f-string is one token, as before Python 3.12, which takes it apart: every version counts alike."""
+    """An f-string counts as one token, as before Python 3.12, so that every version gives the same result."""
     counted = {tokenize.NAME, tokenize.OP, tokenize.NUMBER, tokenize.STRING}
     depth = 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -109,7 +109,7 @@ def count_node(density: Density, node: ast.AST, path: Path) -> None:
 
 
 def is_named_by_participle(name: str) -> bool:
-    """`_told`, `told_by` and `shown`, but neither `is_sent` nor `allowed_hosts`, which names what it returns."""
+    """True for `_told`, `told_by` and `shown`; false for `is_sent`, and for `allowed_hosts`, a noun for what it returns."""
     words = name.strip("_").split("_")
     if words[0] in _PREDICATES:
         return False

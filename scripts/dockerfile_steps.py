@@ -1,10 +1,10 @@
-"""Execute the Dockerfile where there is no Docker: as root, in copies of a Debian root that stands in for the base image.
+"""Execute the Dockerfile's steps without Docker: as root, in copies of a Debian root that replaces the base image.
 
 debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates trixie BASE
-python scripts/dockerfile_steps.py BASE WORK    # leaves the last stage in WORK/root, and how to run it in WORK/run.json
+python scripts/dockerfile_steps.py BASE WORK    # writes the last stage to WORK/root, and how to run it to WORK/run.json
 
-It knows what our Dockerfile uses, stops at anything else, and keeps no layers. What it proves is that the steps work on
-that Debian; the base image itself, its platform and an engine's own defaults remain to be seen.
+It supports the instructions that our Dockerfile uses, stops at any other, and caches nothing. It shows that the steps work on
+that Debian; it does not test the base image itself, its platform or the defaults of a container engine.
 """
 
 import json
@@ -17,18 +17,22 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LENT = ("PIP_", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")  # how this machine reaches its registries
+NETWORK_VARIABLES = (
+    "PIP_",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+)  # this machine's settings for package registries
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
-    """The name and the rest of each, continued lines joined."""
+    """The name and the arguments of each instruction, with continued lines joined."""
     text = re.sub(r"(?m)^#.*\n", "", text).replace("\\\n", " ")
     return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()]
 
 
 def shell(root: Path, environment: dict[str, str], folder: str, command: str, user: str = "0:0") -> None:
     print(f"--- RUN {command}", flush=True)
-    lent = {name: value for name, value in os.environ.items() if name.startswith(LENT)}
+    network = {name: value for name, value in os.environ.items() if name.startswith(NETWORK_VARIABLES)}
     inside = [
         "chroot",
         f"--userspec={user}",
@@ -37,11 +41,11 @@ def shell(root: Path, environment: dict[str, str], folder: str, command: str, us
         "-ec",
         f"cd {shlex.quote(folder)} && {command}",
     ]
-    subprocess.run(inside, env=lent | environment, check=True)  # noqa: S603
+    subprocess.run(inside, env=network | environment, check=True)  # noqa: S603
 
 
-def prepared(base: Path, root: Path) -> None:
-    """A copy of the base, with the command `python` and this machine's way to the network."""
+def copy_base(base: Path, root: Path) -> None:
+    """Copy the base, and add the command `python` and this machine's network configuration."""
     if root.exists():
         shutil.rmtree(root)
     subprocess.run(["cp", "-a", str(base), str(root)], check=True)  # noqa: S603, S607
@@ -54,7 +58,7 @@ def prepared(base: Path, root: Path) -> None:
         os.mknod(root / "dev" / device, info.st_mode, info.st_rdev)
 
 
-def copied(rest: str, root: Path, stages: dict[str, Path], folder: str) -> None:
+def copy_files(rest: str, root: Path, stages: dict[str, Path], folder: str) -> None:
     *sources, target = [part for part in rest.split() if not part.startswith("--")]
     context = next((stages[part[7:]] for part in rest.split() if part.startswith("--from=")), ROOT)
     into = root / Path(folder, target).relative_to("/")
@@ -80,7 +84,7 @@ def build(base: Path, work: Path) -> None:
             root, folder, user = work / f"stage-{len(stages)}", "/", "0:0"
             environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
             stages[rest.partition(" AS ")[2] or "last"] = root
-            prepared(base, root)
+            copy_base(base, root)
         elif name == "ENV":
             pairs = (pair.partition("=") for pair in shlex.split(rest))
             environment |= {key: value.replace("${PATH}", environment["PATH"]) for key, _, value in pairs}
@@ -90,13 +94,13 @@ def build(base: Path, work: Path) -> None:
         elif name == "RUN":
             shell(root, environment, folder, rest, user)
         elif name == "COPY":
-            copied(rest, root, stages, folder)
+            copy_files(rest, root, stages, folder)
         elif name == "USER":
             user = rest
         elif name in {"ENTRYPOINT", "CMD", "HEALTHCHECK", "LABEL", "EXPOSE", "VOLUME"}:
             run[name.lower()] = json.loads(rest[rest.index("[") :]) if "[" in rest else rest
         else:
-            sys.exit(f"{name} is not known here.")
+            sys.exit(f"{name} is not supported.")
     last = work / "root"
     if last.exists():
         shutil.rmtree(last)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The image without a Docker engine: as root, the Dockerfile's steps in a fresh Debian, then the result run as the image
-# would be, with a read-only root and nobody's rights: HTTP with its health check, and stdio by argument.
-# Takes some four minutes, most of them for the Debian; a root that debootstrap made before can be given instead.
+# Build and test the image without a Docker engine: as root, execute the Dockerfile's steps in a fresh Debian, then run the
+# result like the image, with a read-only root and as user `nobody`: over HTTP with its health check, and over stdio.
+# Takes some four minutes, most of them to install Debian; the path of an existing debootstrap root can be given instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "$(id -u)" -ne 0 ] || { [ $# -eq 0 ] && ! command -v debootstrap >/dev/null; }; then
-    echo "Not tried: this needs root, and debootstrap or a root that it made." >&2
+    echo "Skipped: this needs root, and debootstrap or a root that it has made." >&2
     exit 3
 fi
 
@@ -15,10 +15,10 @@ trap 'rm -rf "$work"' EXIT
 base=${1:-$work/base}
 [ -d "$base" ] || debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates trixie "$base" >/dev/null
 "${PYTHON:-python3}" scripts/dockerfile_steps.py "$base" "$work" >"$work/log" 2>&1 || { tail -30 "$work/log"; exit 1; }
-echo "Its steps were executed."
+echo "The Dockerfile's steps were executed."
 
 export work
-# A namespace of its own: the mounts and the network are gone with it.
+# In a namespace, which is removed together with its mounts and network.
 unshare --mount --net bash -euo pipefail <<'INSIDE'
 root=$work/root
 mount --bind "$root" "$root"
@@ -41,8 +41,8 @@ extra=(HOME=/data)
 if inside sh -c 'touch /opt/venv/x' 2>/dev/null; then echo "The root can be written." >&2; exit 1; fi
 code=0
 inside "${entrypoint[@]}" "${cmd[@]}" 2>"$work/refused" || code=$?
-[ "$code" -eq 2 ] || { echo "Without PUBLIC_URL it must refuse to start." >&2; exit 1; }
-echo "Without a public URL it refuses to start: $(tail -1 "$work/refused")"
+[ "$code" -eq 2 ] || { echo "It must not start without PUBLIC_URL." >&2; exit 1; }
+echo "It does not start without a public URL: $(tail -1 "$work/refused")"
 
 extra+=(MISTRAL_MCP_PUBLIC_URL=https://mcp.example.com)
 inside "${entrypoint[@]}" "${cmd[@]}" 2>"$work/serve.log" &
@@ -54,8 +54,8 @@ for _ in $(seq 60); do
 done
 kill "$server"
 wait "$server" || true
-[ -n "$healthy" ] || { echo "It never was healthy." >&2; cat "$work/serve.log" >&2; exit 1; }
-echo "It serves, with a read-only root and as nobody, and its health check says so."
+[ -n "$healthy" ] || { echo "Its health check never passed." >&2; cat "$work/serve.log" >&2; exit 1; }
+echo "It serves with a read-only root and as nobody, and its health check passes."
 
 printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"ci","version":"1"}}}' |
     inside "${entrypoint[@]}" stdio 2>/dev/null | grep -q '"serverInfo"'

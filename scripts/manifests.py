@@ -1,4 +1,4 @@
-"""Write the manifests anew: the clients' entries from `mistral_mcp.install`, version, description and skills from `mistral_mcp`."""
+"""Update the manifests: clients' entries from `mistral_mcp.install`; version, description and skills from `mistral_mcp`."""
 
 import re
 from pathlib import Path
@@ -43,7 +43,7 @@ DESCRIBED = (
 
 
 def files() -> dict[str, str]:
-    """Every manifest that this program writes, as it should be."""
+    """The content that each manifest should have, by its path."""
     found: dict[str, str] = {}
     for name, host in ENTRIES.items():
         key = None if HOSTS[host].stdio_reference else PLACEHOLDER

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the tests would not notice: small changes of the code that matters most, one at a time (mutmut). Prints for each part how
-# many there were, and those that survived, as diffs; docs/mutation.md explains those of today. Takes half an hour of an idle
-# processor, so no build runs it.
+# Mutation testing with mutmut: make small changes to the most critical code, one at a time, and check that tests fail. Prints
+# the number of mutants of each part, and the survivors as diffs; docs/mutation.md explains the current ones. Takes half an hour
+# on an idle processor, so no build runs it.
 # `scripts/mutation.sh [PYTHON [WORKERS [PART…]]]`, of the parts below.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ packages "$python" >"$(packages "$work/environment/bin/python")/locked.pth"  # w
 mutmut() { "$work/environment/bin/mutmut" "$@"; }
 lines() { printf '    %s\n' "$@"; }
 
-mutate() {  # NAME CODE TESTS…: only its own tests are asked, or each survivor would take minutes
+mutate() {  # NAME CODE TESTS…: runs only the tests of this code, or each survivor would take minutes
     [[ $wanted =~ ^\ *$ || $wanted = *" $1 "* ]] || return 0
     mkdir "$work/$1"
     git ls-files -z | xargs -0 cp --parents -t "$work/$1"
@@ -32,21 +32,21 @@ only_mutate =
     $2
 pytest_add_cli_args_test_selection =
 $(lines "${@:3}")
-# A look for garbage after every test run, of all there is, would take more than the tests do.
+# A full garbage collection after every test run would take longer than the tests.
 pytest_add_cli_args =
 $(lines -p no:unraisableexception -p no:cacheprovider)
-# What nobody runs (types), and what nobody reads but who debugs.
+# Excludes code that never runs (types), and texts that only help in debugging.
 do_not_mutate_patterns =
 $(lines '\bcast\(' '_log\.debug\(')
 also_copy =
     README.md
 use_git_change_detection = false
-# A test of a millisecond takes a second where others work too: (its time + 10) * 4 before it counts as hanging.
+# On a busy machine a test of a millisecond may take a second: it counts as hanging after (its time + 10) * 4.
 timeout_constant = 10
 timeout_multiplier = 4
 EOF
     mutmut run --max-children "$workers" >"$work/log" 2>&1 || {
-        tr "\r" "\n" <"$work/log" | grep -av "Running stats\|Generating mutants" | tail -40  # a test that fails unchanged, say
+        tr "\r" "\n" <"$work/log" | grep -av "Running stats\|Generating mutants" | tail -40  # such as a test that fails without changes
         exit 1
     }
     echo "== $1: $(tr '\r' '\n' <"$work/log" | grep -a '🎉' | tail -1 |
@@ -58,7 +58,7 @@ EOF
     popd >/dev/null
 }
 
-# In tests of the arguments tools are made anew: those made on import would hide a change of what reads their schemas.
+# The tests of arguments build the tools again: those built on import would hide changes to the code that reads their schemas.
 mutate sealing mistral_mcp/hosting/vault/sealing.py tests/hosting/vault/test_sealing.py
 mutate credentials mistral_mcp/credentials.py tests/test_credentials.py tests/http/test_byok.py
 mutate retries mistral_mcp/mistral/transports/retries.py tests/mistral/transports/test_{retries,fresh_files}.py

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What CI runs from npm, each at one version, into the folder given: Node, the clients, the readers of manifests, the
-# conformance suite. NODE_TOOLS names such a folder to the scripts that need one; without it each makes its own.
+# Install the npm programs that CI uses into the given folder, each at a fixed version: Node, the clients, the validators of
+# manifests, and the conformance suite. Scripts find the folder by NODE_TOOLS; without it, each installs its own.
 set -euo pipefail
 
 into=$1
@@ -21,7 +21,7 @@ programs=(
 fetch() { npm install --silent --no-audit --no-fund --save-exact --prefix "$into" "$@"; }
 
 mkdir -p "$into"
-if ! fetch "${programs[@]}"; then  # one that cannot be had keeps no other away; whoever needs it will say so
+if ! fetch "${programs[@]}"; then  # install the others if one fails; the script that needs it will report it
     for program in "${programs[@]}"; do
         fetch "$program" || echo "npm cannot install $program" >&2
     done

@@ -1,7 +1,7 @@
-"""Take pictures of every page, in both languages and both schemes of colour, on a desktop and a phone: `python -m scripts.page_pictures FOLDER`.
+"""Take screenshots of every page in both languages and colour schemes, for desktop and phone: `python -m scripts.page_pictures FOLDER`.
 
-The pages are a real server's, with the sandbox for Mistral; each is read by axe-core too, and what that finds is printed.
-Chromium is Debian's. `--docs` takes only the few pictures of docs/, and writes them there.
+The pages come from a real server, with the sandbox in place of Mistral. axe-core checks each page, and its findings are
+printed. Chromium is Debian's. `--docs` takes only the screenshots of docs/, and writes them there.
 """
 
 import argparse
@@ -52,7 +52,7 @@ USED = (
     ("mistral_chat", "mistral-large-latest"),
 )
 DOCS = Path(__file__).parents[1] / "docs"
-# The pictures of docs/: page, device, scheme, language, and the part of the page; else what is in sight.
+# The screenshots of docs/: page, device, colour scheme, language, and the part of the page; without one, the viewport.
 SHOWN = {
     "connect-page.png": ("connect", "desktop", "light", "en", ""),
     "connect-page-dark.png": ("connect", "desktop", "dark", "en", ""),
@@ -81,7 +81,7 @@ async def browse() -> AsyncGenerator[Browser]:
 
 
 async def walk(page: Page, base: str, settings: Settings, language: str) -> AsyncGenerator[str]:
-    """Go through the pages, and give the name of each while it is there."""
+    """Visit the pages, and yield the name of each while it is open."""
     lang = f"?lang={language}"
     async for name in _connect(page, base, lang):
         yield name
@@ -104,7 +104,7 @@ async def walk(page: Page, base: str, settings: Settings, language: str) -> Asyn
 
 
 async def _submit(page: Page, do: str | None = None) -> None:
-    """The form of the page, or the one that does this."""
+    """Submit the page's form, or the one with this action."""
     form = f'form:has(input[name="do"][value="{do}"])' if do else "main form"
     async with page.expect_navigation():
         await page.locator(form).locator("button").last.evaluate("it => it.form.requestSubmit(it)")
@@ -169,7 +169,7 @@ async def _upload(page: Page, base: str, lang: str, url: str) -> AsyncGenerator[
 
 
 async def _use(base: str, settings: Settings, url: str) -> None:
-    """Have the connection used on some days of this month, within a budget."""
+    """Use the connection on some days of this month, within a budget."""
     headers = {"authorization": f"Bearer {url.split('/')[-2]}"}
     async with httpx2.AsyncClient(base_url=base, headers=headers) as http:
         budget = {"budget_usd": 5, "budget_calls_per_day": 200}
@@ -224,7 +224,7 @@ async def request_upload(url: str) -> str:
 
 
 async def find_barriers(page: Page) -> list[str]:
-    """What axe-core finds, one line each."""
+    """The findings of axe-core, one line each."""
     response = (await Axe().run(page)).response
     return [
         f"{found['id']}: {node['html'][:160]}: {json.dumps(node.get('any', []))[:300]}"
@@ -234,7 +234,7 @@ async def find_barriers(page: Page) -> list[str]:
 
 
 async def take_pictures(folder: Path, *, docs: bool) -> int:
-    """How many barriers axe-core found."""
+    """Take all screenshots, and return the number of axe-core's findings."""
     wanted = SHOWN.values()
     barriers = 0
     async with serve() as (base, settings), browse() as browser:
@@ -272,7 +272,7 @@ async def _picture_for_docs(page: Page, folder: Path, now: tuple[str, str, str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=DOCS)
-    parser.add_argument("--docs", action="store_true", help="only those of docs/, one screen each")
+    parser.add_argument("--docs", action="store_true", help="only the screenshots of docs/, one screen each")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     barriers = asyncio.run(take_pictures(asked.folder, docs=asked.docs))

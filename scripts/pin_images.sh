@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pin the images that others make by their digests, as the registry has them now: the Dockerfile's bases, and compose's.
-# Run it before a release, where there is Docker and a network; run again it renews them. Its diff belongs in the review.
+# Pin third-party images to their current digests in the registry: the Dockerfile's base images, and those of compose.
+# Run it before a release, with Docker and a network. Running it again updates the digests. Review its diff.
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 

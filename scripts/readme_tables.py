@@ -1,7 +1,7 @@
-"""Write the READMEs' tables anew from the code: the tools, the settings, and single commands' options. `make docs` runs it; a test asserts that it was.
+"""Update the tables of both READMEs from the code: tools, settings, and options of single commands. `make docs` runs it.
 
-The French tables are the English ones, cell by cell through `readme_fr.tsv`, where each line is a text and its translation. What has no line
-there stays as it is, and a test asks for one.
+A test fails if the tables are out of date. The French tables are translated cell by cell with `readme_fr.tsv`, each line of which
+has a text and its translation. A cell without a translation stays English, and a test asks for one.
 """
 
 import re
@@ -15,7 +15,7 @@ import mistral_mcp
 from mistral_mcp import tools
 from mistral_mcp.cli.main import main
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` stands beside the package
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `benchmarks`, which is not in the package
 from benchmarks import tokens
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.settings import SETTINGS
@@ -55,7 +55,7 @@ def settings_table() -> Iterator[str]:
 
 
 def options_table() -> Iterator[str]:
-    """The variables that stand for options of single commands, which are no settings."""
+    """The variables for options of single commands, which are not settings."""
     yield "| variable | default | stands for | meaning |"
     yield "|---|---|---|---|"
     for path, option in sorted(options_of(main, ()), key=lambda found: found[0]):
@@ -90,7 +90,7 @@ COSTS = {
 
 
 def costs_table() -> Iterator[str]:
-    """What Mistral asks, from the catalogue."""
+    """Mistral's prices, from the catalogue."""
     catalog = Catalog.load()
     yield "| what | model | US dollars |"
     yield "|---|---|---|"
@@ -133,7 +133,7 @@ def translations() -> dict[str, str]:
     return dict(line.split("\t") for line in lines)
 
 
-def in_french(row: str, known: dict[str, str]) -> str:
+def translate_row(row: str, known: dict[str, str]) -> str:
     cells = row.strip("|").split("|")
     return f"|{'|'.join(f' {translate(cell.strip(), known)} ' for cell in cells)}|"
 
@@ -143,14 +143,14 @@ def translate(cell: str, known: dict[str, str]) -> str:
     return re.sub(r"; ([\d.]+) with a schema$", r" ; \1 avec un schéma", known.get(cell, cell))
 
 
-def rewritten(readme: str, *, french: bool = False) -> str:
-    """A README with what stands between its markers replaced."""
+def rewrite(readme: str, *, french: bool = False) -> str:
+    """The README with the content between its markers replaced."""
     known = translations()
     for name, write in TABLES.items():
         begin, end = f"<!-- {name}: written by make docs -->", f"<!-- end of {name} -->"
         if begin not in readme:
             continue
-        table = [in_french(row, known) if french else row for row in write()]
+        table = [translate_row(row, known) if french else row for row in write()]
         before, rest = readme.split(begin)
         after = rest.split(end)[1]
         readme = "\n".join([before + begin, *table, end + after])
@@ -158,5 +158,5 @@ def rewritten(readme: str, *, french: bool = False) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
-    FRENCH.write_text(rewritten(FRENCH.read_text(encoding="utf-8"), french=True), encoding="utf-8")
+    README.write_text(rewrite(README.read_text(encoding="utf-8")), encoding="utf-8")
+    FRENCH.write_text(rewrite(FRENCH.read_text(encoding="utf-8"), french=True), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Print what pyproject.toml asks for: to build and run, hosting included; with `dev`, to develop as well."""
+"""Print the requirements in pyproject.toml: to build and run, including hosting; with `dev`, also to develop."""
 
 import sys
 import tomllib

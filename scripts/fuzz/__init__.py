@@ -1,8 +1,7 @@
-"""Sends generated requests to `serve`: every route of its HTTP surface, its protocol, and every tool's arguments.
+"""Send generated requests to `serve`: to every route, to the MCP protocol, and as arguments of every tool.
 
     .venv/bin/python -m scripts.fuzz [SECONDS]
 
-Prints a row for each target, and fails, with the request, where an answer is a 500 or larger than `LARGEST`, where an answer
-to a message is none, where it repeats what crashed, or where the log has a traceback. Each run with the same time begins with
-the same requests.
+Prints a row for each target. Fails, and prints the request, if an answer is a 500, larger than `LARGEST`, missing, or repeats
+the text of a crash; and if the log has a traceback. Runs with the same duration start with the same requests.
 """

@@ -1,4 +1,4 @@
-"""Runs the targets in turn until the time is up, and prints a row for each."""
+"""Run the targets in turn until the time is up, and print a row for each."""
 
 import base64
 import json
@@ -65,7 +65,7 @@ def result_of(server: Server, name: str, arguments: Any) -> dict[str, Any]:
 
 
 def known_values(server: Server) -> dict[str, list[Any]]:
-    """Ids and names that exist, by the name of the parameter that takes them."""
+    """Existing ids and names, by the name of the parameter that takes them."""
     file = result_of(
         server, "mistral_upload_file", {"filename": "a.txt", "purpose": "ocr", "content": "Some text."}
     )
@@ -92,7 +92,7 @@ def known_values(server: Server) -> dict[str, list[Any]]:
 
 
 def known_things(server: Server, number: int) -> Known:
-    """A connection, a client and handles, made for this round."""
+    """A connection, an OAuth client and handles, created for this round."""
     made = _json(server, "/connections", {"api_key": f"fuzzing-round-{number:06d}"})
     client = _json(server, "/register", {"redirect_uris": ["http://127.0.0.1/done"], "client_name": "A client"})
     kept = result_of(server, "mistral_embed", {"inputs": ["a", "b"]})
@@ -119,7 +119,7 @@ def _json(server: Server, path: str, body: object) -> dict[str, Any]:
 
 
 def send_raw(server: Server, sent: bytes) -> tuple[int, bytes]:
-    """Bytes that may be no HTTP."""
+    """Send bytes that may not be valid HTTP."""
     with server.connect() as connection:
         connection.settimeout(0.3)
         try:
@@ -191,7 +191,7 @@ def tool_targets(server: Server) -> list[Target]:
     return [
         Target(
             tool["name"],
-            # What exists is not deleted: the other tools need it.
+            # Nothing is deleted that the other tools need.
             from_schema(tool["inputSchema"], {} if tool["annotations"]["destructiveHint"] else known),
             lambda drawn, name=tool["name"]: call_tool(server, name, drawn),
         )

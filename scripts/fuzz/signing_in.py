@@ -1,7 +1,7 @@
-"""The way of signing in, walked for real, and one step of it damaged in a place or two.
+"""The OAuth sign-in, executed for real, with one or two fields of one step damaged.
 
-A registered client, its valid request, a person's consent, a code with its verifier, tokens that were issued: so that what is
-damaged is met by what stands behind the first checks.
+The client is registered, the request valid, the consent given, the code and the tokens issued, so that damaged fields reach the
+checks behind the first ones.
 """
 
 import base64
@@ -28,10 +28,10 @@ OK, CREATED, FOUND, SEE_OTHER = 200, 201, 302, 303
 
 Fields = list[tuple[str, str]]
 Damages = list[tuple[str, str, str]]
-"""The field, what is done to it, and with which text."""
+"""The field, the kind of damage, and a text for it."""
 
 _STILL_GOOD = {"repeat", "other"}
-"""A stamp says that this server made the form a while ago; which request it is for, the signed request says."""
+"""A form token only shows that this server made the form recently; the signed request says which request it is for."""
 _REDEEMING = {"code", "client_id", "code_verifier"}
 _REFRESHING = {"refresh_token", "client_id"}
 
@@ -41,11 +41,11 @@ class Client:
     id: str
     secret: str
     how: str
-    """It authenticates: none, client_secret_post, client_secret_basic."""
+    """Its authentication method: none, client_secret_post or client_secret_basic."""
 
 
 def damage(fields: Fields, damages: Damages, others: dict[str, str]) -> Fields:
-    """The fields with the damages done, one after the other. `others`: what belongs to somebody else, by field."""
+    """The fields after applying the damages in order. `others`: another client's values, by field."""
     for name, kind, text in damages:
         changed: Fields = []
         for field, value in fields:
@@ -61,7 +61,7 @@ def damage(fields: Fields, damages: Damages, others: dict[str, str]) -> Fields:
 
 
 def _flip(value: str) -> str:
-    """With one bit of one character changed."""
+    """The value with one bit of one character changed."""
     middle = len(value) // 2
     changed = chr(ord(value[middle : middle + 1] or "a") ^ 1)
     return value[:middle] + changed + value[middle + 1 :]
@@ -78,18 +78,18 @@ _DAMAGES: dict[str, Callable[[str, str, str], list[str]]] = {
     "capitals": lambda value, _, __: [value.swapcase()],
     "other": lambda _, __, other: [other],
 }
-"""What becomes of a value, given a text and the value that somebody else has."""
+"""Functions that damage a value, given a text and another client's value."""
 
 
 def damages_of(*names: str) -> st.SearchStrategy[Damages]:
-    """None, one or two."""
+    """No damage, one or two."""
     values = st.one_of(st.sampled_from(HOSTILE), texts)
     one = st.tuples(st.sampled_from(names), st.sampled_from(sorted(_DAMAGES)), values)
     return st.lists(one, max_size=2)
 
 
 class SigningIn:
-    """Walks the way at one server; each walk has a key of its own, so that nobody's connections become too many."""
+    """Signs in at one server. Each sign-in has its own API key, because the number of connections for a key is limited."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""Every route of the hosted app, by every method, with each kind of header and body that it knows."""
+"""Requests to every route of the hosted app, with every method and each kind of header and body that it supports."""
 
 import json
 import tempfile
@@ -59,16 +59,16 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Known:
-    """What exists at the server."""
+    """Objects that exist at the server."""
 
     token: str
-    """A connection's."""
+    """The token of a connection."""
     client_id: str
-    """An OAuth client's."""
+    """The id of an OAuth client."""
     handles: tuple[str, ...]
-    """Of kept results and upload links."""
+    """Handles of kept results and upload links."""
     values: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """Of a form's fields."""
+    """Values of form fields."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Request:
 
 
 def route_methods() -> dict[str, tuple[str, ...]]:
-    """The paths of the hosted app, `{token}` and such in them, and the methods of each."""
+    """The paths of the hosted app, with parameters such as `{token}`, and the methods of each."""
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings.model_validate({"route": "http://127.0.0.1:9", "data_dir": folder}))
         found: dict[str, set[str]] = {}
@@ -99,7 +99,7 @@ def _routes(routes: list[BaseRoute]) -> Iterator[tuple[str, set[str]]]:
 
 
 def requests_to(path: str, methods: tuple[str, ...], known: Known) -> st.SearchStrategy[Request]:
-    """Mostly what the route is for, and as often something else."""
+    """Requests that suit the route, and as often others."""
     handles = st.one_of(
         st.sampled_from(known.handles), texts.map(lambda text: quote(text, safe="", errors="replace"))
     )

@@ -1,4 +1,4 @@
-"""What one target is: requests to one place, and what may come of them."""
+"""One target: generated requests to one place, and the checks of their answers."""
 
 import http.client
 import itertools
@@ -16,7 +16,7 @@ from scripts.fuzz.surface import Request
 from scripts.isolation.product import Server
 
 LARGEST = 2 * 1024 * 1024
-EXAMPLES = 12  # of each target before the next one's turn
+EXAMPLES = 12  # of each target in one turn
 WITHIN = 30.0  # seconds for an answer
 _FIRST_ADDRESS = int(IPv4Address("10.0.0.1"))
 _NUMBERS = itertools.count()
@@ -24,17 +24,17 @@ SERVER_ERROR, UNAVAILABLE = 500, 503
 
 
 class Finding(Exception):
-    """What must not be."""
+    """A violation of the checks."""
 
 
 @dataclass
 class Target:
-    """What is sent to one place, and what came of it."""
+    """Requests to one place, and the statistics of their answers."""
 
     name: str
     requests: st.SearchStrategy[Any]
     send: Callable[[Any], tuple[int, bytes]]
-    """Gives status and answer; raises a `Finding`."""
+    """Returns the status and the body; raises a `Finding`."""
     sent: int = 0
     statuses: Counter[str] = field(default_factory=Counter[str])
     slowest: float = 0.0
@@ -45,7 +45,7 @@ class Target:
         @seed(f"{self.name} {start}")
         @settings(
             max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],  # to shrink takes minutes
+            phases=[Phase.generate],  # shrinking takes minutes
         )  # fmt: skip
         @given(self.requests)
         def send(drawn: Any) -> None:
@@ -53,7 +53,7 @@ class Target:
 
         try:
             send()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        except Exception as error:  # noqa: BLE001 - any error is a finding
             notes = " ".join(getattr(error, "__notes__", []))
             self.finding = f"{type(error).__name__}: {str(error)[:600]}\n    {notes[:1500]}"
 
@@ -82,10 +82,10 @@ def require(condition: bool, what: str) -> None:  # noqa: FBT001 - as of an asse
 @dataclass(frozen=True)
 class Answer:
     status: int
-    """0 where there was none, or what was to be sent is nothing that a client can send."""
+    """0 if there was no answer, or if no client can send the request."""
     body: bytes = b""
     location: str = ""
-    """Where it leads to."""
+    """The Location header."""
 
 
 def ask(server: Server, request: Request) -> Answer:
@@ -94,7 +94,7 @@ def ask(server: Server, request: Request) -> Answer:
         connection.putrequest(
             request.method, request.path, skip_host="Host" in request.headers, skip_accept_encoding=True
         )
-        # Each from an address of its own: whoever is held down meets nothing else. Hypothesis repeats what `random` gives.
+        # Each from another address: a rate-limited one would get no other answers. Hypothesis seeds `random`.
         address = str(IPv4Address(_FIRST_ADDRESS + next(_NUMBERS)))
         for name, value in {"X-Forwarded-For": address, **request.headers}.items():
             connection.putheader(name, value.encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""What is sent: values that fit a schema, and values that fit nothing."""
+"""Generated values: some that fit a schema, and some that fit nothing."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size
 
 
 def from_schema(schema: dict[str, Any], known: dict[str, list[Any]], name: str = "") -> st.SearchStrategy[Any]:
-    """Mostly values that fit, so that what stands behind the first check is reached too.
+    """Mostly values that fit, so that the code behind the first check is reached too.
 
-    `known` has values that exist, by the name of the member they are for.
+    `known` has existing ids and names, by the name of the member that takes them.
     """
     fitting: st.SearchStrategy[Any]
     match schema:

@@ -1,4 +1,4 @@
-"""Measures what others see of each attack."""
+"""Measure the effect of each attack on others."""
 
 import http.client
 import json
@@ -14,17 +14,17 @@ from scripts.isolation.attacks import Attack, attacks
 from scripts.isolation.product import ANSWER_WITHIN, TENANT, Server, call, product
 
 LIMITS = {"gap": 0.5, "call": 0.5, "memory": 256.0}  # seconds, seconds, MB
-NOISE = 3  # times what the machine does without an attack
+NOISE = 3  # figures below this many times those without an attack do not exceed a bound
 PROBE_EVERY = 0.05
-IDLE = 3.0  # seconds in which that is measured
-COMPUTED = 0.1  # seconds of computation, by which it is seen how busy the machine is
+IDLE = 3.0  # seconds for which the figures without an attack are measured
+COMPUTED = 0.1  # seconds of a computation that shows how busy the machine is
 
 CHAT = json.dumps({"model": "mistral-small-latest", "messages": [{"role": "user", "content": "Hello"}]}).encode()
 
 
 @dataclass
-class Seen:
-    """What others saw, in seconds and MB."""
+class Observation:
+    """The effect on others, in seconds and MB."""
 
     gap: float = 0.0
     """The longest time without an answer from /healthz."""
@@ -36,27 +36,27 @@ class Seen:
     took: float = 0.0
     failed: int = 0
     busy: float = 1.0
-    """How many times longer than by itself a computation takes, because others want the processor."""
+    """How many times longer a computation takes than on an idle machine."""
 
     @property
-    def slowed(self) -> float:
-        """Seconds of the slowest call that are ours."""
+    def own_delay(self) -> float:
+        """The slowest call in seconds, without the time that the sandbox needs."""
         return max(self.call - self.mistral, 0.0)
 
-    def exceeds(self, idle: "Seen") -> bool:
-        """Whether a bound does not hold. A machine that is busy with something else as well is no finding."""
+    def exceeds(self, idle: "Observation") -> bool:
+        """Whether a bound is exceeded, unless the machine is busy with other work."""
         gap = max(LIMITS["gap"] * self.busy, NOISE * idle.gap)
-        slowed = max(LIMITS["call"] * self.busy, NOISE * idle.slowed)
-        return self.gap > gap or self.slowed > slowed or self.memory > LIMITS["memory"] or self.failed > 0
+        own_delay = max(LIMITS["call"] * self.busy, NOISE * idle.own_delay)
+        return self.gap > gap or self.own_delay > own_delay or self.memory > LIMITS["memory"] or self.failed > 0
 
     def __str__(self) -> str:
-        return f"{self.gap:7.2f} {self.slowed:7.2f} {self.mistral:9.2f} {self.memory:7.0f} {self.took:7.1f} {self.busy:5.1f}"
+        return f"{self.gap:7.2f} {self.own_delay:7.2f} {self.mistral:9.2f} {self.memory:7.0f} {self.took:7.1f} {self.busy:5.1f}"
 
 
 @contextmanager
-def watching(server: Server) -> Iterator[Seen]:
-    """What others see meanwhile."""
-    seen, ended = Seen(), threading.Event()
+def watch(server: Server) -> Iterator[Observation]:
+    """Observe the effect on others within this context."""
+    seen, ended = Observation(), threading.Event()
     threads = [
         threading.Thread(target=watch, args=(server, seen, ended)) for watch in (_probe, _call, _ask_mistral)
     ]
@@ -70,7 +70,7 @@ def watching(server: Server) -> Iterator[Seen]:
             thread.join()
 
 
-def _probe(server: Server, seen: Seen, ended: threading.Event) -> None:
+def _probe(server: Server, seen: Observation, ended: threading.Event) -> None:
     last = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=ANSWER_WITHIN)
     while not ended.wait(PROBE_EVERY):
@@ -86,7 +86,7 @@ def _probe(server: Server, seen: Seen, ended: threading.Event) -> None:
     connection.close()
 
 
-def _call(server: Server, seen: Seen, ended: threading.Event) -> None:
+def _call(server: Server, seen: Observation, ended: threading.Event) -> None:
     body = call("mistral_chat", '{"prompt": "Hello"}')
     while not ended.wait(PROBE_EVERY):
         began = time.monotonic()
@@ -95,8 +95,8 @@ def _call(server: Server, seen: Seen, ended: threading.Event) -> None:
         seen.call = max(seen.call, time.monotonic() - began)
 
 
-def _ask_mistral(server: Server, seen: Seen, ended: threading.Event) -> None:
-    """What the sandbox is slow to answer is not slow for us: it works in one thread, which real Mistral does not."""
+def _ask_mistral(server: Server, seen: Observation, ended: threading.Event) -> None:
+    """The sandbox's own delay does not count as ours: unlike Mistral, it works in one thread."""
     headers = {"Authorization": f"Bearer {TENANT}", "Content-Type": "application/json"}
     while not ended.wait(PROBE_EVERY):
         began = time.monotonic()
@@ -104,22 +104,22 @@ def _ask_mistral(server: Server, seen: Seen, ended: threading.Event) -> None:
         seen.mistral = max(seen.mistral, time.monotonic() - began)
 
 
-def _busyness() -> float:
+def _slowdown() -> float:
     began, computed = time.monotonic(), time.thread_time()
     while time.thread_time() - computed < COMPUTED:
         pass
     return max((time.monotonic() - began) / COMPUTED, 1.0)
 
 
-def measure(server: Server, attack: Attack) -> Seen:
-    busy = _busyness()
-    server.forget_peak()
+def measure(server: Server, attack: Attack) -> Observation:
+    busy = _slowdown()
+    server.reset_peak()
     before, began = server.memory("VmRSS"), time.monotonic()
-    with watching(server) as seen:
+    with watch(server) as seen:
         attack(server)
         took = time.monotonic() - began
         time.sleep(0.3)
-    seen.busy = max(busy, _busyness())
+    seen.busy = max(busy, _slowdown())
     seen.took, seen.memory = took, server.memory("VmHWM") - before
     return seen
 

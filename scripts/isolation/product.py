@@ -1,4 +1,4 @@
-"""The product as it is attacked: the sandbox, and `serve` on top of it, each in a process of its own."""
+"""The attacked server: `serve` and the sandbox behind it, each in its own process."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ ATTACKER, TENANT = "attacker-0123456789", "tenant-0123456789abc"
 
 
 def call(tool: str, arguments: str) -> bytes:
-    """A tools/call whose arguments are given as JSON."""
+    """A `tools/call` request; the arguments are JSON."""
     params = f'{{"name": {json.dumps(tool)}, "arguments": {arguments}}}'
     return f'{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}'.encode()
 
@@ -34,7 +34,7 @@ class Server:
     """The port of the sandbox."""
 
     def post(self, body: bytes, version: str = OLD, key: str = ATTACKER, path: str = PATH) -> bytes:
-        """The answer; none where the connection breaks."""
+        """The body of the answer; empty if the connection breaks."""
         headers = {
             "X-Mistral-Api-Key": key,
             "Content-Type": "application/json",
@@ -47,7 +47,7 @@ class Server:
         return send(self.port, "POST", path, headers, body)
 
     def ask_mistral(self, path: str, headers: dict[str, str], body: bytes) -> bytes:
-        """Past the server, straight to the sandbox."""
+        """Send a request directly to the sandbox."""
         return send(self.mistral, "POST", path, headers, body)
 
     def connect(self) -> socket.socket:
@@ -58,7 +58,7 @@ class Server:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(name))
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
 
 
@@ -77,13 +77,13 @@ def send(port: int, method: str, path: str, headers: dict[str, str], body: bytes
 def product(
     folder: str, log: IO[bytes] | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """The sandbox and `serve` on top of it."""
+    """Start `serve` and the sandbox behind it, and stop them on exit."""
     mistral, port = _free_port(), _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MISTRAL_")}
     environment |= {"MISTRAL_MCP_ROUTE": f"http://127.0.0.1:{mistral}", "MISTRAL_MCP_LOG_LEVEL": "ERROR"}
     environment |= settings or {}
     command = [sys.executable, "-m", "mistral_mcp"]
-    # What Mistral would work is not ours.
+    # The sandbox runs at a lower priority: Mistral's work is done elsewhere.
     upstream = ["nice", "-n", "15", *command, "sandbox", "--port", str(mistral)]
     serve = [*command, "serve", "--port", str(port), "--data-dir", folder]
     with (

@@ -1,1 +1,1 @@
-"""Proof that nothing acknowledged is lost while parts of a deployment die and come back."""
+"""Check that nothing that was acknowledged is lost while parts of a deployment fail and recover."""

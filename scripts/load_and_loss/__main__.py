@@ -1,9 +1,9 @@
-"""Two replicas of `serve` under load, while one is killed, Postgres loses power and Redis stops: is anything lost?
+"""Check that nothing is lost by two replicas of `serve` under load while one is killed, Postgres crashes and Redis stops.
 
     python -m scripts.load_and_loss [--seconds 60] [--tenants 200]
 
-Prints a table, and exits 1 if a line of it is not as it should be. Everything it needs it starts itself, on free ports:
-`initdb`, `pg_ctl` and `redis-server` have to be installed. The upstream is the sandbox, which fails now and then.
+Prints a table, and exits with 1 if a check fails. It starts all services itself, on free ports: `initdb`, `pg_ctl` and
+`redis-server` have to be installed. The upstream is the sandbox, with random failures.
 """
 
 import argparse
@@ -34,9 +34,9 @@ WORKERS = 24
 REVOKED = 10
 GONE = 410
 DOWN = 3.0
-"""Seconds that a service is away."""
+"""Seconds for which a service is down."""
 RECOVERY = 10.0
-"""Seconds within which it must go on, without hands."""
+"""Seconds within which it must recover by itself."""
 FAULT_PAUSE = 0.1
 FAULTS = (
     Fault(status=500),
@@ -53,13 +53,13 @@ FAULTS = (
 
 
 class Events:
-    """What was done to the deployment, and when."""
+    """The failures of the deployment, and their times."""
 
     def __init__(self) -> None:
         self.back_at: dict[str, float] = {}
 
-    async def happen(self, deployed: Deployment, seconds: float) -> None:
-        """A replica is killed, Postgres loses power, Redis stops; each comes back, as whoever watches over them sees to."""
+    async def run(self, deployed: Deployment, seconds: float) -> None:
+        """Kill a replica, crash Postgres and stop Redis, one after the other, and start each again, as a supervisor does."""
         await anyio.sleep(seconds * 0.15)
         await deployed.replicas[0].kill()
         await anyio.sleep(DOWN)
@@ -79,7 +79,7 @@ class Events:
 
 
 async def prove(folder: Path, seconds: float, number: int) -> list[Row]:
-    """All of it, as rows of a table."""
+    """Run all checks, and return them as rows of a table."""
     sandbox = Sandbox()
     async with serve_app(sandbox) as upstream, deployment(folder, upstream) as deployed:
         limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
@@ -91,14 +91,14 @@ async def prove(folder: Path, seconds: float, number: int) -> list[Row]:
                     group.start_soon(load.sign_up, tenant)
             sandbox.reset()
             events = Events()
-            async with failing(sandbox), anyio.create_task_group() as group:
+            async with fail_at_random(sandbox), anyio.create_task_group() as group:
                 group.start_soon(events.happen, deployed, seconds)
                 await run_for(seconds, load, tenants, WORKERS)
             sandbox.faults.clear()
             end = time.monotonic()
             for tenant in tenants[:REVOKED]:
                 await load.revoke(tenant, tenant.number % 2)
-            await anyio.sleep(5)  # so long may another replica remember
+            await anyio.sleep(5)  # another replica may cache for so long
             kept = await check_connections(load, tenants)
             stored = await check_uploads(load, upstream)
     return [
@@ -115,8 +115,8 @@ async def prove(folder: Path, seconds: float, number: int) -> list[Row]:
 
 
 @asynccontextmanager
-async def failing(sandbox: Sandbox) -> AsyncGenerator[None]:
-    """The upstream fails ten times a second, each time in another way."""
+async def fail_at_random(sandbox: Sandbox) -> AsyncGenerator[None]:
+    """Plan ten faults a second at the upstream, chosen at random."""
     chance = random.Random(7)  # noqa: S311 - the same failures each time
 
     async def fail() -> None:
@@ -132,7 +132,7 @@ async def failing(sandbox: Sandbox) -> AsyncGenerator[None]:
 
 
 def check_upstream(sandbox: Sandbox, load: Load) -> list[Row]:
-    """Nothing went out under another's key, nothing was answered that was not done, and nothing was stored twice."""
+    """No request was sent with another tenant's key, no answer was given without the request, and no upload was stored twice."""
     done: set[str] = set()
     crossed = 0
     stored: Counter[str] = Counter()
@@ -154,7 +154,7 @@ def check_upstream(sandbox: Sandbox, load: Load) -> list[Row]:
 
 
 async def check_connections(load: Load, tenants: Sequence[Tenant]) -> list[Row]:
-    """Every acknowledged connection, label, rotation and revocation holds, on both replicas."""
+    """Every acknowledged connection, label, rotation and revocation is in effect on both replicas."""
     lost = labels = alive = 0
     certain = [tenant for tenant in tenants if not tenant.uncertain]
     for tenant in certain:
@@ -175,7 +175,7 @@ async def check_connections(load: Load, tenants: Sequence[Tenant]) -> list[Row]:
 
 
 async def check_uploads(load: Load, upstream: str) -> Row:
-    """Every file that was acknowledged is there, under the key of whoever sent it."""
+    """Every acknowledged file exists under the key of the tenant that sent it."""
     lost = 0
     async with httpx2.AsyncClient(base_url=upstream) as client:
         for mark, (number, file_id) in load.ledger.uploads.items():
@@ -186,7 +186,7 @@ async def check_uploads(load: Load, upstream: str) -> Row:
 
 
 def check_recovery(load: Load, events: Events, end: float) -> list[Row]:
-    """How long after a service was back each replica answered well again, and that the end is quiet."""
+    """How soon each replica recovered after a service was back, and that there are no failures at the end."""
     rows: list[Row] = []
     for name, back in events.back_at.items():
         took = [_until_good(load, replica, back) for replica in (0, 1)]
@@ -197,7 +197,7 @@ def check_recovery(load: Load, events: Events, end: float) -> list[Row]:
 
 
 def _until_good(load: Load, replica: int, since: float) -> float:
-    """Seconds until the last bad answer that belongs to this event; the next one begins a good while after."""
+    """Seconds until the last failed answer that belongs to this event; the next event starts much later."""
     bad = sorted(at for at in load.ledger.bad_at.get(replica, []) if at > since)
     last = since
     for one, other in pairwise([since, *bad]):

@@ -1,4 +1,4 @@
-"""The vault on SQLite whose disk is full: what it acknowledged stays, what it cannot keep it refuses, and room heals it."""
+"""The vault on SQLite with a full disk: acknowledged data stays, new data is refused, and it recovers once there is room."""
 
 import shutil
 from collections.abc import AsyncGenerator
@@ -17,11 +17,11 @@ BLOCK = 4096
 
 
 class CannotMeasure(Exception):
-    """Only root can mount a disk as small as this takes."""
+    """Raised if no small disk can be mounted, which needs root."""
 
 
 async def fill_the_disk(folder: Path, route: str) -> list[tuple[str, str, bool]]:
-    """Rows: what was looked at, what was seen, whether it is as it should be."""
+    """The checks as rows: name, result, and whether it passed."""
     async with _small_disk(folder / "disk") as disk:
         settings = {
             "ROUTE": route,

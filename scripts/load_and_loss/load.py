@@ -1,4 +1,4 @@
-"""Two hundred tenants that call tools and change their connections, and what each of them was told."""
+"""Two hundred tenants that call tools and change their connections, and the answers that they received."""
 
 import json
 import re
@@ -25,7 +25,7 @@ OK, NO_CONTENT, UNAVAILABLE = 200, 204, 503
 
 @dataclass
 class Tenant:
-    """One connection, and what was acknowledged about it."""
+    """One connection, with the changes that were acknowledged."""
 
     number: int
     key: str
@@ -35,21 +35,21 @@ class Tenant:
     old_tokens: list[str] = field(default_factory=list[str])
     revoked: bool = False
     uncertain: bool = False
-    """Whether a change was under way when its replica died: it may have been done or not."""
+    """Whether a change was in flight when its replica died: it may have been done or not."""
 
     @property
     def address(self) -> str:
         return f"10.0.{self.number}.1"
 
     def mark(self) -> str:
-        """Words that stand for this tenant and its next call."""
+        """A text that identifies this tenant and its next call."""
         self.calls += 1
         return f"tenant-{self.number:03d}-call-{self.calls}"
 
 
 @dataclass
 class Ledger:
-    """What was answered, and when."""
+    """The answers, and their times."""
 
     answered: dict[str, str] = field(default_factory=dict[str, str])
     uploads: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
@@ -61,7 +61,7 @@ class Ledger:
 
 
 class Load:
-    """Tenants that take turns, one request of each at a time, over replicas by chance."""
+    """Tenants that send requests to random replicas, one request of each tenant at a time."""
 
     def __init__(self, replicas: Sequence[Replica], client: httpx2.AsyncClient) -> None:
         self._replicas = replicas
@@ -69,7 +69,7 @@ class Load:
         self.ledger = Ledger()
 
     async def sign_up(self, tenant: Tenant, replica: int = 0) -> bool:
-        """Make the tenant's connection. Whether it was acknowledged."""
+        """Create the tenant's connection; return whether it was acknowledged."""
         label = f"tenant {tenant.number}"
         asked = {"api_key": tenant.key, "label": label, "toolsets": list(TOOLSETS)}
         reply = await self._send(tenant, replica, "POST", "/connections", json=asked)
@@ -79,7 +79,7 @@ class Load:
         return True
 
     async def take_turn(self, tenant: Tenant, turn: int) -> None:
-        """Something of what tenants do, mostly calls of tools."""
+        """Do one of the things that tenants do, mostly a tool call."""
         replica = (tenant.number + turn) % len(self._replicas)
         match (tenant.number + turn) % 12:
             case 0:
@@ -109,7 +109,7 @@ class Load:
             tenant.revoked = True
 
     async def status_of(self, tenant: Tenant, token: str, replica: int) -> int:
-        """What `tools/list` answers with this token."""
+        """The status of `tools/list` with this token."""
         asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}}
         headers = {"mcp-method": "tools/list", **_mcp_headers()}
         reply = await self._send(tenant, replica, "POST", f"/c/{token}/mcp", json=asked, headers=headers)
@@ -142,7 +142,7 @@ class Load:
     async def _change(
         self, tenant: Tenant, replica: int, method: str, path: str, **more: Any
     ) -> httpx2.Response | None:
-        """A change of the connection. Unless it was answered, and not with 503, nobody knows whether it was done."""
+        """Change the connection. Without an answer, or with a 503, it is uncertain whether the change was made."""
         headers = {"x-api-key": tenant.token}
         reply = await self._send(tenant, replica, method, path, headers=headers, **more)
         if reply is None or reply.status_code == UNAVAILABLE:
@@ -161,7 +161,7 @@ class Load:
         streamed: bool = False,
         in_text: bool = True,
     ) -> dict[str, Any] | None:
-        """Call a tool. The result, if it is a good one."""
+        """Call a tool; return the result, None if it failed."""
         asked_for = f"tenant-{tenant.number:03d}-call-{tenant.calls}"
         meta = {**META, "progressToken": 1} if streamed else META
         params = {"name": tool, "arguments": arguments, "_meta": meta}
@@ -197,7 +197,7 @@ class Load:
         headers: dict[str, str] | None = None,
         **more: Any,
     ) -> httpx2.Response | None:
-        """The answer, or None if there was none. Where nobody listens, the other replica is asked, as a balancer does."""
+        """The answer, None if there was none. If a replica does not accept connections, the other is used, as by a load balancer."""
         asked = {"headers": {"x-forwarded-for": tenant.address, **(headers or {})}, **more}
         for number in (replica, *(other for other in range(len(self._replicas)) if other != replica)):
             try:
@@ -227,7 +227,7 @@ class Load:
         return reply
 
     def _note_failure(self, method: str, path: str, reply: httpx2.Response) -> None:
-        """503 is an answer: the vault is out of reach. Any other failure has no place."""
+        """A 503 is expected while the vault is unavailable. Any other failure is wrong."""
         if reply.status_code == UNAVAILABLE:
             self.ledger.outcomes["503"] += 1
         else:
@@ -235,7 +235,7 @@ class Load:
 
 
 async def run_for(seconds: float, load: Load, tenants: Sequence[Tenant], workers: int) -> None:
-    """Let the tenants take turns."""
+    """Let the tenants take turns for this many seconds."""
     end = time.monotonic() + seconds
     waiting = list(tenants)
     turns: Counter[int] = Counter()

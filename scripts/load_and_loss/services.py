@@ -1,4 +1,4 @@
-"""A Postgres, a Redis and replicas of `serve` of our own, on free ports, which can be killed and started again."""
+"""Start Postgres, Redis and replicas of `serve` on free ports, so that they can be killed and started again."""
 
 import os
 import shutil
@@ -18,31 +18,31 @@ from anyio.abc import Process
 MASTER_KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
 START_TIMEOUT = 60.0
 PROXY = "127.0.0.1"
-"""The load tells each tenant's address, as a balancer would: sign-ups are limited for each."""
+"""The load sends each tenant's address, as a load balancer does: sign-ups are rate-limited by address."""
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that is not in use."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
 
 
 def find_program(name: str) -> str:
-    """A program of Postgres, which Debian keeps out of the way."""
+    """The path of a Postgres program, which Debian does not put into PATH."""
     debian = (str(found) for found in Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return shutil.which(name) or next(debian, name)
 
 
 def make_folder(folder: Path) -> None:
-    """A folder that other users can reach, because Postgres runs as one of them."""
+    """Create a folder that other users can access, because Postgres runs as another user."""
     folder.mkdir()
     folder.parent.chmod(0o755)
 
 
 @dataclass
 class Postgres:
-    """A cluster in a folder of its own."""
+    """A Postgres server with its data in a folder."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -52,7 +52,7 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     async def create(self) -> None:
-        """Make the cluster. Postgres does not run as root, so root becomes `postgres`."""
+        """Create the database cluster. Postgres refuses to run as root, so root switches to the user `postgres`."""
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres")
         await self._run("initdb", "-A", "trust", "-U", "postgres", "-D", f"{self.folder}/data")
@@ -64,14 +64,14 @@ class Postgres:
         )
 
     async def stop(self) -> None:
-        """At once, as when its machine loses power: what was committed is in its log."""
+        """Stop at once, as in a power failure: committed data is in its write-ahead log."""
         await self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
 
     async def _run(self, program: str, *arguments: str) -> None:
         command = [find_program(program), *arguments]
         if os.getuid() == 0:
             command = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", *command]
-        # A pipe would be kept open by the server that `pg_ctl start` leaves behind.
+        # The server that `pg_ctl start` leaves running would keep a pipe open.
         result = await anyio.run_process(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
         )
@@ -81,7 +81,7 @@ class Postgres:
 
 @dataclass
 class Redis:
-    """A server that keeps nothing on disk."""
+    """A Redis server that stores nothing on disk."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -125,7 +125,7 @@ class Replica:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Start it, without waiting for it."""
+        """Start the process, without waiting until it is ready."""
         command = [sys.executable, "-m", "mistral_mcp", "serve", "--port", str(self.port)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MISTRAL_")}
         environment |= {f"MISTRAL_MCP_{name}": value for name, value in self.settings.items()}
@@ -139,7 +139,7 @@ class Replica:
                     await anyio.sleep(0.1)
 
     async def kill(self) -> None:
-        """As the kernel does when memory is short."""
+        """Kill the process with SIGKILL, as the kernel does when memory runs out."""
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> None:
@@ -159,7 +159,7 @@ class Replica:
 
 @dataclass(frozen=True)
 class Deployment:
-    """All of it."""
+    """All services of a deployment."""
 
     postgres: Postgres
     redis: Redis
@@ -168,7 +168,7 @@ class Deployment:
 
 @asynccontextmanager
 async def deployment(folder: Path, route: str) -> AsyncGenerator[Deployment]:
-    """Two replicas on one Postgres and one Redis, ready to serve. All of it is gone afterwards."""
+    """Start two replicas with one Postgres and one Redis, and stop them on exit."""
     postgres, redis = Postgres(folder / "postgres"), Redis(folder)
     settings = {
         "ROUTE": route,

@@ -1,7 +1,7 @@
-"""`make operations`: writes the catalogue of operations anew, and prints what came and went.
+"""`make operations`: compile the catalogue of operations, and print which were added and removed.
 
-Mistral's OpenAPI file, the installed SDK and `operations.tsv` (our own words) go in; one data file for the tools comes
-out, and one for the sandbox, which shares nothing with them.
+Its sources are Mistral's OpenAPI file, the installed SDK, and `operations.tsv` with our own descriptions. It writes one data
+file for the tools, and one for the sandbox, which shares nothing with them.
 """
 
 import json
@@ -20,19 +20,19 @@ CATALOGUE = ROOT / "mistral_mcp" / "operations" / "operations.json"
 SANDBOX = ROOT / "mistral_mcp" / "sandbox" / "operations.json"
 
 LEFT_OUT = "/v1/admin/"
-"""What needs an admin key, key management with it."""
+"""Operations that need an admin key, including key management."""
 
 
 def words() -> dict[str, dict[str, str]]:
-    """What we say of each operation, by `METHOD path`."""
+    """Our description of each operation, by `METHOD path`."""
     columns = ("operation", "id", "effect", "summary", "watch", "instead", "shows")
     lines = WORDS.read_text(encoding="utf-8").splitlines()
     rows = [dict(zip(columns, line.split("\t"), strict=False)) for line in lines if not line.startswith("#")]
     return {row.pop("operation"): {name: value for name, value in row.items() if value} for row in rows}
 
 
-def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
-    """What belongs into the tools' file and into the sandbox's."""
+def compile_catalogues() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The content of the tools' file and of the sandbox's."""
     merged = merge(from_openapi.read(OPENAPI), from_sdk.read())
     found = {
         key: each
@@ -42,9 +42,9 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
     said = words()
     if found.keys() != said.keys():
         for key in sorted(found.keys() - said.keys()):
-            print(f"no words yet in {WORDS.name}: {key}")
+            print(f"no description in {WORDS.name}: {key}")
         for key in sorted(said.keys() - found.keys()):
-            print(f"words in {WORDS.name} for what is gone: {key}")
+            print(f"{WORDS.name} describes an operation that no longer exists: {key}")
         sys.exit(1)
     operations: list[dict[str, Any]] = []
     for key, each in found.items():
@@ -64,7 +64,7 @@ def compiled() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _open_replies(operations: list[dict[str, Any]], definitions: dict[str, Any]) -> dict[str, Any]:
-    """What comes back may have members and names that were not known: only what goes out is closed."""
+    """Allow unknown members and enum values in replies; requests stay strict."""
     sent = closure([[each.get("params"), each.get("body")] for each in operations], definitions)
     for each in operations:
         each["replies"] = with_open_names(each["replies"], definitions)
@@ -80,8 +80,8 @@ def _by_path(item: tuple[str, dict[str, Any]]) -> tuple[str, int]:
     return item[1]["path"], ["GET", "POST", "PUT", "PATCH", "DELETE"].index(item[1]["method"])
 
 
-def written(document: dict[str, Any]) -> str:
-    """JSON with a line for each operation and each definition, so that a change shows as one."""
+def render(document: dict[str, Any]) -> str:
+    """JSON with one line for each operation and definition, so that diffs are readable."""
     operations = ",\n".join(_line(each) for each in document["operations"])
     definitions = ",\n".join(f"{json.dumps(name)}:{_line(each)}" for name, each in document["$defs"].items())
     return f'{{"operations":[\n{operations}\n],\n"$defs":{{\n{definitions}\n}}}}\n'
@@ -92,20 +92,20 @@ def _line(value: Any) -> str:
 
 
 def main() -> None:
-    ours, sandbox = compiled()
+    ours, sandbox = compile_catalogues()
     before: set[str] = set()
     if CATALOGUE.exists():
         before = {
             f"{each['method']} {each['path']}" for each in json.loads(CATALOGUE.read_text("utf-8"))["operations"]
         }
     after = {f"{each['method']} {each['path']}" for each in ours["operations"]}
-    CATALOGUE.write_text(written(ours), encoding="utf-8")
-    SANDBOX.write_text(written(sandbox), encoding="utf-8")
+    CATALOGUE.write_text(render(ours), encoding="utf-8")
+    SANDBOX.write_text(render(sandbox), encoding="utf-8")
     for key in sorted(after - before):
         print(f"+ {key}")
     for key in sorted(before - after):
         print(f"- {key}")
-    print(f"{len(after)} operations: {len(after - before)} came, {len(before - after)} went")
+    print(f"{len(after)} operations: {len(after - before)} added, {len(before - after)} removed")
 
 
 if __name__ == "__main__":

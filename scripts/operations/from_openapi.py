@@ -9,7 +9,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def read(path: Path) -> dict[str, Any]:
-    """`{"operations": […], "$defs": {…}}`, as `from_sdk` has it."""
+    """`{"operations": […], "$defs": {…}}`, in the same form as `from_sdk.read`."""
     document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for template, item in document["paths"].items():
@@ -18,7 +18,7 @@ def read(path: Path) -> dict[str, Any]:
                 shared = item.get("parameters", [])
                 operation = _operation(method.upper(), template.partition("#")[0], item[method], shared, document)
                 twin = found.setdefault((operation["method"], operation["path"]), operation)
-                if twin is not operation:  # the streaming one
+                if twin is not operation:  # the streaming variant
                     twin["replies"] += [reply for reply in operation["replies"] if reply not in twin["replies"]]
     return {
         "operations": list(found.values()),
@@ -27,7 +27,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _local(node: Any) -> dict[str, Any]:
-    """Definitions that stand within a schema of one operation."""
+    """Definitions inside the schema of one operation."""
     if isinstance(node, list):
         node = dict(enumerate(node))
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""The operations that the installed SDK knows: read from its generated methods, their schemas from its models."""
+"""The operations of the installed SDK: read from its generated methods, with the schemas of its models."""
 
 import ast
 import importlib
@@ -18,7 +18,7 @@ REF = "#/$defs/{model}"
 
 @dataclass
 class Found:
-    """A method of the SDK, its types still Python's."""
+    """A method of the SDK, with Python types."""
 
     method: str
     path: str
@@ -33,11 +33,11 @@ class Found:
 
 
 def read() -> dict[str, Any]:
-    """`{"operations": […], "$defs": {…}}`, as `from_openapi` has it."""
+    """`{"operations": […], "$defs": {…}}`, in the same form as `from_openapi.read`."""
     found: dict[tuple[str, str], Found] = {}
     for each in methods():
         key = (each.method, each.path.partition("#")[0])
-        if key in found:  # the streaming twin adds its replies
+        if key in found:  # the streaming variant adds its replies
             found[key].replies += [reply for reply in each.replies if reply not in found[key].replies]
         else:
             each.path = key[1]
@@ -53,7 +53,7 @@ def read() -> dict[str, Any]:
     def next_schema() -> dict[str, Any]:
         return schemas[(next(numbered), "validation")]
 
-    operations = [_described(each, next_schema) for each in found.values()]
+    operations = [_describe(each, next_schema) for each in found.values()]
     return {"operations": operations, "$defs": definitions.get("$defs", {})}
 
 
@@ -64,7 +64,7 @@ def _types(found: Found) -> Iterator[Any]:
     yield from (kind for _, media, kind in found.replies if media)
 
 
-def _described(found: Found, next_schema: Any) -> dict[str, Any]:
+def _describe(found: Found, next_schema: Any) -> dict[str, Any]:
     operation: dict[str, Any] = {"method": found.method, "path": found.path, "name": found.name}
     operation["params"] = [
         {"name": name, "in": place, "required": required, "schema": next_schema()}
@@ -143,7 +143,7 @@ def _read_request(found: Found, request: type[BaseModel], *, required: bool) -> 
 
 
 def _annotation(member: FieldInfo) -> Any:
-    """The type, with what it is when left out, where that says something."""
+    """The type, with its default if it has a meaningful one."""
     if member.default is PydanticUndefined or type(member.default).__name__ == "Unset" or member.default is None:
         return member.annotation
     return Annotated[

@@ -1,16 +1,16 @@
-"""One catalogue of two sources: the OpenAPI file for bounds, the SDK for what is newer."""
+"""Merge two sources into one catalogue: the OpenAPI file has bounds, the SDK newer operations and members."""
 
 import json
 import re
 from typing import Any
 
-from scripts.operations.schemas import as_object, closure, inlined, plain, require_tags
+from scripts.operations.schemas import as_object, closure, inline, plain, require_tags
 
 WRAPPED = ("OptionalNullable_", "Nullable_")
 
 
 def merge(openapi: dict[str, Any], sdk: dict[str, Any]) -> dict[str, Any]:
-    """`{"operations": {"METHOD path": …}, "$defs": …}`, all schemas plain."""
+    """`{"operations": {"METHOD path": …}, "$defs": …}`, with all schemas in plain form."""
     definitions = {name: plain(schema, str) for name, schema in openapi["$defs"].items()}
     theirs = {name: plain(schema, _sdk_name) for name, schema in sdk["$defs"].items()}
     definitions |= {_sdk_name(name): schema for name, schema in theirs.items()}
@@ -26,7 +26,7 @@ def merge(openapi: dict[str, Any], sdk: dict[str, Any]) -> dict[str, Any]:
             _add_newer(operations[key], newer, definitions)
     for operation in operations.values():
         _with_plain_body(operation, definitions)
-    return _tidied(operations, definitions)
+    return _tidy(operations, definitions)
 
 
 def _key(operation: dict[str, Any]) -> str:
@@ -34,7 +34,7 @@ def _key(operation: dict[str, Any]) -> str:
 
 
 def _shape(key: str) -> str:
-    """Sources name the parts of a path differently."""
+    """The key without the names of path parameters, which differ between the sources."""
     return re.sub(r"\{\w+\}", "{}", key)
 
 
@@ -43,7 +43,7 @@ def _sdk_name(name: str) -> str:
 
 
 def _plain_operation(given: dict[str, Any], rename: Any) -> dict[str, Any]:
-    # Headers repeat what the query can say too.
+    # Header parameters only repeat query parameters.
     params = [
         {**each, "schema": plain(each["schema"], rename)} for each in given["params"] if each["in"] != "header"
     ]
@@ -58,7 +58,7 @@ def _plain_operation(given: dict[str, Any], rename: Any) -> dict[str, Any]:
 
 
 def _add_newer(operation: dict[str, Any], newer: dict[str, Any], definitions: dict[str, Any]) -> None:
-    """What the SDK has beyond the OpenAPI file: parameters, and members at the top of a body."""
+    """Add what only the SDK has: parameters, and members at the top level of a body."""
     operation["sdk"] = newer["name"]
     if newer.get("deprecated"):
         operation["deprecated"] = True
@@ -78,7 +78,7 @@ def _add_newer(operation: dict[str, Any], newer: dict[str, Any], definitions: di
 
 
 def _with_plain_body(operation: dict[str, Any], definitions: dict[str, Any]) -> None:
-    """A body that may be null need not be there; one put together of parts is one object."""
+    """Make a nullable body optional, and merge a body of several parts into one object."""
     body = operation.get("body")
     if body is None:
         return
@@ -98,20 +98,20 @@ def _arms(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [arm for arm in schema["anyOf"] if arm != {"type": "null"}]
 
 
-def _tidied(operations: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Wrappers of the SDK's generator inlined, twins folded, what nobody leads to left out, the SDK's prefix with them."""
+def _tidy(operations: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Inline the SDK's wrappers, merge equal definitions, drop unused ones, and remove the SDK's prefix from names."""
 
     def is_wrapper(name: str) -> bool:
         return name.removeprefix("sdk.").startswith(WRAPPED) or _is_alias(definitions[name])
 
     operations = {
-        key: _plain_operation(inlined(each, definitions, is_wrapper), str) for key, each in operations.items()
+        key: _plain_operation(inline(each, definitions, is_wrapper), str) for key, each in operations.items()
     }
     definitions = {
-        name: plain(inlined(schema, definitions, is_wrapper), str) for name, schema in definitions.items()
+        name: plain(inline(schema, definitions, is_wrapper), str) for name, schema in definitions.items()
     }
     definitions = closure([operations], definitions)
-    renamed = _renamed(definitions)
+    renamed = _choose_names(definitions)
     document = json.loads(
         re.sub(
             r'"#/\$defs/([^"]+)"',
@@ -126,12 +126,12 @@ def _tidied(operations: dict[str, Any], definitions: dict[str, Any]) -> dict[str
 
 
 def _is_alias(schema: Any) -> bool:
-    """Whether a definition is shorter where it is used: a plain type, a constant."""
+    """Whether a definition is short enough to be inlined: a plain type or a constant."""
     return "properties" not in schema and len(json.dumps(schema)) < 80  # noqa: PLR2004
 
 
-def _renamed(definitions: dict[str, Any]) -> dict[str, str]:
-    """New names: without the prefix where it tells nothing apart, or where both sources say the same."""
+def _choose_names(definitions: dict[str, Any]) -> dict[str, str]:
+    """New names: without the SDK's prefix if there is no conflict, or if both sources have the same definition."""
     names: dict[str, str] = {}
     for name, schema in definitions.items():
         bare = name.removeprefix("sdk.")

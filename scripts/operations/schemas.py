@@ -1,4 +1,4 @@
-"""Schemas of two origins in one plain form: structure and bounds, no words."""
+"""Convert schemas from both sources to one plain form: structure and bounds, without descriptions."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,7 +24,7 @@ Rename = Callable[[str], str]
 
 
 def plain(node: Any, rename: Rename) -> Any:
-    """A copy without words; references renamed."""
+    """A copy without descriptions and with renamed references."""
     if isinstance(node, list):
         return [plain(item, rename) for item in node]
     if not isinstance(node, dict):
@@ -32,7 +32,7 @@ def plain(node: Any, rename: Rename) -> Any:
     kept = [key for key in node if key not in _WORDS and not key.startswith("x-")]
     out: dict[str, Any] = {key: _keyword(key, node[key], rename) for key in kept}
     if out.get("properties") and isinstance(out.get("required"), list):
-        # A name with no member beside it is a slip of the source.
+        # A required name without a property is an error in the source.
         out["required"] = [name for name in out["required"] if name in out["properties"]]
     for bound in _BOUNDS & out.keys():
         if isinstance(out[bound], str):  # 1e+09 is text in YAML
@@ -55,7 +55,7 @@ def _keyword(key: str, value: Any, rename: Rename) -> Any:
 
 
 def _member(schema: Any, rename: Rename) -> Any:
-    """A member that may be left out: in the SDK's models None and Unset both mean that."""
+    """An optional member: in the SDK's models both None and Unset mean that."""
     optional = isinstance(schema, dict) and "default" in schema and schema["default"] is None
     made = plain(schema, rename)
     if optional and "anyOf" in made:
@@ -65,7 +65,7 @@ def _member(schema: Any, rename: Rename) -> Any:
 
 
 def _flat(node: dict[str, Any]) -> dict[str, Any]:
-    """One arm is no choice; an open enumeration is its names; Unset and fallbacks for the unknown are the SDK's own."""
+    """Unions with one alternative become it, open enumerations their names; Unset and the SDK's fallback types are dropped."""
     for key in ("anyOf", "oneOf", "allOf"):
         if key not in node:
             continue
@@ -88,7 +88,7 @@ def _flat(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _or_null(arms: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """`type: [string, null]` for a plain type that may be null: no choice, and a plainer refusal."""
+    """`type: [string, null]` for a plain nullable type: not a union, and with clearer error messages."""
     arm = next(arm for arm in arms if arm != {"type": "null"})
     if not isinstance(arm.get("type"), str) or "enum" in arm or "const" in arm:
         return arms
@@ -101,7 +101,7 @@ def _is_own(arm: dict[str, Any]) -> bool:
 
 
 def references(node: Any) -> Iterator[str]:
-    """The names of the definitions that a schema leads to, directly."""
+    """The names of the definitions that a schema refers to directly."""
     if isinstance(node, dict):
         if "$ref" in node and isinstance(node["$ref"], str):
             yield node["$ref"].rpartition("/")[2]
@@ -112,20 +112,20 @@ def references(node: Any) -> Iterator[str]:
             yield from references(value)
 
 
-def inlined(node: Any, definitions: dict[str, Any], wanted: Callable[[str], bool]) -> Any:
-    """A copy with some references replaced by what they lead to."""
+def inline(node: Any, definitions: dict[str, Any], wanted: Callable[[str], bool]) -> Any:
+    """A copy with the `wanted` references replaced by their definitions."""
     if isinstance(node, list):
-        return [inlined(item, definitions, wanted) for item in node]
+        return [inline(item, definitions, wanted) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node and wanted(name := node["$ref"].rpartition("/")[2]):
         rest = {key: value for key, value in node.items() if key != "$ref"}
-        return {**inlined(definitions[name], definitions, wanted), **rest}
-    return {key: inlined(value, definitions, wanted) for key, value in node.items()}
+        return {**inline(definitions[name], definitions, wanted), **rest}
+    return {key: inline(value, definitions, wanted) for key, value in node.items()}
 
 
 def closure(roots: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """The definitions that are led to, by name."""
+    """The definitions that the roots refer to, directly or not, by name."""
     pending, found = [name for root in roots for name in references(root)], set[str]()
     while pending:
         name = pending.pop()
@@ -136,7 +136,7 @@ def closure(roots: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """A schema whose members are at hand: references followed, parts put together, "or null" taken away."""
+    """The schema as one object: references followed, parts merged, "or null" removed."""
     while "$ref" in schema:
         schema = definitions[schema["$ref"].rpartition("/")[2]]
     if "allOf" in schema:
@@ -158,7 +158,7 @@ def as_object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
 
 
 def require_tags(definitions: dict[str, Any], roots: Any) -> None:
-    """Make the member that tells alternatives apart a required one of each: without it no choice can be made."""
+    """Make the discriminator of a union a required member of each alternative."""
     for union in _unions([definitions, roots]):
         tag = union["discriminator"]["propertyName"]
         for arm in union.get("oneOf", union.get("anyOf", [])):
@@ -178,7 +178,7 @@ def _unions(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def with_open_names(node: Any, definitions: dict[str, Any]) -> Any:
-    """A copy in which enumerations take any name: what comes back may hold names that are newer than this file."""
+    """A copy in which enumerations accept any string: replies may have values that are newer than this file."""
     if isinstance(node, list):
         return [with_open_names(item, definitions) for item in node]
     if not isinstance(node, dict):

@@ -33,10 +33,10 @@ def test_what_needs_an_admin_key_is_left_out():
 
 @pytest.mark.slow
 def test_the_files_are_what_make_operations_writes():
-    ours, sandbox = script.compiled()
+    ours, sandbox = script.compile_catalogues()
 
-    assert script.CATALOGUE.read_text("utf-8") == script.written(ours)
-    assert script.SANDBOX.read_text("utf-8") == script.written(sandbox)
+    assert script.CATALOGUE.read_text("utf-8") == script.render(ours)
+    assert script.SANDBOX.read_text("utf-8") == script.render(sandbox)
 
 
 @every_operation

@@ -48,7 +48,7 @@ def options() -> list[tuple[str, click.Option]]:
 def test_the_readme_s_tables_are_those_that_make_docs_writes():
     readme = read("README.md")
 
-    assert readme_tables.rewritten(readme) == readme
+    assert readme_tables.rewrite(readme) == readme
 
 
 def test_the_readme_names_every_setting_with_its_default():

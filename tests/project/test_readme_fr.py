@@ -76,7 +76,7 @@ def test_it_links_to_the_same_places():
 
 
 def test_its_tables_are_those_that_make_docs_writes():
-    assert readme_tables.rewritten(FRENCH, french=True) == FRENCH
+    assert readme_tables.rewrite(FRENCH, french=True) == FRENCH
 
 
 @pytest.mark.parametrize("name", ["toolsets", "costs", "settings", "options"])

@@ -3,12 +3,12 @@
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from scripts.usage_and_budgets import Counting, Seen, shortest
+from scripts.usage_and_budgets import CountingApp, ObservedReply, shortest
 
 SCOPE: Scope = {"type": "http", "headers": [(b"authorization", b"Bearer key-1")]}
 
 
-async def reply_to(sent: bytes, status: int, reply: bytes) -> list[Seen]:
+async def reply_to(sent: bytes, status: int, reply: bytes) -> list[ObservedReply]:
     """What is counted of one exchange, whose bodies come in two pieces each."""
 
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -26,7 +26,7 @@ async def reply_to(sent: bytes, status: int, reply: bytes) -> list[Seen]:
 
     async def send(_: Message) -> None: ...
 
-    counting = Counting(app)
+    counting = CountingApp(app)
     await counting(SCOPE, receive, send)
     return counting.seen
 
@@ -47,6 +47,6 @@ async def test_a_failed_or_broken_reply_is_not(status: int, reply: bytes):
 
 @pytest.mark.parametrize(("missing", "seconds"), [(0, 0.0), (5, 1.0), (11, 2.0), (100, float("inf"))])
 def test_the_loss_is_told_in_seconds_of_the_process_that_was_killed(missing: int, seconds: float):
-    last = [Seen(at, "key", 0, 10) for at in (99.0, 98.0, 97.0)]
+    last = [ObservedReply(at, "key", 0, 10) for at in (99.0, 98.0, 97.0)]
 
     assert shortest(missing, 100.0, last) == seconds
