@@ -15,6 +15,8 @@ from collections.abc import Callable
 from mistral_mcp.bounds.heavy_work import current_caller
 
 MIB = 1024 * 1024
+LARGE = MIB // 4
+"""Bytes; what holds less is not counted."""
 
 Share = Callable[[int], int]
 """The bytes that one caller may have, of those that nobody else has."""

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from mistral_mcp.bounds.heavy_work import run_heavy, turn_for_file
 from mistral_mcp.bounds.json_size import holds_more_than
+from mistral_mcp.bounds.memory import LARGE
 from mistral_mcp.errors import UpstreamError
 from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
@@ -31,7 +32,7 @@ from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.quoting import quote_token
 from mistral_mcp.mistral.recent_reads import RecentReads
 from mistral_mcp.mistral.requests import EVENTS, FILE, JSON, build_request
-from mistral_mcp.mistral.transports.bodies import LARGE, BodyTooLarge, memory_for_replies
+from mistral_mcp.mistral.transports.bodies import BodyTooLarge, memory_for_replies
 from mistral_mcp.mistral.transports.exchange import Caller, CallMemory, Exchange
 from mistral_mcp.mistral.transports.limits import Limits
 from mistral_mcp.mistral.transports.observing import ExchangeObserver, Observing

@@ -9,7 +9,7 @@ import httpx2
 from mistral_mcp.mistral.transports.bodies import BodyTooLarge, without_entity_headers
 
 _BOM = b"\xef\xbb\xbf"
-_EVENT = 64 * 1024 * 1024  # bytes; one event may carry a whole tool call
+_EVENT = 8 * 1024 * 1024  # bytes; one event may carry a whole tool call
 _WHOLE = 256 * 1024 * 1024  # bytes of a stream
 _TURN = 64 * 1024  # bytes after which other tasks get a turn, and a disconnect is noticed
 

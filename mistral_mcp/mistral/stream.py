@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import JsonValue, ValidationError, model_validator
 
+from mistral_mcp.bounds.memory import LARGE
 from mistral_mcp.errors import UpstreamError
 from mistral_mcp.masking import MASK, Mask
 from mistral_mcp.mistral.call import Call, Reply
@@ -79,11 +80,17 @@ async def _listen(
     mistral: MistralClient, progress: Progress, call: Call[Any], assembly: Assembly[Reply], model: str, tokens: int
 ) -> None:
     mask, held, size, text = mistral.caller.mask, "", 0, 0
+    kept, room = 0, LARGE
     async with aclosing(mistral.stream(call, model=model, tokens=tokens)) as events:
         async for data in events:
             size += len(data)
             if size > call.max_bytes or text > _LONGEST_TEXT:
                 raise mistral.endless_reply()
+            kept += max((len(data) - _ENVELOPE) * _COPIES, _SMALLEST)
+            if kept > room:
+                step = max(kept - room, LARGE)
+                await mistral.memory.add(step)
+                room += step
             try:
                 piece = assembly.add(data)
             except ValidationError:
@@ -111,5 +118,8 @@ def _visible_part(partial: str, mask: Mask) -> str:
     return mask.text(partial[: len(partial) - half]) + MASK
 
 
+_ENVELOPE = 256  # bytes of an event that are not kept: its id, its model, names of members
+_SMALLEST = 64  # bytes of the object for a small piece
+_COPIES = 4  # of a text, as measured: in the answer, in the next report of progress, and while both grow
 _LONGEST_TEXT = 8 * 1024 * 1024  # characters; no model writes as much
 _TELLS = 4  # characters; fewer are of any word

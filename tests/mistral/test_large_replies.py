@@ -1,24 +1,30 @@
 """Large replies of all callers together have a bound: who comes when it is reached waits, or is told when to come again."""
 
+import json
 from collections.abc import AsyncIterator
 
 import anyio
 import pytest
 from mcp.client import Client
 from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.bounds.heavy_work import work_for
 from mistral_mcp.bounds.memory import MIB, SharedMemory
 from mistral_mcp.credentials import from_key
 from mistral_mcp.errors import RateLimited, Unavailable
+from mistral_mcp.mistral.api.chat import ChatCall
+from mistral_mcp.mistral.api.completions import complete
 from mistral_mcp.mistral.api.files import DownloadFileCall, UploadFileCall
 from mistral_mcp.mistral.api.models import ListModelsCall
 from mistral_mcp.mistral.client import MistralClient, Upstream
 from mistral_mcp.mistral.multipart import FilePart
+from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.route import Route
-from mistral_mcp.sandbox import Fault, Sandbox
+from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from tests.conftest import KEY, text_of
 
 FILE = b"\xff\x00" * (MIB // 2)
@@ -115,3 +121,36 @@ async def test_a_tool_call_that_ended_holds_nothing(mistral_url: str, tool: str)
         for _ in range(20):
             result = await mcp.call_tool(tool, arguments)
             assert not result.is_error, text_of(result)
+
+
+async def test_a_long_streamed_answer_takes_part_and_what_had_come_is_not_lost(upstream: Upstream) -> None:
+    chunk = {"choices": [{"delta": {"content": "word " * 200}, "finish_reason": None}]}
+    streamed = b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(2_000):
+            await send({"type": "http.response.body", "body": streamed, "more_body": True})
+
+    upstream.memory = SharedMemory(2 * MIB, lambda free: free * 2 // 3, patience=0.05)
+    async with serve_app(endless) as url:
+        route = Route.parse(url)
+        caller = Caller.of(SecretStr("key-of-alice"), "a key", route, None)
+        work_for("key-of-alice")
+        alice = upstream.client(caller, Progress(ignore))
+        with pytest.raises(RateLimited) as refused:
+            await complete(
+                alice, ChatCall(model="mistral-small-latest", messages=[{"role": "user", "content": "?"}])
+            )
+
+    assert "memory" in str(refused.value)
+    assert len(refused.value.partial) > 250_000
+    assert alice.memory.size > MIB
+    alice.memory.release()
+    assert alice.memory.size == 0
+
+
+async def ignore(_done: float, _total: float | None, _message: str | None) -> None:
+    """Progress that nobody looks at."""

@@ -6,13 +6,11 @@ from io import BytesIO
 import anyio
 import httpx2
 
-from mistral_mcp.bounds.memory import MIB, SharedMemory
+from mistral_mcp.bounds.memory import LARGE, MIB, SharedMemory
 from mistral_mcp.errors import RateLimited
 from mistral_mcp.mistral.failures import CHECK_FIRST
 from mistral_mcp.mistral.transports.exchange import Exchange
 
-LARGE = 256 * 1024
-"""Bytes; a reply of more takes part of the memory that all have together."""
 _STEP = 4
 """Times what it has, where a reply of unknown length takes more."""
 _DIGITS = 18  # of a length
