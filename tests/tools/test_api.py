@@ -10,10 +10,12 @@ import httpx2
 import jsonschema_rs
 import pytest
 from mcp.client import Client
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from mistral_mcp.operations.examples import example
 from mistral_mcp.operations.operation import READS, Operation, operations, with_definitions
-from mistral_mcp.sandbox import Sandbox
+from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.sandbox.faults import Fault
 from tests.conftest import KEY, in_memory, refuses_at_once, text_of
 
@@ -203,6 +205,22 @@ async def test_search_names_what_took_an_old_operation_s_place(client: Client):
     result = await client.call_tool("mistral_api_search", {"query": "agents.list_v1"})
 
     assert result.structured_content["operations"][0]["instead"] == "agents.list"
+
+
+async def test_of_a_stream_with_large_events_the_first_are_enough():
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(90):
+            event = b'data: {"x": "%b"}\n\n' % (b"x" * 45_000)
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with serve_app(endless) as url, in_memory(url, toolsets="api") as client:
+        result = await call(client, "workflows.executions.stream", {"execution_id": "e"})
+
+    assert "these are its first 2 events" in result["note"]
 
 
 async def test_search_sends_nothing(client: Client, sandbox: Sandbox):

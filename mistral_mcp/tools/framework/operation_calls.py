@@ -30,7 +30,7 @@ from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, usage_of
 
 EVENTS = 100  # of a stream, in one result
-LARGE = 100_000  # bytes; larger replies are processed in a thread
+LARGE = 100_000  # bytes; larger replies are processed in a thread, and a stream is followed no further
 FOLLOWED = 10  # seconds that a stream is followed
 
 
@@ -161,11 +161,14 @@ async def _follow(mistral: Mistral, operation: Operation, request: Request) -> O
     """The events of a stream within a few seconds: it may never end by itself."""
     kind = operation_call(operation.method, operation.path, repeatable=True, binary=False)
     events: list[JsonValue] = []
-    ended = False
+    ended, size = False, 0
     stream = mistral.stream(kind(segments=request.path, query=request.query, content=request.body))
     try:
         with mistral.deadline(), anyio.move_on_after(FOLLOWED):
             async for event in stream:
+                size += len(event)
+                if size > LARGE:
+                    break
                 events.append(_event(event))
                 if len(events) == EVENTS:
                     break
