@@ -110,7 +110,7 @@ def price_text(catalog: Catalog, model: str) -> str:
         return next(iter(units.values()))
     if price.output_usd_per_mtok is None:
         return f"{price.input_usd_per_mtok:g}"
-    return f"{price.input_usd_per_mtok:g} read, {price.output_usd_per_mtok:g} written"
+    return f"{price.input_usd_per_mtok:g} input, {price.output_usd_per_mtok:g} output"
 
 
 def default(value: object) -> str:
@@ -139,7 +139,7 @@ def translate_row(row: str, known: dict[str, str]) -> str:
 
 
 def translate(cell: str, known: dict[str, str]) -> str:
-    cell = re.sub(r"^([\d.]+) read, ([\d.]+) written$", r"\1 lus, \2 écrits", cell)
+    cell = re.sub(r"^([\d.]+) input, ([\d.]+) output$", r"\1 en entrée, \2 en sortie", cell)
     return re.sub(r"; ([\d.]+) with a schema$", r" ; \1 avec un schéma", known.get(cell, cell))
 
 
