@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
-from mistral_mcp.errors import ExpiredUpload, UnknownUpload, VaultUnavailable
+from mistral_mcp.errors import BadArgument, ExpiredUpload, UnknownUpload, VaultUnavailable
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.handles import row_id, sealing_key
 from mistral_mcp.hosting.vault.sealing import SealBroken, seal, unseal
@@ -22,6 +22,12 @@ from mistral_mcp.upload_links import HANDLE, MOST_FILES, UploadedFile, UploadLin
 OPEN_FOR = timedelta(minutes=15)
 KNOWN_FOR = timedelta(days=1)
 """How long a handle can be used for its files."""
+MOST_OPEN = 50
+"""Links of one owner."""
+
+
+class TooManyUploads(BadArgument):
+    """The owner has as many open links as are allowed."""
 
 
 class VaultUploads:
@@ -52,7 +58,12 @@ class VaultUploads:
             "closes_at": closes_at,
             "expires_at": now + KNOWN_FOR,
         }
-        await self._database.write(lambda database: database.execute(insert(uploads), row))
+
+        def work(database: Connection) -> None:
+            _check_count(database, name, now)
+            database.execute(insert(uploads), row)
+
+        await self._database.write(work)
         return UploadLink(handle, f"{owner.base_url or ''}/uploads/{handle}", closes_at)
 
     async def find(self, owner: Owner, handle: str) -> Uploads:
@@ -117,6 +128,10 @@ class VaultUploads:
 
         await self._database.write(work)
 
+    async def is_revoked(self, handle: str) -> bool:
+        row = await self._row(handle)
+        return row is None or row.sealed_caller is None
+
     async def _row(self, handle: str) -> Row[Any] | None:
         if not HANDLE.fullmatch(handle):
             return None
@@ -134,6 +149,16 @@ class VaultUploads:
         except SealBroken:
             raise _damage() from None
         return tuple(UploadedFile(**each) for each in json.loads(plain))
+
+
+def _check_count(database: Connection, owner: str, now: datetime) -> None:
+    """Raises `TooManyUploads`: else one caller could fill the database for a day."""
+    is_open = (uploads.c.owner == owner) & (uploads.c.closes_at > now)
+    if (database.scalar(select(func.count()).where(is_open)) or 0) >= MOST_OPEN:
+        raise TooManyUploads(
+            f"{MOST_OPEN} upload links are open already.",
+            "Use one of them, or wait until they end, in 15 minutes.",
+        )
 
 
 def _lock(database: Connection, handle: str) -> Row[Any] | None:

@@ -4,22 +4,28 @@ The link can only be used to upload. `curl -T file URL` works too. The store of 
 differ: `hosting` has a vault and its pages, stdio a page on this machine.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mistral_mcp.errors import MistralMcpError
+from mistral_mcp.errors import ExpiredUpload, MistralMcpError, VaultUnavailable
 from mistral_mcp.http.responses import error_status
 from mistral_mcp.http.uploads.incoming_files import ForwardFileCall, IncomingFile, read_form, read_raw
+from mistral_mcp.mistral.api.files import FileReply
 from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.upload_links import UploadedFile, Uploads
+
+_EVERY = 2.0  # seconds between checks of the link
 
 # The page uploads files with a script, and its form sends an Origin.
 UPLOAD_PAGE_HEADERS = {
@@ -44,6 +50,10 @@ class OpenLinks(Protocol):
 
     async def finish(self, handle: str, file: UploadedFile | None) -> None:
         """Record the uploaded file; None: the upload failed, and does not count."""
+        ...
+
+    async def is_revoked(self, handle: str) -> bool:
+        """Whether the link has ended with its connection."""
         ...
 
 
@@ -113,11 +123,29 @@ class FileReception:
         uploaded: UploadedFile | None = None
         try:
             mistral = self.upstream.client(caller, Progress(_ignore))  # with the deadline of a long call
-            reply = await mistral.send(ForwardFileCall(purpose=purpose, file=file))
+            reply = await self._until_revoked(handle, mistral.send(ForwardFileCall(purpose=purpose, file=file)))
             uploaded = UploadedFile(reply.id, reply.filename or file.filename, reply.bytes or file.size)
             return uploaded
         finally:
             await self.uploads.finish(handle, uploaded)
+
+    async def _until_revoked(self, handle: str, sending: Awaitable[FileReply]) -> FileReply:
+        """Raises `ExpiredUpload` within seconds if the link's connection is revoked, here or on another replica."""
+        with anyio.CancelScope() as scope:
+            watching = asyncio.create_task(self._watch(handle, scope))
+            try:
+                return await sending
+            finally:
+                watching.cancel()
+        raise ExpiredUpload
+
+    async def _watch(self, handle: str, scope: anyio.CancelScope) -> None:
+        revoked = False
+        while not revoked:
+            await asyncio.sleep(_EVERY)
+            with suppress(VaultUnavailable):  # logged, and checked again next time
+                revoked = await self.uploads.is_revoked(handle)
+        scope.cancel()
 
 
 async def _ignore(_done: float, _total: float | None, _message: str | None) -> None:

@@ -91,6 +91,9 @@ class LocalUploads:
         else:
             link.files.append(file)
 
+    async def is_revoked(self, handle: str) -> bool:  # noqa: ARG002 - there is one user, who revokes nothing
+        return False
+
     def _find(self, handle: str) -> _Link:
         link = self._links.get(handle.partition("/")[0])
         if link is None:

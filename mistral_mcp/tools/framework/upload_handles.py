@@ -9,6 +9,7 @@ import anyio
 
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.kept_results import Owner
+from mistral_mcp.mistral.api.files import ListFilesCall
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.upload_links import HANDLE, UploadLink, UploadLinks, Uploads
 
@@ -26,12 +27,15 @@ class UploadHandles:
         self._owner = owner
 
     async def create(self, mistral: MistralClient, purpose: str) -> UploadLink:
-        """Create a link. Raises `BadArgument` if this server offers none."""
+        """Create a link. Raises `BadArgument` if this server offers none, or an `UpstreamError` if Mistral refuses the key."""
         if self._links is None:
             raise BadArgument(
                 "This server offers no upload links.",
                 "Use mistral_upload_file, or give a path or an https URL instead.",
             )
+        if self._owner.credentials.connection_id is None:
+            # A connection's key was checked already. With any other, whoever has a list of keys could try them by links.
+            await mistral.send(ListFilesCall(page=0, page_size=1))
         return await self._links.create(self._owner, mistral.caller, purpose)
 
     async def resolve(self, arguments: dict[str, Any], mistral: MistralClient) -> dict[str, Any]:

@@ -62,6 +62,24 @@ async def test_keys_tried_in_headers_are_refused_before_mistral_is_asked(
     assert (await list_models(http, **{"X-API-Key": key(1), "X-Forwarded-For": "192.0.2.9"})).status_code == 200
 
 
+async def test_keys_tried_by_upload_links_are_refused_before_mistral_is_asked(
+    http: httpx2.AsyncClient, sandbox: Sandbox
+) -> None:
+    call = tool_call(("mistral_request_upload", {}))
+    answers = [
+        await http.post(
+            "/mcp?toolsets=files",
+            json=call["json"],
+            headers=call["headers"] | {"X-Mistral-Api-Key": f"invalid-{number:016d}"},
+        )
+        for number in range(60)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429] * 40
+    assert all(answer.json()["result"]["isError"] for answer in answers[:20])
+    assert len(sandbox.requests) == 20
+
+
 async def test_a_key_that_was_refused_is_not_asked_about_again_for_a_minute(
     http: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:

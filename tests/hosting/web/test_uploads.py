@@ -11,6 +11,7 @@ import pytest
 from mcp_types import CallToolResult
 
 from mistral_mcp.hosting.app import create_app
+from mistral_mcp.hosting.vault.uploads import MOST_OPEN
 from mistral_mcp.sandbox import Fault, Sandbox
 from mistral_mcp.settings import Settings
 from tests.conftest import KEY, at, serving, text_of
@@ -165,6 +166,36 @@ async def test_a_link_ends_with_its_connection(replicas: list[httpx2.AsyncClient
     assert sent.status_code == 410
     assert (await replicas[1].get(path_of(link))).status_code == 410
     assert (await replicas[1].get("/uploads/up_" + "x" * 32)).status_code == 404
+
+
+async def test_an_upload_under_way_ends_with_its_connection_and_nothing_more_goes_to_mistral(
+    replicas: list[httpx2.AsyncClient], sandbox: Sandbox
+) -> None:
+    made = await connect(replicas[0])
+    link = await request_upload(made["url"])
+    sandbox.reset()
+    port = replicas[1].base_url.port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"PUT {path_of(link)}/scan.pdf HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(PDF)}\r\n\r\n"
+    writer.write(head.encode() + PDF[: len(PDF) // 2])
+    await writer.drain()
+    await replicas[0].delete("/connections/current", headers={"X-API-Key": made["token"]})
+    with anyio.fail_after(5):
+        answer = await reader.readline()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 410")
+    assert [request.path for request in sandbox.requests if request.body] == []
+
+
+async def test_a_connection_has_so_many_open_links(replicas: list[httpx2.AsyncClient]) -> None:
+    made, other = await connect(replicas[0]), await connect(replicas[0], OTHER_KEY)
+    async with at(made["url"], {}) as client:
+        results = [await client.call_tool("mistral_request_upload", {}) for _ in range(MOST_OPEN + 1)]
+
+    assert [result.is_error for result in results] == [False] * MOST_OPEN + [True]
+    assert "open already" in text_of(results[-1])
+    assert (await request_upload(other["url"]))["handle"]
 
 
 @pytest.mark.parametrize("fault", [Fault(status=422), Fault(status=500), Fault(drop="before_headers")])
