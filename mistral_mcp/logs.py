@@ -26,6 +26,18 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+class Members(dict[str, object]):
+    """The facts of an event, as the only argument of its message: members in JSON, "name=value …" in text.
+
+    Cheaper than `extra`, which copies them into each record, also where nothing shows them.
+    """
+
+    def __str__(self) -> str:
+        return " ".join(
+            [f"{name}={value}" for name, value in self.items() if value is not None and name != "event"]
+        )
+
+
 class TextFormatter(logging.Formatter):
     """One line a record, credentials masked by their shape; tracebacks too. Line breaks and control characters are escaped."""
 
@@ -33,14 +45,17 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
-        return _CONTROL.sub(_escape, super().formatMessage(record))
+        message = super().formatMessage(record)
+        if message.isprintable():  # as nearly all are; the search takes ten times as long
+            return message
+        return _CONTROL.sub(_escape, message)
 
     def format(self, record: logging.LogRecord) -> str:
         return mask_shapes(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line. Each `extra` of a record is a member of its own."""
+    """One JSON object a line. Each `extra` of a record is a member of its own, and each of its `Members`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
@@ -50,6 +65,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         entry |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if isinstance(record.args, Members):
+            entry |= record.args
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         line = json.dumps(entry, default=str)

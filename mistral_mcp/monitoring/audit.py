@@ -4,6 +4,7 @@ import logging
 import re
 from functools import lru_cache
 
+from mistral_mcp.logs import Members
 from mistral_mcp.usage.calls import OTHER, CallRecord
 
 _log = logging.getLogger("mistral_mcp.audit")
@@ -57,7 +58,8 @@ class AuditLog:
         if not _log.isEnabledFor(logging.INFO):
             return
         used = record.used
-        members: dict[str, object] = {
+        members = {
+            "event": "tool_call",
             "request_id": record.request_id,
             "correlation_id": record.correlation_id,
             "connection_id": record.connection_id,
@@ -73,8 +75,4 @@ class AuditLog:
             "completion_tokens": used.completion_tokens,
             "cost_usd": used.cost_usd,
         }
-        _log.info("tool_call %s", _as_text(members), extra={"event": "tool_call", **members})
-
-
-def _as_text(members: dict[str, object]) -> str:
-    return " ".join([f"{name}={value}" for name, value in members.items() if value is not None])
+        _log.info("tool_call %s", Members(members))

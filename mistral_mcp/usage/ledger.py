@@ -86,6 +86,8 @@ class Ledger:
 
     def limits_of(self, credentials: Credentials) -> Limits:
         """The lower of the caller's own limits and the ceiling."""
+        if credentials.budget_usd is None and credentials.budget_calls_per_day is None:
+            return self._ceiling
         own = Limits(credentials.budget_usd, credentials.budget_calls_per_day)
         return own.lower_of(self._ceiling)
 

@@ -84,6 +84,8 @@ def _handles(members: dict[str, Any] | list[Any], depth: int = 0) -> Iterator[st
     else:
         items = members
     for item in islice(items, _MOST_ITEMS):
+        if item is None:
+            continue  # most parameters of most calls
         if isinstance(item, str):
             if item.startswith("up_") and HANDLE.fullmatch(item):
                 yield item
