@@ -9,12 +9,15 @@ from pydantic import SecretStr
 
 from mistral_mcp.credentials import validate_user_key
 from mistral_mcp.errors import BadArgument
+from mistral_mcp.hosting.monitoring.connection_audit import log_connection_event
 from mistral_mcp.hosting.vault.vault import Connection, Vault
 from mistral_mcp.route import Route
 from mistral_mcp.settings import Settings
 from mistral_mcp.tools import TOOLSETS
 
 _TOGETHER = 500
+_ADDRESS = "operator"
+"""In audit lines, where those of requests have the client's address."""
 _COLUMNS = ("ID", "KEY", "LABEL", "TOOLSETS", "CREATED", "LAST USED", "STATE")
 
 
@@ -128,6 +131,7 @@ async def create_connection(
             route=_parse_route(route),
             by_operator=True,
         )
+    log_connection_event("created", issued.connection.id, _ADDRESS)
     token = issued.token.get_secret_value()
     base = settings.public_url or f"http://{settings.host}:{settings.port}"
     return f"{issued.connection.id}\n\nShown this once; treat it like a password:\n  {base}/c/{token}/mcp"
@@ -152,6 +156,7 @@ async def revoke_connection(settings: Settings, connection_id: str) -> str:
             raise BadArgument(
                 f"No live connection has the id {connection_id!r}.", "See mistral-mcp connections list."
             )
+    log_connection_event("revoked", connection_id, _ADDRESS)
     return f"{connection_id} is revoked; every replica refuses it within 5 s."
 
 
@@ -168,7 +173,10 @@ async def revoke_connections(
             live = [each for each in live if each.created_at <= long_ago]
         revoked: list[str] = []
         for start in range(0, len(live), _TOGETHER):
-            revoked += await vault.revoke_by_ids([each.id for each in live[start : start + _TOGETHER]])
+            ended = await vault.revoke_by_ids([each.id for each in live[start : start + _TOGETHER]])
+            for connection_id in ended:
+                log_connection_event("revoked", connection_id, _ADDRESS)
+            revoked += ended
     return f"{len(revoked)} connections are revoked; every replica refuses them within 5 s."
 
 

@@ -29,6 +29,21 @@ def test_an_operator_makes_lists_and_revokes_connections(tmp_path: Path) -> None
     assert "revoked" in run("connections", "list", **environment).output
 
 
+def test_what_an_operator_makes_and_ends_has_its_line_in_the_audit(tmp_path: Path) -> None:
+    environment = {"MISTRAL_MCP_DATA_DIR": str(tmp_path), "MISTRAL_MCP_LOG_FORMAT": "json"}
+    ended = [
+        CliRunner().invoke(main, ["connections", "create"], input=f"{KEY}\n", env=environment) for _ in range(3)
+    ]
+    identities = [each.stdout.split("\n\n")[0].split()[-1] for each in ended]
+    ended.append(run("connections", "revoke", identities[0], **environment))
+    ended.append(run("connections", "revoke", "--all", **environment))
+
+    lines = [json.loads(line) for each in ended for line in each.stderr.splitlines() if line.startswith("{")]
+    audit = [(each["event"], each["connection_id"], each["address"]) for each in lines if "event" in each]
+    created = [("connection_created", identity, "operator") for identity in identities]
+    assert audit == [*created, *(("connection_revoked", identity, "operator") for identity in identities)]
+
+
 @pytest.mark.parametrize(
     ("route", "code"),
     [("http://127.0.0.1:8787", 0), ("eu", 0), ("http://elsewhere.example", 1), ("lava://", 1), ("nowhere", 1)],

@@ -99,7 +99,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "oauth": {"vault"},
         "vault": set(),
         "monitoring": set(),
-        "commands": {"vault"},
+        "commands": {"vault", "monitoring"},
     },
     "sandbox": {
         "endpoints": {"answers", "state", "protocol"},
