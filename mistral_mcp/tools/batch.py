@@ -155,7 +155,8 @@ async def mistral_create_batch_job(
         metadata=metadata,
     )
     if dry_run:
-        return await estimate_batch(mistral, call)
+        bodies = [request.body for request in requests or ()]
+        return await estimate_batch(mistral, endpoint, model, bodies, input_files or ())
     return Job.from_reply(await mistral.send(call))
 
 

@@ -32,6 +32,8 @@ _ESTIMATED = frozenset(
         "mistral_compare",
     }
 )
+CALLING_TOOLS = frozenset({"mistral_api_read", "mistral_api_write"})
+"""Tools whose body tells more once it is validated."""
 _RUNS_LATER = frozenset({"mistral_create_batch_job"})
 """What they start is paid for later, when no call is running that could be counted."""
 
@@ -64,11 +66,16 @@ def needs_of(
 ) -> Needs:
     """From a dry run's figures in dollars; `otherwise` is reserved if it has no upper bound."""
     if tool in _RUNS_LATER:
-        least = round((least_usd or 0) * DOLLAR)
-        return Needs(least, max(least, 1))
+        return needs_of_batch(least_usd)
     if most_usd is None:
         return Needs(otherwise)
     return Needs(round(most_usd * DOLLAR))
+
+
+def needs_of_batch(least_usd: float | None) -> Needs:
+    """The least that it costs, in dollars, must be left."""
+    least = round((least_usd or 0) * DOLLAR)
+    return Needs(least, max(least, 1))
 
 
 def highest_cost(

@@ -26,7 +26,7 @@ from mistral_mcp.tools.framework.fitting import shorten_partial, structured_cont
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
-from mistral_mcp.usage.bounds import Needs, has_dry_run, highest_cost, needs_of
+from mistral_mcp.usage.bounds import CALLING_TOOLS, Needs, has_dry_run, highest_cost, needs_of
 from mistral_mcp.usage.budgets import Reservation
 from mistral_mcp.usage.calls import RunningCall, client_name
 from mistral_mcp.usage.sums import cost_of
@@ -162,7 +162,7 @@ class MistralTool(Tool):
             )
 
         estimate = None
-        if has_dry_run(self.name, arguments):
+        if has_dry_run(self.name, arguments) or self.name in CALLING_TOOLS:
             estimate = functools.partial(self._estimate, call, arguments)
         return await served.budgets.begin(
             call.credentials,
@@ -179,6 +179,12 @@ class MistralTool(Tool):
     ) -> Needs:
         """What the call needs of a budget, by its own dry run; `otherwise` if that fails: the call itself reports why."""
         try:
+            if self.name in CALLING_TOOLS:
+                # Brings the estimates of documents, which most servers never need.
+                from mistral_mcp.tools.framework.estimates.operations import operation_needs  # noqa: PLC0415
+
+                validated = await self._validate(call, arguments)
+                return await operation_needs(call.mistral, self.name, validated, otherwise)
             result = await self._answer(call, {**arguments, "dry_run": True})
         except MistralMcpError:
             return Needs(otherwise)
@@ -188,18 +194,20 @@ class MistralTool(Tool):
         return needs_of(self.name, cost.min, cost.max, otherwise)
 
     async def _answer(self, call: CallContext, arguments: dict[str, Any]) -> Result:
-        mistral = call.mistral
-        validated = self.arguments.read(arguments, list(self.parameters["properties"]), mistral.caller.mask)
-        validated = await call.upload_handles.resolve(validated, mistral)
+        validated = await self._validate(call, arguments)
         if self.keeps_results:
             validated["kept_results"] = call.kept_results
         if self.takes_upload_links:
             validated["upload_handles"] = call.upload_handles
         try:
-            return await self._call(mistral, validated)
+            return await self._call(call.mistral, validated)
         except UpstreamError as error:
             await shorten_partial(error, call.kept_results)
             raise
+
+    async def _validate(self, call: CallContext, arguments: dict[str, Any]) -> dict[str, Any]:
+        validated = self.arguments.read(arguments, list(self.parameters["properties"]), call.mistral.caller.mask)
+        return await call.upload_handles.resolve(validated, call.mistral)
 
     async def _call(self, mistral: MistralClient, arguments: dict[str, Any]) -> Result:
         """Run the function until a moment after the deadline of its requests: it may also compute."""

@@ -1,6 +1,7 @@
 """What a call under way has reserved of a budget: the most that its own dry run finds, and no more."""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -129,6 +130,41 @@ async def test_a_batch_is_refused_whose_least_is_more_than_is_left(http: httpx2.
     assert all(part in text(refused) for part in ("$0.0010 is left", "costs at least", "/manage"))
     assert not allowed.get("isError"), text(allowed)
     assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("operation", ["batch.create", "POST /v1/batch/jobs"])
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_a_batch_by_an_operation_is_held_to_the_same(
+    http: httpx2.AsyncClient, sandbox: Sandbox, operation: str, *, as_text: bool
+):
+    def by_operation(rows: int) -> tuple[str, dict[str, Any]]:
+        body: object = batch_of(rows)[1]
+        if as_text:
+            body = json.dumps(body)
+        return "mistral_api_write", {"operation": operation, "body": body}
+
+    token = await connect(http, budget_usd=0.001)
+    sandbox.requests.clear()
+    refused = await call(http, token, by_operation(200))
+    allowed = await call(http, token, by_operation(10))
+
+    assert refused["_meta"]["mistral-mcp/error"]["code"] == "budget_spent"
+    assert "costs at least" in text(refused)
+    assert not allowed.get("isError"), text(allowed)
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_an_operation_reserves_what_its_body_may_cost_also_where_that_is_text(
+    http: httpx2.AsyncClient, sandbox: Sandbox, *, as_text: bool
+):
+    body: object = {"model": "mistral-large-latest", "messages": [{"role": "user", "content": "x" * 400_000}]}
+    if as_text:
+        body = json.dumps(body)
+    result = await call_during(http, sandbox, ("mistral_api_read", {"operation": "chat.complete", "body": body}))
+
+    assert result["isError"]
+    assert "running calls have reserved it" in text(result)
 
 
 async def test_nothing_is_looked_into_where_nothing_is_left(http: httpx2.AsyncClient, sandbox: Sandbox):

@@ -1,6 +1,6 @@
 """Estimates the cost of a batch job, row by row, by the rules of its endpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -8,7 +8,6 @@ import anyio.lowlevel
 from pydantic import JsonValue
 from pydantic_core import from_json
 
-from mistral_mcp.mistral.api.batch import CreateBatchJobCall
 from mistral_mcp.mistral.catalog import Per
 from mistral_mcp.tools.framework.documents.page_ranges import parse_pages
 from mistral_mcp.tools.framework.estimates.documents import measure_inline, pages_of_call
@@ -27,12 +26,18 @@ from mistral_mcp.tools.framework.request import Mistral
 Body = dict[str, JsonValue]
 
 
-async def estimate_batch(mistral: Mistral, call: CreateBatchJobCall) -> Estimate:
-    """The lowest and highest cost of the job that this call would create."""
-    estimate = _BatchEstimate(mistral, call.endpoint, call.model)
-    for request in call.requests or ():
-        await estimate.add_row(request.body)
-    for file_id in call.input_files or ():
+async def estimate_batch(
+    mistral: Mistral,
+    endpoint: str,
+    model: str | None,
+    bodies: Iterable[Body],
+    input_files: Iterable[str],
+) -> Estimate:
+    """The lowest and highest cost of a job with these requests, and those in these files."""
+    estimate = _BatchEstimate(mistral, endpoint, model)
+    for body in bodies:
+        await estimate.add_row(body)
+    for file_id in input_files:
         await estimate.add_file(file_id)
     return estimate.result()
 
