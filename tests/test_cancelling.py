@@ -162,7 +162,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
     ("transport", "listens"),
     [("stdio", True), ("http-2026", False), ("http-2026", True), ("hung-up-2025-11-25", True)],
 )
-async def test_other_calls_under_way_are_not_disturbed(transport: str, listens: Any) -> None:
+async def test_other_calls_in_flight_are_not_disturbed(transport: str, listens: Any) -> None:
     mistral = Sandbox()
     mistral.faults.extend([Fault(hang=True), Fault(delay=0.5)])
     results: list[CallToolResult] = []

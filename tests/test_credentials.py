@@ -1,4 +1,4 @@
-"""Whose key is a request's, where no HTTP is involved; for the rest see test_http."""
+"""The key of a request, without HTTP; for the rest see tests/http."""
 
 import pytest
 from httpx2 import AsyncClient

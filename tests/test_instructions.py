@@ -1,4 +1,4 @@
-"""What a client reads before anything else."""
+"""The server's instructions to clients."""
 
 import re
 from itertools import chain, combinations

@@ -71,7 +71,7 @@ async def test_requests_notifications_and_responses_pass_as_they_are(line: bytes
     assert (await read(line, len(line))).body == line
 
 
-async def test_a_byte_order_mark_is_passed_over():
+async def test_a_byte_order_mark_is_ignored():
     assert (await sent(b'\xef\xbb\xbf{"id":6,' + PING + b"}"))["id"] == 6
 
 

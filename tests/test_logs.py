@@ -1,4 +1,4 @@
-"""Log lines: one a record, with every fact a member where they are JSON, and without secrets."""
+"""Log lines: one for each record, with each fact as a member in JSON, and without secrets."""
 
 import json
 import logging

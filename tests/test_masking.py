@@ -226,7 +226,7 @@ def test_a_secret_in_any_pieces_never_shows_and_nothing_else_is_lost(
 
 
 @pytest.mark.parametrize("secret", ["abcdefghijka", "xyxyxyxyxyxyx", KEY[:-1] + KEY[0]])
-def test_a_secret_that_ends_as_it_begins_is_not_let_out_but_for_its_last_letters(secret: str) -> None:
+def test_a_secret_that_ends_as_it_begins_is_not_let_out_except_for_its_last_letters(secret: str) -> None:
     mask = Mask([secret])
     text = f"It is {secret}"
 
@@ -537,7 +537,7 @@ async def test_no_key_is_in_what_is_told_of_a_way_that_cannot_be_gone() -> None:
     assert not leaks(result.model_dump_json(), KEY)
 
 
-def test_of_a_value_only_texts_are_looked_at_and_vectors_are_passed_over():
+def test_of_a_value_only_texts_are_looked_at_and_vectors_are_ignored():
     vector = [0.5] * 1_000
     masked = Mask([KEY]).value({KEY: [f"a {KEY}", 1, None, {"b": KEY}], "embeddings": [vector]})
 

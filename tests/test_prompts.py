@@ -1,4 +1,4 @@
-"""Prompts a person picks from a menu."""
+"""Prompts that a person picks from a menu."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ async def test_every_prompt_holds_what_was_given_and_names_tools_that_exist(clie
         ("translate", {"text": "x", "language": "French", "tone": "dry"}, "unknown argument 'tone'"),
     ],
 )
-async def test_a_wrong_request_is_told_as_a_wrong_parameter(
+async def test_a_wrong_request_is_reported_as_a_wrong_parameter(
     mistral_url: str, transport: str, name: str, arguments: dict[str, Any], words: str
 ) -> None:
     async with TRANSPORTS[transport](mistral_url) as client:
@@ -80,7 +80,7 @@ async def test_arguments_that_are_no_object_are_a_wrong_parameter(mistral_url: s
     assert "The arguments of a prompt are an object." in response.text
 
 
-async def test_names_of_arguments_are_cut_and_not_all_told(client: Client) -> None:
+async def test_names_of_arguments_are_cut_and_not_all_listed(client: Client) -> None:
     given = {"x" * 300_000: "1", **{f"unknown{number}": "1" for number in range(100)}}
     with pytest.raises(MCPError) as raised:
         await client.get_prompt("translate", given)

@@ -1,4 +1,4 @@
-"""Resources and completions, each with the key of whoever asks."""
+"""Resources and completions, each with the caller's key."""
 
 import json
 from typing import Any
@@ -79,7 +79,7 @@ async def test_without_a_key_a_resource_says_how_to_set_it(mistral_url: str) -> 
         PromptReference(type="ref/prompt", name="translate"),
     ],
 )
-async def test_model_names_are_completed_from_the_live_list_asked_for_once(
+async def test_model_names_are_completed_from_the_live_list_requested_once(
     client: Client, sandbox: Sandbox, reference: Any
 ) -> None:
     first = await client.complete(reference, {"name": "model", "value": "codes"})

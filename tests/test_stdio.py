@@ -1,4 +1,4 @@
-"""The stdio transport: nothing goes unanswered, and the process ends when it should."""
+"""The stdio transport: every message is answered, and the process ends when it should."""
 
 import json
 import os
@@ -144,7 +144,7 @@ def test_what_else_is_printed_or_read_does_not_touch_the_client():
     assert b"stray" in result.stderr
 
 
-def test_a_request_before_initialize_is_told_so():
+def test_a_request_before_initialize_is_reported():
     line = b'{"jsonrpc":"2.0","id":3,"method":"tools/list"}\n'
     command = [sys.executable, "-m", "mistral_mcp"]
     result = subprocess.run(command, input=line, capture_output=True, timeout=20, check=False)  # noqa: S603

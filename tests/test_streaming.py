@@ -1,4 +1,4 @@
-"""Whoever listens hears the answer grow, and gets in the end what whoever does not listen gets."""
+"""A caller that asks for progress receives the answer as it grows, and the same result as a caller that does not."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What an error's frames held is gone with the error."""
+"""Objects in the frames of an error are freed with the error."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""Computation beside the event loop: one piece at a time, and callers take turns."""
+"""CPU-bound work outside the event loop: one task at a time, and callers take turns."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Memory for large things is shared: who holds much waits first, and nobody for ever."""
+"""Memory for large things is shared: callers who hold much wait first, and nobody waits forever."""
 
 import anyio
 import pytest
@@ -22,7 +22,7 @@ async def test_alone_a_caller_has_two_thirds_and_the_next_of_the_rest() -> None:
         assert refused.value.seconds == 0.05
 
 
-async def test_who_waits_goes_on_when_something_is_given_back() -> None:
+async def test_who_waits_continues_when_something_is_given_back() -> None:
     memory = shared(patience=5)
     await memory.reserve("a", 60)
     async with anyio.create_task_group() as group:

@@ -45,7 +45,7 @@ def test_options_go_before_the_environment_and_the_environment_before_defaults()
         ({"MISTRAL_MCP_METRICS_TOKEN_FILE": "/nowhere/soon"}, "MISTRAL_MCP_METRICS_TOKEN_FILE cannot be used"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_told_in_one_sentence_and_not_repeated(
+def test_a_value_that_cannot_be_used_is_reported_in_one_sentence_and_not_repeated(
     environment: Mapping[str, str], words: str
 ) -> None:
     with pytest.raises(BadSetting) as raised:
@@ -70,7 +70,7 @@ def test_an_unknown_setting_is_warned_about_with_the_nearest(caplog: pytest.LogC
     ]
 
 
-def test_what_kubernetes_injects_is_passed_over_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_kubernetes_injects_is_ignored_in_silence(caplog: pytest.LogCaptureFixture) -> None:
     environment = {
         "MISTRAL_MCP_PORT": "tcp://10.0.0.1:8000",
         "MISTRAL_MCP_PORT_8000_TCP_ADDR": "10.0.0.1",

@@ -49,7 +49,7 @@ def test_a_project_s_file_gets_the_entry_without_a_key(machine: Machine, monkeyp
 
 
 @pytest.mark.parametrize("host", ASKING)
-def test_a_key_is_asked_for_without_echo_where_the_host_cannot_refer_to_one(machine: Machine, host: str):
+def test_a_key_is_requested_without_echo_where_the_host_cannot_refer_to_one(machine: Machine, host: str):
     result = run(machine, host, typed=f"{KEY}\n")
 
     assert result.exit_code == 0
@@ -100,7 +100,7 @@ def test_a_url_that_was_typed_without_echo_is_masked_when_printed(machine: Machi
 # What a person is told
 
 
-def test_a_broken_file_and_another_server_of_that_name_are_met_before_a_key_is_asked_for(machine: Machine, put):
+def test_a_broken_file_and_another_server_of_that_name_are_met_before_a_key_is_requested(machine: Machine, put):
     file = put("zed", b"{")
     broken = run(machine, "zed", typed=f"{KEY}\n")
     file.write_bytes(b'{"context_servers": {"mistral": {"command": "docker", "args": []}}}')

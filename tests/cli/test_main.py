@@ -11,7 +11,7 @@ from mistral_mcp.cli.main import main
 from tests.cli.commands import run
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_reported() -> None:
     assert __version__ in run("--version").output
 
 

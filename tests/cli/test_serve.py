@@ -43,7 +43,7 @@ async def test_serve_says_where_it_is_and_a_port_that_is_taken_ends_it_with_1(tm
 
 
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
-async def test_serve_finishes_what_is_under_way_on_sigterm(
+async def test_serve_finishes_what_is_in_flight_on_sigterm(
     mistral_url: str, sandbox: Sandbox, tmp_path: Path, mode: str
 ) -> None:
     with socket.socket() as free:

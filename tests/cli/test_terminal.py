@@ -1,11 +1,11 @@
-"""What a person sees while a command works."""
+"""The output on a terminal while a command works."""
 
 import pytest
 
 from mistral_mcp.cli import terminal
 
 
-def test_without_a_terminal_a_long_wait_is_told_in_plain_lines_on_stderr(
+def test_without_a_terminal_a_long_wait_is_reported_in_plain_lines_on_stderr(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with terminal.waiting("Opening the vault") as tell:

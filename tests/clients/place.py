@@ -1,4 +1,4 @@
-"""Where one client runs: a home of its own, the programs it finds, and the door of the server it is to use."""
+"""Where one client runs: its home, the programs that it finds, and the endpoint of the server."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The witness over HTTP: a proxy that passes everything on as it is, and writes down the messages."""
+"""The recorder over HTTP: a proxy that forwards everything unchanged, and records the messages."""
 
 import itertools
 from collections.abc import AsyncGenerator

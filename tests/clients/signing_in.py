@@ -1,4 +1,4 @@
-"""How a client signs in, seen from the server's side; and an access token that ends early, so that it must refresh."""
+"""A client's sign-in, recorded at the server; with an access token that ends early, so that the client must refresh."""
 
 import json
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A result that was kept, got whole by what a client shows of it. Run in the clients' own environments: nothing but Python."""
+"""A kept result, read completely by what a client shows of it. Runs in the clients' own environments: standard library only."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Serves the sandbox, and the product on top of it, for the conformance suite; writes the URLs of its endpoints to a file."""
+"""Serves the sandbox, and `serve` in front of it, for the conformance suite; writes the URLs of its endpoints to a file."""
 
 import sys
 import tempfile

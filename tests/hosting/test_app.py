@@ -1,4 +1,4 @@
-"""The hosted app over real sockets: endpoints, calls, refusals, what the operator sees."""
+"""The hosted app over real sockets: endpoints, calls, rejected requests, what the operator sees."""
 
 import logging
 import re
@@ -205,7 +205,7 @@ async def test_a_header_beside_a_secret_url_is_refused_unless_it_is_the_same(htt
         assert response.status_code == status
 
 
-async def test_failures_are_held_down_per_address_and_valid_tokens_never(http: httpx2.AsyncClient) -> None:
+async def test_failures_are_rate_limited_per_address_and_valid_tokens_never(http: httpx2.AsyncClient) -> None:
     made = await connected(http)
     statuses = [(await http.post("/c/mmcp_wrong/mcp", json=PING, headers=HEADERS)).status_code for _ in range(25)]
     refused = await http.post("/c/mmcp_wrong/mcp", json=PING, headers=HEADERS)

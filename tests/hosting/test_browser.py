@@ -181,7 +181,7 @@ async def test_a_person_connects_tries_replaces_and_ends(
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
-async def test_what_is_wrong_is_told_beside_its_field_and_the_key_is_not_kept(
+async def test_what_is_wrong_is_reported_beside_its_field_and_the_key_is_not_kept(
     opened: Open, *, scripts: bool
 ) -> None:
     async with opened(PHONE, java_script_enabled=scripts) as page:

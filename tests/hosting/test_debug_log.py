@@ -1,4 +1,4 @@
-"""A whole run at LOG_LEVEL=DEBUG: every tool called, every page and endpoint asked, and nothing that a caller wrote is logged."""
+"""A whole run at LOG_LEVEL=DEBUG with every tool, page and endpoint: nothing that a caller wrote is logged."""
 
 import json
 import re

@@ -125,7 +125,7 @@ async def test_calls_of_many_connections_over_both_replicas_each_go_out_with_the
         assert request.json["messages"][0]["content"][-3:] == (request.key or "")[9:12]
 
 
-async def test_a_database_that_goes_away_gives_503_and_comes_back_without_a_restart(
+async def test_a_database_that_becomes_unavailable_gives_503_and_comes_back_without_a_restart(
     replicas: list[httpx2.AsyncClient], postgres: tuple[psycopg.Connection, str]
 ) -> None:
     connection, _ = postgres

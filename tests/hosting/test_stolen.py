@@ -1,4 +1,4 @@
-"""What a thief has of a stolen database: nothing, with the master keys or without."""
+"""A stolen database reveals nothing, with the master keys or without."""
 
 import base64
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The whole app: callers side by side, and their keys."""
+"""The whole app: concurrent callers with their own keys."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Bodies are read within bounds of size, of time, and of what all of them hold."""
+"""Limits on the size and time of a body, and on the memory of all bodies."""
 
 import asyncio
 from http import HTTPStatus
@@ -49,7 +49,7 @@ async def test_a_body_beyond_the_limit_is_refused_announced_or_not(headers: Head
     assert error.value.status == 413
 
 
-async def test_a_client_that_hangs_up_is_no_error_of_ours():
+async def test_a_client_that_disconnects_is_no_error_of_ours():
     async def gone() -> Message:
         return {"type": "http.disconnect"}
 

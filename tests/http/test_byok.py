@@ -1,4 +1,4 @@
-"""Callers' own keys: which headers they come in, and what is refused before any tool runs."""
+"""Callers' own keys: their headers, and the requests that are refused before any tool runs."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""Content negotiation: which bodies are read, and in which form each client gets its answer."""
+"""Content negotiation: the accepted bodies, and the form of each client's answer."""
 
 import json
 from collections.abc import Sequence

@@ -83,7 +83,7 @@ async def test_an_unknown_handle_is_404() -> None:
         ("bytes=999-", 416, slice(0, 0)),
     ],
 )
-async def test_a_part_is_what_was_asked_for(header: str, status: int, part: slice) -> None:
+async def test_a_part_is_what_was_requested(header: str, status: int, part: slice) -> None:
     store = MemoryStore(60, downloads=True)
     async with serving(Starlette(routes=[Route("/results/{handle}", download_from(store))])) as base:
         owner = Owner(Credentials(SecretStr("key-12345678"), "test"), base)

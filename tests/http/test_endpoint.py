@@ -1,4 +1,4 @@
-"""What an MCP endpoint takes, and what it refuses in a message that a client can show."""
+"""The requests that an MCP endpoint accepts, and those it rejects with a message that a client can show."""
 
 import json
 

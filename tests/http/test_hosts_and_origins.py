@@ -1,4 +1,4 @@
-"""Which hosts are answered, and which sites' pages may call."""
+"""The accepted hosts, and the sites whose pages may call."""
 
 from collections.abc import AsyncIterator
 
@@ -36,7 +36,7 @@ async def test_other_hosts_and_other_sites_pages_are_refused(
     assert (await ask(http, {"X-API-Key": KEY, **headers})).status_code == status
 
 
-async def test_health_is_told_under_any_host(http: httpx2.AsyncClient) -> None:
+async def test_health_is_reported_under_any_host(http: httpx2.AsyncClient) -> None:
     response = await http.get("/healthz", headers={"Host": "10.0.0.7"})
 
     assert response.status_code == 200

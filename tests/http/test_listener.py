@@ -1,4 +1,4 @@
-"""How many connections are accepted, and which go where there are too many."""
+"""The limit on connections, and which are closed beyond it."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What clients get that probe other paths, and people who open an endpoint."""
+"""The answers to clients that probe other paths, and to people who open an endpoint in a browser."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""How clients' connections are served."""
+"""Connections of clients: deadlines, limits and disconnects."""
 
 import asyncio
 import json
@@ -191,7 +191,7 @@ async def test_a_body_may_take_longer_while_it_keeps_to_the_least_rate():
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
-async def test_a_body_nobody_asked_for_does_not_hold_the_connection_either():
+async def test_a_body_nobody_requested_does_not_hold_the_connection_either():
     async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("no", 401)(scope, receive, send)
 

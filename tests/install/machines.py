@@ -1,4 +1,4 @@
-"""A machine to install on, and what its hosts' files hold."""
+"""A machine to install on, and the content of its hosts' files."""
 
 import tomllib
 from collections.abc import Callable

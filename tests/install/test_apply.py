@@ -1,4 +1,4 @@
-"""Installing and removing: the file keeps everything else."""
+"""Installing and removing: the rest of the file stays unchanged."""
 
 import json
 import re

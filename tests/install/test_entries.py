@@ -1,4 +1,4 @@
-"""What an entry holds."""
+"""The content of an entry."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which entries are ours, and what of them stays."""
+"""Which entries are ours, and which parts of them stay."""
 
 import json
 from pathlib import Path

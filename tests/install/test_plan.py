@@ -1,4 +1,4 @@
-"""What no host can have is refused."""
+"""Options that a host does not support are rejected."""
 
 import pytest
 

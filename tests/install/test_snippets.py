@@ -1,4 +1,4 @@
-"""What a person copies."""
+"""The snippets that a person copies."""
 
 import json
 from base64 import b64decode

@@ -1,4 +1,4 @@
-"""Callers' schemas: what they mean, and that none of them can fetch anything or stop the event loop."""
+"""Callers' schemas: their meaning, and that none of them can fetch anything or block the event loop."""
 
 import json
 import random
@@ -123,7 +123,7 @@ def in_list(value):
         ({"if": {"type": "string"}, "then": {"minLength": 1}}, "", '$: does not fit {"minLength": 1}'),
     ],
 )
-def test_a_fault_is_told_with_its_path(schema, instance, said):
+def test_a_fault_is_reported_with_its_path(schema, instance, said):
     assert errors(schema, instance) == [said]
 
 
@@ -181,7 +181,7 @@ def test_of_several_alternatives_the_one_that_was_meant_says_what_is_wrong():
     ]
 
 
-def test_a_fault_behind_a_reference_is_told_wherever_it_is_met():
+def test_a_fault_behind_a_reference_is_reported_wherever_it_is_met():
     schema = {"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"anyOf": [{"type": "null"}, {"minLength": 2}]}}}
 
     assert errors(schema, ["x", "x"]) == [
@@ -190,7 +190,7 @@ def test_a_fault_behind_a_reference_is_told_wherever_it_is_met():
     ]
 
 
-def test_no_more_faults_are_told_than_asked_for():
+def test_no_more_faults_are_reported_than_requested():
     assert len(errors({"items": {"type": "null"}}, [*range(50)])) == 10
     assert len(errors({"items": {"type": "null"}}, [*range(50)], limit=3)) == 3
     assert errors({"type": "null"}, 1, limit=0) != []

@@ -143,7 +143,7 @@ async def test_what_computes_is(client: Client, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault(cut_after=0), Fault(drop="before_headers"), Fault(status=500)])
-async def test_a_stream_that_broke_before_its_first_piece_is_asked_for_again(
+async def test_a_stream_that_broke_before_its_first_piece_is_requested_again(
     fault: Fault, client: Client, sandbox: Sandbox
 ) -> None:
     sandbox.faults.append(fault)
@@ -235,7 +235,7 @@ async def test_and_so_is_the_next_call_of_this_key_without_a_request(client: Cli
     assert (await client(key="another-key-0123456789").send(CALL)).text
 
 
-async def test_a_wait_that_fits_is_waited_for_and_told(client: Client, sandbox: Sandbox) -> None:
+async def test_a_wait_that_fits_is_waited_for_and_reported(client: Client, sandbox: Sandbox) -> None:
     heard: list[str | None] = []
 
     async def hear(_: float, __: float | None, message: str | None) -> None:
@@ -279,7 +279,7 @@ async def test_the_deadline_counts_attempts_and_the_waits_between_them(mistral_u
     assert "2 attempts" in str(caught.value)
 
 
-async def test_a_call_whose_turn_does_not_come_is_told_so(mistral_url: str, sandbox: Sandbox) -> None:
+async def test_a_call_whose_turn_does_not_come_is_reported(mistral_url: str, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(hang=True, times=1))
     given = {"timeout": 0.5, "stream_timeout": 5, "max_concurrency": 1}
     async with way_to(mistral_url, **given) as client, anyio.create_task_group() as group:
@@ -309,7 +309,7 @@ async def test_a_stream_that_falls_silent_ends_with_what_had_come(sandbox: Sandb
             await slow.requests[0].wait_for_disconnect()
 
 
-async def test_each_of_several_requests_of_one_call_is_told_with_its_own_attempts(
+async def test_each_of_several_requests_of_one_call_is_reported_with_its_own_attempts(
     mistral_url: str, sandbox: Sandbox
 ) -> None:
     """The one that times out is not the one that was begun last."""
@@ -440,7 +440,7 @@ async def test_one_connection_serves_calls_that_follow_each_other_streamed_or_fa
     assert len(ports) == 1
 
 
-async def test_a_stream_that_goes_on_after_done_is_not_waited_for() -> None:
+async def test_a_stream_that_continues_after_done_is_not_waited_for() -> None:
     """And its connection is given up rather than read to an end that never comes."""
 
     async def endless(scope: Any, receive: Any, send: Any) -> None:

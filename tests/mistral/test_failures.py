@@ -410,7 +410,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
 
 
 @pytest.mark.parametrize("case", SENTENCES)
-def test_a_failure_is_told_in_one_sentence_of_what_and_one_of_what_to_do(case: str):
+def test_a_failure_is_reported_in_one_sentence_of_what_and_one_of_what_to_do(case: str):
     response, kind, text = SENTENCES[case]
     error = error_of(response, exchange())
     assert (type(error), str(error)) == (kind, text)
@@ -593,7 +593,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
 
 
 @pytest.mark.parametrize("case", GATEWAYS)
-def test_a_gateways_failure_is_told_apart_from_mistrals(case: str):
+def test_a_gateways_failure_is_distinguished_from_mistrals(case: str):
     route, response, kind, text = GATEWAYS[case]
     error = error_of(response, exchange(route))
     assert (type(error), str(error)) == (kind, text)
@@ -789,7 +789,7 @@ def test_what_an_error_says_depends_on_what_was_called():
         ({"type": None, "code": "3600", "message": "Oh"}, errors.Unavailable, "server error"),
     ],
 )
-def test_an_error_inside_a_success_is_told_by_code_type_and_words_and_has_no_invented_status(
+def test_an_error_inside_a_success_is_reported_by_code_type_and_words_and_has_no_invented_status(
     event: dict[str, Any], kind: type[errors.UpstreamError], words: str
 ):
     error = error_in(json.dumps({"object": "error", "param": None, **event}), exchange())
@@ -816,7 +816,7 @@ LOCAL = {
 
 
 @pytest.mark.parametrize("setting", LOCAL)
-def test_what_is_wrong_with_this_machine_s_network_is_told_with_the_setting_that_mends_it(setting: str):
+def test_what_is_wrong_with_this_machine_s_network_is_reported_with_the_setting_that_fixes_it(setting: str):
     error = failures.connection_error(LOCAL[setting], exchange(repeatable=False))
 
     assert failures.is_hopeless(LOCAL[setting])
@@ -874,7 +874,7 @@ def test_every_exception_of_httpx2_has_its_sentence():
 
 
 @pytest.mark.parametrize("kind", [*kinds.DROPPED, type("NewError", (httpx2.ReadError,), {})])
-def test_a_broken_connection_is_told_without_the_exceptions_own_text(kind: type):
+def test_a_broken_connection_is_reported_without_the_exceptions_own_text(kind: type):
     error = kind.__new__(kind)
     error.args = (f"failed at https://api.lava.so/v1/forward?u=x with {KEY}",)
     mapped = failures.connection_error(error, exchange("lava-byok", attempts=3))

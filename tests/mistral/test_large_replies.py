@@ -96,7 +96,7 @@ async def test_a_reply_that_breaks_off_gives_its_memory_back(upstream: Upstream,
     assert await alice.send(call) == FILE
 
 
-async def test_json_is_let_go_of_as_soon_as_it_is_read(upstream: Upstream, sandbox: Sandbox) -> None:
+async def test_json_is_released_as_soon_as_it_is_read(upstream: Upstream, sandbox: Sandbox) -> None:
     models = b'{"object": "list", "data": [' + b", ".join([b'{"id": "%s"}' % (b"a" * 400)] * 3_000) + b"]}"
     sandbox.faults.extend([Fault(status=200, body=models)] * 3)
     alice = client(upstream, "key-of-alice")

@@ -170,7 +170,7 @@ async def test_a_file_that_became_shorter_is_an_error() -> None:
         await client_of(wire).send(Transcribe(file=FilePart("a", io.BytesIO(b"0123"), 10)))
 
 
-async def test_a_repeated_form_begins_anew() -> None:
+async def test_a_repeated_form_begins_again() -> None:
     wire = Answers(httpx2.Response(429, headers={"retry-after": "0"}), httpx2.Response(200, json={"id": "1"}))
     handle = io.BytesIO(b"some content")
     client = client_of(wire)

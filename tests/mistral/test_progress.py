@@ -48,7 +48,7 @@ def listener() -> Listener:
     return Listener()
 
 
-async def test_the_first_piece_is_told_at_once_and_the_next_are_gathered(listener: Listener) -> None:
+async def test_the_first_piece_is_reported_at_once_and_the_next_are_gathered(listener: Listener) -> None:
     for piece in ("One", " two", " three"):
         await listener.progress.text(piece)
     listener.time += 0.2

@@ -136,7 +136,7 @@ async def test_a_client_of_2025_is_known_by_its_user_agent(mistral_url: str, aud
         ("", "other"),
     ],
 )
-def test_clients_are_told_apart_by_names_that_are_known(told: str | None, label: str | None) -> None:
+def test_clients_are_distinguished_by_names_that_are_known(told: str | None, label: str | None) -> None:
     assert client_label(told) == label
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks run, and tell of everything they promise. How fast anything is, is no matter of tests."""
+"""The benchmarks run, and report all rows that they promise. Their figures are not tested."""
 
 import json
 import math

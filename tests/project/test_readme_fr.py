@@ -52,7 +52,7 @@ def test_its_tables_have_the_same_rows_with_the_same_names():
             assert code(ours) == code(theirs), theirs
 
 
-def test_its_code_is_the_same_but_for_the_comments():
+def test_its_code_is_the_same_except_for_the_comments():
     ours, theirs = (
         [(kind, commands(block)) for kind, block in FENCED.findall(text)] for text in (FRENCH, ENGLISH)
     )

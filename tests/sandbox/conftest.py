@@ -1,4 +1,4 @@
-"""The sandbox in process, asked directly and through the official SDK."""
+"""The sandbox in process, called directly and through the official SDK."""
 
 from collections.abc import AsyncGenerator
 

@@ -1,4 +1,4 @@
-"""Who may come in, and where to."""
+"""Authentication, routing, planned faults and received requests."""
 
 import time
 import uuid
@@ -59,7 +59,7 @@ async def test_reset_forgets(sandbox: Sandbox, api: httpx2.AsyncClient):
     assert (len(sandbox.requests), sandbox.peak, len(sandbox.faults)) == (0, 0, 0)
 
 
-async def test_of_old_large_requests_only_the_bodies_are_let_go(sandbox: Sandbox, api: httpx2.AsyncClient):
+async def test_of_old_large_requests_only_the_bodies_are_dropped(sandbox: Sandbox, api: httpx2.AsyncClient):
     for _ in range(MAX_LARGE_REQUESTS + 1):
         await api.post("/v1/nothing", content=b"x" * (LARGE_BODY + 1))
     lengths = [len(request.body) for request in sandbox.requests]

@@ -1,4 +1,4 @@
-"""The sandbox's own paths."""
+"""The sandbox's control endpoints."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""What can be made to go wrong, in process; `test_wire.py` has what takes a socket."""
+"""Planned faults, in process; `test_wire.py` has those that need a socket."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the endpoints answer is valid by the API's published schemas."""
+"""The endpoints' answers are valid by the API's published schemas."""
 
 import base64
 import re

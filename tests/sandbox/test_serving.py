@@ -60,7 +60,7 @@ async def test_closing_does_not_wait_for_a_hung_request(sandbox: Sandbox):
     assert sandbox.active == 0
 
 
-async def test_a_request_under_way_may_still_finish_while_the_server_closes(sandbox: Sandbox):
+async def test_a_request_in_flight_may_still_finish_while_the_server_closes(sandbox: Sandbox):
     sandbox.faults.append(Fault(delay=GRACE / 4))
     statuses: list[int] = []
 

@@ -123,7 +123,7 @@ async def connect(url: str) -> psycopg.Connection:
 
 
 @pytest.mark.slow
-async def test_postgres_speaks_tls_by_the_certificate_that_serve_demands(secrets: Path, tmp_path: Path):
+async def test_postgres_uses_tls_by_the_certificate_that_serve_demands(secrets: Path, tmp_path: Path):
     if not POSTGRES:
         skip_without("Postgres")
     port = free_port()

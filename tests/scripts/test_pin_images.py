@@ -34,7 +34,7 @@ def images(tree: Path) -> list[str]:
     return [image for image in found if "mistral-mcp" not in image]
 
 
-def test_every_image_of_others_is_pinned_and_pinned_anew(tree: Path):
+def test_every_image_of_others_is_pinned_and_pinned_again(tree: Path):
     before = [image.partition("@")[0] for image in images(tree)]
     for digest in ("sha256:" + "a" * 64, "sha256:" + "b" * 64):
         done = pin(tree, digest)

@@ -46,7 +46,7 @@ async def test_a_failed_or_broken_reply_is_not(status: int, reply: bytes):
 
 
 @pytest.mark.parametrize(("missing", "seconds"), [(0, 0.0), (5, 1.0), (11, 2.0), (100, float("inf"))])
-def test_the_loss_is_told_in_seconds_of_the_process_that_was_killed(missing: int, seconds: float):
+def test_the_loss_is_reported_in_seconds_of_the_process_that_was_killed(missing: int, seconds: float):
     last = [ObservedReply(at, "key", 0, 10) for at in (99.0, 98.0, 97.0)]
 
     assert shortest(missing, 100.0, last) == seconds

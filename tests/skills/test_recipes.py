@@ -1,4 +1,4 @@
-"""The recipes: of the form that hosts expect, and each followed step by step against the sandbox."""
+"""The skills have the form that hosts expect, and each is followed step by step against the sandbox."""
 
 import base64
 import json

@@ -396,7 +396,7 @@ async def test_a_file_of_the_folder_goes_up_by_its_path(mistral_url: str, sandbo
     assert (file["filename"], file["bytes"]) == ("notes.txt", len("Some notes."))
 
 
-async def test_a_file_that_is_at_mistral_already_goes_on_by_its_id(client: Client):
+async def test_a_file_that_is_at_mistral_already_is_passed_on_by_its_id(client: Client):
     file = await made(
         client, "files.upload", body={"purpose": "ocr", "file": {"filename": "a.txt", "content": "Hello"}}
     )

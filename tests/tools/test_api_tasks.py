@@ -1,4 +1,4 @@
-"""What people do with the toolset `api`, step by step: search, describe, write, read, through a real client."""
+"""Tasks with the toolset `api`, step by step: search, describe, write, read, through a real client."""
 
 from collections.abc import AsyncIterator
 from typing import Any

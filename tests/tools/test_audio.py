@@ -66,7 +66,7 @@ async def test_speech_becomes_text_priced_by_the_minute(client: Client) -> None:
     assert set(structured) == {"text", "model", "usage"}
 
 
-async def test_the_form_holds_only_what_was_asked_for(client: Client, sandbox: Sandbox) -> None:
+async def test_the_form_holds_only_what_was_requested(client: Client, sandbox: Sandbox) -> None:
     await client.call_tool("mistral_transcribe", {"url": URL, "context_bias": ["Bob", "Al"], "diarize": True})
 
     request = sandbox.requests[-1]
@@ -207,7 +207,7 @@ async def test_a_text_becomes_audio_that_is_kept(client: Client, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("form", ["mp3", "wav", "flac", "opus", "pcm"])
-async def test_audio_is_attached_where_it_is_asked_for(client: Client, form: str) -> None:
+async def test_audio_is_attached_where_it_is_requested(client: Client, form: str) -> None:
     result = await client.call_tool("mistral_speak", {"text": "Hello", "format": form, "inline": True})
 
     audio = result.content[1]
@@ -240,7 +240,7 @@ async def test_a_voice_is_imitated_from_a_recording(client: Client, sandbox: San
     assert (sent["expressiveness"], sent["phoneme_hints"]) == (2, {"Hello": ["h", "ə"]})
 
 
-async def test_a_text_that_moderation_refuses_is_told_so(client: Client) -> None:
+async def test_a_text_that_moderation_refuses_is_reported(client: Client) -> None:
     result = await client.call_tool("mistral_speak", {"text": "I will kill you and your family"})
 
     assert result.is_error

@@ -1,4 +1,4 @@
-"""The toolset `batch`, against the sandbox, whose jobs take a step whenever they are looked at."""
+"""The toolset `batch`, against the sandbox, whose jobs advance by one step at each look-up."""
 
 import json
 import re
@@ -87,7 +87,7 @@ async def test_answers_are_not_waited_for(client: Client, sandbox: Sandbox) -> N
 
 
 @pytest.mark.parametrize("way", ["requests", "input_files"])
-async def test_failed_answers_are_told_apart_with_their_reason(client: Client, way: str) -> None:
+async def test_failed_answers_are_distinguished_with_their_reason(client: Client, way: str) -> None:
     rows = requests("one", "bad 1", "two", "bad 2")
     given = {way: rows if way == "requests" else await from_file(client, rows)}
     job_id = await ended(client, **given)

@@ -1,4 +1,4 @@
-"""The pages of a batch job's answers: fetched once, in order, and for their caller alone."""
+"""The pages of a batch job's answers: fetched once, in order, and only for their caller."""
 
 from array import array
 from typing import Any
@@ -52,7 +52,7 @@ async def test_pages_after_the_first_ask_mistral_for_nothing(client: Client, san
     assert (await read(client, job_id, page=7))["results"] == []
 
 
-async def test_what_a_job_has_before_its_end_is_asked_for_again(client: Client, sandbox: Sandbox) -> None:
+async def test_what_a_job_has_before_its_end_is_requested_again(client: Client, sandbox: Sandbox) -> None:
     result = await client.call_tool(
         "mistral_create_batch_job",
         {"endpoint": "/v1/chat/completions", "model": "mistral-small-latest", "requests": requests("a")},

@@ -52,7 +52,7 @@ async def started(client: Client, **arguments: object) -> dict[str, Any]:
     return result.structured_content
 
 
-async def test_an_answer_comes_with_what_it_takes_to_go_on(client: Client) -> None:
+async def test_an_answer_comes_with_what_it_takes_to_continue(client: Client) -> None:
     result = await client.call_tool("mistral_start_conversation", {"prompt": "Hello there"})
 
     structured = result.structured_content
@@ -71,7 +71,7 @@ async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, s
     assert sandbox.requests[-1].json == {"inputs": "And now?"}
 
 
-async def test_what_was_asked_for_is_sent_as_mistral_names_it(client: Client, sandbox: Sandbox) -> None:
+async def test_what_was_requested_is_sent_as_mistral_names_it(client: Client, sandbox: Sandbox) -> None:
     asked = {"instructions": "Be brief.", "temperature": 0, "max_tokens": 9, "store": True, "name": "Mine"}
     await started(
         client, **asked, tools=["web_search", WEATHER, {"type": "function", "function": WEATHER}, TO_CONFIRM]
@@ -95,7 +95,7 @@ async def test_an_agent_takes_the_place_of_a_model(client: Client, sandbox: Sand
     assert conversation["usage"]["cost_usd"] > 0
 
 
-async def test_what_ran_at_mistral_is_told_with_its_files_and_sources(client: Client) -> None:
+async def test_what_ran_at_mistral_is_reported_with_its_files_and_sources(client: Client) -> None:
     conversation = await started(client, tools=EVERY_TOOL)
 
     assert [ran["name"] for ran in conversation["executions"]] == EVERY_TOOL
@@ -168,7 +168,7 @@ async def test_an_append_is_streamed_too(listener: Client, sandbox: Sandbox) -> 
 
 
 @pytest.mark.parametrize("fault", [Fault(cut_after=6), Fault(no_done=True), Fault(error_event=True)])
-async def test_a_stream_that_breaks_keeps_what_had_come_and_is_not_begun_again(
+async def test_a_stream_that_breaks_keeps_what_had_come_and_is_not_started_again(
     listener: Client, sandbox: Sandbox, fault: Fault
 ) -> None:
     sandbox.faults.append(fault)
@@ -181,7 +181,7 @@ async def test_a_stream_that_breaks_keeps_what_had_come_and_is_not_begun_again(
     assert len(sandbox.requests) == 1
 
 
-async def test_an_error_event_is_told_with_its_reason_and_code(listener: Client, sandbox: Sandbox) -> None:
+async def test_an_error_event_is_reported_with_its_reason_and_code(listener: Client, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(error_event=True))
     result, _ = await heard(listener, "mistral_start_conversation", {"prompt": "Hello there"})
 
@@ -221,7 +221,7 @@ def test_pieces_of_arguments_may_be_json_by_themselves() -> None:
     assert [entry.arguments for entry in assembly.reply().outputs] == ['{"a": {}}']
 
 
-def test_events_of_an_unknown_type_are_passed_over() -> None:
+def test_events_of_an_unknown_type_are_ignored() -> None:
     assembly = ConversationAssembly("")
     said = {"type": "message.output.delta", "id": "msg_1"}
     for event in (

@@ -47,7 +47,7 @@ async def test_a_document_comes_as_markdown_page_by_page(client: Client) -> None
     assert text_of(result) == "--- page 0 ---\n# One\n\n--- page 1 ---\nTwo"
 
 
-async def test_only_what_was_asked_for_is_sent(client: Client, sandbox: Sandbox) -> None:
+async def test_only_what_was_requested_is_sent(client: Client, sandbox: Sandbox) -> None:
     await client.call_tool("mistral_ocr", {"document": PDF})
 
     assert sandbox.requests[-1].json == {
@@ -106,7 +106,7 @@ async def test_tables_stand_where_they_stood(client: Client) -> None:
     assert ".html" not in markdown
 
 
-async def test_images_are_attached_only_when_asked_for(client: Client) -> None:
+async def test_images_are_attached_only_when_requested(client: Client) -> None:
     without = await client.call_tool("mistral_ocr", {"document": PDF})
     result = await client.call_tool("mistral_ocr", {"document": PDF, "include_images": True})
 
@@ -187,7 +187,7 @@ async def test_every_page_of_a_document_is_paid_for_once(client: Client, pages: 
     assert len(results) <= pages * (each + 500) // reading.LONG + 2
 
 
-async def test_pages_that_were_asked_for_are_read_as_far_as_they_fit(client: Client) -> None:
+async def test_pages_that_were_requested_are_read_as_far_as_they_fit(client: Client) -> None:
     result = await client.call_tool("mistral_ocr", {"document": book(60, 4_000), "pages": "3-40,50"})
 
     structured = result.structured_content
@@ -301,7 +301,7 @@ async def test_office_documents_are_read_without_their_pictures(
     assert "image_limit" not in sandbox.requests[0].json
 
 
-async def test_an_office_document_known_by_its_id_alone_is_asked_for_again(
+async def test_an_office_document_known_by_its_id_alone_is_requested_again(
     client: Client, sandbox: Sandbox
 ) -> None:
     message = (

@@ -1,4 +1,4 @@
-"""`dry_run`: what a call would cost at least and at most, against what the same call then costs."""
+"""`dry_run`: the minimum and maximum cost of a call, compared with the cost of the same call."""
 
 import base64
 import json

@@ -77,7 +77,7 @@ async def test_a_single_vector_can_be_kept(client: Client) -> None:
     ("dtype", "numpy_dtype", "dimensions"),
     [("float", "float32", 256), ("int8", "int8", 256), ("uint8", "uint8", 256), ("binary", "int8", 32)],
 )
-async def test_codestral_embed_gives_the_dtype_and_dimension_asked_for(
+async def test_codestral_embed_gives_the_dtype_and_dimension_requested(
     client: Client, dtype: str, numpy_dtype: str, dimensions: int
 ) -> None:
     result = await client.call_tool(
@@ -116,7 +116,7 @@ async def test_a_failed_part_fails_the_call_and_names_its_inputs(client: Client,
     assert "Inputs 0 to 127 failed" in text_of(result)
 
 
-async def test_more_numbers_than_a_result_takes_are_kept_even_when_asked_for(client: Client) -> None:
+async def test_more_numbers_than_a_result_takes_are_kept_even_when_requested(client: Client) -> None:
     result = await client.call_tool("mistral_embed", {"inputs": ["x"] * 257, "output": "inline"})
 
     assert "embeddings" not in result.structured_content

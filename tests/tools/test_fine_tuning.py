@@ -169,7 +169,7 @@ async def test_a_model_is_renamed_archived_taken_out_again_and_deleted(
         ("cancel_fine_tuning_job", {"job_id": ID}, "There is no such job, or Mistral does not offer"),
     ],
 )
-async def test_an_account_without_fine_tuning_is_told_so(
+async def test_an_account_without_fine_tuning_is_reported(
     tool: str, arguments: dict[str, object], sentence: str, client: Client, sandbox: Sandbox
 ) -> None:
     sandbox.faults.append(Fault(status=404, body={"message": "no Route matched with those values"}))

@@ -138,7 +138,7 @@ async def test_a_repair_asks_again_with_the_errors_and_adds_up_the_usage(client:
 
 
 @pytest.mark.parametrize("repairs", [0, 1, 3])
-async def test_repairs_end_after_the_number_asked_for(client: Client, sandbox: Sandbox, repairs: int) -> None:
+async def test_repairs_end_after_the_number_requested(client: Client, sandbox: Sandbox, repairs: int) -> None:
     """Nothing satisfies this schema."""
     stubborn = {
         "name": "get_weather",

@@ -1,4 +1,4 @@
-"""Reading on in a long result."""
+"""Reading long results in parts."""
 
 import time
 

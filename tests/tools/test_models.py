@@ -41,7 +41,7 @@ async def test_models_are_found_by_capability(client: Client, capability: str, e
     assert other not in ids
 
 
-async def test_a_model_that_goes_away_says_so(client: Client) -> None:
+async def test_a_model_that_becomes_unavailable_says_so(client: Client) -> None:
     result = await client.call_tool("mistral_list_models", {})
 
     going = [model for model in result.structured_content["models"] if "deprecation" in model]

@@ -1,4 +1,4 @@
-"""What the tools cost a context has a ceiling."""
+"""The tools' size in a context has an upper limit."""
 
 import pytest
 

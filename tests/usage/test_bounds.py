@@ -1,4 +1,4 @@
-"""What a call is reserved with: never less than it costs, as far as its arguments tell."""
+"""What a call reserves: never less than it costs, as far as its arguments tell."""
 
 import time
 from inspect import signature

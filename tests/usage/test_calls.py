@@ -1,4 +1,4 @@
-"""The record of each finished call, and who hears of it."""
+"""The record of each finished call, and its observers."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -73,7 +73,7 @@ async def test_what_was_paid_counts_where_the_tool_fails_afterwards(client: Clie
     assert record.used.prompt_tokens > 0
 
 
-async def test_several_models_of_one_call_are_told_apart(client: Client, records: Records):
+async def test_several_models_of_one_call_are_distinguished(client: Client, records: Records):
     models = ["mistral-small-latest", "mistral-large-latest"]
     result = await client.call_tool("mistral_compare", {"models": models, "prompt": "Hello"})
 

@@ -1,4 +1,4 @@
-"""What is counted, under which names, and what becomes of it while its home is away."""
+"""Counting of usage, its names, and what happens while its store is unavailable."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Calls to a hosted server, and what its /metrics says."""
+"""Calls to a hosted server, and its /metrics."""
 
 import re
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What /metrics says of tool calls."""
+"""The metrics of tool calls."""
 
 from typing import Any
 

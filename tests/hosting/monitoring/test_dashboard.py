@@ -1,4 +1,4 @@
-"""The dashboard, the alert rules and docs/hosting.md name nothing that /metrics of a real server does not have."""
+"""The dashboard, the alert rules and docs/hosting.md name only metrics that a real server has."""
 
 import json
 import re

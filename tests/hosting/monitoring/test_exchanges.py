@@ -1,4 +1,4 @@
-"""What /metrics says of exchanges with Mistral."""
+"""The metrics of exchanges with Mistral."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""/metrics grows with nothing that a client invents."""
+"""/metrics does not grow with names that a client invents."""
 
 import anyio
 import httpx2

@@ -1,4 +1,4 @@
-"""A hosted server with OAuth, and a person's browser reduced to what a form needs."""
+"""A hosted server with OAuth, and a person's browser reduced to the forms."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""From a 401 to a tool call, as real clients walk it."""
+"""From a 401 to a tool call, in the steps of real clients."""
 
 from typing import Any
 

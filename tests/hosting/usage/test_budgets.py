@@ -1,4 +1,4 @@
-"""Budgets: a call that would begin beyond one is refused, whichever replica is asked, and however many ask at once."""
+"""Budgets: a call that would exceed one is refused, on every replica and with any number of concurrent calls."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -80,7 +80,7 @@ async def test_a_day_has_as_many_calls_as_it_may_over_two_replicas(replicas: lis
 
 
 @pytest.mark.slow
-async def test_dollars_are_not_spent_beyond_what_was_under_way(replicas: list[str]):
+async def test_dollars_are_not_spent_beyond_what_was_in_flight(replicas: list[str]):
     price = await _price_of_a_call(replicas[0])
     budget = round(price * 40, 10)
     token = await connect(replicas[0], budget_usd=budget)
@@ -98,7 +98,7 @@ async def _price_of_a_call(base: str) -> float:
     return result["structuredContent"]["usage"]["cost_usd"]
 
 
-async def test_a_refusal_says_what_is_left_when_it_begins_anew_and_where_to_change_it(
+async def test_a_refusal_says_what_is_left_when_it_begins_again_and_where_to_change_it(
     replicas: list[str], sandbox: Sandbox
 ):
     token = await connect(replicas[0], budget_usd=0, budget_calls_per_day=5)

@@ -1,4 +1,4 @@
-"""What a call under way has reserved of a budget: the most that its own dry run finds, and no more."""
+"""What a running call reserves of a budget: the maximum of its own dry run, and no more."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""How long a look-up is kept, and who shares it."""
+"""How long a look-up is cached, and who shares it."""
 
 from contextlib import suppress
 
@@ -69,7 +69,7 @@ async def test_a_look_up_is_kept_for_seconds_whether_it_hit_or_missed(table: Tab
     assert table.queries == 4
 
 
-async def test_being_asked_for_often_makes_a_look_up_no_older(table: Table, clock: Clock):
+async def test_being_requested_often_makes_a_look_up_no_older(table: Table, clock: Clock):
     token = table.add()
     for _ in range(4):
         assert await table.knows(token)
@@ -125,7 +125,7 @@ async def test_hits_are_bounded_too_and_the_oldest_goes(clock: Clock):
     assert table.queries == asked + 1
 
 
-async def test_keys_of_those_who_went_away_do_not_stay_in_memory(table: Table, clock: Clock):
+async def test_keys_of_those_who_left_do_not_stay_in_memory(table: Table, clock: Clock):
     await table.knows(table.add())
     await table.knows(new_token())
     clock.pass_by(LIFE)
@@ -136,7 +136,7 @@ async def test_keys_of_those_who_went_away_do_not_stay_in_memory(table: Table, c
     assert not list(table.lookups._misses)
 
 
-async def test_who_hangs_up_takes_the_answer_from_nobody(table: Table):
+async def test_who_disconnects_takes_the_answer_from_nobody(table: Table):
     token = table.add()
     table.gate = anyio.Event()
     answers: list[bool] = []
@@ -156,7 +156,7 @@ async def test_who_hangs_up_takes_the_answer_from_nobody(table: Table):
     assert table.queries == 1
 
 
-async def test_a_failure_is_told_to_all_who_wait_each_in_its_own_words_and_is_not_kept(table: Table):
+async def test_a_failure_is_reported_to_all_who_wait_each_in_its_own_words_and_is_not_kept(table: Table):
     token, other = table.add(), table.add()
     table.failure = VaultUnavailable("away")
     failures: list[VaultUnavailable] = []
@@ -199,7 +199,7 @@ async def test_a_bug_leaves_nobody_waiting(table: Table):
     assert await table.knows(token)
 
 
-async def test_what_is_forgotten_is_not_brought_back_by_a_question_under_way(table: Table):
+async def test_what_is_forgotten_is_not_brought_back_by_a_question_in_flight(table: Table):
     token = table.add()
     table.gate = anyio.Event()
     answers: dict[str, bool] = {}

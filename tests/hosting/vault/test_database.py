@@ -1,4 +1,4 @@
-"""Opening a database: what is made, and what is said where it cannot be."""
+"""Opening a database: what is created, and the errors if it cannot be."""
 
 import contextlib
 import os
@@ -194,7 +194,7 @@ async def create_many(vault: Vault) -> None:
         await vault.create(KEY, label="x" * 100)
 
 
-async def test_a_full_disk_is_told_so_and_nothing_is_lost(disk: Disk, clock: Clock):
+async def test_a_full_disk_is_reported_and_nothing_is_lost(disk: Disk, clock: Clock):
     async with Vault.open(Settings(data_dir=disk.folder / "data"), now=clock.now, clock=clock) as vault:
         created = await vault.create(KEY)
         disk.fill()
@@ -209,7 +209,7 @@ async def test_a_full_disk_is_told_so_and_nothing_is_lost(disk: Disk, clock: Clo
         assert (await vault.credentials(again.token, "a header")).key == KEY
 
 
-async def test_a_start_on_a_full_disk_is_told_so_and_leaves_no_half_made_key(disk: Disk):
+async def test_a_start_on_a_full_disk_is_reported_and_leaves_no_half_made_key(disk: Disk):
     settings = Settings(data_dir=disk.folder / "data")
     disk.fill()
 
@@ -223,7 +223,7 @@ async def test_a_start_on_a_full_disk_is_told_so_and_leaves_no_half_made_key(dis
         await vault.create(KEY)
 
 
-async def test_a_read_only_disk_is_told_so_and_nothing_is_lost(disk: Disk):
+async def test_a_read_only_disk_is_reported_and_nothing_is_lost(disk: Disk):
     settings = Settings(data_dir=disk.folder / "data")
     async with Vault.open(settings) as vault:
         created = await vault.create(KEY)
@@ -238,7 +238,7 @@ async def test_a_read_only_disk_is_told_so_and_nothing_is_lost(disk: Disk):
         assert (await vault.credentials(created.token, "a header")).key == KEY
 
 
-async def test_a_new_vault_on_a_read_only_disk_is_told_so(disk: Disk):
+async def test_a_new_vault_on_a_read_only_disk_is_reported(disk: Disk):
     assert disk.mount("remount,ro")
 
     error = await refusal(Settings(data_dir=disk.folder / "data"))
@@ -253,7 +253,7 @@ def on_postgres(url: str, **changes: str) -> Settings:
     return Settings.model_validate({"database_url": url, "master_keys": MASTER_KEY})
 
 
-async def test_a_postgres_that_is_not_there_is_told_so():
+async def test_a_postgres_that_is_not_there_is_reported():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         error = await refusal(on_postgres(f"postgresql://me:hunter2@127.0.0.1:{taken.getsockname()[1]}/db"))
@@ -263,14 +263,14 @@ async def test_a_postgres_that_is_not_there_is_told_so():
     assert "hunter2" not in str(error)
 
 
-async def test_a_host_that_does_not_exist_is_told_so():
+async def test_a_host_that_does_not_exist_is_reported():
     error = await refusal(on_postgres("postgresql://me@nowhere.invalid/db"))
 
     assert "Postgres at nowhere.invalid: Postgres cannot be reached." in str(error)
 
 
 @pytest.mark.parametrize("part", ["user", "database"])
-async def test_a_postgres_that_refuses_is_told_so(postgres_url: str, part: str):
+async def test_a_postgres_that_refuses_is_reported(postgres_url: str, part: str):
     pattern, wrong = {"user": (r"//\w+@", "//nobody_we_know@"), "database": (r"/\w+\?", "/nothing_we_know?")}[part]
 
     error = await refusal(on_postgres(re.sub(pattern, wrong, postgres_url)))
@@ -279,14 +279,14 @@ async def test_a_postgres_that_refuses_is_told_so(postgres_url: str, part: str):
     assert "Postgres refuses the connection. Check the user, the password and the name" in str(error)
 
 
-async def test_an_option_that_postgres_does_not_know_is_told_so(postgres_url: str):
+async def test_an_option_that_postgres_does_not_know_is_reported(postgres_url: str):
     error = await refusal(on_postgres(postgres_url + "&pgbouncer=true"))
 
     assert isinstance(error, BadSetting)
     assert "an option that Postgres does not know" in str(error)
 
 
-async def test_a_user_without_rights_is_told_so(postgres: tuple[psycopg.Connection, str], postgres_url: str):
+async def test_a_user_without_rights_is_reported(postgres: tuple[psycopg.Connection, str], postgres_url: str):
     connection, role = postgres[0], f"mmcp_weak_{os.getpid()}"
     connection.execute(f"CREATE ROLE {role} LOGIN")
     try:
@@ -326,7 +326,7 @@ class Proxy:
                 await target.send(await source.receive())
 
 
-async def test_a_database_that_goes_away_is_told_so_and_comes_back_without_a_restart(
+async def test_a_database_that_becomes_unavailable_is_reported_and_comes_back_without_a_restart(
     postgres_url: str, clock: Clock, caplog: pytest.LogCaptureFixture
 ):
     host, port = re.findall(r"@([\w.]+):(\d+)/", postgres_url)[0]
@@ -358,7 +358,7 @@ async def test_a_database_that_goes_away_is_told_so_and_comes_back_without_a_res
     ]
 
 
-async def test_a_database_that_is_locked_for_too_long_is_told_so(
+async def test_a_database_that_is_locked_for_too_long_is_reported(
     sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("mistral_mcp.hosting.vault.database.PATIENCE", 0.5)

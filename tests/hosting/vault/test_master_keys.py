@@ -1,4 +1,4 @@
-"""Where the master keys come from, what is said when they do not fit, and how they are changed."""
+"""Where the master keys come from, the errors if they do not fit, and their rotation."""
 
 import hashlib
 import logging
@@ -68,7 +68,7 @@ async def test_the_file_may_hold_a_ring_as_the_setting_does(sqlite_settings: Set
 
 
 @pytest.mark.parametrize("content", ["", "not hex", "ab" * 31, "ab" * 32 + " cd", "é" * 64])
-async def test_a_file_without_a_key_is_told_so(sqlite_settings: Settings, content: str):
+async def test_a_file_without_a_key_is_reported(sqlite_settings: Settings, content: str):
     await make(sqlite_settings)
     (sqlite_settings.data_dir / "master.key").write_text(content)
 
@@ -109,7 +109,7 @@ async def test_on_postgres_a_start_without_master_keys_is_refused(postgres_url: 
     assert "With Postgres, MASTER_KEYS must be set" in await refusal(settings)
 
 
-async def test_wrong_master_keys_are_told_so_and_nothing_is_lost(settings: Settings):
+async def test_wrong_master_keys_are_reported_and_nothing_is_lost(settings: Settings):
     created = await make(with_keys(settings, OLD), 2)
 
     message = await refusal(with_keys(settings, WRONG))
@@ -120,7 +120,7 @@ async def test_wrong_master_keys_are_told_so_and_nothing_is_lost(settings: Setti
     assert await keys_found(with_keys(settings, OLD), created) == {KEY}
 
 
-async def test_a_connection_on_a_missing_key_is_told_so_and_the_others_work(
+async def test_a_connection_on_a_missing_key_is_reported_and_the_others_work(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ):
     [old] = await make(with_keys(settings, OLD))

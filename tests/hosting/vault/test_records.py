@@ -1,4 +1,4 @@
-"""What a row is bound to, rows sealed by the older version, and rows that are damaged."""
+"""What a row is bound to, rows sealed by the older version, and damaged rows."""
 
 import os
 from dataclasses import replace
@@ -182,7 +182,7 @@ async def test_a_damaged_row_fails_alone_and_its_owner_can_revoke_it(
             assert await vault.revoke(victim.token) == victim.connection.id
 
 
-async def test_a_change_keeps_the_token_and_is_sealed_anew(vault: Vault, clock: Clock):
+async def test_a_change_keeps_the_token_and_is_sealed_again(vault: Vault, clock: Clock):
     issued = await vault.create(KEY, label="old", toolsets=["models"])
     other_key = SecretStr("tEsTkEy0123456789abcdefghijklmn2")
 

@@ -1,4 +1,4 @@
-"""What a token looks like, and that a mistyped one is recognised."""
+"""The format of a token, and that a mistyped one is recognised."""
 
 import re
 import string

@@ -1,4 +1,4 @@
-"""What a vault does, the same on SQLite and on Postgres."""
+"""The vault, the same on SQLite and on Postgres."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -124,7 +124,7 @@ async def test_a_mistyped_token_is_refused_as_such(vault: Vault, look: Look):
 
 
 @looks
-async def test_a_revoked_token_is_told_so(vault: Vault, look: Look):
+async def test_a_revoked_token_is_reported(vault: Vault, look: Look):
     created = await vault.create(KEY)
     await vault.revoke(created.token)
 
@@ -133,7 +133,7 @@ async def test_a_revoked_token_is_told_so(vault: Vault, look: Look):
 
 
 @looks
-async def test_an_expired_token_is_told_so(vault: Vault, clock: Clock, look: Look):
+async def test_an_expired_token_is_reported(vault: Vault, clock: Clock, look: Look):
     created = await vault.create(KEY, expires_in_days=1)
     clock.pass_by(days=1)
 
@@ -142,7 +142,7 @@ async def test_an_expired_token_is_told_so(vault: Vault, clock: Clock, look: Loo
 
 
 @looks
-async def test_a_token_that_was_replaced_is_told_so(vault: Vault, look: Look):
+async def test_a_token_that_was_replaced_is_reported(vault: Vault, look: Look):
     created = await vault.create(KEY)
     await vault.rotate(created.token)
 
@@ -315,7 +315,7 @@ async def test_connections_that_nobody_ever_used_are_swept(vault: Vault, clock: 
     assert await key_of(vault, late) == OTHER_KEY
 
 
-async def test_what_ended_is_told_so_for_a_while_and_then_swept(vault: Vault, clock: Clock):
+async def test_what_ended_is_reported_for_a_while_and_then_swept(vault: Vault, clock: Clock):
     revoked, expired, rotated = [await vault.create(KEY, expires_in_days=days) for days in (None, 1, None)]
     for each in (revoked, expired, rotated):
         await vault.credentials(each.token, "a header")

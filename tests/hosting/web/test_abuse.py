@@ -1,4 +1,4 @@
-"""Strangers who try keys, codes and sign-ups: bounded before Mistral hears of it, and nobody else is locked out."""
+"""Strangers who try keys, codes and sign-ups: rate-limited before Mistral is called, without locking others out."""
 
 import logging
 import socket
@@ -173,7 +173,7 @@ async def test_invented_methods_leave_nothing_behind(
     assert not any("INVENTED" in message for message in ours)
 
 
-async def test_a_client_that_hangs_up_during_an_upload_is_no_error_of_the_servers(
+async def test_a_client_that_disconnects_during_an_upload_is_no_error_of_the_servers(
     http: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     for path in ("/connections", "/"):

@@ -172,7 +172,7 @@ async def test_a_download_is_whole_once_and_never_inline(link: str):
         ("lines=1-2", 200, slice(0, None)),
     ],
 )
-async def test_a_part_is_what_was_asked_for(link: str, header: str, status: int, part: slice):
+async def test_a_part_is_what_was_requested(link: str, header: str, status: int, part: slice):
     async with httpx2.AsyncClient() as http:
         answer = await http.get(link, headers={"Range": header})
 

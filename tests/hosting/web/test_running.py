@@ -1,4 +1,4 @@
-"""A connection that ends takes what runs with it: here, on the other replica, streams and hanging calls alike."""
+"""A connection that ends cancels its running calls: here, on the other replica, streams and hanging calls alike."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

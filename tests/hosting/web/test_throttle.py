@@ -1,4 +1,4 @@
-"""Who is held down with whom."""
+"""Which addresses share a rate limit."""
 
 import pytest
 

@@ -168,7 +168,7 @@ async def test_a_link_ends_with_its_connection(replicas: list[httpx2.AsyncClient
     assert (await replicas[1].get("/uploads/up_" + "x" * 32)).status_code == 404
 
 
-async def test_an_upload_under_way_ends_with_its_connection_and_nothing_more_goes_to_mistral(
+async def test_an_upload_in_flight_ends_with_its_connection_and_nothing_more_goes_to_mistral(
     replicas: list[httpx2.AsyncClient], sandbox: Sandbox
 ) -> None:
     made = await connect(replicas[0])

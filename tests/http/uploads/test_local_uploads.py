@@ -1,4 +1,4 @@
-"""The upload page of stdio: on loopback, to Mistral and back to a tool, and gone after its time."""
+"""The upload page of stdio: on loopback, to Mistral and back to a tool, and closed after its time."""
 
 import re
 import sys

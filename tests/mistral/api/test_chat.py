@@ -593,7 +593,7 @@ async def test_an_answer_that_mistral_itself_calls_an_error_is_one_streamed_or_n
         ({"object": "error", "message": "no", "raw_status_code": "x"}, Unavailable, None, None),
     ],
 )
-async def test_an_error_in_the_middle_of_a_stream_is_told_as_what_it_is(
+async def test_an_error_in_the_middle_of_a_stream_is_reported_as_what_it_is(
     event: dict[str, Any], kind: type[UpstreamError], status: int | None, code: str | None
 ) -> None:
     mistral = Answering({}, chunk({"content": "Half"}), json.dumps(event))
@@ -605,7 +605,7 @@ async def test_an_error_in_the_middle_of_a_stream_is_told_as_what_it_is(
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/html", ""])
-async def test_what_is_no_stream_of_events_is_told_as_such(content_type: str) -> None:
+async def test_what_is_no_stream_of_events_is_reported_as_such(content_type: str) -> None:
     mistral = Answering({}, chunk({"content": "Hi"}, "stop"), content_type=content_type)
     async with mistral.client(listens=True) as client:
         with pytest.raises(Unavailable, match="event stream"):

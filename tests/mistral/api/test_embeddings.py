@@ -331,7 +331,7 @@ async def test_parts_whose_vectors_differ_in_length_are_no_answer() -> None:
             await embed_text(mistral, texts(200))
 
 
-async def test_numbers_are_taken_where_base64_was_asked_for() -> None:
+async def test_numbers_are_taken_where_base64_was_requested() -> None:
     async with client_of(replying([0.5, -0.25], [1, 2])) as mistral:
         vectors = await embed_text(mistral, ["one", "two"])
 

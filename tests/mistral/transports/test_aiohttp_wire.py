@@ -299,7 +299,7 @@ async def test_a_reply_is_read_no_faster_than_it_is_used():
 
 
 @pytest.mark.parametrize("answer", [b"", OK[:-2]], ids=["before the reply", "within the reply"])
-async def test_who_is_cancelled_hangs_up(answer: bytes):
+async def test_who_is_cancelled_disconnects(answer: bytes):
     async with served(server := Server(answer)) as (wire, url):
         with anyio.move_on_after(0.1):
             await ask(wire, url)

@@ -65,7 +65,7 @@ def read(file_id: str = FILE) -> OcrCall:
     )
 
 
-async def test_a_fresh_file_is_asked_for_again(upstream: Upstream):
+async def test_a_fresh_file_is_requested_again(upstream: Upstream):
     await client(upstream).send(UploadFileCall(purpose="ocr", file=FilePart.of("a.pdf", b"x")))
     mistral = client(upstream)
 
@@ -83,7 +83,7 @@ async def test_another_caller_s_fresh_file_is_not(upstream: Upstream):
     assert other.attempts == 1
 
 
-async def test_a_file_that_was_not_just_uploaded_is_asked_for_once(upstream: Upstream):
+async def test_a_file_that_was_not_just_uploaded_is_requested_once(upstream: Upstream):
     mistral = client(upstream)
 
     with pytest.raises(NotFound):
@@ -92,7 +92,7 @@ async def test_a_file_that_was_not_just_uploaded_is_asked_for_once(upstream: Ups
 
 
 @pytest.mark.parametrize(("knows_at", "status", "waits"), [(6, 200, 5), (7, 404, 5)])
-async def test_a_fresh_file_is_asked_for_six_times_at_most(knows_at: int, status: int, waits: int):
+async def test_a_fresh_file_is_requested_six_times_at_most(knows_at: int, status: int, waits: int):
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:

@@ -143,7 +143,7 @@ async def settle():
 # Places
 
 
-async def test_at_most_so_many_requests_of_one_key_are_under_way():
+async def test_at_most_so_many_requests_of_one_key_are_in_flight():
     upstream = Upstream()
     upstream.go = anyio.Event()
     limits = Limits(upstream, max_concurrency=3)
@@ -236,7 +236,7 @@ async def test_a_place_comes_back_when_closing_fails():
             await response.aclose()
 
 
-async def test_cancelled_calls_lose_no_place_whether_waiting_or_under_way():
+async def test_cancelled_calls_lose_no_place_whether_waiting_or_in_flight():
     upstream = Upstream()
     upstream.go = anyio.Event()
     limits = Limits(upstream, max_concurrency=2)
@@ -503,7 +503,7 @@ async def test_settings_set_the_pace_from_the_first_call():
     assert clock.time - start == pytest.approx(3, abs=0.2)
 
 
-async def test_fewer_than_one_request_a_second_can_be_asked_for():
+async def test_fewer_than_one_request_a_second_can_be_requested():
     clock = Clock()
     limits = Limits(Upstream(), requests_per_second=0.25, now=clock.now, sleep=clock.sleep)
     await call(limits)

@@ -109,7 +109,7 @@ async def test_a_limit_of_zero_is_left_to_the_reply_whatever_pause_that_asks_for
     assert clock.slept == []
 
 
-async def test_a_pause_that_a_reply_asked_for_is_reported_as_one():
+async def test_a_pause_that_a_reply_requested_is_reported_as_one():
     heard, progress = listener()
     clock, upstream = Clock(), Upstream({"retry-after": "7"}, {}, status=429)
     limits = pacing(clock, upstream)

@@ -198,7 +198,7 @@ async def test_a_body_that_was_streamed_is_not_sent_again(step: Step):
     assert made.script.sent == [b"once"]
 
 
-async def test_a_body_that_was_not_begun_may_be_sent():
+async def test_a_body_that_was_not_started_may_be_sent():
     made = run(httpx2.ConnectError("refused"))
     made.request = httpx2.Request("POST", made.request.url, content=streamed(), extensions=made.request.extensions)
     assert (await made.go()).status_code == 200
@@ -264,14 +264,14 @@ async def test_waits_double_up_to_eight_seconds_and_are_jittered(jitter: float, 
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_wait_that_is_asked_for_is_honoured(status: int, headers: dict[str, str], wait: float):
+async def test_a_wait_that_is_requested_is_honoured(status: int, headers: dict[str, str], wait: float):
     made = run(httpx2.Response(status, headers=headers))
     assert (await made.go()).status_code == 200
     assert made.slept == [wait]
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_wait_that_cannot_fit_is_not_begun_and_the_error_says_when_to_come_back(status: int):
+async def test_a_wait_that_cannot_fit_is_not_started_and_the_error_says_when_to_come_back(status: int):
     made = run(httpx2.Response(status, headers={"retry-after": "20"}, content=b""), seconds=10)
     response = await made.go()
     assert (response.status_code, made.exchange.attempts, made.slept) == (status, 1, [])
@@ -289,7 +289,7 @@ async def test_a_wait_that_cannot_fit_is_not_begun_and_the_error_says_when_to_co
         ("application/octet-stream", True, 1),
     ],
 )
-async def test_json_that_never_began_is_asked_for_again(kind: str, attempts: int, *, repeatable: bool):
+async def test_json_that_never_began_is_requested_again(kind: str, attempts: int, *, repeatable: bool):
     empty = httpx2.Response(200, headers={"content-type": kind}, stream=Body())
     made = run(empty, repeatable=repeatable)
     assert (await made.go()).content == (b"{}" if attempts > 1 else b"")
@@ -344,7 +344,7 @@ def answer(breaks: Exception | None = None, kind: str = "application/json") -> h
     return httpx2.Response(200, headers={"content-type": kind}, stream=Body(b'{"id"', breaks))
 
 
-async def test_a_plain_answer_that_breaks_off_is_asked_for_again():
+async def test_a_plain_answer_that_breaks_off_is_requested_again():
     made = run(answer(httpx2.ReadError("cut")), answer())
     response = await made.go()
     assert (await response.aread(), made.exchange.attempts) == (b'{"id"', 2)
@@ -382,7 +382,7 @@ async def test_a_reply_without_end_is_read_as_far_as_its_call_takes_in(repeatabl
     assert made.exchange.attempts == 1
 
 
-async def test_a_broken_answer_to_what_creates_is_not_asked_for_again():
+async def test_a_broken_answer_to_what_creates_is_not_requested_again():
     made = run(answer(httpx2.ReadError("cut")), repeatable=False)
     with pytest.raises(httpx2.ReadError):
         await made.go()

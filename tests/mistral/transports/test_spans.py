@@ -138,7 +138,7 @@ class Pieces(httpx2.AsyncByteStream):
         yield b"data: 1\n\n"
 
 
-async def test_the_trace_of_an_http_request_goes_on_to_mistral():
+async def test_the_trace_of_an_http_request_is_passed_on_to_mistral():
     wire = Mistral()
     await client(Upstream(Settings(), wire), trace=TRACE).send(CHAT)
 
@@ -154,7 +154,7 @@ async def test_without_a_trace_there_is_no_header(trace: dict[str, str]):
     assert "traceparent" not in wire.headers[0]
 
 
-async def test_the_trace_of_a_call_s_meta_goes_on_to_mistral():
+async def test_the_trace_of_a_call_s_meta_is_passed_on_to_mistral():
     wire = Mistral()
     async with Client(create_server(Settings(), from_key(KEY), wire)) as mcp:
         await mcp.call_tool("mistral_chat", {"prompt": "Hi"}, meta=cast("Any", TRACE))
@@ -162,7 +162,7 @@ async def test_the_trace_of_a_call_s_meta_goes_on_to_mistral():
     assert wire.headers[0]["traceparent"].split("-")[1] == TRACE["traceparent"].split("-")[1]
 
 
-async def test_the_trace_of_an_mcp_request_s_headers_goes_on_to_mistral():
+async def test_the_trace_of_an_mcp_request_s_headers_is_passed_on_to_mistral():
     wire = Mistral()
     headers = {"X-Mistral-Api-Key": KEY, **TRACE}
     async with serving(create_app(Settings(), wire)) as base, at(f"{base}/mcp", headers) as mcp:

@@ -71,7 +71,7 @@ async def ask(wire: Wire, url: str) -> bytes:
 
 
 @every_wire
-async def test_a_proxy_is_asked_for_other_hosts(build: type[Wire]):
+async def test_a_proxy_is_used_for_other_hosts(build: type[Wire]):
     async with serve_app(proxy := Proxy()) as address:
         assert await ask(build(Network(http_proxy=f"http://{address}")), "http://gateway.invalid/v1/x") == b"hello"
     assert proxy.heads[0].startswith(b"GET http://gateway.invalid/v1/x HTTP/1.1\r\n")
@@ -113,7 +113,7 @@ async def test_a_proxy_where_nobody_listens_is_a_proxy_error(build: type[Wire]):
 
 
 @every_wire
-async def test_a_certificate_that_is_not_trusted_is_told_apart(build: type[Wire], tmp_path: Path):
+async def test_a_certificate_that_is_not_trusted_is_distinguished(build: type[Wire], tmp_path: Path):
     certificate = self_signed(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)

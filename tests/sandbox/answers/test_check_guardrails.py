@@ -1,4 +1,4 @@
-"""Guardrails of a chat."""
+"""The guardrails of a chat request."""
 
 BAD = "how to build a bomb"
 
@@ -35,5 +35,5 @@ async def test_a_guardrail_that_only_watches_tells_in_the_reply(chat):
     assert body["choices"]
 
 
-async def test_without_guardrails_nothing_is_told(chat):
+async def test_without_guardrails_nothing_is_reported(chat):
     assert "guardrails" not in (await chat(BAD)).json()

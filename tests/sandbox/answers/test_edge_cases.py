@@ -1,4 +1,4 @@
-"""Each of the sandbox's own models shows its shape."""
+"""Each model that only the sandbox has answers in its rare shape."""
 
 import json
 

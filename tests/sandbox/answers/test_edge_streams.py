@@ -1,4 +1,4 @@
-"""Streams whose shapes are real and rare."""
+"""Streams in rare shapes, from the models that only the sandbox has."""
 
 import json
 

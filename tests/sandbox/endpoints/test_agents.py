@@ -1,4 +1,4 @@
-"""Agents that are kept, and the deprecated way to ask one."""
+"""Stored agents, and the deprecated completions of an agent."""
 
 import httpx2
 import pytest
@@ -30,7 +30,7 @@ async def test_an_unknown_agent_is_404(agent: str, sdk: Mistral):
 
 
 @pytest.mark.parametrize("field", ["model", "temperature", "top_p", "safe_prompt", "stream_options"])
-async def test_what_the_agent_decides_cannot_be_asked_for(field: str, api: httpx2.AsyncClient):
+async def test_what_the_agent_decides_cannot_be_requested(field: str, api: httpx2.AsyncClient):
     reply = await api.post("/v1/agents/completions", json={"agent_id": "ag_1", "messages": USER, field: None})
     detail = reply.json()["message"]["detail"]
     assert [(wrong["type"], wrong["loc"]) for wrong in detail] == [("extra_forbidden", ["body", field])]

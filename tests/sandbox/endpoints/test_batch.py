@@ -1,4 +1,4 @@
-"""Batch jobs: what may be asked, how they get on, and what comes out."""
+"""Batch jobs: valid and rejected requests, progress, and results."""
 
 import json
 
@@ -56,7 +56,7 @@ async def test_a_job_goes_from_the_queue_to_its_end_as_it_is_looked_at(sdk: Mist
     assert [file.sample_type for file in (await sdk.files.list_async(source=["mistral"])).data] == ["batch_result"]
 
 
-async def test_results_can_be_asked_for_with_the_job(sdk: Mistral, create):
+async def test_results_can_be_requested_with_the_job(sdk: Mistral, create):
     job = await create(body())
     await sdk.batch.jobs.get_async(job_id=job["id"])
     done = await sdk.batch.jobs.get_async(job_id=job["id"], inline=True)

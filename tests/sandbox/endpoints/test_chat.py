@@ -1,4 +1,4 @@
-"""What a chat answers."""
+"""The answers of chat."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Conversations: kept, gone on with, begun again, and streamed."""
+"""Conversations: stored, continued, restarted, and streamed."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""Vectors, and how many texts one request may bring."""
+"""Vectors, and the limits of one request."""
 
 import base64
 import math

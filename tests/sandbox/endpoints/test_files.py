@@ -1,4 +1,4 @@
-"""Files: kept for each key, and checked when they come."""
+"""Files: stored for each key, and checked on upload."""
 
 import json
 
@@ -95,7 +95,7 @@ async def test_an_id_that_is_no_uuid_is_422_and_an_unknown_one_404(api: httpx2.A
         assert (missing.status_code, missing.json()) == (404, {"detail": "Not Found"})
 
 
-async def test_every_bad_line_of_a_batch_is_told_at_once(refused):
+async def test_every_bad_line_of_a_batch_is_reported_at_once(refused):
     status, body = await refused("x.jsonl", b'{"body":{}}\nnonsense\n[1]\n{"custom_id":"1"}\n')
     assert (status, body["detail"]) == (422, "Invalid file format.")
     assert body["description"].startswith("Found 3 errors")
@@ -109,7 +109,7 @@ async def test_what_is_not_for_its_purpose_is_refused(refused):
     assert (await refused("x.jsonl", b"{}", "assistants"))[1]["detail"][0]["type"] == "literal_error"
 
 
-async def test_training_data_is_held_against_its_shape(refused):
+async def test_training_data_is_checked_against_its_shape(refused):
     assert (await refused("x.jsonl", b'{"messages":[]}\n{"text":"a"}\n', "fine-tune"))[0] == 200
     assert (await refused("x.jsonl", b'{"body":{}}\n', "fine-tune"))[0] == 422
 

@@ -1,4 +1,4 @@
-"""Code in the middle."""
+"""Code completion between a prompt and a suffix."""
 
 import httpx2
 import pytest

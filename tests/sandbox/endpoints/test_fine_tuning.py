@@ -1,4 +1,4 @@
-"""Fine-tuning jobs, which the official SDK has dropped, and the models they make."""
+"""Fine-tuning jobs, which the official SDK has dropped, and the models they create."""
 
 import httpx2
 import pytest
@@ -43,7 +43,9 @@ def trained(api: httpx2.AsyncClient, create):
     return wait
 
 
-async def test_a_job_goes_on_as_it_is_looked_at_and_makes_a_model(api: httpx2.AsyncClient, sdk: Mistral, create):
+async def test_a_job_advances_when_it_is_looked_up_and_creates_a_model(
+    api: httpx2.AsyncClient, sdk: Mistral, create
+):
     job = (await create(suffix="mine")).json()
     seen = [job, *[(await api.get(f"{JOBS}/{job['id']}")).json() for _ in range(3)]]
     assert [each["status"] for each in seen] == ["QUEUED", "RUNNING", "SUCCESS", "SUCCESS"]
@@ -105,7 +107,7 @@ async def test_jobs_are_listed_and_filtered(api: httpx2.AsyncClient, create):
         assert (await api.get(JOBS, params=filters)).json()["total"] == number, filters
 
 
-async def test_secrets_of_integrations_are_not_told_again(create):
+async def test_secrets_of_integrations_are_not_repeated(create):
     wandb = {"type": "wandb", "project": "p", "api_key": "k" * 40}
     reply = await create(integrations=[wandb])
     assert reply.json()["integrations"] == [{"type": "wandb", "project": "p", "name": None, "run_name": None}]

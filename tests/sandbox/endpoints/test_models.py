@@ -66,7 +66,7 @@ async def test_there_is_no_capability_for_embeddings(cards: dict):
     assert not any(cards["mistral-embed"]["capabilities"].values())
 
 
-async def test_the_list_can_be_asked_for_one_model(api: httpx2.AsyncClient):
+async def test_the_list_can_be_limited_to_one_model(api: httpx2.AsyncClient):
     data = (await api.get("/v1/models", params={"model": "mistral-embed"})).json()["data"]
     assert [card["id"] for card in data] == ["mistral-embed"]
 

@@ -1,4 +1,4 @@
-"""OCR: what is read, what is told of it, and what is refused."""
+"""OCR: the pages, their options, and the rejected requests."""
 
 import base64
 import json
@@ -98,7 +98,7 @@ async def test_annotations_are_strings_of_json_that_fit_the_schema(sdk: Mistral)
 
 
 @pytest.mark.parametrize("granularity", ["page", "word", "block"])
-async def test_confidence_is_told_as_fine_as_asked(granularity: str, sdk: Mistral):
+async def test_confidence_is_reported_as_fine_as_asked(granularity: str, sdk: Mistral):
     reply = await sdk.ocr.process_async(model=None, document=LINK, confidence_scores_granularity=granularity)
     page = reply.pages[0]
     assert (page.confidence_scores is None) == (granularity == "block")
@@ -165,7 +165,7 @@ async def test_an_office_document_is_known_by_its_type_too(read):
     assert (await read(data(kind, b"PK"))).status_code == 400
 
 
-async def test_an_annotation_can_be_null_though_it_was_asked_for(read):
+async def test_an_annotation_can_be_null_though_it_was_requested(read):
     body = (await read(model="sandbox-null-annotation", document_annotation_format=PERSON)).json()
     assert body["document_annotation"] is None
     assert body["pages"][0]["markdown"]

@@ -1,4 +1,4 @@
-"""Every operation that has no endpoint of its own is held against its schemas, and answered from them."""
+"""Operations without an endpoint of their own: requests are validated against their schemas, and answered from them."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Speech, and the voices it can have."""
+"""Speech and its voices."""
 
 import base64
 
@@ -19,7 +19,7 @@ SAMPLE = base64.b64encode(make_silence(1.0, "wav")).decode()
     ("form", "start"),
     [("mp3", b"\xff\xfb"), ("wav", b"RIFF"), ("flac", b"fLaC"), ("opus", b"OggS"), ("pcm", b"\0\0")],
 )
-async def test_speech_comes_as_base64_in_the_format_asked_for(form: str, start: bytes, sdk: Mistral):
+async def test_speech_comes_as_base64_in_the_format_requested(form: str, start: bytes, sdk: Mistral):
     reply = await sdk.audio.speech.complete_async(input="Good morning", response_format=form)
     assert base64.b64decode(reply.audio_data).startswith(start)
 

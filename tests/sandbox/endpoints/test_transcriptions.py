@@ -1,4 +1,4 @@
-"""Transcription: what may be sent, and what is heard."""
+"""Transcription: valid and rejected requests, and the transcript."""
 
 from itertools import pairwise
 
@@ -54,7 +54,7 @@ async def test_segments_are_sentences_or_words_in_order(sdk: Mistral):
     assert all(one.end <= two.start for one, two in pairwise(words))
 
 
-async def test_speakers_are_told_apart(sdk: Mistral):
+async def test_speakers_are_distinguished(sdk: Mistral):
     reply = await sdk.audio.transcriptions.complete_async(
         model=MODEL, file_url="https://a.example/b.mp3", diarize=True
     )
@@ -115,7 +115,7 @@ async def test_what_is_no_recording_is_3310(hear):
     assert (await hear(None, file_id="unknown")).status_code == 404
 
 
-async def test_unknown_parts_are_passed_over(hear):
+async def test_unknown_parts_are_ignored(hear):
     assert (await hear(prompt="x")).status_code == 200
 
 
@@ -151,5 +151,5 @@ async def test_voxtral_3_takes(fields: dict, hear):
     assert (await hear(model=VOXTRAL_3, **fields)).status_code == 200
 
 
-async def test_the_language_is_told_when_asked_for(hear):
+async def test_the_language_is_reported_when_requested(hear):
     assert (await hear(model=VOXTRAL_3, return_language="true")).json()["language"] == "en"

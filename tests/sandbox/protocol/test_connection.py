@@ -1,4 +1,4 @@
-"""What happens on the connection itself: cut, hung up, and left hanging."""
+"""Connections that are closed, interrupted, or left hanging."""
 
 import anyio
 import httpx2
@@ -57,7 +57,7 @@ async def test_the_next_request_after_a_cut_is_answered(sandbox: Sandbox, client
     assert (await client.get("/v1/models")).status_code == 200
 
 
-async def test_a_hanging_request_ends_when_its_client_hangs_up(sandbox: Sandbox, client: httpx2.AsyncClient):
+async def test_a_hanging_request_ends_when_its_client_disconnects(sandbox: Sandbox, client: httpx2.AsyncClient):
     sandbox.faults.append(Fault(hang=True))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(client.get, "/v1/models")
@@ -80,7 +80,7 @@ async def test_closing_a_stream_half_way_is_noticed():
     assert slow.active == 0
 
 
-async def test_a_request_that_was_answered_was_not_hung_up_on(sandbox: Sandbox, client: httpx2.AsyncClient):
+async def test_an_answered_request_is_not_recorded_as_disconnected(sandbox: Sandbox, client: httpx2.AsyncClient):
     await client.post("/v1/chat/completions", json=STREAMED)
     await client.aclose()
     received = sandbox.requests[0]
@@ -89,13 +89,13 @@ async def test_a_request_that_was_answered_was_not_hung_up_on(sandbox: Sandbox, 
     assert received.finished >= received.started
 
 
-async def test_a_reset_hangs_up_in_process_too(sandbox: Sandbox, api: httpx2.AsyncClient):
+async def test_a_reset_disconnects_in_process_too(sandbox: Sandbox, api: httpx2.AsyncClient):
     sandbox.faults.append(Fault(drop="before_headers"))
     with pytest.raises(ConnectionResetError):
         await api.get("/v1/models")
 
 
-async def test_cancelling_in_process_is_hanging_up(sandbox: Sandbox, api: httpx2.AsyncClient):
+async def test_cancelling_in_process_is_disconnecting(sandbox: Sandbox, api: httpx2.AsyncClient):
     sandbox.faults.append(Fault(hang=True))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(api.get, "/v1/models")
@@ -104,7 +104,7 @@ async def test_cancelling_in_process_is_hanging_up(sandbox: Sandbox, api: httpx2
     assert received.disconnected
 
 
-async def test_active_and_peak_count_what_is_under_way(sandbox: Sandbox, client: httpx2.AsyncClient):
+async def test_active_and_peak_count_what_is_in_flight(sandbox: Sandbox, client: httpx2.AsyncClient):
     sandbox.faults.append(Fault(hang=True, times=3))
     async with anyio.create_task_group() as tasks:
         for _ in range(3):

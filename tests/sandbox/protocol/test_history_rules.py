@@ -1,4 +1,4 @@
-"""Histories that Mistral refuses, in its words and with its codes."""
+"""Conversations that Mistral rejects, with its messages and codes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Limits of a minute, for each key and model."""
+"""Limits per minute, for each key and model."""
 
 import httpx2
 import pytest

@@ -1,4 +1,4 @@
-"""What is refused although the body fits: in Mistral's words, with Mistral's codes."""
+"""Valid bodies that Mistral rejects, with its messages and codes."""
 
 import base64
 

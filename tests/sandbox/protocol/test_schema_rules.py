@@ -1,4 +1,4 @@
-"""Callers' schemas that Mistral's grammar refuses, with the keyword."""
+"""Callers' schemas that Mistral's grammar compiler rejects, naming the keyword."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bodies are closed: what is unknown, of the wrong type or out of range is a 422 that says where."""
+"""Bodies reject unknown members, wrong types and values out of range, with a 422 that names the place."""
 
 import httpx2
 import pytest

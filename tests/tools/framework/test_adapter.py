@@ -1,4 +1,4 @@
-"""What holds for every tool: what it says of itself, and how it refuses."""
+"""What holds for every tool: its description, and its error messages."""
 
 import json
 import os

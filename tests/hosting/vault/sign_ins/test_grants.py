@@ -1,4 +1,4 @@
-"""Grants on both kinds of database: codes, access and refresh tokens, and when each of them ends."""
+"""Grants on both kinds of database: codes, access and refresh tokens, and their expiry."""
 
 import pytest
 from pydantic import SecretStr

@@ -1,4 +1,4 @@
-"""Clients that registered themselves: sealed secrets, and a table that no flood keeps full."""
+"""Clients that registered themselves: sealed secrets, and a table that cannot be filled for long."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`/manage` with a Mistral key: what was made with it is seen and ended by whoever has the key, and nothing more is given away."""
+"""`/manage` with a Mistral key shows and ends the connections created with it, and reveals nothing more."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""English and French: which one a page speaks, that both say everything, and that neither speaks the other."""
+"""English and French: the choice of the language, and that each has all texts and none of the other."""
 
 import re
 import string
@@ -57,7 +57,7 @@ ENGLISH = re.compile(
         (",;q=,\u00e9" * 1000, "", "en"),
     ],
 )
-def test_a_page_speaks_what_was_asked_for_or_what_the_browser_prefers(
+def test_a_page_speaks_what_was_requested_or_what_the_browser_prefers(
     accepted: str, asked: str, language: str
 ) -> None:
     assert choose_language(accepted, asked) == language

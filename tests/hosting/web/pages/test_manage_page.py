@@ -1,4 +1,4 @@
-"""`/manage`, for the clients that signed in: each is listed, and ended alone."""
+"""`/manage` lists the clients that signed in, and can remove each."""
 
 import re
 from html import unescape

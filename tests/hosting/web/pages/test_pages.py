@@ -1,4 +1,4 @@
-"""The connect page as any browser gets it, over real sockets: forms, refusals, headers. `test_browser` drives a real one."""
+"""The connect page as any browser gets it, over real sockets: forms, errors, headers. `test_browser` uses a real one."""
 
 import re
 import time
@@ -161,7 +161,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize(
     ("file", "kind"), [("page.css", "text/css"), ("page.js", "javascript"), ("logo.svg", "svg")]
 )
-async def test_the_files_of_the_pages_are_asked_for_anew_and_counted_under_one_name(
+async def test_the_files_of_the_pages_are_requested_again_and_counted_under_one_name(
     http: httpx2.AsyncClient, file: str, kind: str
 ) -> None:
     first = await http.get(f"/static/{file}")
@@ -409,7 +409,7 @@ async def test_what_is_no_form_or_too_large_for_one_is_refused(
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_wrong_keys_and_addresses_are_held_down_and_right_ones_never(http: httpx2.AsyncClient) -> None:
+async def test_wrong_keys_and_addresses_are_rate_limited_and_right_ones_never(http: httpx2.AsyncClient) -> None:
     url = await connected(http)
     statuses = [(await send(http, api_key="invalid-0123456789", toolsets="core")).status_code for _ in range(25)]
     wrong_address = await send(http, "/manage", token="mmcp_wrong")
@@ -437,7 +437,7 @@ async def test_manage_takes_the_address_however_it_was_copied(http: httpx2.Async
 @pytest.mark.parametrize(
     ("token", "status"), [("", 422), ("https://example.org", 422), ("mmcp_", 422), ("mmcp_mistyped", 404)]
 )
-async def test_what_is_no_address_of_ours_is_told_beside_the_field(
+async def test_what_is_no_address_of_ours_is_reported_beside_the_field(
     http: httpx2.AsyncClient, token: str, status: int
 ) -> None:
     response = await send(http, "/manage", token=token)

@@ -1,4 +1,4 @@
-"""Presets of tools: what each is, what it costs a context, and that a connection gets exactly it."""
+"""Presets of tools: their content, their size in a context, and that a connection gets exactly that."""
 
 import re
 from typing import Any

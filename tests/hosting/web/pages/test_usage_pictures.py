@@ -1,4 +1,4 @@
-"""Pictures of usage on `/manage`: what they show, that a table has the same figures, and budgets set beside them."""
+"""Charts of usage on `/manage`: their figures, the tables with the same figures, and the budgets beside them."""
 
 import re
 from datetime import UTC, datetime
@@ -61,7 +61,7 @@ def test_calls_are_drawn_where_nothing_had_a_price() -> None:
     assert pictures.days.highest == "1\u202f200"
 
 
-def test_the_dearest_models_are_drawn_each_with_its_figure() -> None:
+def test_the_most_expensive_models_are_drawn_each_with_its_figure() -> None:
     used = [(1, f"model-{number}", 1, number) for number in range(1, 13)]
     bars = draw(answer_of(*used), "en").models.bars
 

@@ -1,4 +1,4 @@
-"""How tools read a call's arguments, without a server. Their schemas are made in each run of the tests, never on import."""
+"""Parses a call's arguments without a server. Tool schemas are built in each test run, never on import."""
 
 import functools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every id and name that a tool takes has an upper bound, which is checked before anything else is done with it."""
+"""Every id and name that a tool takes has an upper bound, which is checked first."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a caller's arguments mean, before any tool sees them; and what they may weigh."""
+"""How a caller's arguments are interpreted before any tool sees them, and their size limits."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What is said of arguments that do not fit: the place and the rule, and nothing of what they held."""
+"""The messages about invalid arguments name the place and the rule, and repeat nothing of the values."""
 
 from typing import Any
 

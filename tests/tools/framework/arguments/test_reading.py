@@ -1,4 +1,4 @@
-"""How a tool's arguments are read, and what the models that check them are."""
+"""How a tool's arguments are parsed, and the models that check them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a parameter takes, read from its schema: its bounds, and how a value becomes what was meant."""
+"""What a parameter accepts by its schema: its bounds, and how a value is converted to the intended one."""
 
 from typing import Any
 

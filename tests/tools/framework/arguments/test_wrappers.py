@@ -1,4 +1,4 @@
-"""What other APIs wrap around an argument is taken off; what only looks like it stays."""
+"""Wrappers that other APIs put around an argument are removed; what only looks like one stays."""
 
 import json
 from typing import Any

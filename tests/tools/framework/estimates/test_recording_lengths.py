@@ -1,4 +1,4 @@
-"""How long a recording is, by what its file says."""
+"""The length of a recording, by its file's header."""
 
 import io
 

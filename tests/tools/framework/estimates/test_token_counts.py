@@ -1,4 +1,4 @@
-"""Bounds for tokens, held against the tokenizer that Mistral publishes."""
+"""Bounds for tokens, compared with the tokenizer that Mistral publishes."""
 
 from pathlib import Path
 
