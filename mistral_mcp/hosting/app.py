@@ -79,7 +79,11 @@ def create_app(
     notices = Notices(tenancy, renderer)
     clients = Clients(vault.registered_clients, client_documents or ClientDocuments())
     oauth_endpoints = OAuthEndpoints(
-        settings, vault, clients, lambda request: throttle.count_registration(client_address(request))
+        settings,
+        vault,
+        clients,
+        lambda request: throttle.count_registration(client_address(request)),
+        lambda request: throttle.may_fetch(client_address(request)),
     )
     oauth = _oauth_routes(oauth_endpoints, tenancy, renderer)
     resolvers = Resolvers(settings, vault, to_mistral, throttle)

@@ -69,10 +69,12 @@ class ClientDocuments:
         self._transport = transport
         self._cached: TTLCache[str, Document] = TTLCache(_CACHED, _CACHED_SECONDS, timer=clock)
 
-    async def fetch(self, url: str) -> Document | None:
-        """The document; None if there is no usable one."""
+    async def fetch(self, url: str, may_fetch: Callable[[], bool] = lambda: True) -> Document | None:
+        """The document; None if there is no usable one, or it is not cached and `may_fetch` says no."""
         if url in self._cached:
             return self._cached[url]
+        if not may_fetch():
+            return None
         try:
             with anyio.fail_after(_SECONDS):
                 document = await self._download(url)

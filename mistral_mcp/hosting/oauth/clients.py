@@ -4,6 +4,7 @@ Anybody may register, so a client's metadata is not trusted: its name is shown a
 """
 
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from mcp.server.auth.provider import RegistrationError
@@ -54,9 +55,10 @@ class Clients:
         self._registered = registered
         self._documents = documents
 
-    async def find(self, client_id: str) -> Client | None:
+    async def find(self, client_id: str, may_fetch: Callable[[], bool] = lambda: True) -> Client | None:
+        """`may_fetch`: whether a document that is not cached may be fetched."""
         if is_document_url(client_id):
-            return await self._fetch_client(client_id)
+            return await self._fetch_client(client_id, may_fetch)
         if len(client_id) > _LONGEST_ID:
             return None
         found = await self._registered.find(client_id)
@@ -68,8 +70,8 @@ class Clients:
             secret = None
         return Client.model_validate_json(found.described).model_copy(update={"client_secret": secret})
 
-    async def _fetch_client(self, url: str) -> Client | None:
-        document = await self._documents.fetch(url)
+    async def _fetch_client(self, url: str, may_fetch: Callable[[], bool]) -> Client | None:
+        document = await self._documents.fetch(url, may_fetch)
         if document is None:
             return None
         try:

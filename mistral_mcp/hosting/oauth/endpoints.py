@@ -7,6 +7,7 @@ request (RFC 8707), and revocation by public clients (RFC 7009).
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mcp.server.auth.handlers.authorize import AuthorizationHandler
 from mcp.server.auth.handlers.register import RegistrationHandler
@@ -59,6 +60,8 @@ class OAuthEndpoints:
     clients: Clients
     count_registration: Callable[[HTTPConnection], None]
     """Raises `TooManyFailures` if the request's address registered too many clients."""
+    may_fetch: Callable[[HTTPConnection], bool]
+    """Counts a fetch of a client's document; False: there were too many for the request's address."""
 
     def routes(self) -> list[BaseRoute]:
         resource, server = "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"
@@ -77,7 +80,9 @@ class OAuthEndpoints:
 
     def provider(self, request: Request) -> Provider:
         resource = resource_url(self.settings, request)
-        return Provider(self.clients, self.vault.grants, self.consent_requests, resource)
+        return Provider(
+            self.clients, self.vault.grants, self.consent_requests, resource, partial(self.may_fetch, request)
+        )
 
     async def resource_metadata(self, request: Request) -> Response:
         """RFC 9728."""

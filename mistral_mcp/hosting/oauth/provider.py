@@ -1,5 +1,6 @@
 """Implements the SDK's authorization provider with the vault's clients, codes and tokens."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -88,9 +89,11 @@ class Provider(OAuthAuthorizationServerProvider[_Code, _Refresh, AccessToken]):
     grants: Grants
     consent_requests: ConsentRequests
     resource: str
+    may_fetch: Callable[[], bool]
+    """Whether a client's document may be fetched for this request's address."""
 
     async def get_client(self, client_id: str) -> Client | None:
-        return await self.clients.find(client_id)
+        return await self.clients.find(client_id, self.may_fetch)
 
     async def register_client(self, client_info: OAuthClientInformationFull) -> None:
         await self.clients.register(client_info)

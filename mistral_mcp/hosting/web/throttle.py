@@ -40,6 +40,7 @@ class Throttle:
             RateLimit(registrations_per_hour, _HOUR, clock),
             RateLimit(3 * registrations_per_hour, _HOUR, clock),
         )
+        self._fetches = (RateLimit(per_minute, _MINUTE, clock), RateLimit(3 * per_minute, _MINUTE, clock))
 
     def check(self, address: str) -> None:
         """Raises `TooManyFailures` if too many credentials from the address were refused."""
@@ -85,6 +86,18 @@ class Throttle:
             _refuse(limit.wait(name), "Too many clients were registered from this address.")
         for limit, name in zip(self._registrations, names, strict=True):
             limit.add(name)
+
+    def may_fetch(self, address: str) -> bool:
+        """Count the fetch of a document that a request names, if the address, and its /48, did not cause too many.
+
+        Else anybody could have this server send requests to others.
+        """
+        names = (_network(address), _site(address))
+        if any(limit.wait(name) for limit, name in zip(self._fetches, names, strict=True)):
+            return False
+        for limit, name in zip(self._fetches, names, strict=True):
+            limit.add(name)
+        return True
 
 
 def _refuse(seconds: float, what: str = "") -> None:

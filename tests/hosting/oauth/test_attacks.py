@@ -61,6 +61,7 @@ ATTACKS = {
         "test_a_document_is_fetched_from_the_very_address_that_was_looked_at",
         "test_a_host_that_resolves_otherwise_a_moment_later_gains_nothing",
     ),
+    "client documents make the server send requests to others": ("test_nobody_has_the_server_fetch_without_end",),
     "a client document is another's, or too much": (
         "test_a_document_that_is_not_the_clients_own_is_not_used",
         "test_a_host_that_cannot_prove_its_name_describes_no_client",

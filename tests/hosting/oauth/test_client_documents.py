@@ -82,6 +82,15 @@ async def test_what_redirects_describes_no_client_and_is_not_followed(
     assert web.requested == [REDIRECTS]
 
 
+async def test_nobody_has_the_server_fetch_without_end(http: httpx2.AsyncClient, web: LocalWeb) -> None:
+    for number in range(60):
+        unknown = f"https://elsewhere.example/{number}"
+        await authorize(http, unknown)
+        await http.post("/token", data={"grant_type": "refresh_token", "refresh_token": "x", "client_id": unknown})
+
+    assert web.resolved == ["elsewhere.example"] * 20
+
+
 async def test_a_host_that_resolves_to_the_inside_is_not_dialed(http: httpx2.AsyncClient, web: LocalWeb) -> None:
     refused = await authorize(http, INSIDE)
 
