@@ -41,8 +41,12 @@ def moderate_chat(call: Call) -> Reply:
         conversations = [conversations]
     if not all(conversations):
         raise invalid_request("Conversation must have at least one message")
-    tokens = sum(count_tokens(text_of(message.content)) for messages in conversations for message in messages)
-    return _moderate_texts(call, body.model, [text_of(messages[-1].content) for messages in conversations], tokens)
+
+    tokens = 0
+    for messages in conversations:
+        tokens += sum(count_tokens(text_of(message.content)) for message in messages)
+    last = [text_of(messages[-1].content) for messages in conversations]
+    return _moderate_texts(call, body.model, last, tokens)
 
 
 def _moderate_texts(call: Call, name: str, texts: Sequence[str], tokens: int) -> Reply:

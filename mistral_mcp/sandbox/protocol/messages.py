@@ -197,5 +197,12 @@ def text_of(content: str | Sequence[object] | None) -> str:
     """The text in a message's content, without images, audio and thinking."""
     if content is None or isinstance(content, str):
         return content or ""
-    inner = [chunk.content if isinstance(chunk, ResourceChunk) else chunk for chunk in content]
-    return "\n".join(chunk.text for chunk in inner if isinstance(chunk, TextChunk))
+
+    texts: list[str] = []
+    for chunk in content:
+        inner = chunk
+        if isinstance(chunk, ResourceChunk):
+            inner = chunk.content
+        if isinstance(inner, TextChunk):
+            texts.append(inner.text)
+    return "\n".join(texts)

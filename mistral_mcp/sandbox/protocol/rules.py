@@ -16,6 +16,7 @@ from mistral_mcp.sandbox.protocol.messages import (
     ImageURLChunk,
     Message,
     Tool,
+    ToolCall,
     ToolChoice,
     ToolMessage,
     UserMessage,
@@ -80,12 +81,11 @@ def check_chat(body: ChatRequest, model: ModelLimits) -> int:
 def count_prompt_tokens(body: ChatRequest) -> int:
     text_tokens = sum(count_tokens(text_of(message.content)) + MESSAGE_TOKENS for message in body.messages)
     image_tokens = IMAGE_TOKENS * sum(1 for _ in images_of(body.messages))
-    assistants = [message for message in body.messages if isinstance(message, AssistantMessage)]
-    call_tokens = sum(
-        count_tokens(compact(call.function.model_dump()))
-        for message in assistants
-        for call in message.tool_calls or []
-    )
+    calls: list[ToolCall] = []
+    for message in body.messages:
+        if isinstance(message, AssistantMessage):
+            calls += message.tool_calls or []
+    call_tokens = sum(count_tokens(compact(call.function.model_dump())) for call in calls)
     tool_tokens = sum(count_tokens(compact(tool.model_dump())) for tool in body.tools or [])
     return text_tokens + image_tokens + call_tokens + tool_tokens
 

@@ -192,17 +192,17 @@ RETIRED_ALIASES = {"sandbox-refused-alias": "mistral-medium-3.5"}
 
 SANDBOX_MODELS: dict[str, str] = {
     "sandbox-bad-arguments": "tool calls whose arguments break the schema, until the conversation says what was wrong",
-    "sandbox-not-json": "tool calls whose arguments are no JSON, until the conversation says what was wrong",
+    "sandbox-not-json": "tool calls whose arguments are not JSON, until the conversation says what was wrong",
     "sandbox-object-arguments": "tool calls whose arguments are an object instead of a string of JSON",
     "sandbox-bad-json": "answers that do not match the json_schema, until the conversation says what was wrong",
     "sandbox-chunks": "content as a list of text and reference chunks",
     "sandbox-choice-messages": "`choices[].messages` instead of `choices[].message`",
-    "sandbox-odd-finish": "a finish_reason nobody has heard of",
+    "sandbox-odd-finish": "an unknown finish_reason",
     "sandbox-null-usage": "usage whose members are null",
     "sandbox-cached-usage": "cached tokens under `num_cached_tokens` and the misspelt `prompt_token_details`",
-    "sandbox-other-model": "a reply that names another model than was asked",
+    "sandbox-other-model": "a reply that names another model than the requested one",
     "sandbox-call-as-text": "a tool call written into the content",
-    "sandbox-foreign-ids": "tool calls whose ids have another shape than Mistral takes back",
+    "sandbox-foreign-ids": "tool calls with ids that Mistral rejects when they are sent back",
     "sandbox-fragments": "streamed tool calls in fragments, of which only the first has an id and a name",
     "sandbox-changing-ids": "streamed tool calls in fragments whose id is another one after the first",
     "sandbox-object-fragments": "streamed tool calls whose arguments are an object, and without an index",
@@ -212,7 +212,7 @@ SANDBOX_MODELS: dict[str, str] = {
     "sandbox-error-in-ok": "an error inside a 200; in a stream a line without `data:`",
     "sandbox-image-urls": "conversations whose images and documents are signed URLs without a file id",
     "sandbox-odd-rows": "batches whose bodies are strings, whose last row has no response, and whose total is 0",
-    "sandbox-null-annotation": "OCR whose document_annotation is null though it was asked for",
+    "sandbox-null-annotation": "OCR whose document_annotation is null although it was requested",
     "sandbox-long-page": "OCR whose document is one page of 60,000 characters",
 }
 """Models that only the sandbox has, each for a rare shape of real answers. They are not in the list of models."""
