@@ -1,6 +1,8 @@
 """Settings from the environment."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +14,17 @@ from mistral_mcp.cli.options import SECRETS, command_variables
 from mistral_mcp.errors import BadSetting
 from mistral_mcp.settings import Settings
 from tests.cli.commands import run
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_server_leaves_no_memory_for_others_to_read() -> None:
+    program = (
+        "import ctypes, resource; from mistral_mcp.cli.environment import forbid_core_dumps; forbid_core_dumps(); "
+        "print(resource.getrlimit(resource.RLIMIT_CORE)[0], ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert found.stdout.split() == ["0", "0"]
 
 
 def test_options_go_before_the_environment_and_the_environment_before_defaults() -> None:
