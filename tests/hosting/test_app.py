@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mistral_mcp import Settings
-from mistral_mcp.hosting.app import create_app
+from mistral_mcp.hosting.app import create_app, prepare
 from mistral_mcp.hosting.commands import create_connection
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, at, serving, text_of
@@ -414,6 +414,22 @@ async def test_a_card_of_a_server_with_sign_in_asks_for_no_key(http: httpx2.Asyn
     [remote] = (await http.get("/mcp/server-card")).json()["remotes"]
 
     assert not any(header["isRequired"] for header in remote["headers"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"host": "0.0.0.0", "allowed_hosts": "mcp.example"}, "sent unencrypted"),  # noqa: S104
+        ({"allowed_hosts": "*"}, "whatever Host"),
+        ({"signup": "code", "signup_code": "short"}, "short enough to be guessed"),
+    ],
+)
+async def test_a_start_warns_of_what_weakens_the_safety_of_keys(
+    hosting: dict[str, Any], settings: dict[str, str], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await prepare(Settings.model_validate(hosting | settings))
+
+    assert words in caplog.text
 
 
 async def test_a_vault_whose_file_was_deleted_is_not_ready(

@@ -17,6 +17,8 @@ BUCKETS = 60
 and one part later: Mistral may count a request a moment later than we do."""
 
 # Windows that a call can wait for; those of an hour, a day or a month are left to Mistral.
+_DIGITS = 9  # of a number of units: int() raises for thousands
+_LONGEST_VALUE = 18  # digits: hundreds are infinite
 _PARTS = 3  # field, dimension, unit
 _UNITS = {"second": 1.0, "minute": 60.0}
 
@@ -156,7 +158,7 @@ def parse_rate_limit_headers(response: httpx2.Response) -> RateLimitHeaders:
             return RateLimitHeaders(
                 {}, {}, {}
             )  # from a cache: the headers are another request's, of some time ago
-        if value.replace(b".", b"", 1).isdigit():
+        if value.replace(b".", b"", 1).isdigit() and len(value) <= _LONGEST_VALUE:
             headers.note(meaning, float(value))
     return headers
 
@@ -191,6 +193,8 @@ def _parse(parts: list[str]) -> _Meaning | None:
     what, *dimension = parts
     unit = _UNITS.get(dimension.pop())
     if dimension[-1].isdecimal():
+        if len(dimension[-1]) > _DIGITS:
+            return None
         count = int(dimension.pop())
     else:
         count = 1

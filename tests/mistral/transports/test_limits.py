@@ -533,6 +533,7 @@ async def test_tokens_per_minute_can_be_set():
         ("x-ratelimitbysize-remaining-month", ({}, {}, {})),
         ("x-ratelimit-limit-tokens-month", ({}, {}, {})),
         ("x-ratelimit-limit-requests", ({}, {}, {})),
+        (f"x-ratelimit-limit-req-{'9' * 5_000}-second", ({}, {}, {})),
         ("x-ratelimit-reset", ({}, {}, {})),
         ("x-ratelimit-limit", ({}, {}, {})),
         ("ratelimitbysize-reset", ({}, {}, {})),
@@ -542,7 +543,8 @@ async def test_tokens_per_minute_can_be_set():
 )
 def test_headers_are_read_by_their_form(header, expected):
     assert parse_rate_limit_headers(httpx2.Response(200, headers={header: "5"})) == expected
-    assert parse_rate_limit_headers(httpx2.Response(200, headers={header: "many"})) == ({}, {}, {})
+    for odd in ("many", "9" * 400):
+        assert parse_rate_limit_headers(httpx2.Response(200, headers={header: odd})) == ({}, {}, {})
 
 
 def test_limits_that_come_with_a_cached_answer_are_somebody_elses():
