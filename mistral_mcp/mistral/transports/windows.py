@@ -16,10 +16,10 @@ BUCKETS = 60
 """Parts of a window, so that its cost does not depend on the rate. A part expires when its last request has left the window,
 and one part later: Mistral may count a request a moment later than we do."""
 
-# Windows that a call can wait for; those of an hour, a day or a month are left to Mistral.
 _DIGITS = 9  # of a number of units: int() raises for thousands
 _LONGEST_VALUE = 18  # digits: hundreds are infinite
 _PARTS = 3  # field, dimension, unit
+# Windows that a call can wait for; those of an hour, a day or a month are left to Mistral.
 _UNITS = {"second": 1.0, "minute": 60.0}
 
 
