@@ -45,26 +45,39 @@ class UnreadAnswers:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._connections: set[Connection] = set()
+        self._noted: dict[Connection, int] = {}
+        """Each connection's unread bytes, as of its last answer or the last count of all."""
+        self._total = 0
         self._logged_at = 0.0
 
     def add(self, connection: Connection) -> None:
-        self._connections.add(connection)
-        by_address = Counter[str]()
-        for each in self._connections:
-            by_address[each.address] += each.unread
-        if by_address.total() > self._most:
-            self._log()
-        while by_address.total() > self._most:
-            address = by_address.most_common(1)[0][0]
-            of_address = [each for each in self._connections if each.address == address]
-            oldest = min(of_address, key=lambda each: each.unread_since())
-            by_address[address] -= oldest.unread
-            self._connections.discard(oldest)
-            oldest.abort()
+        self.discard(connection)
+        self._noted[connection] = connection.unread
+        self._total += connection.unread
+        if (
+            self._total > self._most
+        ):  # else a thousand stalled connections would be counted for each piece of a download
+            self._count_all()
 
     def discard(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._total -= self._noted.pop(connection, 0)
+
+    def _count_all(self) -> None:
+        """Count what clients have read since, and close connections if too much is left."""
+        by_address = Counter[str]()
+        for each in self._noted:
+            self._noted[each] = each.unread
+            by_address[each.address] += each.unread
+        self._total = by_address.total()
+        if self._total > self._most:
+            self._log()
+        while self._total > self._most:
+            address = by_address.most_common(1)[0][0]
+            of_address = [each for each in self._noted if each.address == address]
+            oldest = min(of_address, key=lambda each: each.unread_since())
+            by_address[address] -= self._noted[oldest]
+            self.discard(oldest)
+            oldest.abort()
 
     def _log(self) -> None:
         now = asyncio.get_running_loop().time()

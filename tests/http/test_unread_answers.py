@@ -108,3 +108,45 @@ async def test_answers_that_are_read_are_not_counted():
             assert await one.read()
             await one.ask()
         assert await one.read()
+
+
+class Stalled:
+    """A connection whose client reads nothing."""
+
+    address = "192.0.2.1"
+    is_open = True
+    left = 1000
+    counted = 0
+
+    @property
+    def unread(self) -> int:
+        self.counted += 1
+        return self.left
+
+    def unread_since(self) -> float:
+        return 0.0
+
+    def abort(self) -> None:
+        self.is_open = False
+
+
+async def test_a_piece_of_a_download_does_not_have_all_stalled_connections_counted():
+    answers, stalled, download = UnreadAnswers(1_000_000), [Stalled() for _ in range(900)], Stalled()
+    for each in stalled:
+        answers.add(each)
+    before = sum(each.counted for each in stalled)
+    for _ in range(100):
+        answers.add(download)
+        answers.discard(download)
+
+    assert sum(each.counted for each in stalled) == before
+
+
+async def test_what_was_read_since_makes_room_before_anything_is_closed():
+    answers, reader, late = UnreadAnswers(1500), Stalled(), Stalled()
+    answers.add(reader)
+    reader.left = 0
+    answers.add(late)
+
+    assert reader.is_open
+    assert late.is_open
