@@ -706,6 +706,20 @@ async def test_on_one_redis_keys_and_models_have_windows_of_their_own_and_a_refu
     await limits.aclose()
 
 
+async def test_on_one_redis_the_paces_of_two_keys_or_two_models_are_not_added_up(shared):
+    one, other = (
+        Limits(Upstream(), requests_per_second=0.1, redis_url=SecretStr(REDIS), redis_prefix=shared)
+        for _ in range(2)
+    )
+    await call(one, seconds=5)
+    await call(other, "another-key-of-a-caller", seconds=5)
+    await call(other, model="another", seconds=5)
+    with pytest.raises(errors.RateLimited):
+        await call(other, seconds=5)
+    await one.aclose()
+    await other.aclose()
+
+
 async def test_settings_are_one_pace_for_all_replicas_and_the_window_slides(shared):
     upstream = Upstream()
     replicas = [
