@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measure the branch coverage of the tests, including the processes that they start; fails below 95 %.
+# Measure the branch coverage of the tests, and of the processes that inherit their environment; fails below 95 %.
 # `scripts/coverage.sh [PYTHON [PYTEST ARGUMENTS…]]`: without arguments all tests run, the slow ones too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
