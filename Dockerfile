@@ -2,7 +2,8 @@
 # MCP over stdio:    docker run -i --rm --no-healthcheck -e MISTRAL_API_KEY IMAGE stdio
 # Both work with --read-only --tmpfs /tmp. The image contains no secrets and no defaults for them.
 
-FROM python:3.13-slim AS build
+# 3.13.15 on Debian trixie. scripts/pin_images.sh renews the digest.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
@@ -19,7 +20,7 @@ RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation . \
     && /opt/venv/bin/python scripts/third_party_notices.py > /opt/venv/THIRD_PARTY_NOTICES.txt \
     && /opt/venv/bin/python -m compileall -q /opt/venv/lib
 
-FROM python:3.13-slim
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 LABEL io.modelcontextprotocol.server.name="io.github.mistral-mcp/mistral-mcp" \
       org.opencontainers.image.title="mistral-mcp" \

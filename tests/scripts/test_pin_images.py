@@ -34,6 +34,13 @@ def images(tree: Path) -> list[str]:
     return [image for image in found if "mistral-mcp" not in image]
 
 
+def test_the_images_of_others_are_pinned_here():
+    found = images(ROOT)
+    assert len(found) == 5
+    for image in found:
+        assert re.fullmatch(r"[\w.-]+:[\w.-]+@sha256:[0-9a-f]{64}", image), image
+
+
 def test_every_image_of_others_is_pinned_and_pinned_again(tree: Path):
     before = [image.partition("@")[0] for image in images(tree)]
     for digest in ("sha256:" + "a" * 64, "sha256:" + "b" * 64):
