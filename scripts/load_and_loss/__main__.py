@@ -92,7 +92,7 @@ async def prove(folder: Path, seconds: float, number: int) -> list[Row]:
             sandbox.reset()
             events = Events()
             async with fail_at_random(sandbox), anyio.create_task_group() as group:
-                group.start_soon(events.happen, deployed, seconds)
+                group.start_soon(events.run, deployed, seconds)
                 await run_for(seconds, load, tenants, WORKERS)
             sandbox.faults.clear()
             end = time.monotonic()
