@@ -75,7 +75,7 @@ RETIRED = tuple(dataclasses.replace(endpoint, answer=answer_gone) for endpoint i
 CODESTRAL = (*chat.ENDPOINTS, *fim.ENDPOINTS)
 
 MAX_REQUESTS = 20_000
-"""How many received requests are kept."""
+"""How many received requests are kept by default."""
 LARGE_BODY = 1024 * 1024
 """In bytes."""
 MAX_LARGE_REQUESTS = 64
@@ -89,7 +89,7 @@ class Sandbox:
     `requests_per_minute` and `tokens_per_minute` are enforced for each key and model. `latency` is the delay before each
     reply, `chunk_delay` the delay between the chunks of a stream, both in seconds. `fine_tuning` enables the fine-tuning jobs,
     which are 410 by default because Mistral has retired them. `codestral` simulates codestral.mistral.ai, which has chat and
-    FIM only. `now` is the clock of the rate limits, in seconds.
+    FIM only. The newest `max_requests` are kept in `requests`. `now` is the clock of the rate limits, in seconds.
     """
 
     def __init__(
@@ -101,10 +101,11 @@ class Sandbox:
         chunk_delay: float = 0.0,
         fine_tuning: bool = False,
         codestral: bool = False,
+        max_requests: int = MAX_REQUESTS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.faults = FaultPlan()
-        self.requests: deque[Received] = deque(maxlen=MAX_REQUESTS)
+        self.requests: deque[Received] = deque(maxlen=max_requests)
         self.active = 0
         self.peak = 0
         self._large: deque[Received] = deque()
