@@ -58,10 +58,10 @@ def call_tool(server: Server, name: str, arguments: Any) -> tuple[int, bytes]:
     return status, answer
 
 
-def result_of(server: Server, name: str, arguments: Any) -> dict[str, Any]:
-    return rpc(server, "tools/call", {"name": name, "arguments": arguments})[2]["result"].get(
-        "structuredContent", {}
-    )
+def result_of(server: Server, name: str, arguments: Any, key: str = KEY) -> dict[str, Any]:
+    headers = {"X-Mistral-Api-Key": key}
+    message = rpc(server, "tools/call", {"name": name, "arguments": arguments}, **headers)[2]
+    return message["result"].get("structuredContent", {})
 
 
 def known_values(server: Server) -> dict[str, list[Any]]:
@@ -93,10 +93,11 @@ def known_values(server: Server) -> dict[str, list[Any]]:
 
 def known_things(server: Server, number: int) -> Known:
     """A connection, an OAuth client and handles, created for this round."""
-    made = _json(server, "/connections", {"api_key": f"fuzzing-round-{number:06d}"})
+    key = f"fuzzing-round-{number:06d}"  # of its own: one key has so many open upload links
+    made = _json(server, "/connections", {"api_key": key})
     client = _json(server, "/register", {"redirect_uris": ["http://127.0.0.1/done"], "client_name": "A client"})
-    kept = result_of(server, "mistral_embed", {"inputs": ["a", "b"]})
-    link = result_of(server, "mistral_request_upload", {"purpose": "ocr"})
+    kept = result_of(server, "mistral_embed", {"inputs": ["a", "b"]}, key)
+    link = result_of(server, "mistral_request_upload", {"purpose": "ocr"}, key)
     handles = (kept["kept"]["handle"], link["handle"], link["upload_url"].rpartition("/")[2], made["token"])
     values = {
         "client_id": [client["client_id"]],
