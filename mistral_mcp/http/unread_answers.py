@@ -54,9 +54,8 @@ class UnreadAnswers:
         self.discard(connection)
         self._noted[connection] = connection.unread
         self._total += connection.unread
-        if (
-            self._total > self._most
-        ):  # else a thousand stalled connections would be counted for each piece of a download
+        # Only then, or a thousand stalled connections would be counted for each piece of a download.
+        if self._total > self._most:
             self._count_all()
 
     def discard(self, connection: Connection) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from mistral_mcp.errors import BadArgument, ExpiredUpload, UnknownUpload, VaultUnavailable
-from mistral_mcp.hosting.vault.database import Database
+from mistral_mcp.hosting.vault.database import Database, lock_transaction
 from mistral_mcp.hosting.vault.handles import row_id, sealing_key
 from mistral_mcp.hosting.vault.sealing import SealBroken, seal, unseal
 from mistral_mcp.hosting.vault.tables import uploads
@@ -153,6 +153,7 @@ class VaultUploads:
 
 def _check_count(database: Connection, owner: str, now: datetime) -> None:
     """Raises `TooManyUploads`: else one caller could fill the database for a day."""
+    lock_transaction(database, int.from_bytes(row_id(owner).encode()[:7]))
     is_open = (uploads.c.owner == owner) & (uploads.c.closes_at > now)
     if (database.scalar(select(func.count()).where(is_open)) or 0) >= MOST_OPEN:
         raise TooManyUploads(

@@ -4,7 +4,7 @@ A valid token is never refused for its address: a hosted client's users all come
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 
@@ -67,8 +67,7 @@ class Throttle:
         names = (_network(address), _site(address), _ALL)
         for limit, name in zip(self._guesses, names, strict=True):
             _refuse(limit.wait(name))
-        for limit, name in zip(self._guesses, names, strict=True):
-            limit.add(name)
+        _add(self._guesses, names)
 
     def check_signup(self, address: str) -> None:
         """Raises `TooManyFailures` if too many connections were created from the address, or its /48."""
@@ -76,16 +75,14 @@ class Throttle:
             _refuse(limit.wait(name), "Too many connections were created from this address.")
 
     def add_signup(self, address: str) -> None:
-        for limit, name in zip(self._signups, (_network(address), _site(address)), strict=True):
-            limit.add(name)
+        _add(self._signups, (_network(address), _site(address)))
 
     def count_registration(self, address: str) -> None:
         """Count an OAuth client that registers itself. Raises `TooManyFailures` if too many did, also from its /48."""
         names = (_network(address), _site(address))
         for limit, name in zip(self._registrations, names, strict=True):
             _refuse(limit.wait(name), "Too many clients were registered from this address.")
-        for limit, name in zip(self._registrations, names, strict=True):
-            limit.add(name)
+        _add(self._registrations, names)
 
     def may_fetch(self, address: str) -> bool:
         """Count the fetch of a document that a request names, if the address, and its /48, did not cause too many.
@@ -95,9 +92,13 @@ class Throttle:
         names = (_network(address), _site(address))
         if any(limit.wait(name) for limit, name in zip(self._fetches, names, strict=True)):
             return False
-        for limit, name in zip(self._fetches, names, strict=True):
-            limit.add(name)
+        _add(self._fetches, names)
         return True
+
+
+def _add(limits: Sequence[RateLimit], names: Sequence[str]) -> None:
+    for limit, name in zip(limits, names, strict=True):
+        limit.add(name)
 
 
 def _refuse(seconds: float, what: str = "") -> None:
