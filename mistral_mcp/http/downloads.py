@@ -3,6 +3,7 @@
 A result is always saved, never shown: its content is not trusted.
 """
 
+import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from http import HTTPStatus
@@ -10,8 +11,9 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Send
 
-from mistral_mcp.errors import ExpiredResult, UnknownResult
+from mistral_mcp.errors import ExpiredResult, MistralMcpError, UnknownResult
 from mistral_mcp.kept_results import ResultStore
 
 Span = tuple[int, int]
@@ -21,6 +23,8 @@ NOTHING: Span = (0, 0)
 """A range outside of the result."""
 
 _PIECE = 64 * 1024  # bytes
+
+_log = logging.getLogger(__name__)
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _DIGITS = 18  # of a number in a range
@@ -43,7 +47,7 @@ def download_from(store: ResultStore) -> Callable[[Request], Awaitable[Response]
         status, headers = describe_file(content.filename, content.mime_type, size, span)
         if request.method == "HEAD":
             return Response(status_code=status, headers=headers)
-        return StreamingResponse(stream(request.path_params["handle"], *(span or (0, size))), status, headers)
+        return Download(stream(request.path_params["handle"], *(span or (0, size))), status, headers)
 
     async def stream(handle: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """In pieces, each looked up anew: a client that does not read holds no result that the store has evicted."""
@@ -54,6 +58,16 @@ def download_from(store: ResultStore) -> Callable[[Request], Awaitable[Response]
             yield piece
 
     return download
+
+
+class Download(StreamingResponse):
+    """A file in pieces. If a later piece cannot be had, the server closes the connection: its length was announced."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except MistralMcpError as error:  # evicted, expired or revoked meanwhile, or the database is away
+            _log.warning("A download ended early: %s.", type(error).__name__)
 
 
 def requested_span(request: Request, size: int) -> Span | None:

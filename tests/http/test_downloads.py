@@ -41,7 +41,9 @@ async def test_a_result_is_a_file_to_save_and_nothing_a_browser_runs(method: str
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_a_result_is_sent_no_faster_than_it_is_read_and_no_further_than_it_is_kept() -> None:
+async def test_a_result_is_sent_no_faster_than_it_is_read_and_no_further_than_it_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     data = bytes(16 * MIB)
     store = MemoryStore(60, downloads=True)
     async with serving(Starlette(routes=[Route("/results/{handle}", download_from(store))])) as base:
@@ -61,6 +63,8 @@ async def test_a_result_is_sent_no_faster_than_it_is_read_and_no_further_than_it
         received = await reader.read()
         assert 0 < len(received) < len(data)
         writer.close()
+    assert "A download ended early: UnknownResult." in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_an_unknown_handle_is_404() -> None:

@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mistral_mcp.errors import ExpiredResult, MistralMcpError
 from mistral_mcp.hosting.vault.results import StoredResult, VaultResults
-from mistral_mcp.http.downloads import NOTHING, describe_file, requested_span, unsatisfiable
+from mistral_mcp.http.downloads import NOTHING, Download, describe_file, requested_span, unsatisfiable
 from mistral_mcp.http.responses import error_status
 
 
@@ -39,7 +39,7 @@ class Downloads:
         if request.method == "HEAD":
             return Response(status_code=status, headers=headers)
         start, end = span or (0, stored.size)
-        return StreamingResponse(self._stream(stored, start, end), status, headers)
+        return Download(self._stream(stored, start, end), status, headers)
 
     async def _stream(self, stored: StoredResult, start: int, end: int) -> AsyncGenerator[bytes]:
         async for piece in self.results.stream(stored, start, end):
