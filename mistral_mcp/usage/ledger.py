@@ -113,15 +113,19 @@ class Ledger:
         return usage_answer(rows, own_limits.lower_of(self._ceiling), now)
 
     async def flush(self) -> None:
-        """Write the batch. Raises `VaultUnavailable`; the batch is then retried next time."""
+        """Write what was counted until now. Raises `VaultUnavailable`; the batch is then retried next time."""
         async with self._writing:
-            while self._unwritten or self._pending:
-                if self._unwritten is None:
-                    self._unwritten = Batch(self._pending)
-                    self._pending = {}
-                    self._rows = 0
-                await self._store.add(self._unwritten)
-                self._unwritten = None
+            if self._unwritten:
+                await self._write(self._unwritten)
+            # Not until nothing is pending: under load that would write without a pause, at a tenth of the processor time.
+            if self._pending:
+                batch, self._pending, self._rows = Batch(self._pending), {}, 0
+                await self._write(batch)
+
+    async def _write(self, batch: Batch) -> None:
+        self._unwritten = batch
+        await self._store.add(batch)
+        self._unwritten = None
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

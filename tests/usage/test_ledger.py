@@ -55,6 +55,22 @@ class Flaky(MemoryUsage):
             raise VaultUnavailable("It is away.")
 
 
+class Busy(MemoryUsage):
+    """Another call ends while each batch is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger: Ledger | None = None
+        self.batches = 0
+
+    async def add(self, batch: Batch) -> None:
+        self.batches += 1
+        assert self.batches < 10, "written without a pause"
+        assert self.ledger is not None
+        self.ledger.call_ended(record())
+        await super().add(batch)
+
+
 def ledger(store: MemoryUsage | None = None, clock: Clock | None = None, **options: Any) -> Ledger:
     clock = clock or Clock(2026, 11, 28, 12)
     return Ledger(store or MemoryUsage(), lambda found: found.connection_id or "none", now=clock, **options)
@@ -171,3 +187,13 @@ async def test_the_lower_limits_count(own: Limits, ceiling: Limits, expected: tu
     budget = (await sums.usage_of("c1", own))["budget"]
 
     assert (budget and tuple(budget.values())) == expected
+
+
+async def test_calls_that_end_while_a_batch_is_written_wait_for_the_next_one():
+    store = Busy()
+    store.ledger = sums = ledger(store)
+    sums.call_ended(record())
+    await sums.flush()
+
+    assert store.batches == 1
+    assert sums.unwritten("c1")[0] == 1
