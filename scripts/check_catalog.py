@@ -7,13 +7,14 @@ python scripts/check_catalog.py --lists DIR compare with lists that were downloa
 
 import argparse
 import datetime as dt
+import importlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mistral_mcp.mistral.catalog import Catalog
 
@@ -122,9 +123,8 @@ def litellm(folder: Path) -> Prices:
 
 def genai(folder: Path) -> Prices:
     sys.path.insert(0, str(folder))
-    from genai_prices.data import providers  # noqa: PLC0415  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
-
-    models: list[Any] = next(provider.models for provider in providers if provider.id == "mistral")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    providers: Iterable[Any] = importlib.import_module("genai_prices.data").providers
+    models: list[Any] = next(provider.models for provider in providers if provider.id == "mistral")
     found: Prices = {}
     for model in models:
         for name in matched_names(model.match):
@@ -143,10 +143,10 @@ def matched_names(match: Any) -> Iterator[str]:
 def as_of_today(prices: Any) -> dict[str, float]:
     """The prices valid today: of a list of dated prices, the last one that has started."""
     if isinstance(prices, list):
-        conditional: list[Any] = prices
+        conditional = cast("list[Any]", prices)
         today = dt.datetime.now(dt.UTC).date()
-        begun = [each for each in conditional if getattr(each.constraint, "start_date", dt.date.min) <= today]
-        prices = begun[-1].prices
+        started = [each for each in conditional if getattr(each.constraint, "start_date", dt.date.min) <= today]
+        prices = started[-1].prices
     return {what: float(usd) for name, what in _GENAI.items() if (usd := getattr(prices, name, None)) is not None}
 
 

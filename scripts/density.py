@@ -37,7 +37,7 @@ class Density:
     conditionals: int = 0
     comprehensions: int = 0
     functions: int = 0
-    participles: list[str] = field(default_factory=list)
+    participles: list[str] = field(default_factory=list[str])
 
     def rates(self) -> dict[str, float]:
         """Participles in percent of all functions, tokens per line of code, the others per 1,000 lines of code."""

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.async_playwright import Axe  # pyright: ignore[reportMissingTypeStubs] - it has none
 from playwright.async_api import Browser, Page, Route, async_playwright
 
 from mistral_mcp.hosting.app import create_app
@@ -225,7 +225,8 @@ async def request_upload(url: str) -> str:
 
 async def find_barriers(page: Page) -> list[str]:
     """The findings of axe-core, one line each."""
-    response = (await Axe().run(page)).response
+    axe: Any = Axe()
+    response: dict[str, Any] = (await axe.run(page)).response
     return [
         f"{found['id']}: {node['html'][:160]}: {json.dumps(node.get('any', []))[:300]}"
         for found in response["violations"]

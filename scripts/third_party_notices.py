@@ -7,6 +7,7 @@ not state its licence.
 import sys
 from collections.abc import Iterable
 from importlib.metadata import Distribution, PackagePath, distributions
+from pathlib import Path
 
 OURS = "mistral-mcp"
 LINE = "=" * 100
@@ -16,19 +17,23 @@ _CLASSIFIER = "License :: "
 
 def licence(package: Distribution) -> str:
     """The stated licence: an SPDX expression, or else the licence text, or else the classifiers; "" if there is none."""
-    metadata = package.metadata
     for name in ("License-Expression", "License"):
-        text = str(metadata.get(name) or "").strip()
+        text = first(package, name).strip()
         if text and "\n" not in text and text != "UNKNOWN":
             return text
-    classifiers = [line for line in metadata.get_all("Classifier") or [] if line.startswith(_CLASSIFIER)]
+    classifiers = [line for line in package.metadata.get_all("Classifier") or [] if line.startswith(_CLASSIFIER)]
     return ", ".join(line.rpartition(" :: ")[2] for line in classifiers)
+
+
+def first(package: Distribution, name: str) -> str:
+    """The first value of a metadata field; "" if it has none."""
+    return next(iter(package.metadata.get_all(name) or []), "")
 
 
 def texts(package: Distribution) -> list[str]:
     """The texts of its licence files."""
     files = [file for file in package.files or [] if is_licence(file)]
-    return [file.locate().read_text(encoding="utf-8", errors="replace").strip() for file in sorted(files)]
+    return [Path(file.locate()).read_text(encoding="utf-8", errors="replace").strip() for file in sorted(files)]
 
 
 def is_licence(file: PackagePath) -> bool:
@@ -53,7 +58,7 @@ def section(package: Distribution) -> str:
     metadata = package.metadata
     pages = [line.partition(", ")[2] for line in metadata.get_all("Project-URL") or []]
     lines = [LINE, f"{metadata['Name']} {metadata['Version']}", f"Licence: {licence(package) or 'see below'}"]
-    page = metadata.get("Home-page") or next(iter(pages), "")
+    page = first(package, "Home-page") or next(iter(pages), "")
     if page:
         lines.append(f"From: {page}")
     return "\n\n".join(["\n".join(lines), *texts(package)]) + "\n"

@@ -149,17 +149,19 @@ def raw_requests() -> st.SearchStrategy[bytes]:
          b"Transfer-Encoding: gzip", b"A" * 9000, b": x", b"X\x00Y: z", b" folded", b"Connection: upgrade", b"Expect: x"]
     )  # fmt: skip
     bodies = st.one_of(st.binary(max_size=60), st.sampled_from([b"0\r\n\r\n", b"ffffffffff\r\n", b"5\r\nab"]))
-    return st.builds(
-        lambda line, heads, body: b"\r\n".join([line, *heads]) + b"\r\n\r\n" + body,
-        lines,
-        st.lists(fields, max_size=5),
-        bodies,
-    )
+
+    def build(line: bytes, heads: list[bytes], body: bytes) -> bytes:
+        return b"\r\n".join([line, *heads]) + b"\r\n\r\n" + body
+
+    return st.builds(build, lines, st.lists(fields, max_size=5), bodies)
 
 
 def protocol_targets(server: Server) -> Iterator[Target]:
     methods = st.sampled_from(PROTOCOL)
-    about = {"io.modelcontextprotocol/protocolVersion": NEW, "io.modelcontextprotocol/clientCapabilities": {}}
+    about: dict[str, object] = {
+        "io.modelcontextprotocol/protocolVersion": NEW,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
     params = st.one_of(
         anything,
         st.dictionaries(

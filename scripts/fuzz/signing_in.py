@@ -114,7 +114,7 @@ class SigningIn:
 
     def authorize(self, drawn: tuple[int, Damages]) -> Answer:
         number, damages = drawn
-        fields = damage(self._authorization(self.client(number)), damages, {"client_id": self._stranger.id})
+        fields = damage(self.authorization(self.client(number)), damages, {"client_id": self._stranger.id})
         answer = ask(self._server, Request("GET", f"/authorize?{_encode(fields)}", {}, b""))
         place = urlsplit(answer.location)
         elsewhere = place.netloc and place.hostname != "127.0.0.1"
@@ -169,7 +169,7 @@ class SigningIn:
         require(not issued or changed <= repeated, f"issued in spite of another {changed}")
         return answer
 
-    def _authorization(self, client: Client) -> Fields:
+    def authorization(self, client: Client) -> Fields:
         digest = hashlib.sha256(VERIFIER.encode()).digest()
         return [
             ("response_type", "code"),
@@ -183,7 +183,7 @@ class SigningIn:
         ]
 
     def _consent_form(self, client: Client) -> Fields:
-        path = f"/authorize?{_encode(self._authorization(client))}"
+        path = f"/authorize?{_encode(self.authorization(client))}"
         led = ask(self._server, Request("GET", path, {}, b"")).location
         page = ask(self._server, Request("GET", f"/{led.lstrip('/')}", {}, b"")).body.decode()
         hidden = [
@@ -225,7 +225,7 @@ class SigningIn:
 def targets(server: Server) -> Iterator[Target]:
     way = SigningIn(server)
     client = st.integers(0, 2)
-    authorization = dict(way._authorization(way.client(0)))  # noqa: SLF001
+    authorization = dict(way.authorization(way.client(0)))
     token = ("grant_type", "redirect_uri", "resource", "client_id", "client_secret", "scope")
     metadata = st.dictionaries(st.sampled_from([*_metadata("none"), *_OPTIONAL_METADATA]), anything, max_size=2)
     methods = st.sampled_from(("none", "client_secret_post", "client_secret_basic"))

@@ -49,7 +49,7 @@ _HEADERS: dict[str, list[str]] = {
     "Upgrade": ["websocket", "h2c"],
 }
 
-_FIELDS = (
+_FIELDS: tuple[str, ...] = (
     "api_key", "label", "toolsets", "read_only", "expires_in_days", "route", "route_token", "signup_code", "form", "token",
     "grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "resource", "scope",
     "response_type", "state", "code_challenge", "code_challenge_method", "redirect_uris", "client_name", "request", "action",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -44,9 +44,12 @@ class Target:
     def explore(self, start: int) -> None:
         @seed(f"{self.name} {start}")
         @settings(
-            max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            suppress_health_check=cast("list[HealthCheck]", list(HealthCheck)),  # Hypothesis does not type this
             phases=[Phase.generate],  # shrinking takes minutes
-        )  # fmt: skip
+        )
         @given(self.requests)
         def send(drawn: Any) -> None:
             self._send(drawn)

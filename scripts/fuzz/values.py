@@ -32,8 +32,8 @@ def from_schema(schema: dict[str, Any], known: dict[str, list[Any]], name: str =
     match schema:
         case _ if name in known:
             fitting = st.sampled_from(known[name])
-        case {"enum": list(values)}:
-            fitting = st.sampled_from(values)
+        case {"enum": list()}:
+            fitting = st.sampled_from(schema["enum"])
         case {"type": "string"}:
             fitting = texts
         case {"type": "integer"}:
@@ -42,10 +42,10 @@ def from_schema(schema: dict[str, Any], known: dict[str, list[Any]], name: str =
             fitting = st.floats(schema.get("minimum", -5), schema.get("maximum", 1e6))
         case {"type": "boolean"}:
             fitting = st.booleans()
-        case {"type": "array", "items": dict(items)}:
-            fitting = st.lists(from_schema(items, known, name), max_size=4)
-        case {"type": "object", "properties": dict(properties)}:
-            fitting = _objects(properties, schema.get("required", []), known)
+        case {"type": "array", "items": dict()}:
+            fitting = st.lists(from_schema(schema["items"], known, name), max_size=4)
+        case {"type": "object", "properties": dict()}:
+            fitting = _objects(schema["properties"], schema.get("required", []), known)
         case _:
             fitting = anything
     return st.one_of(fitting, fitting, fitting, fitting, fitting, anything)

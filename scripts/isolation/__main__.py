@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class Observation:
 
 
 @contextmanager
-def watch(server: Server) -> Iterator[Observation]:
+def watch(server: Server) -> Generator[Observation]:
     """Observe the effect on others within this context."""
     seen, ended = Observation(), threading.Event()
     threads = [

@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from scripts.isolation.product import ANSWER_WITHIN, ATTACKER, BODY, NEW, OLD, PATH, Server, call, send
@@ -27,7 +27,10 @@ def fill(piece: str) -> str:
 
 def newer(tool: str, arguments: str) -> bytes:
     """The same call in protocol version 2026-07-28."""
-    about = {"io.modelcontextprotocol/protocolVersion": NEW, "io.modelcontextprotocol/clientCapabilities": {}}
+    about: dict[str, object] = {
+        "io.modelcontextprotocol/protocolVersion": NEW,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
     return call(tool, arguments).replace(b'"params":{', f'"params":{{"_meta":{json.dumps(about)},'.encode())
 
 
@@ -45,7 +48,7 @@ def send_at_once(body: str | bytes, version: str = OLD, times: int = 1) -> Attac
     return attack
 
 
-def run_at_once(actions: list[Callable[[], object]]) -> None:
+def run_at_once(actions: Sequence[Callable[[], object]]) -> None:
     threads = [threading.Thread(target=action, daemon=True) for action in actions]
     for thread in threads:
         thread.start()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def send(port: int, method: str, path: str, headers: dict[str, str], body: bytes
 @contextmanager
 def product(
     folder: str, log: IO[bytes] | None = None, settings: Mapping[str, str] | None = None
-) -> Iterator[Server]:
+) -> Generator[Server]:
     """Start `serve` and the sandbox behind it, and stop them on exit."""
     mistral, port = _free_port(), _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MISTRAL_")}

@@ -1,7 +1,7 @@
 """The operations of Mistral's OpenAPI file."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -28,13 +28,14 @@ def read(path: Path) -> dict[str, Any]:
 
 def _local(node: Any) -> dict[str, Any]:
     """Definitions inside the schema of one operation."""
+    found: dict[str, Any] = {}
+    if isinstance(node, dict):
+        members = cast("dict[str, Any]", node)
+        found |= members.get("$defs", {})
+        node = list(members.values())
     if isinstance(node, list):
-        node = dict(enumerate(node))
-    if not isinstance(node, dict):
-        return {}
-    found: dict[str, Any] = dict(node.get("$defs", {}))
-    for value in node.values():
-        found |= _local(value)
+        for value in cast("list[Any]", node):
+            found |= _local(value)
     return found
 
 
@@ -69,7 +70,7 @@ def _parameter(given: dict[str, Any], document: dict[str, Any]) -> dict[str, Any
 
 
 def _replies(status: str, response: dict[str, Any]) -> list[dict[str, Any]]:
-    content = response.get("content") or {}
+    content: dict[str, Any] = response.get("content") or {}
     if not content:
         return [{"status": status}]
     return [

@@ -23,11 +23,11 @@ class Found:
     method: str
     path: str
     name: str
-    params: list[tuple[str, str, bool, Any]] = field(default_factory=list)
+    params: list[tuple[str, str, bool, Any]] = field(default_factory=list[tuple[str, str, bool, Any]])
     """Name, place, whether it is required, type."""
     body: tuple[str, bool, Any] | None = None
     """Media type, whether it is required, type."""
-    replies: list[tuple[str, str, Any]] = field(default_factory=list)
+    replies: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
     """Status, media type ("" without content), type."""
     deprecated: bool = False
 

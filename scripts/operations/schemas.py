@@ -1,7 +1,7 @@
 """Convert schemas from both sources to one plain form: structure and bounds, without descriptions."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 _WORDS = {
     "title",
@@ -26,11 +26,12 @@ Rename = Callable[[str], str]
 def plain(node: Any, rename: Rename) -> Any:
     """A copy without descriptions and with renamed references."""
     if isinstance(node, list):
-        return [plain(item, rename) for item in node]
+        return [plain(item, rename) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
-    kept = [key for key in node if key not in _WORDS and not key.startswith("x-")]
-    out: dict[str, Any] = {key: _keyword(key, node[key], rename) for key in kept}
+    schema = cast("dict[str, Any]", node)
+    kept = [key for key in schema if key not in _WORDS and not key.startswith("x-")]
+    out: dict[str, Any] = {key: _keyword(key, schema[key], rename) for key in kept}
     if out.get("properties") and isinstance(out.get("required"), list):
         # A required name without a property is an error in the source.
         out["required"] = [name for name in out["required"] if name in out["properties"]]
@@ -103,25 +104,27 @@ def _is_own(arm: dict[str, Any]) -> bool:
 def references(node: Any) -> Iterator[str]:
     """The names of the definitions that a schema refers to directly."""
     if isinstance(node, dict):
-        if "$ref" in node and isinstance(node["$ref"], str):
-            yield node["$ref"].rpartition("/")[2]
-        for value in node.values():
+        schema = cast("dict[str, Any]", node)
+        if "$ref" in schema and isinstance(schema["$ref"], str):
+            yield schema["$ref"].rpartition("/")[2]
+        for value in schema.values():
             yield from references(value)
     elif isinstance(node, list):
-        for value in node:
+        for value in cast("list[Any]", node):
             yield from references(value)
 
 
 def inline(node: Any, definitions: dict[str, Any], wanted: Callable[[str], bool]) -> Any:
     """A copy with the `wanted` references replaced by their definitions."""
     if isinstance(node, list):
-        return [inline(item, definitions, wanted) for item in node]
+        return [inline(item, definitions, wanted) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
-    if "$ref" in node and wanted(name := node["$ref"].rpartition("/")[2]):
-        rest = {key: value for key, value in node.items() if key != "$ref"}
+    schema = cast("dict[str, Any]", node)
+    if "$ref" in schema and wanted(name := schema["$ref"].rpartition("/")[2]):
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
         return {**inline(definitions[name], definitions, wanted), **rest}
-    return {key: inline(value, definitions, wanted) for key, value in node.items()}
+    return {key: inline(value, definitions, wanted) for key, value in schema.items()}
 
 
 def closure(roots: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -169,21 +172,23 @@ def require_tags(definitions: dict[str, Any], roots: Any) -> None:
 
 def _unions(node: Any) -> Iterator[dict[str, Any]]:
     if isinstance(node, dict):
-        if isinstance(node.get("discriminator"), dict) and ("oneOf" in node or "anyOf" in node):
-            yield node
-        node = list(node.values())
+        schema = cast("dict[str, Any]", node)
+        if isinstance(schema.get("discriminator"), dict) and ("oneOf" in schema or "anyOf" in schema):
+            yield schema
+        node = list(schema.values())
     if isinstance(node, list):
-        for value in node:
+        for value in cast("list[Any]", node):
             yield from _unions(value)
 
 
 def with_open_names(node: Any, definitions: dict[str, Any]) -> Any:
     """A copy in which enumerations accept any string: replies may have values that are newer than this file."""
     if isinstance(node, list):
-        return [with_open_names(item, definitions) for item in node]
+        return [with_open_names(item, definitions) for item in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
-    target = definitions.get(str(node.get("$ref", "")).rpartition("/")[2], node)
+    schema = cast("dict[str, Any]", node)
+    target = definitions.get(str(schema.get("$ref", "")).rpartition("/")[2], schema)
     if isinstance(target.get("enum"), list) and len(target["enum"]) > 1:
         return {"anyOf": [target, {"type": "string"}]}
-    return {name: with_open_names(value, definitions) for name, value in node.items()}
+    return {name: with_open_names(value, definitions) for name, value in schema.items()}
