@@ -90,7 +90,8 @@ class Run:
         """Open all connections before the measurement starts, and return the targets, with a session header if there is one."""
         # In batches: most servers do not queue a thousand connections.
         for some in _batches(self.callers):
-            connecting = (connection.open() for caller in some for connection in caller.values())
+            connections = itertools.chain.from_iterable(caller.values() for caller in some)
+            connecting = [connection.open() for connection in connections]
             # A connection that fails now fails again in its first call, which counts it.
             await asyncio.gather(*connecting, return_exceptions=True)
         extra = await self._session() if self.plan.handshake else b""

@@ -39,7 +39,7 @@ class Outcome(BaseModel):
         return self.calls / self.seconds
 
     @property
-    def failed(self) -> int:
+    def error_count(self) -> int:
         return sum(self.errors.values())
 
 

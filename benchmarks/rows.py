@@ -4,6 +4,7 @@ import json
 import platform
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +26,9 @@ class Goal:
         sign = "≤" if self.at == "most" else "≥"
         if self.of == "ours":
             return f"{sign}{self.limit:,.0f}"
-        return f"{sign}{self.limit:.2f}x" + (f" (floor {self.floor:.2f}x)" if self.floor is not None else "")
+        if self.floor is None:
+            return f"{sign}{self.limit:.2f}x"
+        return f"{sign}{self.limit:.2f}x (floor {self.floor:.2f}x)"
 
     def verdict(self, row: "Row") -> str:
         value = row.ratio if self.of == "ratio" else row.ours
@@ -33,10 +36,14 @@ class Goal:
             return ""
         if self._holds(value, self.limit):
             return "met"
-        return "floor only" if self.floor is not None and self._holds(value, self.floor) else "MISSED"
+        if self.floor is not None and self._holds(value, self.floor):
+            return "floor only"
+        return "MISSED"
 
     def _holds(self, value: float, limit: float) -> bool:
-        return value <= limit if self.at == "most" else value >= limit
+        if self.at == "most":
+            return value <= limit
+        return value >= limit
 
 
 @dataclass(frozen=True)
@@ -88,10 +95,10 @@ def missing_row(name: str, unit: str, beside: str, why: str) -> Row:
 _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("", lambda row: row.name),
     ("ours", lambda row: _figure(row.ours)),
-    ("±", lambda row: "" if row.spread is None else f"{row.spread:.0%}"),
+    ("±", lambda row: _percentage(row.spread)),
     ("baseline", lambda row: _figure(row.baseline)),
     ("unit", lambda row: row.unit),
-    ("ratio", lambda row: "" if row.ratio is None else f"{row.ratio:.2f}x"),
+    ("ratio", lambda row: _multiple(row.ratio)),
     ("goal", lambda row: str(row.goal or "")),
     ("", lambda row: row.verdict),
     ("beside", lambda row: row.beside),
@@ -99,10 +106,20 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 )
 
 
+def _percentage(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+def _multiple(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}x"
+
+
 def _figure(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+    if abs(value) >= 100:  # noqa: PLR2004 - three digits
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -118,13 +135,15 @@ def table(rows: Iterable[Row]) -> str:
 def _align(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     numbers = {index for index, title in enumerate(lines[0]) if title in _NUMBERS}
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if index in numbers else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return "\n".join(_align_line(line, widths, numbers) for line in lines)
+
+
+def _align_line(line: Sequence[str], widths: Sequence[int], numbers: AbstractSet[int]) -> str:
+    cells: list[str] = []
+    for index, (cell, width) in enumerate(zip(line, widths, strict=True)):
+        justify = cell.rjust if index in numbers else cell.ljust
+        cells.append(justify(width))
+    return "  ".join(cells).rstrip()
 
 
 _NUMBERS = {"ours", "±", "baseline", "ratio", "then", "now", "change", "ratio then", "ratio now"}
@@ -171,10 +190,9 @@ def comparison(then: Saved, rows: Iterable[Row], *, quick: bool) -> str:
     before = {(line.name, line.beside): line for line in then.rows}
     lines = [["", "unit", "then", "now", "change", "ratio then", "ratio now", "beside"]]
     lines.extend(_changes(before, rows))
-    warning = (
-        "" if then.quick == quick else "One run was --quick and the other was not: their figures differ by that.\n"
-    )
-    return warning + _align(lines)
+    if then.quick == quick:
+        return _align(lines)
+    return f"One run was --quick and the other was not: their figures differ by that.\n{_align(lines)}"
 
 
 def _changes(before: Mapping[tuple[str, str], Saved.Line], rows: Iterable[Row]) -> Iterator[list[str]]:
@@ -183,5 +201,5 @@ def _changes(before: Mapping[tuple[str, str], Saved.Line], rows: Iterable[Row]) 
         if old is None or old.ours is None or row.ours is None:
             continue
         change = f"{row.ours / old.ours - 1:+.0%}" if old.ours else ""
-        ratios = ["" if ratio is None else f"{ratio:.2f}x" for ratio in (old.ratio, row.ratio)]
+        ratios = [_multiple(old.ratio), _multiple(row.ratio)]
         yield [row.name, row.unit, _figure(old.ours), _figure(row.ours), change, *ratios, row.beside]

@@ -86,18 +86,18 @@ async def _cost_of_chunks(
     chunks = task.streams * task.chunks
     prompt = f"stream {task.chunks} {gap}"
 
-    async def served(server: Server) -> float:
+    async def cost_of_server(server: Server) -> float:
         load = await bench.load(_plan(server.port, _STREAMS, _STREAMS, prompt), server)
         return load.cpu_ms * _STREAMS / chunks * 1000
 
-    async def bare(client: LineProcess) -> float:
+    async def cost_of_client(client: LineProcess) -> float:
         return (await ask(client, task)).cpu_seconds / chunks * 1e6
 
     async with start_process(python("-m", "benchmarks.bare", bench.upstream.url), {}) as client:
         ways = {
-            "ours": lambda: served(ours),
-            "minimal, streaming": lambda: served(minimal),
-            "parsing, no server": lambda: bare(client),
+            "ours": lambda: cost_of_server(ours),
+            "minimal, streaming": lambda: cost_of_server(minimal),
+            "parsing, no server": lambda: cost_of_client(client),
         }
         await run_interleaved(ways, 1)
         runs = await run_interleaved(ways, bench.scale.rounds)
@@ -154,9 +154,11 @@ async def _open_at_once(bench: Bench) -> list[Row]:
     beside = "minimal, streaming"
     middle, late = (percentile(ours.outcome.firsts, percent) * 1000 for percent in (50, 99))
     minimal_late = percentile(minimal.outcome.firsts, 99) * 1000
-    errors, each = float(ours.outcome.failed), 1000 / streams
+    errors, each = float(ours.outcome.error_count), 1000 / streams
     return [
-        Row("open streams: errors", "", errors, beside, float(minimal.outcome.failed), goal=Goal(0, of="ours")),
+        Row(
+            "open streams: errors", "", errors, beside, float(minimal.outcome.error_count), goal=Goal(0, of="ours")
+        ),
         Row("open streams: first progress, p99", "ms", late, "its own p50", middle, goal=Goal(3)),
         Row("open streams: first progress, p99", "ms", late, beside, minimal_late),
         Row("open streams: memory", "MB", ours_most, beside, minimal_most),

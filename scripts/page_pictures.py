@@ -227,11 +227,14 @@ async def find_barriers(page: Page) -> list[str]:
     """The findings of axe-core, one line each."""
     axe: Any = Axe()
     response: dict[str, Any] = (await axe.run(page)).response
-    return [
-        f"{found['id']}: {node['html'][:160]}: {json.dumps(node.get('any', []))[:300]}"
-        for found in response["violations"]
-        for node in found["nodes"]
-    ]
+    barriers: list[str] = []
+    for found in response["violations"]:
+        barriers += [f"{found['id']}: {_describe_node(node)}" for node in found["nodes"]]
+    return barriers
+
+
+def _describe_node(node: dict[str, Any]) -> str:
+    return f"{node['html'][:160]}: {json.dumps(node.get('any', []))[:300]}"
 
 
 async def take_pictures(folder: Path, *, docs: bool) -> int:

@@ -116,7 +116,9 @@ def price_text(catalog: Catalog, model: str) -> str:
 def default(value: object) -> str:
     if value is None or value == ():
         return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
+    return f"`{value}`"
 
 
 TABLES = {
@@ -150,7 +152,9 @@ def rewrite(readme: str, *, french: bool = False) -> str:
         begin, end = f"<!-- {name}: written by make docs -->", f"<!-- end of {name} -->"
         if begin not in readme:
             continue
-        table = [translate_row(row, known) if french else row for row in write()]
+        table = list(write())
+        if french:
+            table = [translate_row(row, known) for row in table]
         before, rest = readme.split(begin)
         after = rest.split(end)[1]
         readme = "\n".join([before + begin, *table, end + after])

@@ -58,11 +58,10 @@ def audit_summary(report: dict[str, Any] | None) -> tuple[bool, str]:
         return True, "not checked: the data on vulnerabilities cannot be reached from here"
     packages = report["dependencies"]
     skipped = [package["name"] for package in packages if "skip_reason" in package]
-    vulnerable = [
-        f"{package['name']} {package['version']}: {vulnerability['id']}"
-        for package in packages
-        for vulnerability in package.get("vulns", ())
-    ]
+    vulnerable: list[str] = []
+    for package in packages:
+        ids = [vulnerability["id"] for vulnerability in package.get("vulns", ())]
+        vulnerable += [f"{package['name']} {package['version']}: {each}" for each in ids]
     if vulnerable:
         return False, "\n".join(vulnerable)
     if len(skipped) == len(packages):

@@ -165,7 +165,7 @@ class Callers:
         url = f"{self.replicas[replica].url}/c/{token}/mcp"
         return await self.client.post(url, json=asked, headers=headers)
 
-    def answered(self, tenant: int) -> int:
+    def count_answers(self, tenant: int) -> int:
         return sum(answer.tenant == tenant for answer in self.answers)
 
 
@@ -270,7 +270,7 @@ async def _check_exact(people: Callers, counting: CountingApp, tokens: Sequence[
         month = (await people.usage(token))["month"]
         calls += month["calls"]
         used += month["total_tokens"]
-        wrong += month["calls"] != people.answered(tenant)
+        wrong += month["calls"] != people.count_answers(tenant)
         wrong += month["total_tokens"] != counting.tokens(KEY.format(tenant))
     counted = sum(seen.tokens for seen in counting.seen)
     return [

@@ -85,7 +85,8 @@ class CallerSchema:
 
         named = str(self._root.get("$schema"))
         draft = next((draft for draft in DRAFTS if f"json-schema.org/{draft}/schema" in named), "draft/2020-12")
-        dialect = f"{'https' if '/' in draft else 'http'}://json-schema.org/{draft}/schema"
+        scheme = "https" if "/" in draft else "http"
+        dialect = f"{scheme}://json-schema.org/{draft}/schema"
         try:
             # Set explicitly, because an unknown dialect would be fetched. `jsonschema` would take seconds for 100 kB.
             jsonschema_rs.meta.validate({**self._root, "$schema": dialect})
@@ -138,9 +139,8 @@ class CallerSchema:
     def _refusal(self, what: str, culprit: JsonValue = None, path: Path = ()) -> BadArgument:
         if isinstance(culprit, dict):
             path = next((path for path, value in places(self._root) if value is culprit), ())
-        return BadArgument(
-            f"{self._where} {what}{f', at {show_path(path)}' if path else ''}.", "Correct the schema."
-        )
+        place = f", at {show_path(path)}" if path else ""
+        return BadArgument(f"{self._where} {what}{place}.", "Correct the schema.")
 
 
 async def compile_schema(schema: Mapping[str, JsonValue], *, where: str) -> CallerSchema:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import JsonValue
@@ -48,10 +48,16 @@ def size_of(value: Any) -> int:
 
 def places(value: JsonValue, path: Path = ()) -> Iterator[tuple[Path, JsonValue]]:
     yield path, value
-    for key, item in (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    ):
+    for key, item in _members(value):
         yield from places(item, (*path, key))
+
+
+def _members(value: JsonValue) -> Iterable[tuple[str | int, JsonValue]]:
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list):
+        return enumerate(value)
+    return ()
 
 
 def show_path(path: Path) -> str:
@@ -71,10 +77,13 @@ def cut(text: str) -> str:
 def deeper_than(limit: int, value: JsonValue) -> bool:
     level = [value]
     for _ in range(limit):
-        groups = [
-            item.values() if isinstance(item, dict) else item if isinstance(item, list) else () for item in level
-        ]
-        level = [item for group in groups for item in group]
+        below: list[JsonValue] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        level = below
     return any(isinstance(item, dict | list) for item in level)
 
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,15 +192,13 @@ def protocol_targets(server: Server) -> Iterator[Target]:
 def tool_targets(server: Server) -> list[Target]:
     known = known_values(server)
     listed = rpc(server, "tools/list", {})[2]["result"]["tools"]
-    return [
-        Target(
-            tool["name"],
-            # Nothing is deleted that the other tools need.
-            from_schema(tool["inputSchema"], {} if tool["annotations"]["destructiveHint"] else known),
-            lambda drawn, name=tool["name"]: call_tool(server, name, drawn),
-        )
-        for tool in listed
-    ]
+    targets: list[Target] = []
+    for tool in listed:
+        # Nothing is deleted that the other tools need.
+        values = {} if tool["annotations"]["destructiveHint"] else known
+        call = partial(call_tool, server, tool["name"])
+        targets.append(Target(tool["name"], from_schema(tool["inputSchema"], values), call))
+    return targets
 
 
 def run(server: Server, seconds: float) -> list[Target]:
@@ -236,10 +235,11 @@ def main(seconds: float) -> int:
     for number in tracebacks[:3]:
         print("\n".join(lines[max(number - 2, 0) : number + 60]))
     unsent = [target.name for target in targets if not target.sent]
-    print(
-        f"\n{sum(target.sent for target in targets):,} requests to {len(targets)} targets in {seconds:.0f} s: "
-        f"{len(failed)} failed, {len(tracebacks)} tracebacks in the log{', never reached: ' if unsent else ''}{', '.join(unsent)}"
-    )
+    sent = sum(target.sent for target in targets)
+    print(f"\n{sent:,} requests to {len(targets)} targets in {seconds:.0f} s: ", end="")
+    print(f"{len(failed)} failed, {len(tracebacks)} tracebacks in the log")
+    if unsent:
+        print(f"never reached: {', '.join(unsent)}")
     return 1 if failed or tracebacks else 0
 
 

@@ -143,14 +143,14 @@ class SigningIn:
         number, damages = drawn
         client = self.client(number)
         token = self._tokens(client)["refresh_token"]
-        fields = [("grant_type", "refresh_token"), ("refresh_token", token), *_authenticated(client)]
+        fields = [("grant_type", "refresh_token"), ("refresh_token", token), *_client_fields(client)]
         others = {"client_id": self._stranger.id, "refresh_token": self._tokens(self._stranger)["refresh_token"]}
         return self._ask_for_tokens(client, [*fields, ("scope", "mistral:read")], damages, others, _REFRESHING)
 
     def revoke(self, drawn: tuple[int, str, Damages]) -> Answer:
         number, kind, damages = drawn
         client = self.client(number)
-        fields = [("token", self._tokens(client)[kind]), ("token_type_hint", kind), *_authenticated(client)]
+        fields = [("token", self._tokens(client)[kind]), ("token_type_hint", kind), *_client_fields(client)]
         answer = self._post_form("/revoke", damage(fields, damages, {}), _basic(client))
         require(bool(damages) or answer.status == OK, f"what is valid was refused: {answer}")
         return answer
@@ -204,7 +204,7 @@ class SigningIn:
             ("redirect_uri", REDIRECT),
             ("code_verifier", VERIFIER),
             ("resource", f"http://127.0.0.1:{self._server.port}/mcp"),
-            *_authenticated(client),
+            *_client_fields(client),
         ]
 
     def _tokens(self, client: Client) -> dict[str, str]:
@@ -274,7 +274,7 @@ def _metadata(how: str) -> dict[str, Any]:
     }
 
 
-def _authenticated(client: Client) -> Fields:
+def _client_fields(client: Client) -> Fields:
     if client.how == "client_secret_post":
         return [("client_id", client.id), ("client_secret", client.secret)]
     return [("client_id", client.id)]

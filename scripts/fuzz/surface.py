@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from urllib.parse import quote, urlencode
 
 from hypothesis import strategies as st
@@ -106,7 +107,7 @@ def requests_to(path: str, methods: tuple[str, ...], known: Known) -> st.SearchS
     values = st.one_of(st.sampled_from(HOSTILE), texts)
     fields = st.dictionaries(
         st.sampled_from(_FIELDS),
-        st.one_of(values, st.sampled_from([value for each in known.values.values() for value in each])),
+        st.one_of(values, st.sampled_from(list(chain.from_iterable(known.values.values())))),
         max_size=12,
     )
     forms = fields.map(lambda given: urlencode(given, errors="replace").encode())

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import anyio
@@ -192,7 +192,7 @@ def check_recovery(load: Load, events: Events, end: float) -> list[Row]:
     for name, back in events.back_at.items():
         took = [_until_good(load, replica, back) for replica in (0, 1)]
         rows.append((f"{name}: quiet after", f"{max(took):.1f} s", max(took) < RECOVERY))
-    late = [at for times in load.ledger.bad_at.values() for at in times if end - 5 < at < end]
+    late = [at for at in chain.from_iterable(load.ledger.bad_at.values()) if end - 5 < at < end]
     rows.append(("refused, cut off or 503 in the last five seconds", str(len(late)), not late))
     return rows
 
@@ -220,7 +220,8 @@ def describe(outcomes: Counter[str]) -> str:
 def print_table(rows: Sequence[Row]) -> None:
     width = max(len(name) for name, _, _ in rows)
     for name, value, good in rows:
-        print(f"{'ok  ' if good else 'FAIL'}  {name:<{width}}  {value}")
+        verdict = "ok" if good else "FAIL"
+        print(f"{verdict:4}  {name:<{width}}  {value}")
 
 
 async def main() -> int:

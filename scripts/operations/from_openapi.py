@@ -51,12 +51,10 @@ def _operation(
             "required": body.get("required", False),
             "schema": content.get("schema", {}),
         }
-    operation["replies"] = [
-        reply
-        for status, response in given["responses"].items()
-        if status.startswith("2")
-        for reply in _replies(status, response)
-    ]
+    operation["replies"] = []
+    for status, response in given["responses"].items():
+        if status.startswith("2"):
+            operation["replies"] += _replies(status, response)
     if given.get("deprecated"):
         operation["deprecated"] = True
     return operation

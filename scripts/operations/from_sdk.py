@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Annotated, Any
 
 import mistralai.client
@@ -42,7 +43,7 @@ def read() -> dict[str, Any]:
         else:
             each.path = key[1]
             found[key] = each
-    types = [kind for each in found.values() for kind in _types(each)]
+    types = list(chain.from_iterable(map(_types, found.values())))
     schemas, definitions = TypeAdapter.json_schemas(
         [(number, "validation", TypeAdapter(kind)) for number, kind in enumerate(types)],
         by_alias=True,
@@ -73,10 +74,13 @@ def _describe(found: Found, next_schema: Any) -> dict[str, Any]:
     if found.body:
         media, required, _ = found.body
         operation["body"] = {"media": media, "required": required, "schema": next_schema()}
-    operation["replies"] = [
-        {"status": status, "media": media, "schema": next_schema()} if media else {"status": status}
-        for status, media, _ in found.replies
-    ]
+    replies: list[dict[str, Any]] = []
+    for status, media, _ in found.replies:
+        reply: dict[str, Any] = {"status": status}
+        if media:
+            reply |= {"media": media, "schema": next_schema()}
+        replies.append(reply)
+    operation["replies"] = replies
     if found.deprecated:
         operation["deprecated"] = True
     return operation
@@ -90,7 +94,9 @@ def methods() -> Iterator[Found]:
         with open(loaded.__file__ or "", encoding="utf-8") as source:  # noqa: PTH123
             tree = ast.parse(source.read())
         for group in tree.body:
-            for method in group.body if isinstance(group, ast.ClassDef) else ():
+            if not isinstance(group, ast.ClassDef):
+                continue
+            for method in group.body:
                 if isinstance(method, ast.FunctionDef):
                     yield from _method(method, f"{module.name}.{method.name}", vars(loaded))
 
@@ -157,8 +163,9 @@ def _replies(method: ast.FunctionDef, names: dict[str, Any]) -> Iterator[tuple[s
             continue
         call = next(call for call in ast.walk(node.test) if isinstance(call, ast.Call) and len(call.args) > 2)  # noqa: PLR2004
         status: str | list[str] = ast.literal_eval(call.args[1])
+        statuses = [status] if isinstance(status, str) else status
         media = ast.literal_eval(call.args[2])
-        for each in status if isinstance(status, list) else [status]:
+        for each in statuses:
             if each.startswith("2"):
                 yield each, *_reply_type(node, media, names)
 

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from scripts.operations.schemas import as_object, closure, inline, plain, require_tags
+from scripts.operations.schemas import Rename, as_object, closure, inline, plain, require_tags
 
 WRAPPED = ("OptionalNullable_", "Nullable_")
 
@@ -42,7 +42,7 @@ def _sdk_name(name: str) -> str:
     return f"sdk.{name}"
 
 
-def _plain_operation(given: dict[str, Any], rename: Any) -> dict[str, Any]:
+def _plain_operation(given: dict[str, Any], rename: Rename) -> dict[str, Any]:
     # Header parameters only repeat query parameters.
     params = [
         {**each, "schema": plain(each["schema"], rename)} for each in given["params"] if each["in"] != "header"
@@ -50,11 +50,14 @@ def _plain_operation(given: dict[str, Any], rename: Any) -> dict[str, Any]:
     made = {**given, "params": params}
     if "body" in given:
         made["body"] = {**given["body"], "schema": plain(given["body"]["schema"], rename)}
-    made["replies"] = [
-        {**each, "schema": plain(each["schema"], rename)} if "schema" in each else each
-        for each in given["replies"]
-    ]
+    made["replies"] = [_plain_reply(each, rename) for each in given["replies"]]
     return made
+
+
+def _plain_reply(reply: dict[str, Any], rename: Rename) -> dict[str, Any]:
+    if "schema" not in reply:
+        return reply
+    return {**reply, "schema": plain(reply["schema"], rename)}
 
 
 def _add_newer(operation: dict[str, Any], newer: dict[str, Any], definitions: dict[str, Any]) -> None:
@@ -85,7 +88,8 @@ def _with_plain_body(operation: dict[str, Any], definitions: dict[str, Any]) -> 
     schema = body["schema"]
     if {"type": "null"} in schema.get("anyOf", []):
         body["required"] = False
-        body["schema"] = {"anyOf": arms} if len(arms := _arms(schema)) > 1 else arms[0]
+        arms = _arms(schema)
+        body["schema"] = {"anyOf": arms} if len(arms) > 1 else arms[0]
     if "allOf" in _target(body["schema"], definitions):
         body["schema"] = as_object(body["schema"], definitions)
 

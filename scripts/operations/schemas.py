@@ -71,11 +71,12 @@ def _flat(node: dict[str, Any]) -> dict[str, Any]:
         if key not in node:
             continue
         arms = [arm for arm in node[key] if not _is_own(arm)]
-        nested = [
-            inner
-            for arm in arms
-            for inner in (arm["anyOf"] if key == "anyOf" and arm.keys() == {"anyOf"} else [arm])
-        ]
+        nested: list[dict[str, Any]] = []
+        for arm in arms:
+            if key == "anyOf" and arm.keys() == {"anyOf"}:
+                nested += arm["anyOf"]
+            else:
+                nested.append(arm)
         if any("enum" in arm for arm in nested) and {"type": "string"} in nested:
             nested = [arm for arm in nested if arm != {"type": "string"}]
         nested = [arm for at, arm in enumerate(nested) if arm not in nested[:at]]
@@ -129,7 +130,7 @@ def inline(node: Any, definitions: dict[str, Any], wanted: Callable[[str], bool]
 
 def closure(roots: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """The definitions that the roots refer to, directly or not, by name."""
-    pending, found = [name for root in roots for name in references(root)], set[str]()
+    pending, found = list(references(roots)), set[str]()
     while pending:
         name = pending.pop()
         if name not in found:
@@ -144,13 +145,12 @@ def as_object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
         schema = definitions[schema["$ref"].rpartition("/")[2]]
     if "allOf" in schema:
         parts = [as_object(part, definitions) for part in schema["allOf"]]
-        members = {name: member for part in parts for name, member in part.get("properties", {}).items()}
-        required = [name for part in parts for name in part.get("required", [])]
-        merged: dict[str, Any] = {
-            "type": "object",
-            "properties": members,
-            "required": list(dict.fromkeys(required)),
-        }
+        members: dict[str, Any] = {}
+        required: dict[str, None] = {}  # a set in order
+        for part in parts:
+            members |= part.get("properties", {})
+            required |= dict.fromkeys(part.get("required", []))
+        merged: dict[str, Any] = {"type": "object", "properties": members, "required": list(required)}
         if any(part.get("additionalProperties") is False for part in parts):
             merged["additionalProperties"] = False
         return merged

@@ -1,14 +1,27 @@
-"""How dense the package reads, and whether its functions are verbs: `python scripts/density.py` says where it is not so."""
+"""How dense the code reads, and whether its functions are verbs: `python scripts/density.py` says where it is not so."""
+
+from pathlib import Path
 
 import pytest
 
-from scripts.density import LIMITS, is_named_by_participle, measure
+from scripts.density import LIMITS, LIMITS_OF, is_named_by_participle, measure
 from tests.project.test_layers import PACKAGE
 
 
+@pytest.mark.parametrize("folder", LIMITS_OF)
 @pytest.mark.parametrize("rate", LIMITS)
-def test_the_package_reads_no_denser_than_it_may(rate: str):
-    assert round(measure(PACKAGE).rates()[rate], 2) <= LIMITS[rate]
+def test_the_code_reads_no_denser_than_it_may(rate: str, folder: str):
+    assert round(measure(PACKAGE.parent / folder).rates()[rate], 2) <= LIMITS_OF[folder][rate]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["1 if a else 2 if b else 3", "[1 if a else 2 for a in (3 if b else 4)] if c else 5", "f'{1 if a else 2}'"],
+)
+def test_a_conditional_within_another_or_within_an_f_string_is_found(tmp_path: Path, expression: str):
+    (tmp_path / "module.py").write_text(f"x = {expression}\ny = 1 if a else 2\nz = f'{{x}}'\n", encoding="utf-8")
+
+    assert measure(tmp_path).nested == ["module.py:1"]
 
 
 @pytest.mark.parametrize("name", ["told", "_shown", "told_by", "unquoted", "_parsed"])

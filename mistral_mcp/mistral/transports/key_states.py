@@ -81,7 +81,8 @@ class KeyStates:
     def of(self, caller: Caller) -> KeyState:
         """The state of a caller's key. Regions count apart at Mistral, so the kind of route belongs to the key."""
         secret = caller.key or caller.route_token
-        name = f"{caller.route.kind} {secret.get_secret_value() if secret else ''}".encode()
+        text = secret.get_secret_value() if secret else ""
+        name = f"{caller.route.kind} {text}".encode()
         digest = hashlib.blake2b(name, key=self._salt, digest_size=16).digest()
         state = self.states.get(digest)
         if state is None:

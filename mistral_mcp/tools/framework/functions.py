@@ -104,8 +104,9 @@ class Functions:
         if choice is None or choice in {"auto", "any", "required", "none"}:
             return choice
         meant = nearest(choice, ["auto", "any", "required", "none", *self._known])
+        guess = f", did you mean {meant}?" if meant else "."
         raise BadArgument(
-            f"tool_choice is not one of the functions{f', did you mean {meant}?' if meant else '.'}",
+            f"tool_choice is not one of the functions{guess}",
             "It is auto, any, required, none or a function's name.",
         )
 
@@ -114,7 +115,8 @@ class Functions:
         known = self._known.get(call.function.name)
         if known is None and not self._others:
             meant = nearest(call.function.name, self._known)
-            errors = [f"there is no function of this name{f', {meant} is near' if meant else ''}"]
+            guess = f", {meant} is near" if meant else ""
+            errors = [f"there is no function of this name{guess}"]
         elif known is not None and not errors:
             errors = known.schema.errors(arguments)
         return FunctionCall(
