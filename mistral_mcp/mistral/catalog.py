@@ -9,8 +9,10 @@ what their aliases are and how long a context is. A file of the same shape, the 
 """
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -26,6 +28,7 @@ Date = dt.date
 _LEARNT = 2000  # aliases
 _NAME = 100  # characters of one
 _MILLION = 1_000_000
+_DAY = 86_400  # seconds
 
 
 class _Strict(BaseModel):
@@ -97,7 +100,14 @@ class Price:
 
 
 def _today() -> Date:
-    return dt.datetime.now(dt.UTC).date()
+    """In UTC."""
+    return _date_of(int(time.time()) // _DAY)
+
+
+@lru_cache(maxsize=1)  # each price asks for it, and it changes once a day
+def _date_of(days: int) -> Date:
+    """The date so many days after the beginning of 1970."""
+    return Date(1970, 1, 1) + dt.timedelta(days)
 
 
 class Catalog:
@@ -109,7 +119,9 @@ class Catalog:
         self._prices = prices
         self._today = today
         self._learnt: LRUCache[str, str] = LRUCache(_LEARNT)
-        self._current: dict[str, tuple[Date, Prices]] = {}
+        self._day = Date.min
+        self._current: dict[str, Prices] = {}
+        """Prices of `_day` by id or alias: of names that are published or learnt, which are bounded."""
 
     @classmethod
     def load(cls, override: Path | None = None) -> "Catalog":
@@ -130,6 +142,7 @@ class Catalog:
 
     def learn_aliases(self, groups: Iterable[Sequence[str]]) -> None:
         """Remember which names are one model; each group as Mistral lists it, its id first."""
+        self._current.clear()
         for names in groups:
             known = [name for name in names if self._is_model(name)]
             if known:
@@ -196,19 +209,24 @@ class Catalog:
         if found is None:
             return None
         prompt, completion, seconds = max(prompt_tokens, 0), max(completion_tokens, 0), max(audio_seconds, 0)
-        amounts = ((prompt, found.input), (completion, found.output), (seconds, found.minute))
-        if any(amount and price is None for amount, price in amounts):
+        if prompt and found.input is None:
+            return None
+        if completion and found.output is None:
+            return None
+        if seconds and found.minute is None:
             return None
         cached = min(max(cached_tokens, 0), prompt)
-        tokens = (prompt - cached) * (found.input or 0) + cached * self._cached_price(found)
+        tokens = (prompt - cached) * (found.input or 0)
+        if cached:
+            tokens += cached * self._cached_price(found)
         tokens += completion * (found.output or 0)
         cost = tokens / _MILLION + seconds / 60 * (found.minute or 0)
-        for applies, factor in (
-            (regional, self.factors.regional),
-            (batch, self.factors.batch),
-            (priority, self.factors.priority),
-        ):
-            cost *= factor if applies else 1
+        if regional:
+            cost *= self.factors.regional
+        if batch:
+            cost *= self.factors.batch
+        if priority:
+            cost *= self.factors.priority
         return round(cost, 10)
 
     def unit_cost_usd(
@@ -233,14 +251,18 @@ class Catalog:
         return entry is not None and entry.alias_of is None
 
     def _prices_of(self, model: str) -> Prices | None:
-        """A model's prices as of today."""
-        name, today = self._id_of(model), self._today()
-        entry = self._prices.models.get(name)
-        if entry is None or not entry.prices:
-            return None
-        if self._current.get(name, (None,))[0] != today:
-            self._current[name] = today, self._as_of(today, entry)
-        return self._current[name][1]
+        """A model's prices as of today, worked out once a day."""
+        today = self._today()
+        if today != self._day:
+            self._day = today
+            self._current.clear()
+        found = self._current.get(model)
+        if found is None:
+            entry = self._prices.models.get(self._id_of(model))
+            if entry is None or not entry.prices:
+                return None
+            found = self._current[model] = self._as_of(today, entry)
+        return found
 
     @staticmethod
     def _as_of(today: Date, entry: Entry) -> Prices:
