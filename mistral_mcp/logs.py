@@ -4,7 +4,9 @@ import json
 import logging
 import re
 import sys
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from mistral_mcp.masking import mask_shapes, may_hold_credential
@@ -41,17 +43,26 @@ class Members(dict[str, object]):
 class TextFormatter(logging.Formatter):
     """One line a record, credentials masked by their shape; tracebacks too. Line breaks and control characters are escaped."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info or record.exc_text or record.stack_info:
+            line = super().format(record)  # adds the traceback
+        else:
+            record.message = record.getMessage()
+            line = self.formatMessage(record)
+        return mask_shapes(line)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
-        message = super().formatMessage(record)
-        if message.isprintable():  # as nearly all are; the search takes ten times as long
-            return message
-        return _CONTROL.sub(_escape, message)
+        line = f"{_second_text(int(record.created))},{int(record.msecs):03d}"
+        line += f" {record.levelname} {record.name}: {record.message}"
+        if line.isprintable():  # as nearly all are; the search takes ten times as long
+            return line
+        return _CONTROL.sub(_escape, line)
 
-    def format(self, record: logging.LogRecord) -> str:
-        return mask_shapes(super().format(record))
+
+@lru_cache(maxsize=2)  # takes as long as the rest of the line
+def _second_text(seconds: int) -> str:
+    """So many seconds after the beginning of 1970, in local time."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 class JsonFormatter(logging.Formatter):

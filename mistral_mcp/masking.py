@@ -30,24 +30,11 @@ _SHAPES = re.compile(
 )
 
 
-# Every credential holds one of these. Most log lines hold none, and this search costs a tenth of the full one.
+# Every credential holds one of these, "k-" and "gh" those of several kinds. Most log lines hold none, and this search costs a
+# tenth of the full one.
 _MARKS = (
-    *(
-        "bearer",
-        "basic",
-        "mmcp_",
-        "sk-",
-        "pk-",
-        "rk-",
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
-        "github_pat_",
-        "aks_",
-    ),
-    *("hf_", "xox", "eyj", "sig=", "signature=", "token=", "key=", "secret=", "password="),
+    *("bearer", "basic", "mmcp_", "k-", "gh", "aks_", "hf_", "xox", "eyj"),
+    *("sig=", "signature=", "token=", "key=", "secret=", "password="),
 )
 
 

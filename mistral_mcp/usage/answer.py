@@ -5,9 +5,9 @@ months are those of UTC; `by_day`, `by_tool` and `by_model` divide the month.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TypedDict, TypeVar
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple, TypedDict, TypeVar
 
 from mistral_mcp.usage.sums import DOLLAR, Key, Sums, add_all
 
@@ -72,8 +72,7 @@ class UsageAnswer(TypedDict):
     by_model: list[UsedByModel]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """A monthly budget in US dollars and a daily number of calls; None: no limit."""
 
     budget_usd: float | None = None
@@ -137,7 +136,12 @@ def remaining_budget(limits: Limits, cost_this_month: int, calls_today: int, now
 
 
 def day_of(now: datetime) -> str:
-    return now.date().isoformat()
+    return _day_text(now.date())
+
+
+@lru_cache(maxsize=2)  # asked for three times by each call
+def _day_text(day: date) -> str:
+    return day.isoformat()
 
 
 def first_of_month(now: datetime) -> str:

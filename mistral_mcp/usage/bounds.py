@@ -6,8 +6,7 @@ recordings, comparisons and batches the tool's own dry run gives it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from mistral_mcp.mistral.catalog import Catalog, Price
 from mistral_mcp.settings import Settings
@@ -34,12 +33,13 @@ _ESTIMATED = frozenset(
 )
 CALLING_TOOLS = frozenset({"mistral_api_read", "mistral_api_write"})
 """Tools whose body tells more once it is validated."""
+_NAMES_A_MODEL = frozenset({"model", "models", "agent_id", "conversation_id"})
+"""Parameters of tools that use one."""
 _RUNS_LATER = frozenset({"mistral_create_batch_job"})
 """What they start is paid for later, when no call is running that could be counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What a call needs of a budget, in ten-billionths of a dollar."""
 
     reserved: int
@@ -91,14 +91,16 @@ def highest_cost(
     body = arguments.get("body")
     if isinstance(body, Mapping):  # of an operation of Mistral's API
         arguments = takes = cast("Mapping[str, object]", body)
-    if not {"model", "models", "agent_id", "conversation_id"} & takes.keys():
+    if _NAMES_A_MODEL.isdisjoint(takes):
         return 0
     size = _count_bytes(arguments)
     given = arguments.get("max_tokens")
     answer = given if isinstance(given, int) and given > 0 else _ANSWER
     is_split = tool in _SPLIT
-    costs = (_cost(catalog, model, size, answer, is_split) for model in _models(tool, arguments, settings))
-    return round(sum(costs) * DOLLAR)
+    cost = 0.0
+    for model in _models(tool, arguments, settings):
+        cost += _cost(catalog, model, size, answer, is_split)
+    return round(cost * DOLLAR)
 
 
 def _cost(catalog: Catalog, model: str, size: int, answer: int, is_split: bool) -> float:  # noqa: FBT001

@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import anyio
 
@@ -70,8 +71,7 @@ class _Account:
         self.period += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """The reservation of one running call."""
 
     account: _Account

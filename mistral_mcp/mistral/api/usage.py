@@ -36,9 +36,12 @@ class UsageReply(Reply):
 
     @property
     def cached_tokens(self) -> int:
-        details = [self.prompt_tokens_details, self.prompt_token_details]
-        counts = [self.num_cached_tokens, *(found.cached_tokens for found in details if found)]
-        return next(filter(None, counts), 0)
+        if self.num_cached_tokens:
+            return self.num_cached_tokens
+        for details in (self.prompt_tokens_details, self.prompt_token_details):
+            if details and details.cached_tokens:
+                return details.cached_tokens
+        return 0
 
     def __add__(self, other: "UsageReply") -> "UsageReply":
         """The sum of two requests of one tool call; what neither reported stays unknown."""
