@@ -60,6 +60,15 @@ def test_a_traceback_is_a_member():
     assert "ValueError" in as_json(entry)["exception"]
 
 
+def test_a_line_of_text_has_the_time_level_and_logger_as_logging_writes_them():
+    usual = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    entries = [record("said %s", "hello") for _ in range(3)]
+    entries[1].created, entries[1].msecs = 1_700_000_000.0625, 62.5
+    entries[2].exc_info = (ValueError, ValueError("bad"), None)
+
+    assert [TextFormatter().format(entry) for entry in entries] == [usual.format(entry) for entry in entries]
+
+
 @pytest.mark.parametrize("text", ["two\nlines", "\x1b[31mred", "\x9b31m", "\u2028", "\x85"])
 def test_what_a_caller_wrote_cannot_begin_a_line_or_colour_one(text: str):
     line = TextFormatter().format(record("said %s", text))

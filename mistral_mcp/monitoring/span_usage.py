@@ -2,7 +2,6 @@
 
 from opentelemetry.trace import get_current_span
 
-from mistral_mcp.mistral.transports.spans import are_recorded
 from mistral_mcp.usage.calls import CallRecord
 
 
@@ -10,9 +9,9 @@ class SpanUsage:
     """A `CallObserver`. Attribute names follow the conventions for generative AI, which have none for the cost."""
 
     def call_ended(self, record: CallRecord) -> None:
-        if record.model is None or not are_recorded():
-            return
         span = get_current_span()
+        if record.model is None or not span.is_recording():
+            return
         span.set_attribute("gen_ai.response.model", record.model)
         span.set_attribute("gen_ai.usage.input_tokens", record.used.prompt_tokens)
         span.set_attribute("gen_ai.usage.output_tokens", record.used.completion_tokens)

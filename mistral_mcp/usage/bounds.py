@@ -53,9 +53,9 @@ def has_dry_run(tool: str, arguments: Mapping[str, object]) -> bool:
 
     That of embeddings does not: it counts the same bytes.
     """
-    if _is_dry_run(arguments):
-        return False
-    return tool in _ESTIMATED or tool in _RUNS_LATER
+    if tool in _ESTIMATED or tool in _RUNS_LATER:
+        return not _is_dry_run(arguments)
+    return False
 
 
 def needs_of(

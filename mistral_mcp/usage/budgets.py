@@ -161,6 +161,9 @@ class Budgets:
         patience: float,
     ) -> _Account:
         """The owner's account, once it has room. Raises `BudgetSpent` or `VaultUnavailable`."""
+        account = self._account(owner, limits)
+        if account.has_room(needs.least):
+            return account
         deadline = time.monotonic() + min(patience, self._patience)
         while True:
             account = self._account(owner, limits)
@@ -186,7 +189,7 @@ class Budgets:
         account = self._accounts.get(owner)
         if account is None:
             account = self._accounts[owner] = _Account(limits, day)
-        if (account.limits, account.day) != (limits, day):
+        if account.limits != limits or account.day != day:
             account.limits, account.day = limits, day
             account.give_back()
         account.used_at = time.monotonic()

@@ -123,8 +123,11 @@ def client_name(name: str, version: str) -> str:
 
 
 def _new_id() -> str:
-    """It tells the lines of two calls apart, and gives access to nothing: it need not be hard to guess."""
-    return f"{random.getrandbits(64):016x}"  # noqa: S311 - see above; seeded from the system, again after a fork
+    """It tells the lines of two calls apart, and gives access to nothing: it need not be hard to guess.
+
+    Python seeds `random` from the system, also after a fork.
+    """
+    return f"{random.getrandbits(64):016x}"
 
 
 def _upstream_facts(

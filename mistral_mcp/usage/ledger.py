@@ -75,14 +75,17 @@ class Ledger:
         owner = self.owner_of(record.credentials)
         failed = int(record.outcome == "error")
         if not record.by_model:
-            self._add(owner, record, record.model or "", Sums(calls=1, errors=failed))
+            sums = self._row(owner, record.tool, record.model or "")
+            sums.calls += 1
+            sums.errors += failed
         for position, used in enumerate(record.by_model):
-            sums = Sums.of(used)
+            sums = self._row(owner, record.tool, self._model_name(owner, record, used.model))
+            sums.add_usage(used)
             if position == 0:
-                sums.calls, sums.errors = 1, failed
+                sums.calls += 1
+                sums.errors += failed
             else:
-                sums.shared_calls = 1
-            self._add(owner, record, self._model_name(owner, record, used.model), sums)
+                sums.shared_calls += 1
 
     def limits_of(self, credentials: Credentials) -> Limits:
         """The lower of the caller's own limits and the ceiling."""
@@ -149,18 +152,21 @@ class Ledger:
             except Exception:  # noqa: BLE001 - a bug in one batch must not end the writing for good
                 _log.exception("Usage could not be written; retrying.")
 
-    def _add(self, owner: str, record: CallRecord, model: str, sums: Sums) -> None:
-        key = Key(day_of(self._now()), record.tool, model)
+    def _row(self, owner: str, tool: str, model: str) -> Sums:
+        """Today's sums, to be added to; where there is no room for more of them, some that are never written."""
+        key = Key(day_of(self._now()), tool, model)
         rows = self._pending.setdefault(owner, {})
         known = rows.get(key)
         if known is not None:
-            known.add(sums)
-        elif self._rows < _MOST_ROWS:
+            return known
+        sums = Sums()
+        if self._rows < _MOST_ROWS:
             rows[key] = sums
             self._rows += 1
         elif self._rows == _MOST_ROWS:
             self._rows += 1
             _log.error("Usage cannot be written, and there is no room for more of it: it is lost until then.")
+        return sums
 
     def _model_name(self, owner: str, record: CallRecord, name: str) -> str:
         """The model's name as Mistral gave it; beyond a number of names, an owner's other models share one row."""

@@ -42,19 +42,18 @@ class Sums:
     cost: int = 0
     """In ten-billionths of a dollar; unknown prices count as 0."""
 
-    @classmethod
-    def of(cls, used: Consumption) -> "Sums":
-        """A call's usage of one model; the call itself is not counted."""
-        return cls(
-            prompt_tokens=_bounded(used.prompt_tokens),
-            completion_tokens=_bounded(used.completion_tokens),
-            total_tokens=_bounded(used.total_tokens),
-            cached_tokens=_bounded(used.cached_tokens),
-            pages=_bounded(used.pages),
-            milliseconds=_bounded(used.seconds * 1000),
-            characters=_bounded(used.characters),
-            cost=_cost(used),
-        )
+    def add_usage(self, used: Consumption) -> None:
+        """Add a call's usage of one model; the call itself is not counted."""
+        self.prompt_tokens += _bounded(used.prompt_tokens)
+        self.completion_tokens += _bounded(used.completion_tokens)
+        self.total_tokens += _bounded(used.total_tokens)
+        self.cost += _cost(used)
+        if used.cached_tokens:
+            self.cached_tokens += _bounded(used.cached_tokens)
+        if used.pages or used.seconds or used.characters:  # few calls do
+            self.pages += _bounded(used.pages)
+            self.milliseconds += _bounded(used.seconds * 1000)
+            self.characters += _bounded(used.characters)
 
     def add(self, other: "Sums") -> None:
         for name in NAMES:

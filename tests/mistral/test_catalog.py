@@ -91,6 +91,23 @@ def test_of_several_periods_the_one_that_began_last_counts(day: str, dollars: fl
     assert catalog.cost_usd("mistral-large-4", prompt_tokens=MILLION, completion_tokens=0) == dollars
 
 
+def test_a_catalogue_that_is_in_use_at_midnight_has_the_new_prices_from_then_on():
+    days = iter(["2026-10-28", "2026-10-28", "2026-10-29", "2026-10-29"])
+    catalog = Catalog(Catalog.load()._prices, lambda: dt.date.fromisoformat(next(days)))
+
+    costs = [catalog.cost_usd("mistral-large-4", prompt_tokens=MILLION, completion_tokens=0) for _ in range(4)]
+    assert costs == [1.36, 1.36, 0.7, 0.7]
+
+
+def test_an_alias_that_moves_while_the_catalogue_is_in_use_has_the_new_price():
+    catalog = Catalog.load()
+    before = catalog.cost_usd("mistral-small-latest", prompt_tokens=MILLION, completion_tokens=0)
+    catalog.learn_aliases([["mistral-medium-3-5", "mistral-small-latest"]])
+    after = catalog.cost_usd("mistral-small-latest", prompt_tokens=MILLION, completion_tokens=0)
+
+    assert (before, after) == (0.15, 1.5)
+
+
 def on(day: str, models: dict[str, Any] | None = None) -> Catalog:
     """A catalogue as it is read on a day."""
     prices = (
@@ -135,6 +152,7 @@ def test_what_is_learnt_is_bounded():
     catalog.learn_aliases([[f"mistral-{number}", f"alias-{number}"] for number in range(5000)])
 
     assert len(catalog._learnt) == 2000
+    assert "alias-4999" in catalog._learnt
 
 
 @pytest.mark.parametrize(

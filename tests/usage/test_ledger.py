@@ -28,7 +28,7 @@ def record(*used: Consumption, **members: Any) -> CallRecord:
         "ms": 1,
         "request_id": "r",
     }
-    return CallRecord(**usual | {"by_model": used} | members)
+    return CallRecord(**(usual | {"by_model": used} | members))
 
 
 class Clock:

@@ -1,11 +1,14 @@
 """Metrics of each finished tool call: tool, model, outcome, error, usage and cost."""
 
+from typing import Generic, TypeVar
+
 from mistral_mcp import errors
 from mistral_mcp.hosting.monitoring.metrics import OTHER, Metrics
 from mistral_mcp.usage.calls import CallRecord
 
 _MOST_MODELS = 16
 _MOST_PAIRS = 48
+LabelT = TypeVar("LabelT")
 _ERRORS = frozenset(vars(errors)) | {"Cancelled", "MCPError"}
 
 
@@ -15,8 +18,8 @@ class CallMetrics:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         # A caller may use every model of the catalogue with every tool: only the first combinations get labels.
-        self._models = _FirstNames(_MOST_MODELS)
-        self._pairs = _FirstNames(_MOST_PAIRS)
+        self._models = _First[str](_MOST_MODELS)
+        self._pairs = _First[tuple[str, str]](_MOST_PAIRS)
 
     def call_ended(self, record: CallRecord) -> None:
         metrics = self._metrics
@@ -29,7 +32,7 @@ class CallMetrics:
     def _model_of(self, record: CallRecord) -> str:
         if record.model is None:
             return "none"
-        if self._pairs.admit(f"{record.tool} {record.model}"):
+        if self._pairs.admit((record.tool, record.model)):
             return record.model
         return OTHER
 
@@ -58,14 +61,17 @@ def _error_label(error: str) -> str:
     return "Crash"
 
 
-class _FirstNames:
-    """Admits a bounded number of names: the first ones."""
+class _First(Generic[LabelT]):
+    """Admits a bounded number of labels: the first ones."""
 
     def __init__(self, most: int) -> None:
-        self._names: set[str] = set()
+        self._admitted: set[LabelT] = set()
         self._most = most
 
-    def admit(self, name: str) -> bool:
-        if len(self._names) < self._most:
-            self._names.add(name)
-        return name in self._names
+    def admit(self, label: LabelT) -> bool:
+        if label in self._admitted:
+            return True
+        if len(self._admitted) == self._most:
+            return False
+        self._admitted.add(label)
+        return True

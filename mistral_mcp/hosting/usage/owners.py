@@ -1,6 +1,7 @@
 """Owners of usage in the vault's database: connections, and callers with their own keys."""
 
-from cachetools import LRUCache
+from collections import OrderedDict
+from typing import TypeVar
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.hosting.usage.allowances import VaultAllowances
@@ -13,6 +14,8 @@ from mistral_mcp.usage.budget_texts import BudgetTexts
 from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallRecord
 from mistral_mcp.usage.ledger import Ledger, OwnerName
+
+ValueT = TypeVar("ValueT")
 
 _KNOWN_KEYS = 10_000
 
@@ -44,15 +47,16 @@ class OwnerNames:
 
     def __init__(self, find: OwnerName) -> None:
         self._find = find
-        self._names: LRUCache[int, str] = LRUCache(_KNOWN_KEYS)
+        self._names = _RecentlyUsed[str]()
 
     def of(self, credentials: Credentials) -> str:
         if credentials.connection_id is not None:
             return credentials.connection_id
         identity = _identity(credentials)
-        name = self._names.get(identity)
+        name = self._names.find(identity)
         if name is None:
-            name = self._names[identity] = self._find(credentials)
+            name = self._find(credentials)
+            self._names.keep(identity, name)
         return name
 
 
@@ -60,19 +64,36 @@ class KnownKeys:
     """Callers' own keys that Mistral has accepted. Only these are counted: each invented key would get its own rows."""
 
     def __init__(self) -> None:
-        self._known: LRUCache[int, bool] = LRUCache(_KNOWN_KEYS)
+        self._known = _RecentlyUsed[bool]()
 
     def is_counted(self, record: CallRecord) -> bool:
         credentials = record.credentials
         if credentials is None or credentials.connection_id is not None:
             return True
         identity = _identity(credentials)
-        if self._known.get(identity):
+        if self._known.find(identity):
             return True
         if record.outcome != "ok" or record.status is None:
             return False
-        self._known[identity] = True
+        self._known.keep(identity, True)  # noqa: FBT003
         return True
+
+
+class _RecentlyUsed(OrderedDict[int, ValueT]):
+    """A bounded number of keys, without the least recently used. A call reads it three times: cachetools would take a
+    twentieth of what counting a call costs.
+    """
+
+    def find(self, identity: int) -> ValueT | None:
+        found = self.get(identity)
+        if found is not None:
+            self.move_to_end(identity)
+        return found
+
+    def keep(self, identity: int, value: ValueT) -> None:
+        self[identity] = value
+        if len(self) > _KNOWN_KEYS:
+            self.popitem(last=False)
 
 
 def _identity(credentials: Credentials) -> int:
