@@ -179,6 +179,13 @@ class Catalog:
             date=(found.read or self._prices.date).isoformat(),
         )
 
+    def token_prices(self, model: str) -> tuple[float, float] | None:
+        """The prices of a million tokens of input and of output; None unless both are known."""
+        found = self._prices_of(model)
+        if found is None or found.input is None or found.output is None:
+            return None
+        return found.input, found.output
+
     def context_window(self, model: str) -> int | None:
         """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
         if model.startswith("ft:"):

@@ -89,7 +89,7 @@ def highest_cost(
     if _is_dry_run(arguments):
         return 0
     body = arguments.get("body")
-    if isinstance(body, Mapping):  # of an operation of Mistral's API
+    if isinstance(body, dict):  # of an operation of Mistral's API
         arguments = takes = cast("Mapping[str, object]", body)
     if _NAMES_A_MODEL.isdisjoint(takes):
         return 0
@@ -108,13 +108,14 @@ def _cost(catalog: Catalog, model: str, size: int, answer: int, is_split: bool) 
     prompt = size
     if not is_split:
         prompt = min(size, catalog.context_window(model) or _CONTEXT)
-    tokens = catalog.cost_usd(model, prompt_tokens=prompt, completion_tokens=answer)
-    if tokens is not None:
-        return tokens
+    prices = catalog.token_prices(model)
+    if prices is not None:
+        return _tokens(prompt, prices[0], answer, prices[1])
     price = catalog.price_of(model)
     if price is None:
         return 0.0
-    return _tokens(price, prompt, answer) + _units(price, size)
+    tokens = _tokens(prompt, price.input_usd_per_mtok or 0, answer, price.output_usd_per_mtok or 0)
+    return tokens + _units(price, size)
 
 
 def _models(tool: str, arguments: Mapping[str, object], settings: Settings) -> list[str]:
@@ -141,9 +142,8 @@ DEFAULTS = {
 }
 
 
-def _tokens(price: Price, prompt: int, answer: int) -> float:
-    cost = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
-    return cost / _MILLION
+def _tokens(prompt: int, input_price: float, answer: int, output_price: float) -> float:
+    return (prompt * input_price + answer * output_price) / _MILLION
 
 
 def _units(price: Price, size: int) -> float:
@@ -165,15 +165,15 @@ def _count_bytes(arguments: Mapping[str, object]) -> int:
     context.
     """
     size = 0
-    rest: list[object] = [arguments]
+    rest = list(arguments.values())
     for _ in range(_VALUES):
         if not rest:
             return size
         value = rest.pop()
         if isinstance(value, str):
             size += _size(value) + FRAME
-        elif isinstance(value, Mapping):
-            rest += cast("Mapping[str, object]", value).values()
+        elif isinstance(value, dict):
+            rest += cast("dict[str, object]", value).values()
         elif isinstance(value, list):
             rest += cast("list[object]", value)
     return _ENDLESS

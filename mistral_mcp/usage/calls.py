@@ -96,11 +96,15 @@ class RunningCall:
     def record(self) -> CallRecord:
         """The record, once the call has ended."""
         mistral, error = self.mistral, self.error
+        by_model: tuple[Consumption, ...] = ()
+        used = NOTHING
+        if mistral:
+            by_model, used = mistral.meter.used, mistral.meter.total
         status, attempts, correlation_id = _upstream_facts(mistral, error)
         return CallRecord(
             ended_at=time.time(),
             tool=self.tool,
-            model=_model_of(mistral),
+            model=_model_of(mistral, by_model),
             credentials=self.credentials,
             client=self.client,
             route=mistral.caller.route.kind if mistral else self.route,
@@ -111,8 +115,8 @@ class RunningCall:
             ms=round((time.perf_counter() - self._began) * 1000, 1),
             request_id=_new_id(),
             correlation_id=correlation_id,
-            by_model=mistral.meter.used if mistral else (),
-            used=mistral.meter.total if mistral else NOTHING,
+            by_model=by_model,
+            used=used,
             counts=not isinstance(error, BudgetSpent),
         )
 
@@ -143,12 +147,11 @@ def _upstream_facts(
     return mistral.status, mistral.attempts, mistral.correlation_id
 
 
-def _model_of(mistral: MistralClient | None) -> str | None:
+def _model_of(mistral: MistralClient | None, by_model: tuple[Consumption, ...]) -> str | None:
     if mistral is None:
         return None
-    used = mistral.meter.used
-    if used:
-        name = used[0].model
+    if by_model:
+        name = by_model[0].model
     else:
         name = mistral.last_model
     if not name:

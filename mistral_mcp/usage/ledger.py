@@ -14,6 +14,7 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from cachetools import LRUCache
 
@@ -37,8 +38,7 @@ OwnerName = Callable[[Credentials], str]
 """The name under which a caller's usage is stored."""
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+_utc_now = partial(datetime.now, UTC)
 
 
 class Ledger:

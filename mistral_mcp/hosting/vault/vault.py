@@ -47,8 +47,7 @@ from mistral_mcp.settings import Settings
 __all__ = ["AlreadyCreated", "Connection", "IssuedToken", "Resealed", "TooManyConnections", "Vault"]
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+_utc_now = partial(datetime.now, UTC)
 
 
 class Vault:
