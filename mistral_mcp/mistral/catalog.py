@@ -192,7 +192,7 @@ class Catalog:
             base = model.split(":")[1]
         else:
             base = model
-        entry = self._prices.models.get(self._id_of(base))
+        entry = self._prices.models.get(self._learnt.get(base, base))
         if entry:
             return entry.context
         return None
@@ -253,9 +253,6 @@ class Catalog:
         cost *= self.factors.regional if regional else 1
         return round(cost * (self.factors.batch if batch else 1), 10)
 
-    def _id_of(self, model: str) -> str:
-        return self._learnt.get(model, model)
-
     def _is_model(self, name: str) -> bool:
         entry = self._prices.models.get(name)
         return entry is not None and entry.alias_of is None
@@ -268,7 +265,7 @@ class Catalog:
             self._current.clear()
         found = self._current.get(model)
         if found is None:
-            entry = self._prices.models.get(self._id_of(model))
+            entry = self._prices.models.get(self._learnt.get(model, model))
             if entry is None or not entry.prices:
                 return None
             found = self._current[model] = self._as_of(today, entry)
