@@ -21,7 +21,7 @@ _PAGES = 50  # more than a result shows
 _MINUTES = 60
 _MILLION = 1_000_000
 _VALUES = 50_000  # counted at most: this runs before the arguments' bounds are checked
-_ENDLESS = 10 * _MILLION  # bytes
+_ENDLESS = 10 * _MILLION  # bytes, or tokens of an answer: more than any model has
 
 _ESTIMATED = frozenset(
     {
@@ -95,7 +95,9 @@ def highest_cost(
         return 0
     size = _count_bytes(arguments)
     given = arguments.get("max_tokens")
-    answer = given if isinstance(given, int) and given > 0 else _ANSWER
+    answer = _ANSWER
+    if isinstance(given, int) and given > 0:
+        answer = min(given, _ENDLESS)
     is_split = tool in _SPLIT
     cost = 0.0
     for model in _models(tool, arguments, settings):

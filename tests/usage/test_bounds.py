@@ -90,7 +90,8 @@ def test_a_tool_that_names_no_model_is_counted_with_its_own(tool: str, arguments
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"model": "nobody-knows"}, {"models": 7}, {"max_tokens": "many", "model": None}]
+    "arguments",
+    [{"model": "nobody-knows"}, {"models": 7}, {"max_tokens": "many", "model": None}, {"max_tokens": 10**400}],
 )
 def test_arguments_that_are_wrong_stop_nothing(arguments: dict[str, Any]):
     assert bound("mistral_chat", arguments) >= 0
