@@ -1,11 +1,9 @@
 """How many values JSON holds, counted before parsing: a few megabytes of the smallest would take gigabytes."""
 
-_SEPARATORS = (b",", b"[", b"{")
-
 
 def count_separators(json: bytes) -> int:
     """About the number of values; separators within strings are counted too."""
-    return sum(json.count(each) for each in _SEPARATORS)
+    return json.count(b",") + json.count(b"[") + json.count(b"{")
 
 
 def without_texts(json: bytes) -> bytes:

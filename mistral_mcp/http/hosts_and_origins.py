@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Self
 
@@ -66,6 +67,10 @@ class Origin:
         return self.port in {_ANY_PORT, other.port} or (self.port == "" and own_port)
 
 
+_parse_once = lru_cache(maxsize=64)(Origin.parse)
+"""Clients send the same Host with every request; a header's length is bounded, so what is remembered is too."""
+
+
 @dataclass(frozen=True, slots=True)
 class AllowedOrigins:
     """A list of hosts or of origins."""
@@ -75,7 +80,7 @@ class AllowedOrigins:
     """Whether `*` is among them."""
 
     def __contains__(self, text: str) -> bool:
-        wanted = Origin.parse(text)
+        wanted = _parse_once(text)
         return self.everything or (wanted is not None and any(each.admits(wanted) for each in self.listed))
 
 

@@ -117,8 +117,9 @@ class MistralClient:
         self._seconds = self.settings.timeout
         if progress is not None:
             self._seconds = self.settings.stream_timeout
-        self._deadline = time.monotonic() + self._seconds
-        self._last = Exchange(caller, repeatable=False, deadline=self._deadline, progress=progress)
+        self.ends_at = time.monotonic() + self._seconds
+        """The tool call's deadline, by asyncio's clock, which is this one."""
+        self._last = Exchange(caller, repeatable=False, deadline=self.ends_at, progress=progress)
 
     @property
     def catalog(self) -> Catalog:
@@ -132,7 +133,7 @@ class MistralClient:
     @property
     def seconds_left(self) -> float:
         """Seconds until the tool call's deadline."""
-        return self._deadline - time.monotonic()
+        return self.ends_at - time.monotonic()
 
     def deadline_error(self) -> UpstreamError:
         """The error for a call whose deadline passed without a request to Mistral under way."""
@@ -213,7 +214,7 @@ class MistralClient:
 
         The error names this exchange, or the last one.
         """
-        with anyio.move_on_after(self._deadline - time.monotonic()) as scope:
+        with anyio.CancelScope(deadline=self.ends_at) as scope:
             yield
         if scope.cancelled_caught:
             raise failures.timeout_error(exchange or self._last, self._seconds)
@@ -263,7 +264,7 @@ class MistralClient:
         self._last = Exchange(
             self.caller,
             call.repeatable,
-            self._deadline,
+            self.ends_at,
             f"{call.method} {call.path}",
             call.max_bytes,
             model,

@@ -5,6 +5,7 @@ httpx2's searches its pool and parses replies in Python, which would cost as muc
 
 import ssl
 from collections.abc import AsyncGenerator
+from http import HTTPStatus
 from types import TracebackType
 from typing import cast
 
@@ -12,6 +13,7 @@ import aiohttp
 import httpx2
 from yarl import URL
 
+from mistral_mcp.bounds.memory import LARGE
 from mistral_mcp.mistral.transports.wire import CONNECTIONS, HEADER_ENCODING, KEEPALIVE, Wire
 from mistral_mcp.network import Network
 
@@ -52,8 +54,14 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 timeout=aiohttp.ClientTimeout(total=None, connect=connect),
                 allow_redirects=False,
             )
-        reply = httpx2.Response(response.status, headers=list(response.raw_headers), stream=_Body(response))
+            if _is_small(response):
+                body = httpx2.ByteStream(await _read(response))
+            else:
+                body = _Body(response)
+        reply = httpx2.Response(response.status, headers=list(response.raw_headers), stream=body)
         reply.headers.encoding = HEADER_ENCODING  # else it is found out, by decoding every header
+        if isinstance(body, httpx2.ByteStream):
+            reply.read()
         return reply
 
     async def aclose(self) -> None:
@@ -78,6 +86,26 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
     """Turns off aiohttp's own retries: only `retries` decides what is sent again."""
     with EXCEPTIONS_OF_HTTPX2:
         return await handler(request)
+
+
+def _is_small(response: aiohttp.ClientResponse) -> bool:
+    """Whether the body is an answer to read at once: a stream of it costs as much as its request.
+
+    HTTP holds it to its length; a compressed one could become larger.
+    """
+    headers = response.headers
+    if response.status != HTTPStatus.OK or not headers.get("Content-Type", "").startswith("application/json"):
+        return False
+    length = response.content_length
+    return length is not None and 0 < length <= LARGE and "Content-Encoding" not in headers
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await response.content.read()
+    except BaseException:
+        response.close()
+        raise
 
 
 class _Body(httpx2.AsyncByteStream):

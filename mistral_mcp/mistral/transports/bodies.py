@@ -33,6 +33,8 @@ async def read_body(response: httpx2.Response, exchange: Exchange) -> httpx2.Res
 
     Raises `BodyTooLarge`, or `RateLimited`.
     """
+    if response.is_closed and len(response.content) <= exchange.max_bytes:
+        return response  # the wire has read it
     if 0 < _announced_length(response) <= min(LARGE, exchange.max_bytes):
         await response.aread()  # at once, for HTTP holds it to that length
         return response

@@ -211,7 +211,7 @@ class MistralTool(Tool):
 
     async def _call(self, mistral: MistralClient, arguments: dict[str, Any]) -> Result:
         """Run the function until a moment after the deadline of its requests: it may also compute."""
-        with anyio.move_on_after(mistral.seconds_left + _GRACE):
+        with anyio.CancelScope(deadline=mistral.ends_at + _GRACE):
             return await self.fn(mistral, **arguments)
         raise mistral.deadline_error()
 

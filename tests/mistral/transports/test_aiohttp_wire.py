@@ -10,6 +10,7 @@ import anyio
 import httpx2
 import pytest
 
+from mistral_mcp.bounds.memory import LARGE
 from mistral_mcp.mistral.transports import aiohttp_wire as wires
 from mistral_mcp.mistral.transports.aiohttp_wire import AiohttpTransport
 from tests.certificates import self_signed
@@ -202,6 +203,53 @@ async def test_what_had_come_of_a_reply_that_breaks_off_is_given_before_the_erro
         with pytest.raises(httpx2.RemoteProtocolError):
             await anext(pieces)
         await response.aclose()
+
+
+JSON_OK = OK.replace(b"X-Told: yes", b"Content-Type: application/json")
+
+
+async def test_a_small_answer_is_read_with_its_headers():
+    async with served(Server(JSON_OK)) as (wire, url):
+        response = await begin(wire, url)
+
+        assert response.is_closed
+        assert response.content == b"hello"
+        assert response.headers["content-length"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("header", "length"),
+    [
+        (b"Content-Type: text/event-stream", 5),
+        (b"Content-Type: application/json\r\nContent-Encoding: gzip", 5),
+        (b"Content-Type: application/json", LARGE + 1),
+    ],
+)
+async def test_what_is_not_a_small_answer_arrives_as_a_stream(header: bytes, length: int):
+    answer = b"HTTP/1.1 200 OK\r\n%b\r\nContent-Length: %d\r\n\r\n" % (header, length)
+    async with served(Server(answer)) as (wire, url):
+        response = await begin(wire, url)
+
+        assert not response.is_closed
+        await response.aclose()
+
+
+async def test_a_small_answer_that_breaks_off_may_be_requested_again():
+    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await whole(reader)
+        writer.write(JSON_OK[:-2])
+
+    async with served(broken) as (wire, url):
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await begin(wire, url)
+
+
+async def test_giving_up_on_a_small_answer_closes_its_connection():
+    server = Server(JSON_OK[:-2])
+    async with served(server) as (wire, url):
+        with anyio.move_on_after(0.2):
+            await begin(wire, url)
+        await server.gone.wait()
 
 
 async def test_a_connection_that_is_reset_is_a_read_error():
