@@ -139,7 +139,7 @@ def _check_bounds(body: bytes) -> None:
 
 def _parse(body: bytes) -> object:
     try:
-        return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_short)
+        return _DECODER.decode(body.decode())
     except (ValueError, RecursionError):
         raise MessageError(PARSE_ERROR, "The message is not valid JSON.") from None
 
@@ -159,6 +159,9 @@ def _short(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise ValueError(digits)
     return int(digits)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_short)
 
 
 def _check_envelope(message: dict[str, object]) -> str | None:

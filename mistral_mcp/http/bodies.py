@@ -1,8 +1,6 @@
 """Reads request bodies within bounds: of size, of time, and of the total bytes of all running requests."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
 from io import BytesIO
 
@@ -36,16 +34,18 @@ class Bodies:
         most = max(total // 4, largest)
         self._memory = SharedMemory(max(total, 2 * largest), lambda free: min(free, most), deadline)
 
-    @asynccontextmanager
-    async def read(self, receive: Receive, headers: Headers, caller: str) -> AsyncGenerator[bytes]:
-        """The whole body, counted until the request is done.
+    def read(self, receive: Receive, headers: Headers, caller: str) -> "BodyReading":
+        """Reads the whole body, which counts until the context ends: `async with bodies.read(…) as body`.
 
         Raises `BodyError`, or `ClientDisconnect`. The memory is counted for `caller`.
         """
+        return BodyReading(self, receive, headers, caller)
+
+    async def reserve(self, headers: Headers, caller: str) -> int:
+        """Reserve memory for a body, and return how much, in bytes. Raises `BodyError`."""
         size = self._size_to_reserve(headers)
         if size <= _SMALL:
-            yield await self._receive(receive)
-            return
+            return 0
         try:
             await self._memory.reserve(caller, size)
         except NoRoom:
@@ -53,9 +53,10 @@ class Bodies:
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "The server is busy with large requests. Try again in a few seconds.",
             ) from None
-        try:
-            yield await self._receive(receive)
-        finally:
+        return size
+
+    def release(self, caller: str, size: int) -> None:
+        if size:
             self._memory.release(caller, size)
 
     def _size_to_reserve(self, headers: Headers) -> int:
@@ -67,7 +68,8 @@ class Bodies:
             raise self._too_large()
         return int(length)
 
-    async def _receive(self, receive: Receive) -> bytes:
+    async def receive(self, receive: Receive) -> bytes:
+        """The whole body. Raises `BodyError`, or `ClientDisconnect`."""
         body = BytesIO()  # of which bytes are made without a copy
         try:
             async with asyncio.timeout(self._deadline):
@@ -90,6 +92,31 @@ class Bodies:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The body is larger than {self._largest:,} bytes. Upload large files and name them by id, or send links.",
         )
+
+
+class BodyReading:
+    """A class, because with `contextlib` it would cost as much as the body's parsing."""
+
+    def __init__(self, bodies: Bodies, receive: Receive, headers: Headers, caller: str) -> None:
+        self._bodies = bodies
+        self._receive = receive
+        self._headers = headers
+        self._caller = caller
+        self._size = 0
+
+    async def __aenter__(self) -> bytes:
+        self._size = await self._bodies.reserve(self._headers, self._caller)
+        try:
+            return await self._bodies.receive(self._receive)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        self._bodies.release(self._caller, self._size)
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

@@ -5,18 +5,21 @@ httpx2's searches its pool and parses replies in Python, which would cost as muc
 
 import ssl
 from collections.abc import AsyncGenerator
+from functools import cache
 from http import HTTPStatus
 from types import TracebackType
 from typing import cast
 
 import aiohttp
 import httpx2
+from multidict import CIMultiDict
 from yarl import URL
 
 from mistral_mcp.bounds.memory import LARGE
 from mistral_mcp.mistral.transports.wire import CONNECTIONS, HEADER_ENCODING, KEEPALIVE, Wire
 from mistral_mcp.network import Network
 
+_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _HEADER = 64 * 1024  # bytes of one header of a reply
 
 
@@ -40,18 +43,22 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         session = self._session = self._session or _session(self._tls)
         whole = isinstance(request.stream, httpx2.ByteStream)
-        connect = request.extensions.get("timeout", {}).get("connect")
+        timeout = _timeout(request.extensions.get("timeout", {}).get("connect"))
+        headers = CIMultiDict(
+            (name.decode(HEADER_ENCODING), value.decode(HEADER_ENCODING))
+            for name, value in request.headers.raw
+            if name.lower() != b"host"
+        )
+        # Only those that are missing: to have any skipped, aiohttp copies and sorts headers.
+        skipped = [name for name in _AUTO_HEADERS if name not in headers]
         with EXCEPTIONS_OF_HTTPX2:
             response = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=[
-                    (name.decode(HEADER_ENCODING), value.decode(HEADER_ENCODING))
-                    for name, value in request.headers.raw
-                    if name.lower() != b"host"
-                ],
+                headers=headers,
+                skip_auto_headers=skipped or None,
                 data=await request.aread() if whole else cast("httpx2.AsyncByteStream", request.stream),
-                timeout=aiohttp.ClientTimeout(total=None, connect=connect),
+                timeout=timeout,
                 allow_redirects=False,
             )
             if _is_small(response):
@@ -70,11 +77,15 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             await session.close()
 
 
+@cache
+def _timeout(connect: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
 def _session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=tls, limit=CONNECTIONS, keepalive_timeout=KEEPALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         auto_decompress=False,
         middlewares=(_once,),
         max_line_size=_HEADER,
