@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(folder: Path, *hosts: str) -> Path:
+def self_sign(folder: Path, *hosts: str) -> Path:
     """A file with a certificate for 127.0.0.1 and these hosts, and with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

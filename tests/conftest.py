@@ -57,7 +57,7 @@ async def mistral_url(sandbox: Sandbox) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def in_memory(
+async def connect_in_memory(
     url: str, *, key: str | None = KEY, mode: str = "auto", **settings: object
 ) -> AsyncGenerator[Client]:
     server = create_server(Settings.model_validate({"route": url, **settings}), from_key(key))
@@ -70,7 +70,7 @@ serving = partial(serve_app, http=ClientProtocol)
 
 
 @asynccontextmanager
-async def over_http(
+async def connect_over_http(
     url: str,
     *,
     key: str = KEY,
@@ -80,12 +80,12 @@ async def over_http(
     **settings: object,
 ) -> AsyncGenerator[Client]:
     app = create_app(Settings.model_validate({"route": url, **settings}), transport)
-    async with serving(app) as base, at(f"{base}/mcp", {header: key}, mode) as client:
+    async with serving(app) as base, connect_to(f"{base}/mcp", {header: key}, mode) as client:
         yield client
 
 
 @asynccontextmanager
-async def at(url: str, headers: dict[str, str], mode: str = "auto") -> AsyncGenerator[Client]:
+async def connect_to(url: str, headers: dict[str, str], mode: str = "auto") -> AsyncGenerator[Client]:
     """A client of a server that runs already."""
     async with (
         httpx2.AsyncClient(headers=headers, timeout=60) as http,
@@ -111,7 +111,7 @@ def stdio_parameters(url: str, *, key: str | None = KEY, **settings: object) -> 
 
 
 @asynccontextmanager
-async def over_stdio(
+async def connect_over_stdio(
     url: str, *, key: str | None = KEY, mode: str = "auto", **settings: object
 ) -> AsyncGenerator[Client]:
     async with Client(stdio_parameters(url, key=key, **settings), mode=mode) as client:
@@ -119,18 +119,18 @@ async def over_stdio(
 
 
 TRANSPORTS: dict[str, Connect] = {
-    "in-memory": in_memory,
-    "stdio": over_stdio,
-    "stdio-2025": lambda url, **options: over_stdio(url, mode="legacy", **options),
-    "http-2026": lambda url, **options: over_http(url, mode="2026-07-28", **options),
-    "http-2025": lambda url, **options: over_http(url, mode="legacy", **options),
+    "in-memory": connect_in_memory,
+    "stdio": connect_over_stdio,
+    "stdio-2025": lambda url, **options: connect_over_stdio(url, mode="legacy", **options),
+    "http-2026": lambda url, **options: connect_over_http(url, mode="2026-07-28", **options),
+    "http-2025": lambda url, **options: connect_over_http(url, mode="legacy", **options),
 }
 
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
     """A client in memory, for what no transport changes."""
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         yield client
 
 
@@ -141,12 +141,12 @@ def text_of(result: CallToolResult) -> str:
     return first.text
 
 
-def read_kept(kept: Mapping[str, str]) -> bytes:
+def read_kept_file(kept: Mapping[str, str]) -> bytes:
     """The whole of a result that was kept in OUTPUT_DIR."""
     return Path(kept["path"]).read_bytes()
 
 
-async def refuses_at_once(
+async def expect_refusal_at_once(
     client: Client, sandbox: Sandbox, tool: str, arguments: Mapping[str, object], sentence: str = ""
 ) -> None:
     """The tool does not take these arguments: it says why in few words, and nothing is sent to Mistral."""

@@ -17,7 +17,7 @@ from mcp_types import CallToolResult
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Fault, Sandbox, serve_app
-from tests.conftest import KEY, TRANSPORTS, at, over_http, serving, text_of
+from tests.conftest import KEY, TRANSPORTS, connect_over_http, connect_to, serving, text_of
 
 PLACES = 3
 PROMPT = {"prompt": "Write a poem"}
@@ -27,7 +27,7 @@ Call = Callable[[Report | None], Awaitable[object]]
 """Calls mistral_chat, listening to progress or not, until it is cancelled."""
 
 
-async def nobody(*_: object) -> None:
+async def ignore_report(*_: object) -> None:
     """A listener that minds nothing it is told."""
 
 
@@ -48,7 +48,7 @@ def request_of(era: str, *, listens: bool) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def by_the_sdk(transport: str, url: str, **settings: Any) -> AsyncGenerator[tuple[Call, Client]]:
+async def call_by_sdk(transport: str, url: str, **settings: Any) -> AsyncGenerator[tuple[Call, Client]]:
     async with TRANSPORTS[transport](url, **settings) as client:
 
         async def call(report: Report | None) -> object:
@@ -58,11 +58,11 @@ async def by_the_sdk(transport: str, url: str, **settings: Any) -> AsyncGenerato
 
 
 @asynccontextmanager
-async def by_hanging_up(transport: str, url: str, **settings: Any) -> AsyncGenerator[tuple[Call, Client]]:
+async def call_by_hanging_up(transport: str, url: str, **settings: Any) -> AsyncGenerator[tuple[Call, Client]]:
     """A client that knows no cancel and only closes its connection."""
     era = transport.removeprefix("hung-up-")
     app = create_app(Settings.model_validate({"route": url, **settings}))
-    async with serving(app) as base, at(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
+    async with serving(app) as base, connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
 
         async def call(report: Report | None) -> object:
             asked = request_of(era, listens=report is not None)
@@ -78,10 +78,10 @@ async def by_hanging_up(transport: str, url: str, **settings: Any) -> AsyncGener
 
 
 WAYS = {
-    "stdio": by_the_sdk,
-    "http-2026": by_the_sdk,
-    "hung-up-2026-07-28": by_hanging_up,
-    "hung-up-2025-11-25": by_hanging_up,
+    "stdio": call_by_sdk,
+    "http-2026": call_by_sdk,
+    "hung-up-2026-07-28": call_by_hanging_up,
+    "hung-up-2025-11-25": call_by_hanging_up,
 }
 
 
@@ -89,7 +89,7 @@ async def give_up(call: Call, mistral: Sandbox, *, listens: bool, asked: int = 1
     """Begin so many calls, `beyond` of which do not reach Mistral, and cancel them all."""
     async with anyio.create_task_group() as group:
         for _ in range(asked + beyond):
-            group.start_soon(call, nobody if listens else None)
+            group.start_soon(call, ignore_report if listens else None)
         await mistral.wait_for_request(asked)
         group.cancel_scope.cancel()
 
@@ -107,7 +107,7 @@ async def give_up_in_the_answer(call: Call) -> None:
         group.cancel_scope.cancel()
 
 
-async def all_places_are_free(call: Call, mistral: Sandbox) -> None:
+async def expect_free_places(call: Call, mistral: Sandbox) -> None:
     """As many calls as there are places reach Mistral at once."""
     mistral.reset()
     mistral.faults.append(Fault(hang=True, times=None))  # a call given up just now may still arrive
@@ -155,7 +155,7 @@ async def test_a_call_given_up_ends_at_mistral_and_leaves_nothing_behind(transpo
                     for request in list(mistral.requests):
                         await request.wait_for_disconnect()
 
-                await all_places_are_free(call, mistral)
+                await expect_free_places(call, mistral)
 
 
 @pytest.mark.parametrize(
@@ -169,16 +169,16 @@ async def test_other_calls_in_flight_are_not_disturbed(transport: str, listens: 
     with anyio.fail_after(20):
         async with serve_app(mistral) as url, WAYS[transport](transport, url) as (call, client):
 
-            async def other() -> None:
-                result = await client.call_tool("mistral_chat", PROMPT, progress_callback=nobody)
+            async def call_meanwhile() -> None:
+                result = await client.call_tool("mistral_chat", PROMPT, progress_callback=ignore_report)
                 results.append(result)
 
             async with anyio.create_task_group() as group:
                 with anyio.CancelScope() as scope:
                     async with anyio.create_task_group() as given_up:
-                        given_up.start_soon(call, nobody if listens else None)
+                        given_up.start_soon(call, ignore_report if listens else None)
                         await mistral.wait_for_request(1)
-                        group.start_soon(other)
+                        group.start_soon(call_meanwhile)
                         await mistral.wait_for_request(2)
                         scope.cancel()
                 with anyio.fail_after(1):
@@ -191,7 +191,7 @@ async def test_other_calls_in_flight_are_not_disturbed(transport: str, listens: 
 
 async def test_a_large_input_given_up_ends_all_its_requests(mistral_url: str, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(hang=True, times=None))
-    async with over_http(mistral_url, mode="2026-07-28") as client:
+    async with connect_over_http(mistral_url, mode="2026-07-28") as client:
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as group:
                 group.start_soon(client.call_tool, "mistral_embed", {"inputs": ["x"] * 3000})

@@ -19,7 +19,7 @@ from mistral_mcp.credentials import (
 from mistral_mcp.errors import AmbiguousCredential, MissingCredential, RefusedCredential
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import KEY, Connect, in_memory, over_http, serving, text_of
+from tests.conftest import KEY, Connect, connect_in_memory, connect_over_http, serving, text_of
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from tests.conftest import KEY, Connect, in_memory, over_http, serving, text_of
     ],
 )
 async def test_what_is_no_key_of_mistrals_is_not_sent_on(mistral_url: str, sandbox: Sandbox, key: str, words: str):
-    async with in_memory(mistral_url, key=key) as client:
+    async with connect_in_memory(mistral_url, key=key) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hello"})
 
     assert result.is_error
@@ -156,11 +156,11 @@ PLACEHOLDERS = [
 
 
 @pytest.mark.parametrize("text", PLACEHOLDERS)
-@pytest.mark.parametrize("connect", [in_memory, over_http], ids=["in-memory", "http"])
+@pytest.mark.parametrize("connect", [connect_in_memory, connect_over_http], ids=["in-memory", "http"])
 async def test_a_placeholder_is_no_key_and_is_not_sent(
     mistral_url: str, sandbox: Sandbox, connect: Connect, text: str
 ):
-    if connect is over_http:
+    if connect is connect_over_http:
         async with (
             serving(create_app(Settings.model_validate({"route": mistral_url}))) as base,
             AsyncClient() as http,
@@ -178,7 +178,7 @@ async def test_a_placeholder_is_no_key_and_is_not_sent(
 
 
 @pytest.mark.parametrize("quotes", ['"%s"', "'%s'", "`%s`"])
-@pytest.mark.parametrize("connect", [in_memory, over_http], ids=["in-memory", "http"])
+@pytest.mark.parametrize("connect", [connect_in_memory, connect_over_http], ids=["in-memory", "http"])
 async def test_quotes_around_a_key_are_taken_off(
     mistral_url: str, sandbox: Sandbox, connect: Connect, quotes: str
 ):

@@ -24,7 +24,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult
 
 from mistral_mcp.sandbox import Fault, Sandbox, serve_app
-from tests.conftest import KEY, TRANSPORTS, over_http, text_of
+from tests.conftest import KEY, TRANSPORTS, connect_over_http, text_of
 
 pytestmark = pytest.mark.slow
 
@@ -59,12 +59,12 @@ class Rows:
         whole = {"type": "http.request", "body": sent, "more_body": False}
         pending = [whole]
 
-        async def replayed() -> Any:
+        async def replay() -> Any:
             return pending.pop() if pending else await receive()
 
         lines = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         await self.sandboxes[row](
-            {**scope, "headers": [*lines, (b"content-length", b"%d" % len(sent))]}, replayed, send
+            {**scope, "headers": [*lines, (b"content-length", b"%d" % len(sent))]}, replay, send
         )
 
 
@@ -87,7 +87,7 @@ class Row:
     """Whether the text ends with what had come."""
 
 
-def three_times(fault: Fault) -> list[Fault]:
+def fail_three_times(fault: Fault) -> list[Fault]:
     return [replace(fault, times=3)]
 
 
@@ -121,17 +121,17 @@ ROWS = [
     Row("moderation: 500, then well", [Fault(status=500)], hits=2, call=MODERATE),
     Row("code: cut, then well", [Fault(drop="mid_body")], hits=2, call=CODE),
     # It does not pass.
-    Row("500 for good", three_times(Fault(status=500)), SERVER_ERROR, 3, {"status": 500, "code": "3000"}, seconds=AGAIN),
-    Row("502 page for good", three_times(Fault.bad_gateway()), SERVER_ERROR, 3, {"status": 502}, seconds=AGAIN),
-    Row("503 and no body", three_times(Fault(status=503, empty=True)), SERVER_ERROR, 3, {"status": 503}, seconds=AGAIN),
-    Row("cut for good", three_times(Fault(drop="before_headers")), CUT, 3, seconds=AGAIN),
-    Row("cut in the answer for good", three_times(Fault(drop="mid_body")), CUT, 3, seconds=AGAIN),
+    Row("500 for good", fail_three_times(Fault(status=500)), SERVER_ERROR, 3, {"status": 500, "code": "3000"}, seconds=AGAIN),
+    Row("502 page for good", fail_three_times(Fault.bad_gateway()), SERVER_ERROR, 3, {"status": 502}, seconds=AGAIN),
+    Row("503 and no body", fail_three_times(Fault(status=503, empty=True)), SERVER_ERROR, 3, {"status": 503}, seconds=AGAIN),
+    Row("cut for good", fail_three_times(Fault(drop="before_headers")), CUT, 3, seconds=AGAIN),
+    Row("cut in the answer for good", fail_three_times(Fault(drop="mid_body")), CUT, 3, seconds=AGAIN),
     Row(
-        "throttled for good", three_times(Fault.rate_limited()), r"rate limit for the model .* is used up", 3,
+        "throttled for good", fail_three_times(Fault.rate_limited()), r"rate limit for the model .* is used up", 3,
         {"status": 429, "code": "1300", "retry_after": 60}, seconds=AGAIN,
     ),
     Row(
-        "no capacity for good", three_times(Fault.capacity()), r"no capacity for the model .*not a limit of yours", 3,
+        "no capacity for good", fail_three_times(Fault.capacity()), r"no capacity for the model .*not a limit of yours", 3,
         {"status": 429, "code": "3505", "retry_after": 60}, seconds=AGAIN,
     ),
     Row("hangs", [Fault(hang=True)], r"did not finish in one attempt within 4 s", seconds=(4.0, 8.0)),
@@ -184,12 +184,12 @@ ROWS = [
 ]  # fmt: skip
 
 
-async def nobody(*_: object) -> None:
+async def ignore_report(*_: object) -> None:
     """A listener that minds nothing it is told."""
 
 
 @asynccontextmanager
-async def served(transport: str, rows: Rows, **given: Any) -> AsyncGenerator[Client]:
+async def serve_and_connect(transport: str, rows: Rows, **given: Any) -> AsyncGenerator[Client]:
     defaults = {"timeout": TIMEOUT, "stream_timeout": TIMEOUT, "max_concurrency": 100}
     async with serve_app(rows) as url, TRANSPORTS[transport](url, **(defaults | given)) as client:
         yield client
@@ -209,7 +209,7 @@ async def play(client: Client, rows: Rows, table: Sequence[Row]) -> list[Seen]:
     seen: dict[int, Seen] = {}
     most = anyio.CapacityLimiter(12)
 
-    async def one(number: int, row: Row) -> None:
+    async def call_row(number: int, row: Row) -> None:
         async with most:
             sandbox = rows.sandboxes[f"row{number}"] = Sandbox()
             date = formatdate(time.time() + 2, usegmt=True)
@@ -219,7 +219,9 @@ async def play(client: Client, rows: Rows, table: Sequence[Row]) -> list[Seen]:
             name, arguments = row.call
             arguments = {**arguments, "model": f"row{number}/{REAL[name]}"}
             started = time.monotonic()
-            result = await client.call_tool(name, arguments, progress_callback=nobody if row.listens else None)
+            result = await client.call_tool(
+                name, arguments, progress_callback=ignore_report if row.listens else None
+            )
             seen[number] = Seen(result, time.monotonic() - started, sandbox)
 
     ordered = sorted(enumerate(table), key=lambda item: -item[1].seconds[0])
@@ -228,7 +230,7 @@ async def play(client: Client, rows: Rows, table: Sequence[Row]) -> list[Seen]:
         async with anyio.create_task_group() as group:
             for number, row in ordered:
                 if any(fault.status == HTTPStatus.UNAUTHORIZED for fault in row.faults) == refuses_key:
-                    group.start_soon(one, number, row)
+                    group.start_soon(call_row, number, row)
     return [seen[number] for number in range(len(table))]
 
 
@@ -241,7 +243,7 @@ async def test_every_fault_ends_as_it_should(transport: str, table: list[Row]) -
     rows = Rows()
     wrong: list[str] = []
     with anyio.fail_after(30):
-        async with served(transport, rows) as client:
+        async with serve_and_connect(transport, rows) as client:
             for row, seen in zip(table, await play(client, rows, table), strict=True):
                 wrong += [f"{row.name}: {problem}" for problem in problems(row, seen)]
 
@@ -340,7 +342,7 @@ odd_bodies = st.one_of(
 )
 
 
-def made(**members: Any) -> Fault | None:
+def make_fault(**members: Any) -> Fault | None:
     """The fault, if it makes sense."""
     try:
         return Fault(**members)
@@ -349,14 +351,14 @@ def made(**members: Any) -> Fault | None:
 
 
 faults = st.one_of(
-    st.builds(made, status=statuses, headers=headers),
-    st.builds(made, status=statuses | st.just(200), body=odd_bodies, headers=headers),
-    st.builds(made, status=statuses | st.just(200), html=st.just(value=True), headers=headers),
-    st.builds(made, status=statuses, echo_key=st.just(value=True), headers=headers),
+    st.builds(make_fault, status=statuses, headers=headers),
+    st.builds(make_fault, status=statuses | st.just(200), body=odd_bodies, headers=headers),
+    st.builds(make_fault, status=statuses | st.just(200), html=st.just(value=True), headers=headers),
+    st.builds(make_fault, status=statuses, echo_key=st.just(value=True), headers=headers),
     st.sampled_from(["before_headers", "mid_body"]).map(lambda drop: Fault(drop=drop)),
-    st.builds(made, cut_after=st.integers(0, 6)),
-    st.builds(made, no_done=st.just(value=True), cut_after=st.none() | st.integers(0, 6)),
-    st.builds(made, error_event=st.just(value=True), cut_after=st.none() | st.integers(0, 6)),
+    st.builds(make_fault, cut_after=st.integers(0, 6)),
+    st.builds(make_fault, no_done=st.just(value=True), cut_after=st.none() | st.integers(0, 6)),
+    st.builds(make_fault, error_event=st.just(value=True), cut_after=st.none() | st.integers(0, 6)),
     st.sampled_from(
         [Fault(malformed=True), Fault(empty=True), Fault(hang=True), Fault(delay=0.3), Fault(delay=5)]
     ),
@@ -378,12 +380,12 @@ def test_any_sequence_of_faults_ends_in_time_with_few_requests_a_proper_result_a
     given_settings = {"timeout": TIGHT, "stream_timeout": TIGHT, "max_retries": retries, "max_concurrency": 100}
 
     @asynccontextmanager
-    async def running() -> AsyncGenerator[tuple[Client, dict[str, Any]]]:
-        async with serve_app(rows) as url, over_http(url, **given_settings) as client:
+    async def run_server() -> AsyncGenerator[tuple[Client, dict[str, Any]]]:
+        async with serve_app(rows) as url, connect_over_http(url, **given_settings) as client:
             listed = (await client.list_tools()).tools
             yield client, {tool.name: jsonschema_rs.validator_for(tool.output_schema) for tool in listed}
 
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running()) as (client, schemas):
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(run_server()) as (client, schemas):
 
         @given(table=st.lists(any_row, min_size=6, max_size=12))
         @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))

@@ -7,7 +7,7 @@ import pytest
 
 from mistral_mcp import tools
 from mistral_mcp.instructions import MAX_CHARACTERS, instructions
-from tests.conftest import TRANSPORTS, in_memory, text_of
+from tests.conftest import TRANSPORTS, connect_in_memory, text_of
 
 NAMES = sorted(name for toolset in tools.build_all().values() for name in (tool.name for tool in toolset))
 
@@ -39,7 +39,7 @@ async def test_a_caller_reads_of_their_own_tools(mistral_url: str, transport: st
 
 
 async def test_the_server_names_its_own_project(mistral_url: str) -> None:
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         info = client.server_info
 
     assert info.name == "mistral-mcp"
@@ -53,7 +53,7 @@ async def test_the_server_names_its_own_project(mistral_url: str) -> None:
     [("core", "in the toolset models, which is not selected here"), ("core,models", "mistral_list_models")],
 )
 async def test_an_error_names_only_tools_that_are_offered(mistral_url: str, toolsets: str, words: str) -> None:
-    async with in_memory(mistral_url, toolsets=toolsets) as client:
+    async with connect_in_memory(mistral_url, toolsets=toolsets) as client:
         offered = {tool.name for tool in (await client.list_tools()).tools}
         text = text_of(await client.call_tool("mistral_chat", {"prompt": "x", "model": "nope"}))
 

@@ -15,12 +15,12 @@ async def read(body: bytes, largest: int) -> Message:
     return await MessageReader(largest).read(body)
 
 
-async def sent(body: bytes) -> Any:
+async def read_message(body: bytes) -> Any:
     """What the SDK is given to parse."""
     return json.loads((await read(body, 2 * len(body) + 1)).body)
 
 
-async def refused(body: bytes) -> tuple[int, object]:
+async def refuse(body: bytes) -> tuple[int, object]:
     with pytest.raises(MessageError) as error:
         await read(body, len(body))
     assert 0 < len(error.value.text) < 200
@@ -31,22 +31,22 @@ async def refused(body: bytes) -> tuple[int, object]:
     "line", [b"hello", b'{"id":2,' + PING, b"", b"{'id':1}", b"\xff\xfe", b'{"id":1,"x":NaN,' + PING + b"}"]
 )
 async def test_what_is_no_json_is_a_parse_error(line: bytes):
-    assert await refused(line) == (-32700, None)
+    assert await refuse(line) == (-32700, None)
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"9" * 5000])
 async def test_numbers_that_no_other_program_reads_are_refused(number: bytes):
-    assert await refused(CALL % number) == (-32700, None)
+    assert await refuse(CALL % number) == (-32700, None)
 
 
 @pytest.mark.parametrize("line", [b"[]", b'[{"id":3,' + PING + b"}]", b"42", b'"ping"', b"null", b"true"])
 async def test_a_batch_and_what_is_no_object_is_no_request(line: bytes):
-    assert await refused(line) == (-32600, None)
+    assert await refuse(line) == (-32600, None)
 
 
 @pytest.mark.parametrize("value", [b"null", b"true", b"1.0", b"4.5", b"[]", b"{}", b'"%b"' % (b"x" * 300)])
 async def test_an_id_that_is_neither_text_nor_integer_is_refused(value: bytes):
-    assert await refused(b'{"id":' + value + b"," + PING + b"}") == (-32600, None)
+    assert await refuse(b'{"id":' + value + b"," + PING + b"}") == (-32600, None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ async def test_an_id_that_is_neither_text_nor_integer_is_refused(value: bytes):
     ],
 )
 async def test_what_is_no_request_is_refused_under_its_id(members: bytes):
-    assert await refused(b'{"id":5,' + members + b"}") == (-32600, 5)
+    assert await refuse(b'{"id":5,' + members + b"}") == (-32600, 5)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ async def test_requests_notifications_and_responses_pass_as_they_are(line: bytes
 
 
 async def test_a_byte_order_mark_is_ignored():
-    assert (await sent(b'\xef\xbb\xbf{"id":6,' + PING + b"}"))["id"] == 6
+    assert (await read_message(b'\xef\xbb\xbf{"id":6,' + PING + b"}"))["id"] == 6
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ async def test_a_byte_order_mark_is_ignored():
     ],
 )
 async def test_half_a_surrogate_pair_becomes_a_replacement_character(text: bytes, arrives: str):
-    assert (await sent(CALL % text))["params"]["arguments"]["prompt"] == arrives
+    assert (await read_message(CALL % text))["params"]["arguments"]["prompt"] == arrives
 
 
 @pytest.mark.parametrize("token", [b"null", b"1.5", b"true", b"[1]", b"{}"])
 async def test_a_progress_token_that_cannot_be_used_is_left_out(token: bytes):
     body = b'{"id":1,' + PING + b',"params":{"_meta":{"progressToken":' + token + b',"a":1}}}'
-    assert (await sent(body))["params"]["_meta"] == {"a": 1}
+    assert (await read_message(body))["params"]["_meta"] == {"a": 1}
 
 
 @pytest.mark.parametrize("token", [b"0", b'"t"'])
@@ -105,19 +105,19 @@ async def test_a_progress_token_that_can_be_used_stays(token: bytes):
 
 async def test_nesting_is_bounded():
     deep = b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)
-    assert await refused(CALL % deep) == (-32600, None)
-    assert await refused(b"[" * 400_000) == (-32600, None)
-    assert await sent(CALL % (b"[" * 90 + b"]" * 90))
+    assert await refuse(CALL % deep) == (-32600, None)
+    assert await refuse(b"[" * 400_000) == (-32600, None)
+    assert await read_message(CALL % (b"[" * 90 + b"]" * 90))
 
 
 @pytest.mark.parametrize("value", [b"{},", b"1,", b'"",'])
 async def test_the_number_of_values_is_bounded_before_any_is_built(value: bytes):
-    assert await refused(CALL % (b"[" + value * (2 * MAX_VALUES) + b"1]")) == (-32600, None)
+    assert await refuse(CALL % (b"[" + value * (2 * MAX_VALUES) + b"1]")) == (-32600, None)
 
 
 async def test_separators_within_a_text_do_not_count():
     text = 'x, [y], {z} \\ " ' * (MAX_VALUES // 2)
-    assert (await sent(CALL % json.dumps(text).encode()))["params"]["arguments"]["prompt"] == text
+    assert (await read_message(CALL % json.dumps(text).encode()))["params"]["arguments"]["prompt"] == text
 
 
 async def test_a_message_beyond_the_size_is_refused():
@@ -128,8 +128,8 @@ async def test_a_message_beyond_the_size_is_refused():
 async def test_the_number_of_arguments_is_bounded():
     many = json.dumps({str(number): 1 for number in range(MAX_MEMBERS + 1)}).encode()
     call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":%b}'
-    assert await refused(call % many) == (-32602, 1)
-    assert await refused(call % b'{"name":"x","arguments":%b}' % many) == (-32602, 1)
+    assert await refuse(call % many) == (-32602, 1)
+    assert await refuse(call % b'{"name":"x","arguments":%b}' % many) == (-32602, 1)
 
 
 @pytest.mark.parametrize(

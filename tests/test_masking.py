@@ -34,7 +34,7 @@ from mistral_mcp.tools.framework.request import Mistral, Served
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.usage.ledger import Ledger, digest_of_key
 from mistral_mcp.usage.store import MemoryUsage
-from tests.conftest import KEY, TRANSPORTS, in_memory, over_http, stdio_parameters, text_of
+from tests.conftest import KEY, TRANSPORTS, connect_in_memory, connect_over_http, stdio_parameters, text_of
 
 ODD = 'p+q/"r\\s%t=u&v<w>x'
 """A key with every character that some encoding minds."""
@@ -238,7 +238,7 @@ def test_a_secret_that_ends_as_it_begins_is_not_let_out_except_for_its_last_lett
 # The ways out of a running server.
 
 
-def echoing(**members: Any) -> dict[str, Any]:
+def echo_key(**members: Any) -> dict[str, Any]:
     """A chat reply that is full of the key."""
     encoded = base64.b64encode(f"user:{KEY}".encode()).decode()
     text = f"Plain {KEY}, in a URL https://x.example/?key={quote(KEY)}, in base64 {encoded}."
@@ -263,8 +263,8 @@ FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {"key": 
 
 HEADERS = {"mistral-correlation-id": KEY, "retry-after": KEY, "x-ratelimit-limit-req-minute": KEY}
 ECHOES: list[tuple[Fault, str, dict[str, Any]]] = [
-    (Fault(body=echoing()), "mistral_chat", {"prompt": "?"}),
-    (Fault(body=echoing()), "mistral_function_call", {"prompt": "?", "functions": [FUNCTION]}),
+    (Fault(body=echo_key()), "mistral_chat", {"prompt": "?"}),
+    (Fault(body=echo_key()), "mistral_function_call", {"prompt": "?", "functions": [FUNCTION]}),
     (Fault(echo_key=True, headers=HEADERS), "mistral_chat", {"prompt": "?"}),
     (
         Fault(status=422, body={"detail": [{"loc": ["body", KEY], "msg": f"no {KEY}", "input": KEY}]}),
@@ -283,7 +283,7 @@ ECHOES: list[tuple[Fault, str, dict[str, Any]]] = [
 ]
 
 
-async def what_comes_back(client: Client, sandbox: Sandbox) -> list[str]:
+async def collect_echoes(client: Client, sandbox: Sandbox) -> list[str]:
     """All echoes, as a caller sees them."""
     results: list[str] = []
     for fault, name, arguments in ECHOES:
@@ -302,7 +302,7 @@ async def test_a_key_that_mistral_echoes_comes_back_nowhere(
     caplog.set_level(logging.DEBUG, "mistral_mcp")
     with anyio.fail_after(20):
         async with TRANSPORTS[transport](mistral_url, max_retries=0) as client:
-            results = await what_comes_back(client, sandbox)
+            results = await collect_echoes(client, sandbox)
 
     assert not any(leaks(result, KEY) for result in results)
     assert not leaks(caplog.text, KEY)
@@ -312,7 +312,7 @@ async def test_nor_does_it_on_stdio_or_in_its_log_at_debug(mistral_url: str, san
     parameters = stdio_parameters(mistral_url, log_level="DEBUG", max_retries=0)
     with tempfile.TemporaryFile("w+") as log, anyio.fail_after(20):
         async with Client(stdio_client(parameters, errlog=log)) as client:
-            results = await what_comes_back(client, sandbox)
+            results = await collect_echoes(client, sandbox)
         log.seek(0)
         logged = log.read()
 
@@ -378,7 +378,7 @@ async def crash_in_a_group(mistral: Mistral) -> Nothing:
 
 
 @asynccontextmanager
-async def with_tools(toolset: Toolset, url: str, key: str) -> AsyncGenerator[Client]:
+async def connect_with_toolset(toolset: Toolset, url: str, key: str) -> AsyncGenerator[Client]:
     given = Settings.model_validate({"route": url})
 
     @asynccontextmanager
@@ -401,7 +401,7 @@ async def with_tools(toolset: Toolset, url: str, key: str) -> AsyncGenerator[Cli
 async def test_a_crash_in_a_tool_tells_the_caller_nothing_and_the_log_no_key(
     name: str, formatter: logging.Formatter, mistral_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with with_tools(crashing, mistral_url, KEY) as client:
+    async with connect_with_toolset(crashing, mistral_url, KEY) as client:
         result = await client.call_tool(name, {})
 
     assert result.is_error
@@ -485,7 +485,7 @@ async def test_a_streamed_key_is_masked_in_progress_and_result(size: int) -> Non
     async def hear(_: float, __: float | None, message: str | None) -> None:
         heard.append(message or "")
 
-    async with serve_app(app) as url, over_http(url) as client:
+    async with serve_app(app) as url, connect_over_http(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "?"}, progress_callback=hear)
 
     assert not any(leaks("".join(heard[at:]), KEY) for at in range(len(heard)))
@@ -503,7 +503,7 @@ async def test_a_key_in_the_place_of_a_correlation_id_is_masked(status: int) -> 
             reply = {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}
             await Response(json.dumps(reply), status, headers)(scope, receive, send)
 
-    async with serve_app(app) as url, in_memory(url) as client:
+    async with serve_app(app) as url, connect_in_memory(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "?"})
 
     assert result.is_error == (status != 200)
@@ -521,7 +521,7 @@ async def test_half_a_key_at_the_end_of_a_broken_stream_is_not_shown() -> None:
     async def hear(*_: object) -> None:
         pass
 
-    async with serve_app(app) as url, over_http(url) as client:
+    async with serve_app(app) as url, connect_over_http(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "?"}, progress_callback=hear)
 
     assert result.is_error
@@ -530,7 +530,7 @@ async def test_half_a_key_at_the_end_of_a_broken_stream_is_not_shown() -> None:
 
 
 async def test_no_key_is_in_what_is_told_of_a_way_that_cannot_be_gone() -> None:
-    async with in_memory("http://127.0.0.1:9", max_retries=0) as client:
+    async with connect_in_memory("http://127.0.0.1:9", max_retries=0) as client:
         result = await client.call_tool("mistral_chat", {"prompt": f"{KEY}"})
 
     assert result.is_error

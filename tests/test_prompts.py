@@ -10,7 +10,7 @@ from mcp_types import TextContent
 
 from mistral_mcp import Settings, tools
 from mistral_mcp.http.app import create_app
-from tests.conftest import KEY, TRANSPORTS, in_memory, serving
+from tests.conftest import KEY, TRANSPORTS, connect_in_memory, serving
 
 
 async def test_prompts_are_described_down_to_their_arguments(client: Client) -> None:
@@ -89,7 +89,7 @@ async def test_names_of_arguments_are_cut_and_not_all_listed(client: Client) -> 
 
 
 async def test_a_prompt_whose_tools_are_not_offered_is_neither_listed_nor_given(mistral_url: str) -> None:
-    async with in_memory(mistral_url, toolsets="models") as client:
+    async with connect_in_memory(mistral_url, toolsets="models") as client:
         names = [prompt.name for prompt in (await client.list_prompts()).prompts]
         with pytest.raises(MCPError, match="needs mistral_chat"):
             await client.get_prompt("translate", {"text": "x", "language": "French"})

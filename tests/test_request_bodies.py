@@ -21,7 +21,7 @@ from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.sandbox.protocol.forms import read_form
 from mistral_mcp.sandbox.protocol.request import Received
-from tests.conftest import FIXTURES, in_memory
+from tests.conftest import FIXTURES, connect_in_memory
 
 SPECIFICATIONS = [
     FIXTURES / "schemas-2026-11.json",
@@ -271,8 +271,8 @@ class Operation(NamedTuple):
 
     async def check(self, request: Received) -> dict[str, Any]:
         """The members of the request, path, query and body. They must fit what this file says of the operation."""
-        query = {name: meant(request.query.getlist(name), self.query[name], self) for name in request.query}
-        body = await sent(request, self)
+        query = {name: read_value(request.query.getlist(name), self.query[name], self) for name in request.query}
+        body = await read_members(request, self)
         if body is None:
             return {**self.in_path, **query}
         kind = request.headers["content-type"].partition(";")[0]
@@ -304,7 +304,7 @@ def operation_in(document: dict[str, Any], request: Received) -> Operation | Non
     return None
 
 
-async def sent(request: Received, operation: Operation) -> dict[str, Any] | None:
+async def read_members(request: Received, operation: Operation) -> dict[str, Any] | None:
     """The members of the body; of a form as what they stand for."""
     if not request.body:
         return None
@@ -315,10 +315,12 @@ async def sent(request: Received, operation: Operation) -> dict[str, Any] | None
     properties |= ELSEWHERE.get(request.path, {})
     fields = {name: list(values) for name, values in form.fields.items()}
     files = {name: [file.filename] for name, file in form.files.items()}
-    return {name: meant(values, properties.get(name, {}), operation) for name, values in (fields | files).items()}
+    return {
+        name: read_value(values, properties.get(name, {}), operation) for name, values in (fields | files).items()
+    }
 
 
-def meant(values: list[str], schema: dict[str, Any], operation: Operation) -> object:
+def read_value(values: list[str], schema: dict[str, Any], operation: Operation) -> object:
     """Text, or what it stands for in JSON, or a list: whichever the schema takes."""
     candidates: list[object] = [values[0], values]
     with suppress(ValueError):
@@ -331,7 +333,7 @@ def meant(values: list[str], schema: dict[str, Any], operation: Operation) -> ob
 @pytest.mark.parametrize("row", ROWS, ids=[f"{number}-{row.tool}" for number, row in enumerate(ROWS)])
 async def test_what_is_sent_is_what_mistral_takes(mistral_url: str, sandbox: Sandbox, row: Row) -> None:
     sandbox.faults.extend(Fault(status=200, body=body) for body in row.replies)
-    async with in_memory(mistral_url, toolsets="all,fine_tuning") as client:
+    async with connect_in_memory(mistral_url, toolsets="all,fine_tuning") as client:
         await client.call_tool(row.tool, row.arguments)
 
     assert len(sandbox.requests) > len(row.replies)

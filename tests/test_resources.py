@@ -9,7 +9,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextResourceContents
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import TRANSPORTS, in_memory
+from tests.conftest import TRANSPORTS, connect_in_memory
 
 
 async def read(client: Client, uri: str) -> Any:
@@ -67,7 +67,7 @@ async def test_an_unknown_resource_is_a_wrong_parameter(client: Client, uri: str
 
 
 async def test_without_a_key_a_resource_says_how_to_set_it(mistral_url: str) -> None:
-    async with in_memory(mistral_url, key=None) as client:
+    async with connect_in_memory(mistral_url, key=None) as client:
         with pytest.raises(MCPError, match="MISTRAL_API_KEY is not set"):
             await client.read_resource("mistral://models")
 

@@ -10,7 +10,7 @@ from mistral_mcp.errors import BadSetting, NothingSelected
 from mistral_mcp.http.app import create_app
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.selection import AllowedToolsets
-from tests.conftest import KEY, at, in_memory, serving, text_of
+from tests.conftest import KEY, connect_in_memory, connect_to, serving, text_of
 
 CONNECTION = Credentials(None, "a connection", toolsets=("core", "files"))
 
@@ -101,7 +101,7 @@ def test_an_operators_selection_of_nothing_is_refused(toolsets: object) -> None:
 
 
 async def test_a_tool_that_is_not_listed_cannot_be_called(mistral_url: str, sandbox: Sandbox) -> None:
-    async with in_memory(mistral_url, toolsets="models") as client:
+    async with connect_in_memory(mistral_url, toolsets="models") as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
         hidden = await client.call_tool("mistral_chat", {"prompt": "Hi"})
         unknown = await client.call_tool("mistral_list_model", {})
@@ -128,7 +128,7 @@ async def test_a_tool_that_is_not_listed_cannot_be_called(mistral_url: str, sand
 async def test_a_tool_that_is_not_offered_is_refused_with_the_reason(
     mistral_url: str, settings: dict[str, object], tool: str, reason: str
 ) -> None:
-    async with in_memory(mistral_url, **settings) as client:
+    async with connect_in_memory(mistral_url, **settings) as client:
         refused = await client.call_tool(tool, {})
 
     assert refused.is_error
@@ -137,7 +137,7 @@ async def test_a_tool_that_is_not_offered_is_refused_with_the_reason(
 
 
 async def test_read_only_hides_what_changes_anything(mistral_url: str) -> None:
-    async with in_memory(mistral_url, toolsets="all", read_only=True) as client:
+    async with connect_in_memory(mistral_url, toolsets="all", read_only=True) as client:
         listed = (await client.list_tools()).tools
 
     assert listed
@@ -147,9 +147,9 @@ async def test_read_only_hides_what_changes_anything(mistral_url: str) -> None:
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
 async def test_header_and_url_select_for_each_request(mistral_url: str, mode: str) -> None:
     async with serving(create_app(Settings.model_validate({"route": mistral_url}))) as base:
-        async with at(f"{base}/mcp", {"X-API-Key": KEY, "X-MCP-Toolsets": "models"}, mode) as client:
+        async with connect_to(f"{base}/mcp", {"X-API-Key": KEY, "X-MCP-Toolsets": "models"}, mode) as client:
             by_header = {tool.name for tool in (await client.list_tools()).tools}
-        async with at(f"{base}/mcp?toolsets=models", {"X-API-Key": KEY}, mode) as client:
+        async with connect_to(f"{base}/mcp?toolsets=models", {"X-API-Key": KEY}, mode) as client:
             by_url = {tool.name for tool in (await client.list_tools()).tools}
 
     assert by_header == by_url == {"mistral_list_models", "mistral_get_model"}
@@ -167,7 +167,7 @@ async def test_a_request_that_selects_nothing_gets_400_in_json_rpc(mistral_url: 
 
 
 async def test_lists_are_private_to_a_caller_and_may_be_kept(mistral_url: str) -> None:
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         result = await client.list_tools()
 
     assert result.cache_scope == "private"

@@ -46,7 +46,7 @@ class Product:
     async def receive(self) -> dict[str, Any]:
         return json.loads(await self._lines.receive_until(b"\n", 1_000_000))
 
-    async def logged(self) -> str:
+    async def read_log(self) -> str:
         assert self.process.stderr
         return b"".join([part async for part in self.process.stderr]).decode()
 
@@ -83,7 +83,7 @@ async def test_a_line_that_cannot_be_read_is_answered_and_logged_once(mistral_ur
         await client.write(b'\xef\xbb\xbf{"id":6,' + PING + b"}")
         assert await client.receive() == {"jsonrpc": "2.0", "id": 6, "result": {}}
         await client.process.stdin.aclose()  # type: ignore[union-attr]
-        assert (await client.logged()).count("Refused a message") == len(lines)
+        assert (await client.read_log()).count("Refused a message") == len(lines)
 
 
 async def test_half_an_emoji_is_answered_under_its_own_id(mistral_url: str, sandbox: Sandbox):
@@ -108,7 +108,7 @@ async def test_an_interrupt_ends_the_process_at_once(mistral_url: str, sandbox: 
         client.process.send_signal(signal.SIGINT)
         with anyio.fail_after(5):
             await client.process.wait()
-        assert "Traceback" not in await client.logged()
+        assert "Traceback" not in await client.read_log()
 
 
 def test_a_closed_output_is_no_traceback_and_ends_the_process():

@@ -13,7 +13,7 @@ from mcp_types import CallToolResult
 from starlette.requests import Request
 
 from mistral_mcp.sandbox import Fault, Sandbox, serve_app
-from tests.conftest import TRANSPORTS, over_http, text_of
+from tests.conftest import TRANSPORTS, connect_over_http, text_of
 
 WIRES = ["stdio", "http-2026", "http-2025"]
 
@@ -123,7 +123,7 @@ async def test_the_text_is_heard_while_mistral_still_writes_and_no_more_than_ten
 async def test_a_model_that_is_slow_to_begin_is_waited_for(sandbox: Sandbox) -> None:
     """Past the deadline of a call that nobody listens to."""
     sandbox.faults.append(Fault(delay=1.2))
-    async with serve_app(sandbox) as url, over_http(url, timeout=0.5, stream_timeout=10) as client:
+    async with serve_app(sandbox) as url, connect_over_http(url, timeout=0.5, stream_timeout=10) as client:
         ear = Ear()
         heard = await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=ear)
         sandbox.faults.append(Fault(delay=1.2))
@@ -137,7 +137,7 @@ async def test_a_model_that_is_slow_to_begin_is_waited_for(sandbox: Sandbox) -> 
 async def test_thinking_gives_a_sign_of_life_and_nothing_to_show() -> None:
     mistral, ear = Sandbox(chunk_delay=0.12), Ear()
     call = {"prompt": "Think", "reasoning_effort": "high"}
-    async with serve_app(mistral) as url, over_http(url) as client:
+    async with serve_app(mistral) as url, connect_over_http(url) as client:
         result = await client.call_tool("mistral_chat", call, progress_callback=ear)
 
     assert result.structured_content["thinking"]
@@ -183,7 +183,7 @@ async def test_a_stream_that_breaks_or_takes_too_long_keeps_what_had_come(wire: 
 
 
 @asynccontextmanager
-async def saying(*pieces: bytes, **options: Any) -> AsyncGenerator[Client]:
+async def connect_to_pieces(*pieces: bytes, **options: Any) -> AsyncGenerator[Client]:
     """A client of a server whose Mistral writes exactly these pieces, one packet each."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -196,7 +196,7 @@ async def saying(*pieces: bytes, **options: Any) -> AsyncGenerator[Client]:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async with serve_app(app) as url, over_http(url, **options) as client:
+    async with serve_app(app) as url, connect_over_http(url, **options) as client:
         yield client
 
 
@@ -229,7 +229,7 @@ TEXT = "Zoë: été → ☀🌍\n"
 async def test_events_are_read_however_they_are_written_and_cut(form: str, size: int) -> None:
     """The last one lacks its end, which a parser may mind; what it may not do is give half of an answer as whole."""
     body = form.format(a=event(TEXT), b=event("Hi", "stop")).encode()
-    async with saying(*(body[at : at + size] for at in range(0, len(body), size))) as client:
+    async with connect_to_pieces(*(body[at : at + size] for at in range(0, len(body), size))) as client:
         result, ear = await listen(client)
 
     if result.is_error:
@@ -240,7 +240,7 @@ async def test_events_are_read_however_they_are_written_and_cut(form: str, size:
 
 
 async def test_bytes_that_are_no_text_do_no_harm() -> None:
-    async with saying(b"data: \xff\xfe\x00\n\n") as client:
+    async with connect_to_pieces(b"data: \xff\xfe\x00\n\n") as client:
         result, _ = await listen(client)
 
     assert result.is_error

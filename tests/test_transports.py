@@ -9,7 +9,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import KEY, TRANSPORTS, in_memory, text_of
+from tests.conftest import KEY, TRANSPORTS, connect_in_memory, text_of
 
 FUNCTION = {
     "name": "get_weather",
@@ -34,7 +34,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def seen(result: CallToolResult) -> object:
+def visible_part(result: CallToolResult) -> object:
     """What a caller sees, without what differs from request to request."""
     meta = {name: value for name, value in (result.meta or {}).items() if name == "mistral-mcp/error"}
     text = text_of(result)
@@ -49,10 +49,10 @@ async def client(request: pytest.FixtureRequest, mistral_url: str) -> AsyncItera
 
 async def test_every_tool_gives_the_same_as_in_memory(client: Client, mistral_url: str) -> None:
     with anyio.fail_after(60):
-        async with in_memory(mistral_url) as reference:
+        async with connect_in_memory(mistral_url) as reference:
             for name, arguments in CALLS:
-                expected = seen(await reference.call_tool(name, arguments))
-                assert seen(await client.call_tool(name, arguments)) == expected, name
+                expected = visible_part(await reference.call_tool(name, arguments))
+                assert visible_part(await client.call_tool(name, arguments)) == expected, name
 
 
 async def test_the_tools_of_the_default_toolsets_are_listed(client: Client) -> None:
@@ -83,4 +83,4 @@ async def test_progress_carries_the_text_as_it_grows(client: Client, sandbox: Sa
     assert "stream" not in sandbox.requests[-1].json
     assert "".join(message or "" for *_, message in reports) == result.structured_content["text"]
     assert [progress for progress, *_ in reports] == sorted({progress for progress, *_ in reports})
-    assert seen(result)[1] == seen(plain)[1]
+    assert visible_part(result)[1] == visible_part(plain)[1]

@@ -59,10 +59,10 @@ async def test_no_two_pieces_run_at_once() -> None:
 
 
 async def test_what_a_piece_raises_reaches_whoever_waits_and_frees_the_turn() -> None:
-    def failing() -> None:
+    def fail() -> None:
         raise ValueError("of the piece")
 
     with pytest.raises(ValueError, match="of the piece"):
-        await run_heavy(failing)
+        await run_heavy(fail)
 
     assert await run_heavy(lambda: 7) == 7

@@ -6,12 +6,12 @@ import pytest
 from mistral_mcp.bounds.memory import NoRoom, SharedMemory
 
 
-def shared(patience: float = 0.05) -> SharedMemory:
+def make_memory(patience: float = 0.05) -> SharedMemory:
     return SharedMemory(90, lambda free: free * 2 // 3, patience)
 
 
 async def test_alone_a_caller_has_two_thirds_and_the_next_of_the_rest() -> None:
-    memory = shared()
+    memory = make_memory()
     await memory.reserve("a", 60)
     await memory.reserve("b", 20)
     await memory.reserve("c", 6)
@@ -23,7 +23,7 @@ async def test_alone_a_caller_has_two_thirds_and_the_next_of_the_rest() -> None:
 
 
 async def test_who_waits_continues_when_something_is_given_back() -> None:
-    memory = shared(patience=5)
+    memory = make_memory(patience=5)
     await memory.reserve("a", 60)
     async with anyio.create_task_group() as group:
         group.start_soon(memory.reserve, "b", 60)

@@ -12,7 +12,7 @@ def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(main, arguments, env=environment)
 
 
-def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
+def run_on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
     """Everything that the command writes to a terminal of 80 columns."""
     ours, its = os.openpty()
     with subprocess.Popen(  # noqa: S603

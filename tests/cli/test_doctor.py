@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from tests.cli.commands import on_a_terminal
+from tests.cli.commands import run_on_a_terminal
 from tests.conftest import KEY
 
 
@@ -23,7 +23,7 @@ async def test_on_a_terminal_the_doctor_shows_what_it_waits_for_and_elsewhere_on
     command = [sys.executable, "-m", "mistral_mcp", "doctor", "--data-dir", str(tmp_path / "no")]
     environment = {**os.environ, "TERM": "xterm", "MISTRAL_MCP_ROUTE": "http://127.0.0.1:1", **plain}
     piped = await anyio.run_process(command, env=environment, check=False)
-    shown = await anyio.to_thread.run_sync(on_a_terminal, command, environment)
+    shown = await anyio.to_thread.run_sync(run_on_a_terminal, command, environment)
 
     assert piped.stderr == b""
     assert b"\x1b" not in piped.stdout

@@ -15,7 +15,7 @@ import pytest
 
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.cli.commands import run
-from tests.conftest import KEY, at
+from tests.conftest import KEY, connect_to
 
 
 def test_a_managed_route_is_not_served_to_just_anybody(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ async def test_serve_finishes_what_is_in_flight_on_sigterm(
         async with await anyio.open_process(
             command, env={**os.environ, **environment}, stderr=subprocess.PIPE
         ) as server:
-            await _up(f"http://127.0.0.1:{port}/readyz")
-            async with at(f"http://127.0.0.1:{port}/mcp", {"X-API-Key": KEY}, mode) as client:
+            await _wait_until_up(f"http://127.0.0.1:{port}/readyz")
+            async with connect_to(f"http://127.0.0.1:{port}/mcp", {"X-API-Key": KEY}, mode) as client:
                 await client.list_tools()  # or the client would ask for the result's schema afterwards
                 sandbox.faults.append(Fault(delay=1.0))
 
@@ -85,7 +85,7 @@ async def test_serve_finishes_what_is_in_flight_on_sigterm(
     assert "sPeNdMeNot" not in logged
 
 
-async def _up(url: str) -> None:
+async def _wait_until_up(url: str) -> None:
     async with httpx2.AsyncClient() as http:
         while True:
             try:

@@ -52,7 +52,7 @@ class Row:
     async def fill(self, http: httpx2.AsyncClient) -> None:
         began = time.monotonic()
         try:
-            self.verdict = self._judged(await self.kind.run(self.place), self.place.log.seen())
+            self.verdict = self._judge(await self.kind.run(self.place), self.place.log.seen())
             if self.sign_in:
                 await self.sign_in.end(http, str(self.place.url).removesuffix("/mcp"))
         except Exception as raised:  # noqa: BLE001 - one client must not stop the others
@@ -62,7 +62,7 @@ class Row:
             self.verdict = f"FAILED: {said}" if self.failed else f"not offline: {said}"
         self.seconds = time.monotonic() - began
 
-    def _judged(self, count: int, seen: Seen) -> str:
+    def _judge(self, count: int, seen: Seen) -> str:
         expected = self.place.around.tools
         if seen.tools != expected:
             raise Failed(f"it listed {sorted(seen.tools)} instead of {sorted(expected)}")
@@ -156,7 +156,7 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
         token: str = made.raise_for_status().json()["token"]
         tools = set(names(DEFAULT, read_only=False))
         around = Around(node_modules, environments, mistral, models, token, tools)
-        with_web = await proxies.enter_async_context(_serving_with_web(mistral, work))
+        with_web = await proxies.enter_async_context(_serve_with_web(mistral, work))
         numbers = itertools.count()
 
         async def make_row(kind: Kind, door: Door) -> Row:
@@ -184,7 +184,7 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
 
 
 @asynccontextmanager
-async def _serving_with_web(mistral: str, work: Path) -> AsyncGenerator[str]:
+async def _serve_with_web(mistral: str, work: Path) -> AsyncGenerator[str]:
     """The same server in this process, which finds clients' metadata documents on this machine."""
     folder = work / "web"
     folder.mkdir()
@@ -201,13 +201,13 @@ async def _serving_with_web(mistral: str, work: Path) -> AsyncGenerator[str]:
 async def _run(rows: list[Row], http: httpx2.AsyncClient) -> None:
     limit = anyio.CapacityLimiter(AT_ONCE)
 
-    async def limited(row: Row) -> None:
+    async def fill_within_limit(row: Row) -> None:
         async with limit:
             await row.fill(http)
 
     async with anyio.create_task_group() as group:
         for row in reversed(rows):  # the slowest are last
-            group.start_soon(limited, row)
+            group.start_soon(fill_within_limit, row)
 
 
 def _print(rows: list[Row]) -> None:

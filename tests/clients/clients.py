@@ -45,19 +45,21 @@ async def python(place: Place) -> int:
     if place.url is None:
         return await python_over_stdio(place, server)
     async with httpx2.AsyncClient(headers=server["headers"], timeout=PATIENCE) as http:
-        return await _with_python(streamable_http_client(place.url, http_client=http))
+        return await _call_with_python(streamable_http_client(place.url, http_client=http))
 
 
 async def python_over_stdio(place: Place, server: dict[str, Any], calls: int = 1) -> int:
     log = place.home / "stderr.log"
     with log.open("w", encoding="utf-8") as out:
         try:
-            return await _with_python(stdio_client(StdioServerParameters(**server, cwd=place.project), out), calls)
+            return await _call_with_python(
+                stdio_client(StdioServerParameters(**server, cwd=place.project), out), calls
+            )
         except Exception as error:
             raise place.failure(f"{error!r} {log.read_text(encoding='utf-8')}") from error
 
 
-async def _with_python(transport: Transport, calls: int = 1) -> int:
+async def _call_with_python(transport: Transport, calls: int = 1) -> int:
     with anyio.fail_after(PATIENCE):
         async with Client(transport, read_timeout_seconds=PATIENCE) as client:
             tools = (await client.list_tools()).tools

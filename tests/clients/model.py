@@ -40,7 +40,7 @@ def create_app() -> Starlette:
     )
 
 
-def _next(offered: list[str], *, answered: bool) -> tuple[str | None, str]:
+def _choose_next(offered: list[str], *, answered: bool) -> tuple[str | None, str]:
     """The tool to call, if any, and what to say else."""
     ours = [name for name in offered if "mistral_" in name]
     tool = next((name for name in ours if name.endswith(TOOL)), None)
@@ -50,7 +50,7 @@ def _next(offered: list[str], *, answered: bool) -> tuple[str | None, str]:
 async def anthropic(request: Request) -> Response:
     asked: dict[str, Any] = await request.json()
     offered = [tool["name"] for tool in asked.get("tools", [])]
-    tool, text = _next(offered, answered="tool_result" in json.dumps(asked["messages"]))
+    tool, text = _choose_next(offered, answered="tool_result" in json.dumps(asked["messages"]))
     if tool is None:
         block: dict[str, Any] = {"type": "text", "text": ""}
         delta: dict[str, Any] = {"type": "text_delta", "text": text}
@@ -80,7 +80,7 @@ async def gemini(request: Request) -> Response:
     asked: dict[str, Any] = await request.json()
     declared = (each for tool in asked.get("tools", []) for each in tool.get("functionDeclarations", []))
     offered = [each["name"] for each in declared]
-    tool, text = _next(offered, answered="functionResponse" in json.dumps(asked["contents"]))
+    tool, text = _choose_next(offered, answered="functionResponse" in json.dumps(asked["contents"]))
     part = {"text": text} if tool is None else {"functionCall": {"name": tool, "args": ARGUMENTS}}
     candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
     answer = {"candidates": [candidate], "usageMetadata": {"totalTokenCount": 1}}

@@ -33,7 +33,7 @@ def create_app(upstream: str, http: httpx2.AsyncClient, log: Log, sign_in: SignI
         if sign_in:
             sign_in.note_call(request, body, answer.status_code)
 
-        async def through() -> AsyncGenerator[bytes]:
+        async def pass_through() -> AsyncGenerator[bytes]:
             passed = b""
             try:
                 async for chunk in answer.aiter_raw():
@@ -45,7 +45,7 @@ def create_app(upstream: str, http: httpx2.AsyncClient, log: Log, sign_in: SignI
                 if sign_in:
                     sign_in.note(request, body, answer.status_code, passed)
 
-        response = StreamingResponse(through(), answer.status_code)
+        response = StreamingResponse(pass_through(), answer.status_code)
         response.raw_headers = [pair for pair in answer.headers.raw if pair[0].lower() not in _OF_ONE_HOP]
         return response
 

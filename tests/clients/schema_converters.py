@@ -27,24 +27,24 @@ Schema = dict[str, Any]
 FREE = {"json_schema", "parameters", "body", "metadata", "arguments"}
 
 
-def by_openai_agents(tool: Tool) -> Schema:
+def convert_by_openai_agents(tool: Tool) -> Schema:
     return ensure_strict_json_schema(copy.deepcopy(tool.input_schema))
 
 
-def by_pydantic_ai(tool: Tool) -> Schema:
+def convert_by_pydantic_ai(tool: Tool) -> Schema:
     return OpenAIJsonSchemaTransformer(copy.deepcopy(tool.input_schema), strict=True).walk()
 
 
-def by_google_genai(tool: Tool) -> Schema:
+def convert_by_google_genai(tool: Tool) -> Schema:
     [declaration] = genai.mcp_to_gemini_tool(tool).function_declarations or []
     parameters = declaration.parameters
     return parameters.model_dump(mode="json", exclude_none=True) if parameters else {}
 
 
 CONVERTERS: dict[str, Callable[[Tool], Schema]] = {
-    "openai-agents": by_openai_agents,
-    "pydantic-ai-slim": by_pydantic_ai,
-    "google-genai": by_google_genai,
+    "openai-agents": convert_by_openai_agents,
+    "pydantic-ai-slim": convert_by_pydantic_ai,
+    "google-genai": convert_by_google_genai,
 }
 
 

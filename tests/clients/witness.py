@@ -91,7 +91,7 @@ def _messages(body: bytes) -> Iterable[Message]:
                     yield cast("Message", message)
 
 
-def stand_before(log: Log, command: list[str]) -> int:
+def observe_server(log: Log, command: list[str]) -> int:
     """Run the server's program, and pass on what goes in and out."""
     link = str(os.getpid())
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:  # noqa: S603
@@ -112,4 +112,4 @@ def _pump(source: IO[bytes], sink: IO[bytes], log: Log, link: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(stand_before(Log(Path(sys.argv[1])), sys.argv[2:]))
+    sys.exit(observe_server(Log(Path(sys.argv[1])), sys.argv[2:]))

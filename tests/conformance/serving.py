@@ -16,15 +16,15 @@ from mistral_mcp.sandbox import Sandbox, serve_app
 KEY = "kEyOfConformance0123456789abcdef"
 
 
-def with_key(app: ASGIApp) -> ASGIApp:
+def add_key(app: ASGIApp) -> ASGIApp:
     """The suite sends no header of ours."""
 
-    async def added(scope: Scope, receive: Receive, send: Send) -> None:
+    async def call_with_key(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["headers"] = [*scope["headers"], (b"x-mistral-api-key", KEY.encode())]
         await app(scope, receive, send)
 
-    return added
+    return call_with_key
 
 
 async def main(urls: Path, data_dir: Path) -> None:
@@ -32,7 +32,7 @@ async def main(urls: Path, data_dir: Path) -> None:
         settings = Settings.model_validate({"route": mistral, "data_dir": data_dir, "log_level": "WARNING"})
         async with (
             serve_app(create_app(settings), http=ClientProtocol) as hosted,
-            serve_app(with_key(create_app(settings)), http=ClientProtocol) as keyed,
+            serve_app(add_key(create_app(settings)), http=ClientProtocol) as keyed,
             httpx2.AsyncClient() as http,
         ):
             made = (await http.post(f"{hosted}/connections", json={"api_key": KEY})).json()

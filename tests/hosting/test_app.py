@@ -17,13 +17,13 @@ from mistral_mcp import Settings
 from mistral_mcp.hosting.app import create_app, prepare
 from mistral_mcp.hosting.commands import create_connection
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import KEY, at, serving, text_of
+from tests.conftest import KEY, connect_to, serving, text_of
 from tests.http.conftest import HEADERS, PING
 
 OTHER_KEY = "oThErKeY0123456789abcdefghijklmn"
 
 
-async def connected(http: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:
+async def post_connection(http: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:
     response = await http.post("/connections", json={"api_key": KEY, **asked})
     assert response.status_code == 201, response.text
     return response.json()
@@ -33,11 +33,11 @@ async def connected(http: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:
 async def test_a_key_becomes_one_url_that_calls_with_it(
     http: httpx2.AsyncClient, sandbox: Sandbox, mode: str
 ) -> None:
-    made = await connected(http, label="my phone")
+    made = await post_connection(http, label="my phone")
 
     assert made["url"].endswith(f"/c/{made['token']}/mcp")
     assert made["expires_at"] is None
-    async with at(made["url"], {}, mode) as client:
+    async with connect_to(made["url"], {}, mode) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
     assert not result.is_error, text_of(result)
     assert sandbox.requests[-1].key == KEY
@@ -45,17 +45,17 @@ async def test_a_key_becomes_one_url_that_calls_with_it(
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
 async def test_the_token_works_as_a_header_too(http: httpx2.AsyncClient, base: str, header: str) -> None:
-    token = (await connected(http))["token"]
+    token = (await post_connection(http))["token"]
     value = f"Bearer {token}" if header == "Authorization" else token
 
-    async with at(f"{base}/mcp", {header: value}) as client:
+    async with connect_to(f"{base}/mcp", {header: value}) as client:
         assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
 
 
 async def test_a_connection_is_bound_to_its_toolsets(http: httpx2.AsyncClient) -> None:
-    made = await connected(http, toolsets=["models"], read_only=True)
+    made = await post_connection(http, toolsets=["models"], read_only=True)
 
-    async with at(f"{made['url']}?toolsets=core,models", {}) as client:
+    async with connect_to(f"{made['url']}?toolsets=core,models", {}) as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == {
             "mistral_list_models",
             "mistral_get_model",
@@ -108,7 +108,7 @@ async def test_a_key_is_not_kept_while_mistral_cannot_be_asked(http: httpx2.Asyn
 
 
 async def test_rotating_ends_the_old_token_at_once(http: httpx2.AsyncClient) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     headers = {"Authorization": f"Bearer {made['token']}"}
     rotated = (await http.post("/connections/current/rotate", headers=headers)).json()
 
@@ -119,7 +119,7 @@ async def test_rotating_ends_the_old_token_at_once(http: httpx2.AsyncClient) -> 
 
 
 async def test_revoking_ends_a_connection_with_a_message_a_client_can_show(http: httpx2.AsyncClient) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     headers = {"Authorization": f"Bearer {made['token']}"}
     assert (await http.get("/connections/current", headers=headers)).json()["id"] == made["id"]
     assert (await http.delete("/connections/current", headers=headers)).json() == {
@@ -134,7 +134,7 @@ async def test_revoking_ends_a_connection_with_a_message_a_client_can_show(http:
 
 
 async def test_a_connection_is_changed_under_the_same_url(http: httpx2.AsyncClient, sandbox: Sandbox) -> None:
-    made = await connected(http, label="old", toolsets=["models"])
+    made = await post_connection(http, label="old", toolsets=["models"])
     headers = {"X-API-Key": made["token"]}
     changes = {"label": "new", "toolsets": ["core"], "read_only": True, "expires_in_days": 7, "api_key": OTHER_KEY}
     answer = await http.patch("/connections/current", json=changes, headers=headers)
@@ -144,7 +144,7 @@ async def test_a_connection_is_changed_under_the_same_url(http: httpx2.AsyncClie
     assert (changed["id"], changed["label"], changed["toolsets"]) == (made["id"], "new", ["core"])
     assert (changed["read_only"], changed["key_hint"]) == (True, OTHER_KEY[-4:])
     assert changed["expires_at"] is not None
-    async with at(made["url"], {}) as client:
+    async with connect_to(made["url"], {}) as client:
         assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
     assert sandbox.requests[-1].key == OTHER_KEY
     again = await http.patch(
@@ -168,7 +168,7 @@ async def test_a_connection_is_changed_under_the_same_url(http: httpx2.AsyncClie
 async def test_a_change_that_cannot_be_made_changes_nothing(
     http: httpx2.AsyncClient, changes: dict[str, Any], words: str
 ) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     headers = {"X-API-Key": made["token"]}
     before = (await http.get("/connections/current", headers=headers)).json()
     response = await http.patch("/connections/current", json={"label": "x", **changes}, headers=headers)
@@ -180,7 +180,7 @@ async def test_a_change_that_cannot_be_made_changes_nothing(
 
 
 async def test_the_operators_route_is_not_for_tenants(http: httpx2.AsyncClient, mistral_url: str) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     current = await http.get("/connections/current", headers={"X-API-Key": made["token"]})
 
     assert made["route"] is None
@@ -188,7 +188,7 @@ async def test_the_operators_route_is_not_for_tenants(http: httpx2.AsyncClient, 
 
 
 async def test_an_unknown_token_is_404_on_its_url_and_401_in_a_header(http: httpx2.AsyncClient, base: str) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     mistyped = made["token"][:-1] + ("a" if made["token"][-1] != "a" else "b")
 
     by_url = await http.post(f"/c/{mistyped}/mcp", json=PING, headers=HEADERS)
@@ -199,14 +199,14 @@ async def test_an_unknown_token_is_404_on_its_url_and_401_in_a_header(http: http
 
 
 async def test_a_header_beside_a_secret_url_is_refused_unless_it_is_the_same(http: httpx2.AsyncClient) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     for value, status in ((made["token"], 200), (OTHER_KEY, 400)):
         response = await http.post(made["url"], json=PING, headers={**HEADERS, "X-API-Key": value})
         assert response.status_code == status
 
 
 async def test_failures_are_rate_limited_per_address_and_valid_tokens_never(http: httpx2.AsyncClient) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     statuses = [(await http.post("/c/mmcp_wrong/mcp", json=PING, headers=HEADERS)).status_code for _ in range(25)]
     refused = await http.post("/c/mmcp_wrong/mcp", json=PING, headers=HEADERS)
 
@@ -278,14 +278,14 @@ async def test_a_request_without_a_credential_is_told_the_ways_that_are_open(
 
 @pytest.mark.parametrize("path", ["/mcp/", "/c/{token}/mcp/"])
 async def test_a_slash_too_many_sends_nobody_elsewhere(http: httpx2.AsyncClient, path: str) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     headers = HEADERS if "token" in path else {**HEADERS, "X-API-Key": KEY}
     assert (await http.post(path.format(token=made["token"]), json=PING, headers=headers)).status_code == 200
     assert (await http.get("/manage/")).status_code == 404
 
 
 async def test_a_browser_is_told_to_paste_the_secret_url(http: httpx2.AsyncClient) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     response = await http.get(made["url"], headers={"accept": "text/html"})
     used = (await http.get("/connections/current", headers={"X-API-Key": made["token"]})).json()["last_used_at"]
 
@@ -296,7 +296,7 @@ async def test_a_browser_is_told_to_paste_the_secret_url(http: httpx2.AsyncClien
 
 
 async def test_readiness_and_metrics(http: httpx2.AsyncClient) -> None:
-    made = await connected(http)
+    made = await post_connection(http)
     await http.post(made["url"], json=PING, headers=HEADERS)
 
     assert (await http.get("/readyz", headers={"Host": "10.1.2.3"})).json() == {"status": "ready"}
@@ -376,7 +376,7 @@ async def test_a_reviewer_s_connection_calls_the_sandbox_and_shows_no_address(
     )
     token = re.findall(r"/c/(mmcp_\w+)/mcp", made)[0]
     async with serving(create_app(settings)) as base, httpx2.AsyncClient(base_url=base) as http:
-        async with at(f"{base}/c/{token}/mcp", {}) as client:
+        async with connect_to(f"{base}/c/{token}/mcp", {}) as client:
             result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
         shown = await http.get("/connections/current", headers={"Authorization": f"Bearer {token}"})
 
@@ -461,9 +461,9 @@ async def test_no_key_and_no_token_reaches_a_log_a_metric_a_page_or_the_disk(
         serving(create_app(Settings.model_validate(hosting))) as base,
         httpx2.AsyncClient(base_url=base) as http,
     ):
-        made = await connected(http, label="canary")
+        made = await post_connection(http, label="canary")
         token = made["token"]
-        async with at(made["url"], {}) as client:
+        async with connect_to(made["url"], {}) as client:
             await client.call_tool("mistral_chat", {"prompt": "Hi"})
             sandbox.faults.append(Fault(echo_key=True))
             seen.append((await client.call_tool("mistral_chat", {"prompt": "Hi"})).model_dump_json())
@@ -488,11 +488,11 @@ async def test_many_connections_interleaved_each_call_with_their_own_key(
     http: httpx2.AsyncClient, sandbox: Sandbox
 ) -> None:
     keys = [f"kEyNumber{number:02d}0123456789abcdefghij" for number in range(20)]
-    made = [await connected(http, api_key=key) for key in keys]
+    made = [await post_connection(http, api_key=key) for key in keys]
     sandbox.reset()
 
     async def calls(url: str, number: int) -> None:
-        async with at(url, {}) as client:
+        async with connect_to(url, {}) as client:
             for _ in range(5):
                 await client.call_tool("mistral_chat", {"prompt": f"number {number:02d}"})
 

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from mistral_mcp.sandbox import Fault, Sandbox
 from scripts.page_pictures import request_upload
-from tests.conftest import KEY, at, skip_without
+from tests.conftest import KEY, connect_to, skip_without
 from tests.http.conftest import HEADERS, PING
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -58,11 +58,11 @@ def hosting(mistral_url: str, tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def opened(browser: Browser, base: str) -> Open:
+def open_page(browser: Browser, base: str) -> Open:
     """A page of a new window; at the end, nothing may have been complained of in its console."""
 
     @asynccontextmanager
-    async def opened(viewport: dict[str, int] = DESKTOP, **options: Any) -> AsyncIterator[Page]:
+    async def open_page_at(viewport: dict[str, int] = DESKTOP, **options: Any) -> AsyncIterator[Page]:
         context: BrowserContext = await browser.new_context(**{"viewport": viewport, "base_url": base} | options)
         complaints: list[str] = []
         page = await context.new_page()
@@ -81,7 +81,7 @@ def opened(browser: Browser, base: str) -> Open:
         await context.close()
         assert complaints == []
 
-    return opened
+    return open_page_at
 
 
 async def fill_in(page: Page, key: str = KEY, label: str = "my laptop") -> None:
@@ -103,7 +103,7 @@ async def fits(page: Page) -> bool:
     return await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-async def made(base: str) -> int:
+async def count_created(base: str) -> int:
     async with httpx2.AsyncClient() as http:
         metrics = (await http.get(f"{base}/metrics")).text
     return sum(
@@ -130,9 +130,9 @@ async def status_at(url: str) -> int:
     ids=["desktop", "desktop without JavaScript", "phone", "phone without JavaScript", "narrow"],
 )
 async def test_a_person_connects_tries_replaces_and_ends(
-    opened: Open, tmp_path: Path, viewport: dict[str, int], colours: str, *, scripts: bool
+    open_page: Open, tmp_path: Path, viewport: dict[str, int], colours: str, *, scripts: bool
 ) -> None:
-    async with opened(viewport, java_script_enabled=scripts, color_scheme=colours) as page:
+    async with open_page(viewport, java_script_enabled=scripts, color_scheme=colours) as page:
 
         async def look(name: str) -> None:
             await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
@@ -142,7 +142,7 @@ async def test_a_person_connects_tries_replaces_and_ends(
         await look("connect")
         url = await connect(page)
         await look("made")
-        async with at(url, {}) as client:
+        async with connect_to(url, {}) as client:
             assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
 
         await page.get_by_text("Claude Code", exact=True).click()
@@ -182,9 +182,9 @@ async def test_a_person_connects_tries_replaces_and_ends(
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
 async def test_what_is_wrong_is_reported_beside_its_field_and_the_key_is_not_kept(
-    opened: Open, *, scripts: bool
+    open_page: Open, *, scripts: bool
 ) -> None:
-    async with opened(PHONE, java_script_enabled=scripts) as page:
+    async with open_page(PHONE, java_script_enabled=scripts) as page:
         await page.goto("/")
         await fill_in(page, key="invalid-0123456789abcdef")
         await page.get_by_label("Expires").select_option("In 90 days")
@@ -206,8 +206,8 @@ async def test_what_is_wrong_is_reported_beside_its_field_and_the_key_is_not_kep
         await expect(page.get_by_role("heading", level=1)).to_have_text("Your connection is ready")
 
 
-async def test_copy_buttons_copy_and_say_so(opened: Open) -> None:
-    async with opened(permissions=["clipboard-read", "clipboard-write"]) as page:
+async def test_copy_buttons_copy_and_say_so(open_page: Open) -> None:
+    async with open_page(permissions=["clipboard-read", "clipboard-write"]) as page:
         url = await connect(page)
         await page.get_by_role("button", name="Copy", exact=True).click()
 
@@ -220,16 +220,16 @@ async def test_copy_buttons_copy_and_say_so(opened: Open) -> None:
         assert (await page.evaluate("navigator.clipboard.readText()")).startswith("claude mcp add")
 
 
-async def test_without_javascript_there_are_no_buttons_that_do_nothing(opened: Open) -> None:
-    async with opened(java_script_enabled=False) as page:
+async def test_without_javascript_there_are_no_buttons_that_do_nothing(open_page: Open) -> None:
+    async with open_page(java_script_enabled=False) as page:
         await connect(page)
 
         await expect(page.get_by_role("button", name="Copy")).to_have_count(0)
 
 
-async def test_without_tls_a_browser_tells_less_and_the_page_still_works(opened: Open, base: str) -> None:
+async def test_without_tls_a_browser_tells_less_and_the_page_still_works(open_page: Open, base: str) -> None:
     plain = base.replace("127.0.0.1", "plain.test")
-    async with opened(base_url=plain) as page:
+    async with open_page(base_url=plain) as page:
         sent: list[dict[str, str]] = []
         page.on("request", lambda request: sent.append(request.headers) if request.method == "POST" else None)
         url = await connect(page)
@@ -240,37 +240,37 @@ async def test_without_tls_a_browser_tells_less_and_the_page_still_works(opened:
         await expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
 
 
-async def test_a_reload_makes_nothing(opened: Open, base: str) -> None:
-    async with opened() as page:
+async def test_a_reload_makes_nothing(open_page: Open, base: str) -> None:
+    async with open_page() as page:
         await connect(page)
         await page.reload()
 
         await expect(page.get_by_role("heading", level=1)).to_have_text("This was done already")
-        assert await made(base) == 1
+        assert await count_created(base) == 1
 
 
-async def test_a_double_click_sends_once(opened: Open, base: str) -> None:
-    async with opened() as page:
+async def test_a_double_click_sends_once(open_page: Open, base: str) -> None:
+    async with open_page() as page:
         await page.goto("/")
         await fill_in(page)
         await page.get_by_role("button", name="Get my address").dblclick()
 
         await expect(page.get_by_role("heading", level=1)).to_have_text("Your connection is ready")
-        assert await made(base) == 1
+        assert await count_created(base) == 1
 
 
-async def test_another_sites_form_is_not_read(opened: Open, base: str) -> None:
+async def test_another_sites_form_is_not_read(open_page: Open, base: str) -> None:
     async with httpx2.AsyncClient() as http:
         stamp = (await http.get(base)).text.split('name="stamp" value="')[1].split('"')[0]
     fields = {"stamp": stamp, "api_key": KEY, "toolsets": "core", "label": "theirs"}
     hidden = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
-    async with opened() as page:
+    async with open_page() as page:
         await page.goto(f"data:text/html,<form method=post action={base}/>{hidden}<button>Win</button></form>")
         await page.get_by_role("button").click()
 
         await expect(page.get_by_role("alert")).to_contain_text("Another site's page sent this form")
         await expect(page.get_by_label("Label")).to_have_value("")
-        assert await made(base) == 0
+        assert await count_created(base) == 0
 
 
 DROP = """files => {
@@ -289,9 +289,9 @@ async def open_upload(page: Page, base: str, lang: str) -> None:
 
 
 async def test_files_that_are_dropped_go_one_after_another_and_what_fails_says_why(
-    opened: Open, base: str, sandbox: Sandbox
+    open_page: Open, base: str, sandbox: Sandbox
 ) -> None:
-    async with opened(PHONE) as page:
+    async with open_page(PHONE) as page:
         await open_upload(page, base, "fr")
         sandbox.faults.append(Fault(status=422, match="/v1/files"))
         await page.evaluate(DROP, [["a.pdf", "application/pdf"], ["b.pdf", "application/pdf"]])
@@ -304,8 +304,8 @@ async def test_files_that_are_dropped_go_one_after_another_and_what_fails_says_w
         await expect(page.get_by_role("listitem")).to_have_text(["b.pdf"])
 
 
-async def test_one_file_is_sent_without_javascript(opened: Open, base: str) -> None:
-    async with opened(PHONE, java_script_enabled=False) as page:
+async def test_one_file_is_sent_without_javascript(open_page: Open, base: str) -> None:
+    async with open_page(PHONE, java_script_enabled=False) as page:
         await open_upload(page, base, "fr")
         file = {"name": "été.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 text"}
         await page.get_by_label("Déposez des fichiers").set_input_files([file])
@@ -315,8 +315,8 @@ async def test_one_file_is_sent_without_javascript(opened: Open, base: str) -> N
         await expect(page.get_by_role("heading", level=1)).to_have_text("Envoyer des fichiers")
 
 
-async def test_the_language_is_switched_on_every_page_and_stays(opened: Open) -> None:
-    async with opened(locale="en-GB") as page:
+async def test_the_language_is_switched_on_every_page_and_stays(open_page: Open) -> None:
+    async with open_page(locale="en-GB") as page:
         await page.goto("/")
         await page.get_by_role("link", name="Français").click()
         await page.get_by_label("Clé d'API Mistral").fill(KEY)
@@ -331,8 +331,8 @@ async def test_the_language_is_switched_on_every_page_and_stays(opened: Open) ->
         await expect(page.get_by_role("heading", level=1)).to_have_text("Manage a connection")
 
 
-async def test_the_keyboard_alone_is_enough(opened: Open) -> None:
-    async with opened(permissions=["clipboard-read", "clipboard-write"]) as page:
+async def test_the_keyboard_alone_is_enough(open_page: Open) -> None:
+    async with open_page(permissions=["clipboard-read", "clipboard-write"]) as page:
 
         async def tab_to(name: str) -> None:
             """Tab on until this has the focus, which must be seen."""
@@ -372,8 +372,8 @@ async def test_the_keyboard_alone_is_enough(opened: Open) -> None:
         await expect(page.get_by_role("heading", level=1)).to_have_text("The connection has ended")
 
 
-async def test_nothing_is_loaded_from_elsewhere_and_no_referrer_is_sent(opened: Open, base: str) -> None:
-    async with opened() as page:
+async def test_nothing_is_loaded_from_elsewhere_and_no_referrer_is_sent(open_page: Open, base: str) -> None:
+    async with open_page() as page:
         seen: list[Any] = []
         page.on("request", lambda request: seen.append(request))  # noqa: PLW0108 - Playwright marks what it is given
         url = await connect(page)
@@ -385,8 +385,8 @@ async def test_nothing_is_loaded_from_elsewhere_and_no_referrer_is_sent(opened: 
         assert not [request.url for request in seen if (await request.all_headers()).get("referer")]
 
 
-async def test_the_sandbox_was_asked_with_the_key_and_nothing_else(opened: Open, sandbox: Sandbox) -> None:
-    async with opened() as page:
+async def test_the_sandbox_was_asked_with_the_key_and_nothing_else(open_page: Open, sandbox: Sandbox) -> None:
+    async with open_page() as page:
         await connect(page)
 
     assert [(request.method, request.path, request.key) for request in sandbox.requests] == [

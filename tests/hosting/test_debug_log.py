@@ -67,18 +67,18 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-def invented(tool: str) -> dict[str, Any]:
+def invent_arguments(tool: str) -> dict[str, Any]:
     """What the tool's schema requires, all of it marked."""
     schema = TOOLS[tool].parameters
-    return {name: marked(schema["properties"][name]) for name in schema.get("required", ())}
+    return {name: mark_value(schema["properties"][name]) for name in schema.get("required", ())}
 
 
-def marked(schema: dict[str, Any]) -> Any:
+def mark_value(schema: dict[str, Any]) -> Any:
     if schema.get("enum"):
         return schema["enum"][0]
     match schema.get("type"):
         case "array":
-            return [marked(schema["items"]), marked(schema["items"])]
+            return [mark_value(schema["items"]), mark_value(schema["items"])]
         case "object":
             return {MARK: MARK}
         case _:
@@ -168,7 +168,7 @@ async def run(client: Client, sandbox: Sandbox) -> None:
         result = await client.call(url, tool, client.fill(arguments))
         assert not result.get("isError"), (tool, result["content"])
     for tool in TOOLS:
-        await client.call(url, tool, invented(tool))
+        await client.call(url, tool, invent_arguments(tool))
     for fault in (Fault.json_in_message(MARK), Fault.plain_text(503, MARK), Fault.invalid_model(MARK)):
         sandbox.faults.append(fault)
         await client.call(url, "mistral_chat", {"prompt": MARK})

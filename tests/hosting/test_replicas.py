@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import KEY, at, text_of
+from tests.conftest import KEY, connect_to, text_of
 from tests.hosting.conftest import MASTER_KEY, SCHEMA
 from tests.hosting.oauth.conftest import OAuthClient, consent
 from tests.http.conftest import HEADERS, PING
@@ -34,12 +34,12 @@ def free_port() -> int:
 
 @pytest.fixture
 async def replicas(postgres_url: str, mistral_url: str) -> AsyncIterator[list[httpx2.AsyncClient]]:
-    async with running(mistral_url, DATABASE_URL=postgres_url, REDIS_URL=REDIS) as replicas:
+    async with run_replicas(mistral_url, DATABASE_URL=postgres_url, REDIS_URL=REDIS) as replicas:
         yield replicas
 
 
 @pytest.fixture(params=["postgres", "sqlite"])
-async def behind_one_name(
+async def replicas_behind_one_url(
     request: pytest.FixtureRequest, mistral_url: str, tmp_path: Path
 ) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Two on each kind of database, which clients know by one URL."""
@@ -47,12 +47,12 @@ async def behind_one_name(
         shared = {"DATA_DIR": str(tmp_path / "data")}
     else:
         shared = {"DATABASE_URL": request.getfixturevalue("postgres_url"), "REDIS_URL": REDIS}
-    async with running(mistral_url, PUBLIC_URL=PUBLIC, **shared) as replicas:
+    async with run_replicas(mistral_url, PUBLIC_URL=PUBLIC, **shared) as replicas:
         yield replicas
 
 
 @asynccontextmanager
-async def running(mistral_url: str, **settings: str) -> AsyncGenerator[list[httpx2.AsyncClient]]:
+async def run_replicas(mistral_url: str, **settings: str) -> AsyncGenerator[list[httpx2.AsyncClient]]:
     settings |= {"ROUTE": mistral_url, "MASTER_KEYS": MASTER_KEY, "LOG_LEVEL": "WARNING"}
     environment = {f"MISTRAL_MCP_{name}": value for name, value in settings.items()}
     async with AsyncExitStack() as stack:
@@ -89,7 +89,7 @@ async def test_what_one_replica_makes_works_on_the_other_and_ends_there_within_5
     made = (await one.post("/connections", json={"api_key": KEY})).json()
     path = f"/c/{made['token']}/mcp"
 
-    async with at(str(other.base_url).rstrip("/") + path, {}) as client:
+    async with connect_to(str(other.base_url).rstrip("/") + path, {}) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
     assert not result.is_error, text_of(result)
     assert sandbox.requests[-1].key == KEY
@@ -111,7 +111,7 @@ async def test_calls_of_many_connections_over_both_replicas_each_go_out_with_the
 
     async def calls(number: int) -> None:
         base = str(replicas[number % 2].base_url).rstrip("/")
-        async with at(f"{base}/c/{made[number]['token']}/mcp", {}) as client:
+        async with connect_to(f"{base}/c/{made[number]['token']}/mcp", {}) as client:
             for _ in range(5):
                 await client.call_tool("mistral_chat", {"prompt": f"number {number:03d}"})
 
@@ -142,9 +142,9 @@ async def test_a_database_that_becomes_unavailable_gives_503_and_comes_back_with
 
 
 async def test_a_sign_in_goes_over_both_replicas_and_ends_on_both_within_5_seconds(
-    behind_one_name: list[httpx2.AsyncClient], sandbox: Sandbox
+    replicas_behind_one_url: list[httpx2.AsyncClient], sandbox: Sandbox
 ) -> None:
-    one, other = behind_one_name
+    one, other = replicas_behind_one_url
     client = OAuthClient(one)
     assert (await client.register()).status_code == 201
 
@@ -156,8 +156,8 @@ async def test_a_sign_in_goes_over_both_replicas_and_ends_on_both_within_5_secon
     second = (await client.refresh(first["refresh_token"])).json()
 
     signed_in = {"Authorization": f"Bearer {second['access_token']}"}
-    for replica in behind_one_name:
-        async with at(f"{str(replica.base_url).rstrip('/')}/mcp", signed_in) as connected:
+    for replica in replicas_behind_one_url:
+        async with connect_to(f"{str(replica.base_url).rstrip('/')}/mcp", signed_in) as connected:
             assert not (await connected.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
         assert sandbox.requests[-1].key == KEY
 

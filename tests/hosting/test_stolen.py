@@ -24,14 +24,14 @@ CLOUDFLARE = Route.parse("cloudflare://acc0unt/gateway")
 
 
 @pytest.fixture
-async def made(vault: Vault) -> AsyncIterator[list[IssuedToken]]:
+async def issued_tokens(vault: Vault) -> AsyncIterator[list[IssuedToken]]:
     made = [await vault.create(key, route=CLOUDFLARE, route_token=ROUTE_TOKEN) for key in KEYS]
     made[3] = await vault.rotate(made[3].token)
     await vault.revoke(made[4].token)
     return made
 
 
-async def stored(vault: Vault) -> bytes:
+async def read_all_values(vault: Vault) -> bytes:
     """Every value of every row of every table, as the database has it."""
     values: list[object] = []
 
@@ -53,7 +53,7 @@ def forms(secret: bytes) -> set[bytes]:
     return {secret, secret[5:], *encoded}
 
 
-def opens(key: bytes, sealed: bytes, context: list[str]) -> bool:
+def can_open(key: bytes, sealed: bytes, context: list[str]) -> bool:
     try:
         unseal(key, sealed, *context)
     except SealBroken:
@@ -69,13 +69,15 @@ def secrets_of(made: list[IssuedToken], settings: Settings) -> set[bytes]:
     return {form for secret in found for form in forms(secret)}
 
 
-async def test_no_key_and_no_token_is_in_any_row(settings: Settings, vault: Vault, made: list[IssuedToken]):
-    await vault.credentials(made[0].token, "a header")
+async def test_no_key_and_no_token_is_in_any_row(
+    settings: Settings, vault: Vault, issued_tokens: list[IssuedToken]
+):
+    await vault.credentials(issued_tokens[0].token, "a header")
     await vault.write_last_used()
-    everything = await stored(vault)
+    everything = await read_all_values(vault)
 
-    assert made[0].connection.id.encode() in everything
-    assert {secret for secret in secrets_of(made, settings) if secret in everything} == set()
+    assert issued_tokens[0].connection.id.encode() in everything
+    assert {secret for secret in secrets_of(issued_tokens, settings) if secret in everything} == set()
 
 
 async def test_no_key_and_no_token_is_in_any_byte_of_the_files(sqlite_settings: Settings):
@@ -94,7 +96,7 @@ async def test_no_key_and_no_token_is_in_any_byte_of_the_files(sqlite_settings: 
 
 
 async def test_the_database_and_the_master_keys_open_nothing_without_a_token(
-    vault: Vault, made: list[IssuedToken]
+    vault: Vault, issued_tokens: list[IssuedToken]
 ):
     both = select(tokens, connections).join_from(tokens, connections)
     rows = await vault._database.read(lambda database: database.execute(both).mappings().all())
@@ -103,7 +105,7 @@ async def test_the_database_and_the_master_keys_open_nothing_without_a_token(
     bare = [
         vault._ring.unseal(row["master_key"], row["wrapped_key"], row["id"], "wrapped data key") for row in live
     ]
-    material = await stored(vault) + b"".join(bare) + b"".join(vault._ring._keys.values())
+    material = await read_all_values(vault) + b"".join(bare) + b"".join(vault._ring._keys.values())
     candidates = {material[start : start + 32] for start in range(len(material) - 31)}
     assert len(live) == 4
     assert len(candidates) > 1000
@@ -116,11 +118,11 @@ async def test_the_database_and_the_master_keys_open_nothing_without_a_token(
             (row["sealed_route_token"], [row["connection_id"], "route token", str(CLOUDFLARE)]),
         ]
 
-    def opened(keys: set[bytes]) -> int:
-        return sum(opens(key, *each) for key, each in product(keys, sealed))
+    def count_opened(keys: set[bytes]) -> int:
+        return sum(can_open(key, *each) for key, each in product(keys, sealed))
 
-    assert opened(candidates) == 0
-    assert opened({parse_token(made[0].token).key()}) == 1  # the same with one token at hand
+    assert count_opened(candidates) == 0
+    assert count_opened({parse_token(issued_tokens[0].token).key()}) == 1  # the same with one token at hand
 
 
 async def test_what_ended_is_erased(vault: Vault, clock: Clock):
@@ -142,9 +144,9 @@ async def test_what_ended_is_erased(vault: Vault, clock: Clock):
 
 @pytest.mark.parametrize("column", ["sealed_key", "sealed_route_token", "route"])
 async def test_nobody_who_can_write_the_database_moves_a_key_or_sends_it_another_way(
-    vault: Vault, made: list[IssuedToken], column: str, clock: Clock
+    vault: Vault, issued_tokens: list[IssuedToken], column: str, clock: Clock
 ):
-    victim, other = made[0].connection.id, made[1].connection.id
+    victim, other = issued_tokens[0].connection.id, issued_tokens[1].connection.id
     theirs = select(connections.c[column]).where(connections.c.id == other).scalar_subquery()
     value = "cloudflare://thief/gateway" if column == "route" else theirs
     attack = update(connections).where(connections.c.id == victim).values({column: value})
@@ -152,19 +154,19 @@ async def test_nobody_who_can_write_the_database_moves_a_key_or_sends_it_another
     clock.pass_by(10)
 
     with pytest.raises(VaultUnavailable, match="damaged"):
-        await vault.credentials(made[0].token, "a header")
-    assert (await vault.credentials(made[1].token, "a header")).key == KEYS[1]
+        await vault.credentials(issued_tokens[0].token, "a header")
+    assert (await vault.credentials(issued_tokens[1].token, "a header")).key == KEYS[1]
 
 
 async def test_nobody_who_can_write_the_database_opens_a_connection_with_a_token_of_their_own(
-    vault: Vault, made: list[IssuedToken]
+    vault: Vault, issued_tokens: list[IssuedToken]
 ):
-    mine, victim = parse_token(made[0].token), made[1].connection.id
+    mine, victim = parse_token(issued_tokens[0].token), issued_tokens[1].connection.id
     attack = update(tokens).where(tokens.c.digest == mine.digest).values(connection_id=victim)
     await vault._database.write(lambda database: database.execute(attack))
 
     with pytest.raises(VaultUnavailable, match="damaged"):
-        await vault.credentials(made[0].token, "a header")
+        await vault.credentials(issued_tokens[0].token, "a header")
 
 
 @pytest.mark.parametrize("end", ["revoke", "rotate", "update", "sweep"])

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import KEY, at
+from tests.conftest import KEY, connect_to
 
 
 async def test_two_callers_interleaved_never_use_each_others_key(
@@ -17,7 +17,10 @@ async def test_two_callers_interleaved_never_use_each_others_key(
     keys = ["kEyOfAlice0123456789abcdefghijkl", "kEyOfBob000123456789abcdefghijkl"]
 
     async def calls(key: str) -> None:
-        async with at(f"{base}/mcp", {"X-Mistral-Api-Key": key}) as client, anyio.create_task_group() as group:
+        async with (
+            connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": key}) as client,
+            anyio.create_task_group() as group,
+        ):
             for number in range(100):
                 group.start_soon(client.call_tool, "mistral_chat", {"prompt": f"{key[5:8]} {number}"})
 
@@ -38,7 +41,7 @@ async def test_a_key_that_mistral_echoes_is_masked_everywhere(base: str, sandbox
     sandbox.faults.append(
         Fault(status=200, body=json.dumps({"choices": [{"message": {"content": f"It is {KEY}."}}]}))
     )
-    async with at(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
+    async with connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
         failed = await client.call_tool("mistral_chat", {"prompt": "Hi"})
         answered = await client.call_tool("mistral_chat", {"prompt": "Hi"})
 

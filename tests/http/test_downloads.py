@@ -16,7 +16,7 @@ from mistral_mcp.http.downloads import download_from
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 from mistral_mcp.kept_results import MAX_BYTES, Content, MemoryStore, Owner
 from mistral_mcp.settings import Settings
-from tests.conftest import KEY, at, serving
+from tests.conftest import KEY, connect_to, serving
 
 DATA = b"<script>alert(1)</script>"
 
@@ -108,7 +108,7 @@ async def test_a_result_is_found_below_a_deep_path_of_the_public_url(mistral_url
     public = "https://example.org/tools/ai/mistral"
     app = create_app(Settings.model_validate({"route": mistral_url, "public_url": public}))
     async with serving(app) as base, httpx2.AsyncClient() as http:
-        async with at(f"{base}{prefix}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
+        async with connect_to(f"{base}{prefix}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
             embedded = await client.call_tool("mistral_embed", {"inputs": ["Hello"], "output": "link"})
         kept = embedded.structured_content["kept"]
         response = await http.get(kept["url"].replace(public, base + prefix))

@@ -96,7 +96,7 @@ LISTED, LOCAL, OTHER = "https://playground.example.org", "http://localhost:6274"
 
 
 @pytest.fixture
-async def with_origins(mistral_url: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def http_with_origins(mistral_url: str) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(Settings.model_validate({"route": mistral_url, "allowed_origins": LISTED}))
     async with serving(app) as base, httpx2.AsyncClient(base_url=base) as http:
         yield http
@@ -110,9 +110,9 @@ async def preflight(http: httpx2.AsyncClient, origin: str, asked: str, path: str
 @pytest.mark.parametrize("origin", [LISTED, LISTED + ":443", LOCAL])
 @pytest.mark.parametrize("path", ["/mcp", "/c/mmcp_x/mcp", "/connections"])
 async def test_a_listed_origin_s_preflight_is_answered(
-    with_origins: httpx2.AsyncClient, origin: str, path: str
+    http_with_origins: httpx2.AsyncClient, origin: str, path: str
 ) -> None:
-    response = await preflight(with_origins, origin, "authorization,x-mistral-api-key,mcp-param-model", path)
+    response = await preflight(http_with_origins, origin, "authorization,x-mistral-api-key,mcp-param-model", path)
 
     assert response.status_code == 204
     assert response.headers["access-control-allow-origin"] == origin
@@ -122,9 +122,9 @@ async def test_a_listed_origin_s_preflight_is_answered(
 
 
 async def test_what_a_preflight_asks_for_is_not_repeated_where_it_is_no_list_of_names(
-    with_origins: httpx2.AsyncClient,
+    http_with_origins: httpx2.AsyncClient,
 ) -> None:
-    response = await preflight(with_origins, LISTED, 'x-api-key, "><script>')
+    response = await preflight(http_with_origins, LISTED, 'x-api-key, "><script>')
     assert "script" not in response.headers["access-control-allow-headers"]
 
 
@@ -133,21 +133,21 @@ async def test_what_a_preflight_asks_for_is_not_repeated_where_it_is_no_list_of_
     [({"X-API-Key": KEY}, 200), ({}, 401), ({"X-API-Key": KEY, "Host": "evil.example"}, 421)],
 )
 async def test_every_answer_to_a_listed_origin_can_be_read_by_its_pages(
-    with_origins: httpx2.AsyncClient, headers: dict[str, str], status: int
+    http_with_origins: httpx2.AsyncClient, headers: dict[str, str], status: int
 ) -> None:
-    response = await ask(with_origins, {"Origin": LISTED, **headers})
+    response = await ask(http_with_origins, {"Origin": LISTED, **headers})
 
     assert response.status_code == status
     assert response.headers["access-control-allow-origin"] == LISTED
     assert "WWW-Authenticate" in response.headers["access-control-expose-headers"]
 
 
-async def test_other_origins_get_nothing(with_origins: httpx2.AsyncClient) -> None:
+async def test_other_origins_get_nothing(http_with_origins: httpx2.AsyncClient) -> None:
     for response in (
-        await preflight(with_origins, OTHER, "x-api-key"),
-        await ask(with_origins, {"X-API-Key": KEY, "Origin": OTHER}),
-        await ask(with_origins, {"X-API-Key": KEY, "Origin": LISTED + ":8443"}),
-        await ask(with_origins, {"X-API-Key": KEY, "Origin": LISTED.replace("https", "http")}),
+        await preflight(http_with_origins, OTHER, "x-api-key"),
+        await ask(http_with_origins, {"X-API-Key": KEY, "Origin": OTHER}),
+        await ask(http_with_origins, {"X-API-Key": KEY, "Origin": LISTED + ":8443"}),
+        await ask(http_with_origins, {"X-API-Key": KEY, "Origin": LISTED.replace("https", "http")}),
     ):
         assert response.status_code == 403
         assert "access-control-allow-origin" not in response.headers

@@ -20,7 +20,7 @@ Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
-async def listening_to(most: int) -> AsyncGenerator[Callable[[], Awaitable[Client]]]:
+async def listen_with_limit(most: int) -> AsyncGenerator[Callable[[], Awaitable[Client]]]:
     """Connects to a server that takes so many connections."""
     plain = socket.socket()
     plain.bind(("127.0.0.1", 0))
@@ -58,7 +58,7 @@ async def is_healthy(client: Client) -> bool:
 
 
 async def test_the_oldest_idle_connection_makes_room_for_a_new_one():
-    async with listening_to(3) as connect:
+    async with listen_with_limit(3) as connect:
         clients = [await connect() for _ in range(3)]
         assert all([await is_healthy(client) for client in clients])
         newest = await connect()
@@ -67,7 +67,7 @@ async def test_the_oldest_idle_connection_makes_room_for_a_new_one():
 
 
 async def test_a_burst_of_connections_is_bounded_too():
-    async with listening_to(10) as connect:
+    async with listen_with_limit(10) as connect:
         for _ in range(100):
             await connect()
         assert await is_healthy(await connect())
@@ -75,7 +75,7 @@ async def test_a_burst_of_connections_is_bounded_too():
 
 
 async def test_connections_in_use_are_not_cut_for_new_ones():
-    async with listening_to(1) as connect:
+    async with listen_with_limit(1) as connect:
         reader, writer = await connect()
         writer.write(
             b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-API-Key: 0123456789abcdef\r\nContent-Length: 2\r\n"

@@ -12,7 +12,7 @@ from mistralai.client.models import MCPServerCard
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
 from mistral_mcp.http.server_card import server_card
-from tests.conftest import in_memory, over_http, serving
+from tests.conftest import connect_in_memory, connect_over_http, serving
 
 SCHEMA = json.loads(
     (Path(__file__).parents[1] / "fixtures/manifests/server-card.schema.json").read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def test_mistral_s_own_sdk_reads_the_card() -> None:
 
 async def test_the_card_says_what_the_server_says_of_itself(mistral_url: str, http: httpx2.AsyncClient) -> None:
     card = (await http.get("/mcp/server-card")).json()
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         info = client.server_info
 
     assert (card["title"], card["version"], card["websiteUrl"]) == (info.title, info.version, info.website_url)
@@ -92,7 +92,7 @@ async def test_the_catalog_leads_to_the_card(http: httpx2.AsyncClient) -> None:
 
 
 async def test_icons_are_the_server_s_own_where_it_has_an_address(mistral_url: str) -> None:
-    async with in_memory(mistral_url, public_url=PUBLIC) as client:
+    async with connect_in_memory(mistral_url, public_url=PUBLIC) as client:
         [icon] = client.server_info.icons or []
     app = create_app(Settings.model_validate({"route": mistral_url, "public_url": PUBLIC}))
     async with serving(app) as base, httpx2.AsyncClient(base_url=base) as http:
@@ -108,7 +108,7 @@ async def test_icons_are_the_server_s_own_where_it_has_an_address(mistral_url: s
 
 
 async def test_over_http_a_client_reads_the_same_icon(mistral_url: str) -> None:
-    async with over_http(mistral_url, public_url=PUBLIC) as client:
+    async with connect_over_http(mistral_url, public_url=PUBLIC) as client:
         [icon] = client.server_info.icons or []
 
     assert icon.src == f"{PUBLIC}/icon.png"

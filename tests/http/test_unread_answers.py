@@ -31,7 +31,7 @@ class Bounded(ClientProtocol):
         super().connection_made(transport)
 
 
-async def generous(scope: Scope, receive: Receive, send: Send) -> None:
+async def send_in_one_piece(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers in one piece, as the SDK does."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % SIZE)]})
     await send({"type": "http.response.body", "body": b"x" * SIZE})
@@ -76,7 +76,7 @@ class Client:
 async def clients(*addresses: str) -> AsyncGenerator[list[Client]]:
     """Clients that asked one after the other."""
     protocol = cast("type[asyncio.Protocol]", Bounded)
-    async with serve_app(cast("Any", generous), http=protocol) as base:
+    async with serve_app(cast("Any", send_in_one_piece), http=protocol) as base:
         made: list[Client] = []
         try:
             for address in addresses:

@@ -27,7 +27,7 @@ HEADERS = {"x-api-key": KEY, "accept": "application/json, text/event-stream"}
 
 
 @asynccontextmanager
-async def connected() -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def open_connection() -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection on which a test writes what it likes."""
     async with serving(create_app(Settings())) as base:
         reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(base).port)
@@ -35,7 +35,7 @@ async def connected() -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.Stre
         writer.close()
 
 
-async def pings(size: int, headers: dict[str, str]) -> list[int]:
+async def send_pings(size: int, headers: dict[str, str]) -> list[int]:
     """The statuses of two, each with a body of that size."""
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "y" * size}}
     async with serving(create_app(Settings())) as base, httpx2.AsyncClient(base_url=base, headers=headers) as http:
@@ -66,18 +66,18 @@ async def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_headers():
 
 
 async def test_a_head_without_end_is_refused_and_a_large_body_is_not():
-    async with connected() as (reader, writer):
+    async with open_connection() as (reader, writer):
         writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n")
         for number in range(2):
             writer.write(b"X-%d: %b\r\n" % (number, b"y" * 10_000))
             await anyio.sleep(0.001)
         assert (await reader.readline()).startswith(b"HTTP/1.1 400")
 
-    assert await pings(500_000, HEADERS) == [200, 200]
+    assert await send_pings(500_000, HEADERS) == [200, 200]
 
 
 async def test_trailers_without_end_are_refused():
-    async with connected() as (reader, writer):
+    async with open_connection() as (reader, writer):
         writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
         for number in range(3):
             writer.write(b"X-%d: %b\r\n" % (number, b"y" * 10_000))
@@ -86,7 +86,7 @@ async def test_trailers_without_end_are_refused():
 
 
 async def test_a_trailer_is_no_header():
-    async with connected() as (reader, writer):
+    async with open_connection() as (reader, writer):
         head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
         writer.write(head + b"2\r\n{}\r\n0\r\nX-API-Key: %b\r\n\r\n" % KEY.encode())
         assert (await reader.readline()).startswith(b"HTTP/1.1 401")
@@ -94,18 +94,18 @@ async def test_a_trailer_is_no_header():
 
 async def test_who_offers_an_upgrade_is_served_as_if_not():
     offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAAB"}
-    assert await pings(100_000, HEADERS | offer) == [200, 200]
+    assert await send_pings(100_000, HEADERS | offer) == [200, 200]
 
 
 @pytest.mark.parametrize("more", [b"Host: localhost\r\nHost: evil.example\r\n", b""])
 async def test_a_request_has_one_host(more: bytes):
-    async with connected() as (reader, writer):
+    async with open_connection() as (reader, writer):
         writer.write(b"GET /healthz HTTP/1.1\r\n" + more + b"\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 400")
 
 
 async def test_a_body_and_the_next_request_may_come_in_one_piece():
-    async with connected() as (reader, writer):
+    async with open_connection() as (reader, writer):
         writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n" + b" " * 40_000)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
         await anyio.sleep(0.01)
@@ -115,7 +115,7 @@ async def test_a_body_and_the_next_request_may_come_in_one_piece():
 
 
 async def test_blanks_after_a_headers_value_do_not_count():
-    async with connected() as (reader, writer):
+    async with open_connection() as (reader, writer):
         meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
         meta |= {"io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"}}
         meta |= {"io.modelcontextprotocol/clientCapabilities": {}}
@@ -135,7 +135,9 @@ SHORT = Deadlines(head=0.3, body=0.3, least_rate=1000, answer=0.3)
 
 
 @asynccontextmanager
-async def impatient(app: ASGIApp) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def open_with_short_deadlines(
+    app: ASGIApp,
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection whose deadlines are short."""
     protocol = cast("type[asyncio.Protocol]", partial(ClientProtocol, deadlines=SHORT))
     async with serve_app(app, http=protocol) as base:
@@ -144,7 +146,7 @@ async def impatient(app: ASGIApp) -> AsyncGenerator[tuple[asyncio.StreamReader, 
         writer.transport.abort()
 
 
-async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_size(scope: Scope, receive: Receive, send: Send) -> None:
     """An app that reads the body and answers with its size."""
     size, more = 0, True
     while more:
@@ -156,7 +158,7 @@ async def reading(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-async def gone(reader: asyncio.StreamReader) -> bool:
+async def is_closed(reader: asyncio.StreamReader) -> bool:
     with anyio.fail_after(5):
         try:
             return await reader.read() == b""
@@ -168,22 +170,22 @@ async def gone(reader: asyncio.StreamReader) -> bool:
     "begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /"]
 )
 async def test_a_head_that_does_not_come_ends_the_connection(begun: bytes):
-    async with impatient(reading) as (reader, writer):
+    async with open_with_short_deadlines(answer_size) as (reader, writer):
         writer.write(begun)
         if begun.endswith(b"GET /"):
             await reader.readuntil(b"\r\n\r\n0")
             writer.write(b"x")
-        assert await gone(reader)
+        assert await is_closed(reader)
 
 
 async def test_a_body_that_does_not_come_ends_the_connection():
-    async with impatient(reading) as (reader, writer):
+    async with open_with_short_deadlines(answer_size) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
-        assert await gone(reader)
+        assert await is_closed(reader)
 
 
 async def test_a_body_may_take_longer_while_it_keeps_to_the_least_rate():
-    async with impatient(reading) as (reader, writer):
+    async with open_with_short_deadlines(answer_size) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n")
         for _ in range(20):
             writer.write(b"x" * 100)
@@ -192,10 +194,10 @@ async def test_a_body_may_take_longer_while_it_keeps_to_the_least_rate():
 
 
 async def test_a_body_nobody_requested_does_not_hold_the_connection_either():
-    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("no", 401)(scope, receive, send)
 
-    async with impatient(refusing) as (reader, writer):
+    async with open_with_short_deadlines(refuse) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
         with anyio.fail_after(5):
             assert (await reader.read()).startswith(b"HTTP/1.1 401")
@@ -205,14 +207,14 @@ async def test_a_body_nobody_requested_does_not_hold_the_connection_either():
 async def test_an_answer_that_nobody_reads_ends_the_connection_and_the_request(size: int):
     ended = asyncio.Event()
 
-    async def generous(scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_much(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for _ in range(size // 1_000_000):
             await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
         ended.set()
 
-    async with impatient(generous) as (_, writer):
+    async with open_with_short_deadlines(send_much) as (_, writer):
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         with anyio.fail_after(5):
@@ -222,7 +224,7 @@ async def test_an_answer_that_nobody_reads_ends_the_connection_and_the_request(s
 
 
 async def test_a_request_with_two_lengths_is_refused_and_nothing_behind_it_is_served():
-    async with connected() as (reader, writer):
+    async with open_connection() as (reader, writer):
         head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
         writer.write(head + b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answers = await reader.read()

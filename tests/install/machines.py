@@ -26,7 +26,7 @@ FILES = sorted(FIXTURES.iterdir())
 """Every host's file as a user might have it; some with comments and trailing commas."""
 
 
-def a_machine(home: Path, platform: str = "linux", **variables: str) -> Machine:
+def make_machine(home: Path, platform: str = "linux", **variables: str) -> Machine:
     paths = {"PATH": str(home / "bin"), **variables}
     return Machine(platform, home, home / "project", (SCRIPT,), variables=paths)
 
@@ -85,7 +85,7 @@ def run(machine: Machine, *arguments: str, typed: str = "", **variables: str) ->
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     (tmp_path / "project").mkdir()
-    return a_machine(tmp_path)
+    return make_machine(tmp_path)
 
 
 @pytest.fixture

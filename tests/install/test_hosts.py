@@ -6,7 +6,7 @@ import pytest
 
 from mistral_mcp.install import HOSTS, Machine, stdio_entry
 from mistral_mcp.install.documents import render
-from tests.install.machines import ASKING, a_machine, data
+from tests.install.machines import ASKING, data, make_machine
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from tests.install.machines import ASKING, a_machine, data
     ],
 )
 def test_each_system_keeps_the_files_elsewhere(tmp_path: Path, platform: str, variables, expected):
-    there = a_machine(tmp_path, platform, **variables)
+    there = make_machine(tmp_path, platform, **variables)
     moved = variables.get("XDG_CONFIG_HOME")  # opencode follows it on every system
     everywhere = {
         "claude-code": ".claude.json",
@@ -78,7 +78,7 @@ def test_variables_that_move_a_host_s_files_are_followed(tmp_path: Path):
     moved |= {"COPILOT_HOME": "/p", "CLINE_MCP_SETTINGS_PATH": "/cline.json"}
 
     def file(host: str, platform: str = "linux") -> str:
-        return HOSTS[host].file(a_machine(tmp_path, platform, **moved)).as_posix()
+        return HOSTS[host].file(make_machine(tmp_path, platform, **moved)).as_posix()
 
     assert (file("codex"), file("claude-code"), file("vibe")) == (
         "/c/config.toml",

@@ -36,7 +36,7 @@ WITHOUT_A_PLACE = [
 ]
 
 
-def in_order(letters: str, text: str) -> bool:
+def holds_in_order(letters: str, text: str) -> bool:
     """Whether the text holds them all, in their order: things were put between, nothing was taken or moved."""
     rest = iter(text)
     return all(letter in rest for letter in letters)
@@ -47,7 +47,7 @@ def test_a_member_that_is_put_in_and_taken_out_leaves_the_text_as_it_was(before:
     after = json_text.with_member(before, ("s", "new"), ENTRY)
 
     assert json_text.parse(after)["s"] == {**json_text.parse(before)["s"], "new": ENTRY}
-    assert in_order(before, after)
+    assert holds_in_order(before, after)
     assert json_text.without_member(after, ("s", "new")) == before
 
 

@@ -15,7 +15,7 @@ from tests.install.machines import SCRIPT
 
 
 @pytest.fixture
-def uvx_made(tmp_path: Path) -> Path:
+def uvx_python(tmp_path: Path) -> Path:
     """The interpreter of an environment as uvx makes them."""
     python = tmp_path / "cache" / "archive-v0" / "wxxT1njAiPsDYwyb" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -29,7 +29,7 @@ def executable(file: Path) -> Path:
     return file
 
 
-def installed_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, record: dict[str, object] | None) -> None:
+def write_metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, record: dict[str, object] | None) -> None:
     """What an installer writes down beside a package."""
     (tmp_path / "METADATA").write_text("Name: mistral-mcp\n")
     if record is not None:
@@ -87,12 +87,12 @@ def test_where_the_module_was_run_it_is_the_script_beside_the_interpreter_or_the
     ids=["registry", "folder", "git", "archive"],
 )
 def test_from_uvx_it_is_uvx_with_the_source_it_was_run_from(
-    uvx_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record, source, portable
+    uvx_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record, source, portable
 ):
-    installed_from(monkeypatch, tmp_path, record)
+    write_metadata(monkeypatch, tmp_path, record)
     uvx = executable(tmp_path / "uv" / "uvx")
 
-    found = start_command(str(uvx_made.parent / "mistral-mcp"), str(uvx_made), {"UV": str(uvx.parent / "uv")})
+    found = start_command(str(uvx_python.parent / "mistral-mcp"), str(uvx_python), {"UV": str(uvx.parent / "uv")})
 
     assert found == ((str(uvx), *source, "mistral-mcp"), portable)
 

@@ -17,10 +17,10 @@ from tests.install.machines import (
     KEY,
     REMOTE,
     SECRET_URL,
-    a_machine,
     fixture_of,
     install,
     key_for,
+    make_machine,
     remove,
     servers,
 )
@@ -156,6 +156,6 @@ def test_settings_go_into_the_entry_and_stay_there_until_others_are_given(machin
 
 
 def test_a_url_carries_the_selection_in_its_query():
-    found = plan(a_machine(Path("/nowhere")), "cursor", url=REMOTE, settings={"toolsets": "core,files"})
+    found = plan(make_machine(Path("/nowhere")), "cursor", url=REMOTE, settings={"toolsets": "core,files"})
 
     assert found.entry()["url"] == f"{REMOTE}?toolsets=core,files"

@@ -72,7 +72,7 @@ def test_deeplinks_carry_the_entry():
     assert deeplink("zed", stdio_entry("zed")) is None
 
 
-def decoded(link: str) -> dict[str, Any]:
+def decode_link(link: str) -> dict[str, Any]:
     """The entry in a link, as the host reads it there."""
     parts = urlsplit(link)
     if parts.scheme == "vscode":
@@ -99,7 +99,7 @@ def test_a_link_decodes_to_the_very_entry_that_the_file_would_get(host: str, url
     if link is None:
         assert (host, web) == ("goose", True)  # it has no page
         return
-    found = decoded(link)
+    found = decode_link(link)
 
     name = found.pop("name", None) or parse_qs(urlsplit(link).query)["name"][0]
     inputs = found.pop("inputs", None)

@@ -22,7 +22,7 @@ def errors(schema, instance, limit=10):
     return CallerSchema(schema, where="json_schema").errors(instance, limit)
 
 
-def refusal(schema, where="json_schema"):
+def refuse(schema, where="json_schema"):
     with pytest.raises(BadArgument) as refused:
         CallerSchema(schema, where=where)
     return str(refused.value)
@@ -55,17 +55,17 @@ async def test_large_schemas_leave_the_event_loop_its_turn():
     assert max(gaps) < 0.5
 
 
-def nested(value, wrap, times):
+def nest(value, wrap, times):
     for _ in range(times):
         value = wrap(value)
     return value
 
 
-def in_a(value):
+def wrap_in_object(value):
     return {"a": value}
 
 
-def in_list(value):
+def wrap_in_list(value):
     return [value]
 
 
@@ -391,15 +391,15 @@ def test_whatever_is_given_is_checked_or_refused_in_a_sentence(schema, value):
         ({"properties": {f"p{i}": {} for i in range(6000)}}, "is larger than"),
         ({"const": json.loads("[" * 61 + "]" * 61)}, "is larger than"),
         ({"const": json.loads("[" * 900 + "]" * 900)}, "is larger than"),
-        ({"const": nested(1, in_list, 100_000)}, "nested too deeply."),
+        ({"const": nest(1, wrap_in_list, 100_000)}, "nested too deeply."),
         ({"minimum": float("nan")}, "is not JSON"),
         ({"const": object()}, "is not JSON"),
         ({"title": "\ud800", "pattern": "\ud800"}, "json_schema"),
     ],
 )
 def test_a_schema_that_cannot_be_applied_is_refused_by_name(schema, said):
-    assert said in refusal(schema)
-    assert refusal(schema, where="functions[2].parameters").startswith("functions[2].parameters ")
+    assert said in refuse(schema)
+    assert refuse(schema, where="functions[2].parameters").startswith("functions[2].parameters ")
 
 
 @pytest.mark.parametrize(
@@ -497,11 +497,13 @@ def expression_tree():
     return {"$ref": "#/$defs/e", "$defs": {"e": {"anyOf": [*kinds, {"type": "number"}]}}}
 
 
-def full(depth, leaf):
-    return leaf if depth == 0 else {"kind": "c", "left": full(depth - 1, leaf), "right": full(depth - 1, 1)}
+def full_tree(depth, leaf):
+    return (
+        leaf if depth == 0 else {"kind": "c", "left": full_tree(depth - 1, leaf), "right": full_tree(depth - 1, 1)}
+    )
 
 
-def with_other_draft(schema):
+def declare_other_draft(schema):
     return {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
 
 
@@ -518,8 +520,12 @@ SHAPE_OF_REFERENCES = {"properties": {"a": {"$ref": "#"}}, "allOf": [{"additiona
         ({"pattern": "^(a+)+$"}, "a" * 100_000 + "!", "does not fit"),
         ({"patternProperties": {"^(a|a)*$": False}}, {"a" * 5000 + "!": 1}, None),
         ({"propertyNames": {"pattern": "^(a+)+$"}}, {f"{'a' * 50}{n}": n for n in range(20_000)}, "does not fit"),
-        ({"items": with_other_draft({"pattern": "^(a+)+$"})}, ["a" * 100 + "!"], "does not fit"),
-        ({"$ref": "#/const", "const": with_other_draft({"pattern": "^(a+)+$"})}, "a" * 100 + "!", "does not fit"),
+        ({"items": declare_other_draft({"pattern": "^(a+)+$"})}, ["a" * 100 + "!"], "does not fit"),
+        (
+            {"$ref": "#/const", "const": declare_other_draft({"pattern": "^(a+)+$"})},
+            "a" * 100 + "!",
+            "does not fit",
+        ),
         ({"pattern": "[ab]*a[ab]{1000}c"}, ab[:10_000], "does not fit"),
         ({"pattern": "[ab]*a[ab]{9000}c"}, ab, TOO_LARGE),
         ({"pattern": "^a+$"}, "a" * 1_000_000, TOO_LARGE),
@@ -537,17 +543,17 @@ SHAPE_OF_REFERENCES = {"properties": {"a": {"$ref": "#"}}, "allOf": [{"additiona
         (chain("anyOf"), 1, "fits none of 2 alternatives"),
         (chain("oneOf"), "x", "fits none of 2 alternatives"),
         (chain("allOf", unevaluatedProperties=False), {"a": 1}, "does not fit"),
-        (expression_tree(), full(8, 1), None),
-        (expression_tree(), full(8, "x"), f"${'.left' * 8}: fits none of 6 alternatives"),
+        (expression_tree(), full_tree(8, 1), None),
+        (expression_tree(), full_tree(8, "x"), f"${'.left' * 8}: fits none of 6 alternatives"),
         (
             expression_tree(),
-            nested("x", lambda e: {"kind": "c", "left": e, "right": 1}, 25),
+            nest("x", lambda e: {"kind": "c", "left": e, "right": 1}, 25),
             "fits none of 6 alternatives",
         ),
-        ({"items": {"$ref": "#"}}, nested(1, in_list, 60), None),
-        ({"items": {"$ref": "#"}}, nested(1, in_list, 190), TOO_DEEP),
+        ({"items": {"$ref": "#"}}, nest(1, wrap_in_list, 60), None),
+        ({"items": {"$ref": "#"}}, nest(1, wrap_in_list, 190), TOO_DEEP),
         ({"allOf": [{"if": {"type": "object"}, "then": {"$ref": "#"}}]}, {}, TOO_DEEP),
-        (SHAPE_OF_REFERENCES, nested(1, in_a, 40), None),
+        (SHAPE_OF_REFERENCES, nest(1, wrap_in_object, 40), None),
         # Loops
         ({"uniqueItems": True}, [{"n": n} for n in range(50_000)], None),
         ({"uniqueItems": True}, [n * (2**61 - 1) for n in range(20_000)], None),
@@ -567,7 +573,7 @@ SHAPE_OF_REFERENCES = {"properties": {"a": {"$ref": "#"}}, "allOf": [{"additiona
         ({"anyOf": [{"type": "object"}] * 2000}, "x" * 1_000_000, TOO_LARGE),
         ({"allOf": [{"contains": {"type": "string"}}] * 20, "unevaluatedItems": False}, [*range(9000)], TOO_LARGE),
         (
-            nested({"additionalProperties": True}, lambda s: {"allOf": [s], "unevaluatedProperties": False}, 20),
+            nest({"additionalProperties": True}, lambda s: {"allOf": [s], "unevaluatedProperties": False}, 20),
             {f"k{n}": n for n in range(2000)},
             TOO_LARGE,
         ),

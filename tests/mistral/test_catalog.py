@@ -86,7 +86,7 @@ def test_a_price_is_found_by_id_or_alias_and_has_its_date(model: str, prices: tu
     [("2026-10-19", 0.68), ("2026-10-20", 1.36), ("2026-10-28", 1.36), ("2026-10-29", 0.7), ("2030-01-01", 0.7)],
 )
 def test_of_several_periods_the_one_that_began_last_counts(day: str, dollars: float):
-    catalog = on(day)
+    catalog = catalog_of_day(day)
 
     assert catalog.cost_usd("mistral-large-4", prompt_tokens=MILLION, completion_tokens=0) == dollars
 
@@ -108,7 +108,7 @@ def test_an_alias_that_moves_while_the_catalogue_is_in_use_has_the_new_price():
     assert (before, after) == (0.15, 1.5)
 
 
-def on(day: str, models: dict[str, Any] | None = None) -> Catalog:
+def catalog_of_day(day: str, models: dict[str, Any] | None = None) -> Catalog:
     """A catalogue as it is read on a day."""
     prices = (
         PriceFile.model_validate({"date": "2026-11-28", "models": models}) if models else Catalog.load()._prices
@@ -193,7 +193,7 @@ def test_a_cost_knows_cached_regional_batch_and_priority_prices(circumstances: d
 
 def test_cached_tokens_cost_what_is_published_or_else_a_tenth():
     prices = {"a": {"prices": [{"input": 3, "output": 1}]}, "b": {"prices": [{"input": 3, "cached_input": 2}]}}
-    catalog = on("2026-11-28", prices)
+    catalog = catalog_of_day("2026-11-28", prices)
     costs = [
         catalog.cost_usd(model, prompt_tokens=MILLION, completion_tokens=0, cached_tokens=MILLION)
         for model in "ab"

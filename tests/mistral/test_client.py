@@ -42,12 +42,12 @@ from tests.conftest import KEY
 Client = Callable[..., MistralClient]
 
 
-async def nobody(*_: object) -> None:
+async def ignore_report(*_: object) -> None:
     """A listener that minds nothing it is told."""
 
 
 @asynccontextmanager
-async def way_to(url: str, **settings: object) -> AsyncGenerator[Client]:
+async def make_clients(url: str, **settings: object) -> AsyncGenerator[Client]:
     """Makes clients, one for each tool call, of one key and one pool."""
     upstream = Upstream(Settings.model_validate({"route": url, **settings}))
 
@@ -63,7 +63,7 @@ async def way_to(url: str, **settings: object) -> AsyncGenerator[Client]:
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with way_to(mistral_url) as client:
+    async with make_clients(mistral_url) as client:
         yield client
 
 
@@ -126,7 +126,7 @@ async def test_what_creates_is_sent_again_after_a_limiter_refused_it(
 
 async def test_what_creates_and_hangs_may_have_been_done(mistral_url: str, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(hang=True))
-    async with way_to(mistral_url, timeout=0.3) as client:
+    async with make_clients(mistral_url, timeout=0.3) as client:
         with pytest.raises(TimedOut, match="check before retrying"):
             await client().send(Create())
 
@@ -147,7 +147,7 @@ async def test_a_stream_that_broke_before_its_first_piece_is_requested_again(
     fault: Fault, client: Client, sandbox: Sandbox
 ) -> None:
     sandbox.faults.append(fault)
-    mistral = client(nobody)
+    mistral = client(ignore_report)
 
     reply = await complete(mistral, CALL)
 
@@ -163,7 +163,7 @@ async def test_and_never_after_it(fault: Fault, client: Client, sandbox: Sandbox
     sandbox.faults.append(fault)
 
     with pytest.raises(Unavailable):
-        await complete(client(nobody), POEM)
+        await complete(client(ignore_report), POEM)
 
     assert len(sandbox.requests) == 1
 
@@ -199,7 +199,7 @@ async def test_what_will_not_change_is_asked_once(
     sandbox.faults.append(fault)
 
     with anyio.fail_after(2), pytest.raises(kind, match=words) as caught:
-        await complete(client(nobody if listens else None), CALL)
+        await complete(client(ignore_report if listens else None), CALL)
 
     assert len(sandbox.requests) == 1
     assert caught.value.attempts == 1
@@ -255,7 +255,7 @@ async def test_a_wait_that_fits_is_waited_for_and_reported(client: Client, sandb
 
 async def test_the_deadline_bounds_a_call_that_hangs(mistral_url: str, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(hang=True, times=None))
-    async with way_to(mistral_url, timeout=0.4) as client:
+    async with make_clients(mistral_url, timeout=0.4) as client:
         started = time.monotonic()
         with anyio.fail_after(5), pytest.raises(TimedOut) as caught:
             await client().send(CALL)
@@ -268,7 +268,7 @@ async def test_the_deadline_bounds_a_call_that_hangs(mistral_url: str, sandbox: 
 
 async def test_the_deadline_counts_attempts_and_the_waits_between_them(mistral_url: str, sandbox: Sandbox) -> None:
     sandbox.faults.extend([Fault(status=500), Fault(hang=True)])
-    async with way_to(mistral_url, timeout=1) as client:
+    async with make_clients(mistral_url, timeout=1) as client:
         started = time.monotonic()
         with anyio.fail_after(5), pytest.raises(TimedOut) as caught:
             await client().send(CALL)
@@ -282,8 +282,8 @@ async def test_the_deadline_counts_attempts_and_the_waits_between_them(mistral_u
 async def test_a_call_whose_turn_does_not_come_is_reported(mistral_url: str, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(hang=True, times=1))
     given = {"timeout": 0.5, "stream_timeout": 5, "max_concurrency": 1}
-    async with way_to(mistral_url, **given) as client, anyio.create_task_group() as group:
-        group.start_soon(complete, client(nobody), CALL)
+    async with make_clients(mistral_url, **given) as client, anyio.create_task_group() as group:
+        group.start_soon(complete, client(ignore_report), CALL)
         await sandbox.wait_for_request()
         with anyio.fail_after(3), pytest.raises(TimedOut) as caught:
             await client().send(CALL)
@@ -297,10 +297,10 @@ async def test_a_call_whose_turn_does_not_come_is_reported(mistral_url: str, san
 
 async def test_a_stream_that_falls_silent_ends_with_what_had_come(sandbox: Sandbox) -> None:
     slow = Sandbox(chunk_delay=0.15)
-    async with serve_app(slow) as url, way_to(url, stream_timeout=1) as client:
+    async with serve_app(slow) as url, make_clients(url, stream_timeout=1) as client:
         started = time.monotonic()
         with anyio.fail_after(5), pytest.raises(TimedOut) as caught:
-            await complete(client(nobody), POEM)
+            await complete(client(ignore_report), POEM)
 
         assert 1 <= time.monotonic() - started < 2
         assert caught.value.partial.startswith("Sandbox answer from")
@@ -313,11 +313,11 @@ async def test_each_of_several_requests_of_one_call_is_reported_with_its_own_att
     mistral_url: str, sandbox: Sandbox
 ) -> None:
     """The one that times out is not the one that was begun last."""
-    async with way_to(mistral_url, timeout=1.2) as client:
+    async with make_clients(mistral_url, timeout=1.2) as client:
         mistral = client()
         failures: list[UpstreamError] = []
 
-        async def slow() -> None:
+        async def send_slowly() -> None:
             sandbox.faults.extend([Fault(status=500), Fault(hang=True)])
             try:
                 await mistral.send(CALL)
@@ -325,7 +325,7 @@ async def test_each_of_several_requests_of_one_call_is_reported_with_its_own_att
                 failures.append(error)
 
         async with anyio.create_task_group() as group:
-            group.start_soon(slow)
+            group.start_soon(send_slowly)
             await sandbox.wait_for_request(2)
             await mistral.send(CALL)
 
@@ -344,7 +344,7 @@ async def stream(mistral: MistralClient) -> None:
 
 
 PLACES = 3
-WAYS = {"whole": (send, None), "streamed": (stream, nobody)}
+WAYS = {"whole": (send, None), "streamed": (stream, ignore_report)}
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ async def test_whoever_gives_up_frees_place_and_connection_at_once(way: str, sta
         heard.set()
 
     mistral = Sandbox(chunk_delay=0.05)
-    async with serve_app(mistral) as url, way_to(url, max_concurrency=PLACES) as client:
+    async with serve_app(mistral) as url, make_clients(url, max_concurrency=PLACES) as client:
         for number in range(1, PLACES + 3):
             mistral.reset()
             asked = 1
@@ -391,10 +391,10 @@ async def test_whoever_gives_up_frees_place_and_connection_at_once(way: str, sta
                         await request.wait_for_disconnect()
             assert mistral.active == 0, number
         mistral.reset()
-        await all_places_are_free(mistral, client)
+        await expect_free_places(mistral, client)
 
 
-async def all_places_are_free(mistral: Sandbox, client: Client) -> None:
+async def expect_free_places(mistral: Sandbox, client: Client) -> None:
     """As many calls as there are places reach Mistral at once."""
     mistral.faults.append(Fault(hang=True, times=PLACES))
     with anyio.fail_after(5):
@@ -410,29 +410,29 @@ async def test_whoever_stops_reading_a_stream_frees_place_and_connection(
 ) -> None:
     slow = Sandbox(chunk_delay=0.02)
     streamed = POEM.model_copy(update={"stream": True})
-    async with serve_app(slow) as url, way_to(url, max_concurrency=PLACES) as client:
+    async with serve_app(slow) as url, make_clients(url, max_concurrency=PLACES) as client:
         for _ in range(PLACES + 2):
-            async with aclosing(client(nobody).stream(streamed, model=streamed.model)) as events:
+            async with aclosing(client(ignore_report).stream(streamed, model=streamed.model)) as events:
                 async for _ in events:
                     break
             with anyio.fail_after(1):
                 await slow.requests[-1].wait_for_disconnect()
         slow.reset()
-        await all_places_are_free(slow, client)
+        await expect_free_places(slow, client)
 
 
 async def test_one_connection_serves_calls_that_follow_each_other_streamed_or_failed(sandbox: Sandbox) -> None:
     ports: set[int] = set()
 
-    async def noting(scope: Any, receive: Any, send: Any) -> None:
+    async def note_port(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             ports.add(scope["client"][1])
         await sandbox(scope, receive, send)
 
-    async with serve_app(noting) as url, way_to(url) as client:
+    async with serve_app(note_port) as url, make_clients(url) as client:
         for _ in range(3):
             await client().send(CALL)
-            await complete(client(nobody), POEM)
+            await complete(client(ignore_report), POEM)
             sandbox.faults.append(Fault(status=400))
             with pytest.raises(UpstreamError):
                 await client().send(CALL)
@@ -443,7 +443,7 @@ async def test_one_connection_serves_calls_that_follow_each_other_streamed_or_fa
 async def test_a_stream_that_continues_after_done_is_not_waited_for() -> None:
     """And its connection is given up rather than read to an end that never comes."""
 
-    async def endless(scope: Any, receive: Any, send: Any) -> None:
+    async def stream_endlessly(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         await Request(scope, receive).body()
@@ -455,9 +455,9 @@ async def test_a_stream_that_continues_after_done_is_not_waited_for() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    async with serve_app(endless) as url, way_to(url) as client:
+    async with serve_app(stream_endlessly) as url, make_clients(url) as client:
         with anyio.fail_after(2):
-            assert (await complete(client(nobody), CALL)).text == "Hi"
+            assert (await complete(client(ignore_report), CALL)).text == "Hi"
 
 
 class Loquacious(httpx2.AsyncBaseTransport):
@@ -484,7 +484,9 @@ class Talk(httpx2.AsyncByteStream):
 async def test_a_streamed_text_has_an_end() -> None:
     wire = Loquacious()
     upstream = Upstream(Settings(), wire)
-    mistral = upstream.client(Caller.of(SecretStr(KEY), "a test", upstream.settings.route, None), Progress(nobody))
+    mistral = upstream.client(
+        Caller.of(SecretStr(KEY), "a test", upstream.settings.route, None), Progress(ignore_report)
+    )
     with pytest.raises(ReplyTooLarge, match="larger than"):
         await complete(mistral, CALL)
 
@@ -519,7 +521,7 @@ async def test_a_reply_of_more_values_than_any_answer_holds_is_not_built() -> No
             data = b'{"id": "m", "x": [' + b"{}," * 400_000 + b'"a, [b], {c}"]}'
             await Response(data, media_type="application/json")(scope, receive, send)
 
-    async with serve_app(app) as url, way_to(url) as client:
+    async with serve_app(app) as url, make_clients(url) as client:
         with pytest.raises(ReplyTooLarge):
             await client().send(GetModelCall(model_id="m"))
 
@@ -531,7 +533,7 @@ async def test_a_large_reply_of_few_values_is_read() -> None:
             data = json.dumps({"id": "m", "description": 'of "[{,' * 300_000})
             await Response(data, media_type="application/json")(scope, receive, send)
 
-    async with serve_app(app) as url, way_to(url) as client:
+    async with serve_app(app) as url, make_clients(url) as client:
         assert (await client().send(GetModelCall(model_id="m"))).id == "m"
 
 
@@ -545,7 +547,7 @@ async def test_each_caller_takes_one_file_at_a_time_into_memory(sandbox: Sandbox
             await client(key=key).send(DownloadFileCall(file_id="no-such-file"))
         most[key] = max(most.get(key, 0), sandbox.peak)
 
-    async with way_to(mistral_url, max_retries=0) as client, anyio.create_task_group() as group:
+    async with make_clients(mistral_url, max_retries=0) as client, anyio.create_task_group() as group:
         for number in range(12):
             group.start_soon(download, client, f"{KEY}{number % 2}")
 

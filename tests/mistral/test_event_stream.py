@@ -79,14 +79,14 @@ async def test_a_flood_leaves_others_their_turn_and_has_an_end(monkeypatch: pyte
     monkeypatch.setattr(event_stream, "_WHOLE", 5_000_000)
     turns = 0
 
-    async def other() -> None:
+    async def count_turns() -> None:
         nonlocal turns
         while True:
             turns += 1
             await anyio.lowlevel.checkpoint()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(other)
+        group.start_soon(count_turns)
         with pytest.raises(BodyTooLarge):
             async for _ in read_events(response(Flood())):
                 pass

@@ -69,7 +69,7 @@ def is_transient(response: httpx2.Response) -> bool:
     return failures.failure_of(response, exchange()).is_transient
 
 
-def shape_a(status: int, kind: str, code: str | None, message: Any) -> dict[str, Any]:
+def mistral_body(status: int, kind: str, code: str | None, message: Any) -> dict[str, Any]:
     return {
         "object": "error",
         "message": message,
@@ -80,7 +80,7 @@ def shape_a(status: int, kind: str, code: str | None, message: Any) -> dict[str,
     }
 
 
-def aig(status: int, code: int, message: str) -> httpx2.Response:
+def gateway_reply(status: int, code: int, message: str) -> httpx2.Response:
     body = {"success": False, "error": [{"code": code, "message": message}], "name": "AiGatewayError"}
     return reply(status, body | {"httpCode": status, "internalCode": code}, cf_ray="8f1d-CDG")
 
@@ -134,7 +134,8 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     # 403
     "a plan": (
         reply(
-            403, shape_a(403, "tier_not_allowed", "1910", "This model is not available in your subscription tier")
+            403,
+            mistral_body(403, "tier_not_allowed", "1910", "This model is not available in your subscription tier"),
         ),
         errors.NotAllowed,
         (
@@ -143,7 +144,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "labs": (
-        reply(403, shape_a(403, "labs_not_enabled", "1913", "Labs models are not enabled")),
+        reply(403, mistral_body(403, "labs_not_enabled", "1913", "Labs models are not enabled")),
         errors.NotAllowed,
         (
             "The model mistral-small-latest belongs to Mistral's Labs, which this organisation has not enabled; "
@@ -160,7 +161,9 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "a guardrail that failed": (
-        reply(400, shape_a(400, "invalid_request_error", None, "Request blocked due to error") | {"code": 3201}),
+        reply(
+            400, mistral_body(400, "invalid_request_error", None, "Request blocked due to error") | {"code": 3201}
+        ),
         errors.NotAllowed,
         (
             f"A guardrail at Mistral blocked the request: Request blocked due to error; {FINE} "
@@ -177,7 +180,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     ),
     # Models, and what is not found
     "A, an unknown model": (
-        reply(400, shape_a(400, "invalid_model", "1500", "Invalid model: mistral-small-latest")),
+        reply(400, mistral_body(400, "invalid_model", "1500", "Invalid model: mistral-small-latest")),
         errors.UnknownModel,
         (
             "The model mistral-small-latest is unknown to Mistral, retired, or does not support this kind of call. "
@@ -218,7 +221,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     ),
     # 400 and 422
     "B": (
-        reply(422, shape_a(422, "invalid_request_error", None, {"detail": [EXTRA]})),
+        reply(422, mistral_body(422, "invalid_request_error", None, {"detail": [EXTRA]})),
         errors.RequestRefused,
         (
             "Mistral refused the request: Extra inputs are not permitted (field max_completion_tokens). "
@@ -226,7 +229,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "B with a text": (
-        reply(422, shape_a(422, "invalid_request_error", None, "Invalid request, use multipart/form-data.")),
+        reply(422, mistral_body(422, "invalid_request_error", None, "Invalid request, use multipart/form-data.")),
         errors.RequestRefused,
         f"Mistral refused the request: Invalid request, use multipart/form-data. {CORRECT} (HTTP 422)",
     ),
@@ -252,23 +255,24 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     ),
     "role order": (
         reply(
-            400, shape_a(400, "invalid_request_message_order", "3230", "Unexpected role 'user' after role 'tool'")
+            400,
+            mistral_body(400, "invalid_request_message_order", "3230", "Unexpected role 'user' after role 'tool'"),
         ),
         errors.RequestRefused,
         f"Mistral refused the request: Unexpected role 'user' after role 'tool'. {CORRECT} (HTTP 400, code 3230)",
     ),
     "a tool call's id": (
-        reply(400, shape_a(400, "invalid_function_call", "3280", "Tool call id was x but must be a-z")),
+        reply(400, mistral_body(400, "invalid_function_call", "3280", "Tool call id was x but must be a-z")),
         errors.RequestRefused,
         f"Mistral refused the request: Tool call id was x but must be a-z. {CORRECT} (HTTP 400, code 3280)",
     ),
     "a parameter": (
-        reply(400, shape_a(400, "invalid_request_error", None, "Must be 1.") | {"param": "top_p"}),
+        reply(400, mistral_body(400, "invalid_request_error", None, "Must be 1.") | {"param": "top_p"}),
         errors.RequestRefused,
         f"Mistral refused the request: Must be 1 (field top_p). {CORRECT} (HTTP 400)",
     ),
     "too many inputs": (
-        reply(400, shape_a(400, "invalid_request_prompt", "3210", "Too many inputs in request, split them.")),
+        reply(400, mistral_body(400, "invalid_request_prompt", "3210", "Too many inputs in request, split them.")),
         errors.TooManyInputs,
         (
             "Mistral refused the request: Too many inputs in request, split them. Split the inputs over several calls. "
@@ -278,7 +282,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     "too long a prompt": (
         reply(
             400,
-            shape_a(
+            mistral_body(
                 400,
                 "invalid_request_invalid_args",
                 "3051",
@@ -295,7 +299,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     "an unreadable file": (
         reply(
             400,
-            shape_a(
+            mistral_body(
                 400,
                 "invalid_request_file",
                 "3310",
@@ -310,7 +314,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "a broken PDF": (
-        reply(400, shape_a(400, "document_parser_invalid_file", "3740", "Document is not a valid PDF.")),
+        reply(400, mistral_body(400, "document_parser_invalid_file", "3740", "Document is not a valid PDF.")),
         errors.RequestRefused,
         f"Mistral refused the request: Document is not a valid PDF. {CORRECT} (HTTP 400, code 3740)",
     ),
@@ -326,7 +330,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     "a throttle": (
         reply(
             429,
-            shape_a(429, "rate_limited", "1300", "Rate limit exceeded"),
+            mistral_body(429, "rate_limited", "1300", "Rate limit exceeded"),
             x_ratelimit_limit_req_minute="100",
             x_ratelimit_remaining_req_minute="0",
         ),
@@ -337,7 +341,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "a throttle that says when": (
-        reply(429, shape_a(429, "rate_limited", "1300", "Rate limit exceeded"), retry_after="300"),
+        reply(429, mistral_body(429, "rate_limited", "1300", "Rate limit exceeded"), retry_after="300"),
         errors.RateLimited,
         (
             f"Mistral's rate limit for {MODEL} is used up. Try again in 5 minutes, with fewer or smaller calls at once. "
@@ -345,7 +349,9 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "a limit of 0": (
-        reply(429, shape_a(429, "rate_limited", "1300", "Rate limit exceeded"), x_ratelimit_limit_req_minute="0"),
+        reply(
+            429, mistral_body(429, "rate_limited", "1300", "Rate limit exceeded"), x_ratelimit_limit_req_minute="0"
+        ),
         errors.NotAllowed,
         (
             "The model mistral-small-latest is not on this workspace's Mistral plan, where its rate limit is 0; "
@@ -353,7 +359,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "capacity": (
-        reply(429, shape_a(429, "service_tier_capacity_exceeded", "3505", "Service tier capacity exceeded.")),
+        reply(429, mistral_body(429, "service_tier_capacity_exceeded", "3505", "Service tier capacity exceeded.")),
         errors.RateLimited,
         (
             f"Mistral has no capacity for {MODEL} at the moment, which is not a limit of yours. "
@@ -361,7 +367,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
         ),
     ),
     "a spend limit": (
-        reply(429, shape_a(429, "rate_limited", None, "Monthly spend limit reached.")),
+        reply(429, mistral_body(429, "rate_limited", None, "Monthly spend limit reached.")),
         errors.PaymentRequired,
         (
             "Mistral refused the request because a spend limit is reached or a payment is due. "
@@ -378,7 +384,7 @@ SENTENCES: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], str]] = 
     ),
     # 5xx
     "A, a server error": (
-        reply(503, shape_a(503, "unreachable_backend", "1100", "Service unavailable.")),
+        reply(503, mistral_body(503, "unreachable_backend", "1100", "Service unavailable.")),
         errors.Unavailable,
         (
             "Mistral failed with a server error in one attempt: Service unavailable. Try again in 30 s. "
@@ -419,7 +425,7 @@ def test_a_failure_is_reported_in_one_sentence_of_what_and_one_of_what_to_do(cas
 GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]] = {
     "no gateway": (
         "cloudflare",
-        aig(400, 2001, "Please configure AI Gateway in the Cloudflare dashboard"),
+        gateway_reply(400, 2001, "Please configure AI Gateway in the Cloudflare dashboard"),
         errors.NotFound,
         (
             "The Cloudflare AI Gateway knows no such account or gateway. Check ACCOUNT_ID and GATEWAY in "
@@ -428,7 +434,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "its token": (
         "cloudflare",
-        aig(401, 2009, "Unauthorized"),
+        gateway_reply(401, 2009, "Unauthorized"),
         errors.InvalidApiKey,
         (
             "The Cloudflare AI Gateway refused this route's own token; the Mistral key is not at fault. "
@@ -449,7 +455,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "a blocked prompt": (
         "cloudflare",
-        aig(424, 2016, "Prompt blocked due to security configurations"),
+        gateway_reply(424, 2016, "Prompt blocked due to security configurations"),
         errors.NotAllowed,
         (
             "A guardrail of the Cloudflare AI Gateway blocked the prompt or the answer; the Mistral key is fine. "
@@ -458,7 +464,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "its plan": (
         "cloudflare",
-        aig(403, 2036, "This feature is not available"),
+        gateway_reply(403, 2036, "This feature is not available"),
         errors.NotAllowed,
         (
             "The Cloudflare AI Gateway does not allow this request; the Mistral key is fine. "
@@ -467,7 +473,9 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "no stored key": (
         "cloudflare",
-        aig(400, 2040, "Provider 'mistral' has no BYOK credential named 'x'. Configured aliases: prod, boss-key"),
+        gateway_reply(
+            400, 2040, "Provider 'mistral' has no BYOK credential named 'x'. Configured aliases: prod, boss-key"
+        ),
         errors.InvalidApiKey,
         (
             "The Cloudflare AI Gateway has no Mistral key stored for this route. "
@@ -476,7 +484,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "its spend limit": (
         "cloudflare",
-        aig(429, 2041, "Spend limit exceeded: rule 'r' (cost limit 5 per 60s, sliding) for mistral m"),
+        gateway_reply(429, 2041, "Spend limit exceeded: rule 'r' (cost limit 5 per 60s, sliding) for mistral m"),
         errors.PaymentRequired,
         (
             "The Cloudflare AI Gateway refused the request because a spend limit is reached or a payment is due. "
@@ -486,7 +494,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "its rate limit": (
         "cloudflare",
-        aig(429, 2003, "Rate limited"),
+        gateway_reply(429, 2003, "Rate limited"),
         errors.RateLimited,
         (
             "The Cloudflare AI Gateway refused the request under its own rate limit, not Mistral's. "
@@ -495,7 +503,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "a code nobody knows": (
         "cloudflare",
-        aig(400, 2999, "Something is wrong with the request"),
+        gateway_reply(400, 2999, "Something is wrong with the request"),
         errors.RequestRefused,
         (
             f"The Cloudflare AI Gateway refused the request: Something is wrong with the request. {CORRECT} "
@@ -513,7 +521,7 @@ GATEWAYS: dict[str, tuple[str, httpx2.Response, type[errors.UpstreamError], str]
     ),
     "Mistral's 503 behind Cloudflare": (
         "cloudflare",
-        reply(503, shape_a(503, "unreachable_backend", "1100", "Service unavailable.")),
+        reply(503, mistral_body(503, "unreachable_backend", "1100", "Service unavailable.")),
         errors.Unavailable,
         (
             "Mistral failed with a server error in one attempt: Service unavailable. Try again in 30 s. "
@@ -600,7 +608,7 @@ def test_a_gateways_failure_is_distinguished_from_mistrals(case: str):
 
 
 def test_the_facts_are_attributes():
-    body = shape_a(429, "rate_limited", "1300", "Rate limit exceeded")
+    body = mistral_body(429, "rate_limited", "1300", "Rate limit exceeded")
     error = error_of(reply(429, body, x_kong_request_id="k-1", retry_after="7"), exchange(attempts=3))
     facts = (error.status, error.code, error.correlation_id, error.attempts, error.retry_after)
     assert facts == (429, "1300", "k-1", 3, 7)
@@ -648,7 +656,7 @@ BLOCKED = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</t
 
 WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], list[str]]] = {
     "angle brackets": (
-        reply(400, shape_a(400, "invalid_request_invalid_args", "3051", REASONING)),
+        reply(400, mistral_body(400, "invalid_request_invalid_args", "3051", REASONING)),
         errors.RequestRefused,
         [REASONING.rstrip(".")],
         [],
@@ -660,7 +668,7 @@ WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], l
         ["<", "onerror"],
     ),
     "JSON in a string": (
-        reply(422, shape_a(422, "internal_error_proxy", "1000", json.dumps(REPORT))),
+        reply(422, mistral_body(422, "internal_error_proxy", "1000", json.dumps(REPORT))),
         errors.RequestRefused,
         ["Input should be valid (field messages.0.content)"],
         ["PATIENT", "detail"],
@@ -694,7 +702,9 @@ WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], l
     "plain text": (reply(400, "top_p is too high\n"), errors.RequestRefused, [": top_p is too high."], []),
     "nothing": (reply(400, ""), errors.RequestRefused, ["refused the request."], []),
     "capacity without a code": (
-        reply(429, shape_a(429, "invalid_request_error", None, "Service tier capacity exceeded for this model.")),
+        reply(
+            429, mistral_body(429, "invalid_request_error", None, "Service tier capacity exceeded for this model.")
+        ),
         errors.RateLimited,
         ["no capacity", "not a limit of yours"],
         ["used up"],
@@ -707,7 +717,8 @@ WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], l
     ),
     "a batch too large, without a code": (
         reply(
-            400, shape_a(400, "invalid_request_error", None, "Too many tokens in batch. Max is 16384 got 17555")
+            400,
+            mistral_body(400, "invalid_request_error", None, "Too many tokens in batch. Max is 16384 got 17555"),
         ),
         errors.TooManyInputs,
         ["Split the inputs"],
@@ -728,7 +739,7 @@ WORDS: dict[str, tuple[httpx2.Response, type[errors.UpstreamError], list[str], l
     "a page where a model was due": (reply(404, "<html></html>"), errors.NotFound, ["MISTRAL_MCP_ROUTE"], []),
     "retired": (reply(410, {"detail": "Gone"}), errors.Retired, ["retired", "HTTP 410"], ["Try again"]),
     "another model": (
-        reply(400, shape_a(400, "invalid_model", "1500", "Invalid model: mistral-medium-3.5")),
+        reply(400, mistral_body(400, "invalid_model", "1500", "Invalid model: mistral-medium-3.5")),
         errors.UnknownModel,
         ["mistral-small-latest", "mistral-medium-3.5", "mistral_list_models"],
         [],
@@ -803,14 +814,14 @@ def test_an_error_inside_a_success_is_reported_by_code_type_and_words_and_has_no
 # This machine's network
 
 
-def caused(error: httpx2.TransportError, cause: BaseException) -> httpx2.TransportError:
+def set_cause(error: httpx2.TransportError, cause: BaseException) -> httpx2.TransportError:
     error.__cause__ = cause
     return error
 
 
 LOCAL = {
-    "SSL_CERT_FILE": caused(httpx2.ConnectError("x"), ssl.SSLCertVerificationError(1, "self-signed")),
-    "DNS": caused(httpx2.ConnectError("x"), socket.gaierror(-2, "Name or service not known")),
+    "SSL_CERT_FILE": set_cause(httpx2.ConnectError("x"), ssl.SSLCertVerificationError(1, "self-signed")),
+    "DNS": set_cause(httpx2.ConnectError("x"), socket.gaierror(-2, "Name or service not known")),
     "NO_PROXY": httpx2.ProxyError("403 Forbidden"),
 }
 
@@ -830,7 +841,7 @@ def test_what_is_wrong_with_this_machine_s_network_is_reported_with_the_setting_
 
 
 def test_an_error_inside_a_stream_is_an_error():
-    event = json.dumps(shape_a(429, "backend_out_of_capacity", "3505", "Not enough capacity"))
+    event = json.dumps(mistral_body(429, "backend_out_of_capacity", "3505", "Not enough capacity"))
     error = error_in(event, exchange())
     assert isinstance(error, errors.RateLimited)
     assert (error.status, error.code) == (429, "3505")
@@ -1001,7 +1012,7 @@ SECRETS = [KEY, TOKEN, base64.b64encode(KEY.encode()).decode(), base64.b64encode
     ],
 )
 def test_a_secret_that_mistral_echoes_is_masked(message: str):
-    text = str(error_of(reply(400, shape_a(400, "x", KEY, message), cf_ray=KEY), exchange(model=KEY)))
+    text = str(error_of(reply(400, mistral_body(400, "x", KEY, message), cf_ray=KEY), exchange(model=KEY)))
     assert not any(secret in text for secret in SECRETS)
     assert KEY[:8] not in text
 

@@ -56,13 +56,13 @@ async def test_a_large_file_waits_until_another_callers_tool_call_has_ended(upst
     assert await alice.send(calls["key-of-alice"]) == FILE
     ended: list[str] = []
 
-    async def read_bobs() -> None:
+    async def read_for_bob() -> None:
         bob = client(upstream, "key-of-bob")
         assert await bob.send(calls["key-of-bob"]) == FILE
         ended.append("bob")
 
     async with anyio.create_task_group() as group:
-        group.start_soon(read_bobs)
+        group.start_soon(read_for_bob)
         small = client(upstream, "key-of-carol")
         await small.send(ListModelsCall())
         ended.append("carol")
@@ -127,7 +127,7 @@ async def test_a_long_streamed_answer_takes_part_and_what_had_come_is_not_lost(u
     chunk = {"choices": [{"delta": {"content": "word " * 200}, "finish_reason": None}]}
     streamed = b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
-    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    async def stream_endlessly(scope: Scope, receive: Receive, send: Send) -> None:
         await Request(scope, receive).body()
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -135,7 +135,7 @@ async def test_a_long_streamed_answer_takes_part_and_what_had_come_is_not_lost(u
             await send({"type": "http.response.body", "body": streamed, "more_body": True})
 
     upstream.memory = SharedMemory(2 * MIB, lambda free: free * 2 // 3, patience=0.05)
-    async with serve_app(endless) as url:
+    async with serve_app(stream_endlessly) as url:
         route = Route.parse(url)
         caller = Caller.of(SecretStr("key-of-alice"), "a key", route, None)
         work_for("key-of-alice")

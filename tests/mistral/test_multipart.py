@@ -40,14 +40,14 @@ class Transcribe(Upload[Kept]):
     temperature: float | None = None
 
 
-async def written(call: Upload[Kept]) -> tuple[bytes, dict[str, str]]:
+async def read_payload(call: Upload[Kept]) -> tuple[bytes, dict[str, str]]:
     stream, headers = call.payload()
     return b"".join([chunk async for chunk in stream]), headers
 
 
 async def read(call: Upload[Kept]) -> ReadForm:
     """The form as somebody else's parser reads it."""
-    body, headers = await written(call)
+    body, headers = await read_payload(call)
     assert headers["content-length"] == str(len(body))
     form = await read_form(Received("POST", "/", httpx2.QueryParams(), headers, body))
     assert form is not None
@@ -129,7 +129,7 @@ async def test_no_filename_breaks_out_of_its_header(filename: str) -> None:
 
 
 async def test_a_filename_is_written_as_browsers_write_it() -> None:
-    body, _ = await written(Transcribe(file=FilePart.of('"a"\r\n.txt', b"x")))
+    body, _ = await read_payload(Transcribe(file=FilePart.of('"a"\r\n.txt', b"x")))
 
     assert b'filename="%22a%22%0D%0A.txt"\r\n' in body
 

@@ -15,7 +15,7 @@ from mistral_mcp.http.app import create_app
 from mistral_mcp.logs import JsonFormatter, TextFormatter
 from mistral_mcp.monitoring.audit import client_label
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import KEY, at, serving
+from tests.conftest import KEY, connect_to, serving
 
 MEMBERS = {
     "event",
@@ -116,7 +116,7 @@ async def test_a_client_of_2025_is_known_by_its_user_agent(mistral_url: str, aud
     headers = {"X-API-Key": KEY, "User-Agent": "claude-code/2.1.0 (cli)"}
     async with (
         serving(create_app(Settings(route=mistral_url))) as base,
-        at(f"{base}/mcp", headers, "legacy") as mcp,
+        connect_to(f"{base}/mcp", headers, "legacy") as mcp,
     ):
         await mcp.call_tool(*CHAT)
 

@@ -137,7 +137,7 @@ def room_of(path: Path) -> str:
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """Every dotted name that a module imports, also inside functions and for type checkers only."""
-    for node in ast.walk(parsed(path)):
+    for node in ast.walk(parse_file(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -145,7 +145,7 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
-def parsed(path: Path) -> ast.Module:
+def parse_file(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -188,16 +188,16 @@ def test_nothing_private_is_imported(path: Path):
 
 
 def test_no_files_import_each_other_in_a_circle():
-    modules = {dotted(path): path for path in MODULES if path.name != "__init__.py"}
+    modules = {dotted_name(path): path for path in MODULES if path.name != "__init__.py"}
     graph = {name: {to for to in map(module_of, imports(path)) if to in modules} for name, path in modules.items()}
     TopologicalSorter(graph).prepare()  # CycleError names the files
 
 
-def dotted(path: Path) -> str:
+def dotted_name(path: Path) -> str:
     return ".".join(["mistral_mcp", *path.relative_to(PACKAGE).with_suffix("").parts])
 
 
-MODULE_NAMES = {dotted(path) for path in MODULES}
+MODULE_NAMES = {dotted_name(path) for path in MODULES}
 
 
 def module_of(imported: tuple[str, int]) -> str:
@@ -222,7 +222,7 @@ def test_only_the_command_line_reads_the_environment(path: Path):
     reading = {"environ", "environb", "getenv", "getenvb", "getproxies", "getproxies_environment"}
     found = [
         f"{name_of(path)}:{node.lineno} uses {ast.unparse(node)}"
-        for node in ast.walk(parsed(path))
+        for node in ast.walk(parse_file(path))
         if (isinstance(node, ast.Attribute) and node.attr in reading)
         or (isinstance(node, ast.alias) and node.name in reading)
     ]

@@ -21,14 +21,14 @@ from mistral_mcp.mistral import failure_messages
 from mistral_mcp.mistral.failure_messages import FailureKind
 from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.adapter import MistralTool
-from tests.conftest import in_memory
+from tests.conftest import connect_in_memory
 
 SURFACE = Path(__file__).parent / "public_surface.txt"
 PACKAGE = Path(mistral_mcp.__file__).parent
 
 
 async def test_the_public_surface_is_what_was_reviewed() -> None:
-    async with serve_app(Sandbox()) as url, in_memory(url, toolsets="all,fine_tuning") as client:
+    async with serve_app(Sandbox()) as url, connect_in_memory(url, toolsets="all,fine_tuning") as client:
         sections = {
             "Tools": list(describe_tools()),
             "Prompts": await describe_prompts(client),

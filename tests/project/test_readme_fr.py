@@ -14,7 +14,7 @@ GENERATED = re.compile(r"<!-- (\w+): written by make docs -->\n(.*?)<!-- end of 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def by_hand(readme: str) -> str:
+def strip_tables(readme: str) -> str:
     """Without the tables that `make docs` writes."""
     return GENERATED.sub("", readme)
 
@@ -26,7 +26,7 @@ def headings(readme: str) -> list[str]:
 
 def tables(readme: str) -> list[list[str]]:
     """The rows of each table that is written by hand."""
-    found = re.findall(r"(?:^\|.*\n)+", FENCED.sub("", by_hand(readme)), re.MULTILINE)
+    found = re.findall(r"(?:^\|.*\n)+", FENCED.sub("", strip_tables(readme)), re.MULTILINE)
     return [table.splitlines() for table in found]
 
 
@@ -61,10 +61,10 @@ def test_its_code_is_the_same_except_for_the_comments():
 
 
 def test_its_text_names_the_same_things():
-    def named(readme: str) -> set[str]:
-        return set(code(FENCED.sub("", by_hand(readme))))
+    def names_in_text(readme: str) -> set[str]:
+        return set(code(FENCED.sub("", strip_tables(readme))))
 
-    assert named(FRENCH) == named(ENGLISH)
+    assert names_in_text(FRENCH) == names_in_text(ENGLISH)
 
 
 def test_it_links_to_the_same_places():

@@ -21,25 +21,29 @@ async def api(sandbox: Sandbox) -> AsyncGenerator[httpx2.AsyncClient]:
 
 
 @pytest.fixture(scope="session")
-def unused() -> httpx2.Client:
+def unused_client() -> httpx2.Client:
     """The synchronous client that the SDK would otherwise make for itself, which means loading certificates each time."""
     return httpx2.Client()
 
 
 @pytest.fixture
-def sdk(api: httpx2.AsyncClient, unused: httpx2.Client) -> Mistral:
+def sdk(api: httpx2.AsyncClient, unused_client: httpx2.Client) -> Mistral:
     """The official client, with that key."""
     return Mistral(
-        api_key="good-key", server_url="http://sandbox", async_client=api, client=unused, retry_config=None
+        api_key="good-key", server_url="http://sandbox", async_client=api, client=unused_client, retry_config=None
     )
 
 
 @pytest.fixture
-def stranger(sandbox: Sandbox, unused: httpx2.Client) -> Mistral:
+def stranger(sandbox: Sandbox, unused_client: httpx2.Client) -> Mistral:
     """The official client, with another key."""
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=sandbox), base_url="http://sandbox")
     return Mistral(
-        api_key="other-key", server_url="http://sandbox", async_client=client, client=unused, retry_config=None
+        api_key="other-key",
+        server_url="http://sandbox",
+        async_client=client,
+        client=unused_client,
+        retry_config=None,
     )
 
 
@@ -55,7 +59,7 @@ def chat(api: httpx2.AsyncClient):
 
 
 @pytest.fixture
-def said(chat):
+def ask_for_message(chat):
     """Ask, and take the message out of the one choice."""
 
     async def ask(prompt: str = "Hello", **fields: object) -> dict:
@@ -67,7 +71,7 @@ def said(chat):
 
 
 @pytest.fixture
-def refused(chat):
+def ask_for_error(chat):
     """Ask what is refused, and give status, type, code and message."""
 
     async def ask(prompt: str = "Hello", **fields: object) -> tuple[int, str, str | None, str]:

@@ -9,7 +9,7 @@ from mistral_mcp.sandbox import Fault, Sandbox
 
 
 @pytest.fixture
-def met(sandbox: Sandbox, chat):
+def ask_with_fault(sandbox: Sandbox, chat):
     """Plan a fault, and ask."""
 
     async def ask(fault: Fault, **fields: object) -> httpx2.Response:
@@ -56,8 +56,8 @@ def test_a_fault_that_makes_no_sense_cannot_be_made(fields: dict):
 
 
 @pytest.mark.parametrize(("fault", "status", "code"), NAMED)
-async def test_named_faults_answer_with_their_code(fault: Fault, status: int, code: str, met):
-    reply = await met(fault)
+async def test_named_faults_answer_with_their_code(fault: Fault, status: int, code: str, ask_with_fault):
+    reply = await ask_with_fault(fault)
     body = reply.json()
     assert (reply.status_code, body["code"], body["raw_status_code"]) == (status, code, status)
 
@@ -65,58 +65,58 @@ async def test_named_faults_answer_with_their_code(fault: Fault, status: int, co
 @pytest.mark.parametrize(
     "status", [400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 520, 524, 204]
 )
-async def test_every_status_has_a_customary_body(status: int, met):
-    reply = await met(Fault(status=status))
+async def test_every_status_has_a_customary_body(status: int, ask_with_fault):
+    reply = await ask_with_fault(Fault(status=status))
     assert reply.status_code == status
     assert "mistral-correlation-id" in reply.headers
 
 
-async def test_a_limit_of_0_shows_in_the_headers(met):
-    assert (await met(Fault.not_on_plan())).headers["x-ratelimit-limit-req-minute"] == "0"
-    assert (await met(Fault.rate_limited(1.5))).headers["retry-after"] == "1.5"
+async def test_a_limit_of_0_shows_in_the_headers(ask_with_fault):
+    assert (await ask_with_fault(Fault.not_on_plan())).headers["x-ratelimit-limit-req-minute"] == "0"
+    assert (await ask_with_fault(Fault.rate_limited(1.5))).headers["retry-after"] == "1.5"
 
 
-async def test_a_guardrail_has_another_envelope(met):
-    assert (await met(Fault.guardrail_blocked())).json()["error"]["status"] == 403
+async def test_a_guardrail_has_another_envelope(ask_with_fault):
+    assert (await ask_with_fault(Fault.guardrail_blocked())).json()["error"]["status"] == 403
 
 
-async def test_bodies_can_be_anything(met):
-    assert (await met(Fault(body="text"))).text == "text"
-    assert (await met(Fault(body=b"\xff"))).content == b"\xff"
-    assert (await met(Fault(status=418, body={"a": 1}))).json() == {"a": 1}
-    assert (await met(Fault(empty=True))).content == b""
-    assert "<html>" in (await met(Fault.bad_gateway(504))).text
+async def test_bodies_can_be_anything(ask_with_fault):
+    assert (await ask_with_fault(Fault(body="text"))).text == "text"
+    assert (await ask_with_fault(Fault(body=b"\xff"))).content == b"\xff"
+    assert (await ask_with_fault(Fault(status=418, body={"a": 1}))).json() == {"a": 1}
+    assert (await ask_with_fault(Fault(empty=True))).content == b""
+    assert "<html>" in (await ask_with_fault(Fault.bad_gateway(504))).text
 
 
-async def test_json_can_be_broken(met):
+async def test_json_can_be_broken(ask_with_fault):
     with pytest.raises(json.JSONDecodeError):
-        (await met(Fault(malformed=True))).json()
+        (await ask_with_fault(Fault(malformed=True))).json()
 
 
-async def test_a_message_can_repeat_the_key(met):
-    assert "Bearer good-key" in (await met(Fault(echo_key=True))).json()["message"]
+async def test_a_message_can_repeat_the_key(ask_with_fault):
+    assert "Bearer good-key" in (await ask_with_fault(Fault(echo_key=True))).json()["message"]
 
 
-async def test_a_stream_can_end_without_its_end(met):
-    text = (await met(Fault(no_done=True), stream=True)).text
+async def test_a_stream_can_end_without_its_end(ask_with_fault):
+    text = (await ask_with_fault(Fault(no_done=True), stream=True)).text
     assert "[DONE]" not in text
     assert '"finish_reason":"stop"' not in text
     assert text.count("data:") > 3
 
 
-async def test_a_stream_can_carry_an_error(met):
-    lines = (await met(Fault(error_event=True, cut_after=2), stream=True)).text.strip().split("\n\n")
+async def test_a_stream_can_carry_an_error(ask_with_fault):
+    lines = (await ask_with_fault(Fault(error_event=True, cut_after=2), stream=True)).text.strip().split("\n\n")
     assert len(lines) == 3
     assert json.loads(lines[-1].removeprefix("data: "))["object"] == "error"
 
 
-async def test_faults_of_streams_leave_plain_answers_alone(met):
-    assert (await met(Fault(no_done=True))).status_code == 200
-    assert (await met(Fault(error_event=True))).status_code == 200
+async def test_faults_of_streams_leave_plain_answers_alone(ask_with_fault):
+    assert (await ask_with_fault(Fault(no_done=True))).status_code == 200
+    assert (await ask_with_fault(Fault(error_event=True))).status_code == 200
 
 
-async def test_headers_can_be_added_to_a_good_answer(met):
-    reply = await met(Fault(headers={"x-model-deprecation-timestamp": "2026-12-01T00:00:00Z"}))
+async def test_headers_can_be_added_to_a_good_answer(ask_with_fault):
+    reply = await ask_with_fault(Fault(headers={"x-model-deprecation-timestamp": "2026-12-01T00:00:00Z"}))
     assert reply.status_code == 200
     assert "x-model-deprecation-timestamp" in reply.headers
 
@@ -141,21 +141,21 @@ async def test_a_fault_can_last(sandbox: Sandbox, chat):
     assert (await chat()).status_code == 200
 
 
-async def test_what_stands_before_mistral_answers_in_its_own_way(met):
-    edge = await met(Fault.edge_block())
+async def test_what_stands_before_mistral_answers_in_its_own_way(ask_with_fault):
+    edge = await ask_with_fault(Fault.edge_block())
     assert (edge.status_code, edge.headers["content-type"]) == (403, "text/html")
-    plain = await met(Fault.plain_text(400, "bad"))
+    plain = await ask_with_fault(Fault.plain_text(400, "bad"))
     assert (plain.status_code, plain.text, plain.headers["content-type"]) == (400, "bad", "text/plain")
-    assert (await met(Fault.wrong_address())).json() == {"detail": "Not Found"}
-    assert (await met(Fault.file_not_known_yet())).json() == {"detail": "File not found"}
-    assert (await met(Fault(status=410))).json() == {"detail": "Gone"}
+    assert (await ask_with_fault(Fault.wrong_address())).json() == {"detail": "Not Found"}
+    assert (await ask_with_fault(Fault.file_not_known_yet())).json() == {"detail": "File not found"}
+    assert (await ask_with_fault(Fault(status=410))).json() == {"detail": "Gone"}
 
 
-async def test_an_error_can_stand_in_a_200(met):
-    reply = await met(Fault.error_in_ok())
+async def test_an_error_can_stand_in_a_200(ask_with_fault):
+    reply = await ask_with_fault(Fault.error_in_ok())
     assert (reply.status_code, reply.json()["object"], reply.json()["code"]) == (200, "error", "3280")
 
 
-async def test_an_error_in_a_stream_can_be_without_data(met):
-    reply = await met(Fault(error_event=True, bare=True, cut_after=0), stream=True)
+async def test_an_error_in_a_stream_can_be_without_data(ask_with_fault):
+    reply = await ask_with_fault(Fault(error_event=True, bare=True, cut_after=0), stream=True)
     assert json.loads(reply.text)["object"] == "error"

@@ -43,7 +43,7 @@ def shapes(body: str) -> Any:
     return list(dict.fromkeys(json.dumps(shape(json.loads(event))) for event in events))
 
 
-async def replayed(name: str, api: httpx2.AsyncClient) -> tuple[dict[str, Any], httpx2.Response]:
+async def replay(name: str, api: httpx2.AsyncClient) -> tuple[dict[str, Any], httpx2.Response]:
     recording = json.loads((RECORDED / f"{name}.json").read_text())
     key = "invalid" if recording["status"] == 401 else "good-key"
     reply = await api.request(
@@ -57,7 +57,7 @@ async def replayed(name: str, api: httpx2.AsyncClient) -> tuple[dict[str, Any], 
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_status_and_body_have_the_recorded_shape(name: str, api: httpx2.AsyncClient):
-    recording, reply = await replayed(name, api)
+    recording, reply = await replay(name, api)
     assert reply.status_code == recording["status"]
     if name.startswith("chat-stream"):
         # Which deltas a stream has depends on what is said; each of ours has to be one that was seen.
@@ -70,21 +70,21 @@ async def test_status_and_body_have_the_recorded_shape(name: str, api: httpx2.As
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_headers_are_the_recorded_ones(name: str, api: httpx2.AsyncClient):
-    recording, reply = await replayed(name, api)
+    recording, reply = await replay(name, api)
     expected = {header for header in recording["headers"] if "latency" not in header} | OF_THE_EDGE
     assert set(reply.headers) | OF_THE_EDGE == expected
     assert reply.headers["content-type"] == recording["headers"]["content-type"]
 
 
 async def test_the_401_is_the_recorded_one_to_the_byte(api: httpx2.AsyncClient):
-    recording, reply = await replayed("invalid-key", api)
+    recording, reply = await replay("invalid-key", api)
     assert reply.text == recording["body"]
 
 
 async def test_the_recorded_prompts_lead_to_the_recorded_calls_and_json(api: httpx2.AsyncClient):
-    _, person = await replayed("chat-json-schema", api)
+    _, person = await replay("chat-json-schema", api)
     assert json.loads(person.json()["choices"][0]["message"]["content"])["name"] == "Bob"
-    _, calls = await replayed("chat-parallel-tool-calls", api)
+    _, calls = await replay("chat-parallel-tool-calls", api)
     functions = [call["function"] for call in calls.json()["choices"][0]["message"]["tool_calls"]]
     assert functions == [
         {"name": "weather", "arguments": '{"latitude": "52.5200", "longitude": "13.4050"}'},

@@ -33,10 +33,10 @@ def test_what_must_not_be_is_a_finding_with_the_request(status: int, answer: byt
 
 
 def test_a_connection_that_breaks_is_a_finding():
-    def breaks(_: object) -> tuple[int, bytes]:
+    def break_connection(_: object) -> tuple[int, bytes]:
         raise ConnectionResetError
 
-    target = Target("target", st.just("the request"), breaks)
+    target = Target("target", st.just("the request"), break_connection)
     target.explore(0)
 
     assert "ConnectionResetError" in target.finding

@@ -46,7 +46,7 @@ def test_an_sbom_has_each_package_of_the_lock_with_a_licence_and_nothing_else(
     assert problem in "".join(problems)
 
 
-def audited(name: str, **more: Any) -> dict[str, Any]:
+def make_package(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "version": "1", "vulns": [], **more}
 
 
@@ -54,10 +54,10 @@ def audited(name: str, **more: Any) -> dict[str, Any]:
     ("report", "sound", "words"),
     [
         (None, True, "not checked"),
-        ({"dependencies": [audited("a"), audited("b")]}, True, "none known of 2"),
+        ({"dependencies": [make_package("a"), make_package("b")]}, True, "none known of 2"),
         ({"dependencies": [{"name": "a", "skip_reason": "not found"}]}, True, "not checked"),
-        ({"dependencies": [audited("a"), {"name": "b", "skip_reason": "not found"}]}, True, "not checked: b"),
-        ({"dependencies": [audited("a", vulns=[{"id": "PYSEC-1"}])]}, False, "a 1: PYSEC-1"),
+        ({"dependencies": [make_package("a"), {"name": "b", "skip_reason": "not found"}]}, True, "not checked: b"),
+        ({"dependencies": [make_package("a", vulns=[{"id": "PYSEC-1"}])]}, False, "a 1: PYSEC-1"),
     ],
 )
 def test_a_package_that_was_not_looked_up_is_not_taken_for_a_sound_one(

@@ -8,7 +8,7 @@ from scripts.usage_and_budgets import CountingApp, ObservedReply, shortest
 SCOPE: Scope = {"type": "http", "headers": [(b"authorization", b"Bearer key-1")]}
 
 
-async def reply_to(sent: bytes, status: int, reply: bytes) -> list[ObservedReply]:
+async def observe_reply(sent: bytes, status: int, reply: bytes) -> list[ObservedReply]:
     """What is counted of one exchange, whose bodies come in two pieces each."""
 
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,7 +32,7 @@ async def reply_to(sent: bytes, status: int, reply: bytes) -> list[ObservedReply
 
 
 async def test_a_whole_reply_is_counted_under_its_key_and_replica():
-    [seen] = await reply_to(b'{"input": "replica-1-call 7"}', 200, b'{"usage": {"total_tokens": 12}}')
+    [seen] = await observe_reply(b'{"input": "replica-1-call 7"}', 200, b'{"usage": {"total_tokens": 12}}')
 
     assert (seen.key, seen.replica, seen.tokens) == ("key-1", 1, 12)
 
@@ -42,7 +42,7 @@ async def test_a_whole_reply_is_counted_under_its_key_and_replica():
     [(500, b'{"usage": {"total_tokens": 12}}'), (200, b'{"usage": {"total_'), (200, b'{"object": "list"}')],
 )
 async def test_a_failed_or_broken_reply_is_not(status: int, reply: bytes):
-    assert not await reply_to(b'{"input": "replica-1-call 7"}', status, reply)
+    assert not await observe_reply(b'{"input": "replica-1-call 7"}', status, reply)
 
 
 @pytest.mark.parametrize(("missing", "seconds"), [(0, 0.0), (5, 1.0), (11, 2.0), (100, float("inf"))])

@@ -11,7 +11,7 @@ from mcp_types import RequestParams, TextResourceContents
 from pydantic import TypeAdapter
 
 from mistral_mcp.skills.recipes import recipes
-from tests.conftest import Connect, in_memory, over_http, over_stdio
+from tests.conftest import Connect, connect_in_memory, connect_over_http, connect_over_stdio
 
 SKILLS = "io.modelcontextprotocol/skills"
 EVERYTHING = "all"
@@ -26,7 +26,7 @@ async def ask(client: Client, method: str, **params: object) -> dict[str, Any]:
     return await client.session.send_request(request, TypeAdapter(dict[str, Any]))
 
 
-@pytest.mark.parametrize("connect", [in_memory, over_stdio, over_http])
+@pytest.mark.parametrize("connect", [connect_in_memory, connect_over_stdio, connect_over_http])
 async def test_a_host_finds_reads_and_verifies_every_skill(mistral_url: str, connect: Connect) -> None:
     async with connect(mistral_url, toolsets=EVERYTHING) as client:
         capabilities = client.server_capabilities
@@ -53,7 +53,7 @@ async def test_a_host_finds_reads_and_verifies_every_skill(mistral_url: str, con
 
 
 async def test_one_skill_is_got_by_its_uri(mistral_url: str) -> None:
-    async with in_memory(mistral_url, toolsets=EVERYTHING) as client:
+    async with connect_in_memory(mistral_url, toolsets=EVERYTHING) as client:
         [first, *_] = (await ask(client, "skills/list"))["skills"]
         got = await ask(client, "skills/get", uri=first["uri"])
 
@@ -63,7 +63,7 @@ async def test_one_skill_is_got_by_its_uri(mistral_url: str) -> None:
 
 async def test_skills_whose_tools_are_not_offered_are_neither_listed_nor_read(mistral_url: str) -> None:
     uri = "skill://document-to-data/SKILL.md"
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         listed = [skill["frontmatter"]["name"] for skill in (await ask(client, "skills/list"))["skills"]]
         resources = [str(resource.uri) for resource in (await client.list_resources()).resources]
         with pytest.raises(MCPError) as got:
@@ -77,7 +77,7 @@ async def test_skills_whose_tools_are_not_offered_are_neither_listed_nor_read(mi
 
 
 async def test_a_batch_is_no_skill_of_those_who_may_only_read(mistral_url: str) -> None:
-    async with in_memory(mistral_url, toolsets=EVERYTHING, read_only=True) as client:
+    async with connect_in_memory(mistral_url, toolsets=EVERYTHING, read_only=True) as client:
         listed = [skill["frontmatter"]["name"] for skill in (await ask(client, "skills/list"))["skills"]]
 
     assert "requests-as-a-batch" not in listed
@@ -96,7 +96,7 @@ async def test_a_batch_is_no_skill_of_those_who_may_only_read(mistral_url: str) 
 async def test_what_is_not_there_is_a_wrong_parameter(
     mistral_url: str, method: str, params: dict[str, str]
 ) -> None:
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         with pytest.raises(MCPError) as raised:
             await ask(client, method, **params)
 
@@ -104,7 +104,7 @@ async def test_what_is_not_there_is_a_wrong_parameter(
 
 
 async def test_older_clients_find_the_skills_among_the_resources(mistral_url: str) -> None:
-    async with in_memory(mistral_url, mode="legacy", toolsets=EVERYTHING) as client:
+    async with connect_in_memory(mistral_url, mode="legacy", toolsets=EVERYTHING) as client:
         listed = (await client.list_resources()).resources
         skills = [resource for resource in listed if str(resource.uri).startswith("skill:")]
         [content] = (await client.read_resource(str(skills[0].uri))).contents

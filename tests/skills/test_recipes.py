@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from mistral_mcp import tools
 from mistral_mcp.skills.recipes import Recipe, recipes
 from mistral_mcp.tools.framework import transcripts
-from tests.conftest import in_memory, text_of
+from tests.conftest import connect_in_memory, text_of
 
 TOOLSETS = {
     "choosing-a-model": "core,models",
@@ -82,7 +82,7 @@ async def follow(client: Client, recipe: Recipe) -> list[Mapping[str, Any]]:
 
 
 @pytest.fixture
-def by_name() -> dict[str, Recipe]:
+def recipes_by_name() -> dict[str, Recipe]:
     return {recipe.name: recipe for recipe in recipes()}
 
 
@@ -118,9 +118,9 @@ def test_a_recipe_has_one_call_a_step_and_names_no_other_tool(recipe: Recipe) ->
         assert set(call) == {"tool", "arguments"}
 
 
-async def test_a_document_becomes_data(mistral_url: str, by_name: dict[str, Recipe]) -> None:
-    async with in_memory(mistral_url, toolsets=TOOLSETS["document-to-data"]) as client:
-        read, passage, checked = await follow(client, by_name["document-to-data"])
+async def test_a_document_becomes_data(mistral_url: str, recipes_by_name: dict[str, Recipe]) -> None:
+    async with connect_in_memory(mistral_url, toolsets=TOOLSETS["document-to-data"]) as client:
+        read, passage, checked = await follow(client, recipes_by_name["document-to-data"])
 
     assert set(read["annotation"]) == {"supplier", "invoice_date", "currency", "total_with_tax", "lines"}
     assert read["usage"]["pages_processed"] == len(PAGES)
@@ -129,11 +129,13 @@ async def test_a_document_becomes_data(mistral_url: str, by_name: dict[str, Reci
 
 
 async def test_a_recording_becomes_minutes(
-    mistral_url: str, by_name: dict[str, Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mistral_url: str, recipes_by_name: dict[str, Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transcripts, "LONG", 200)  # so that it is kept, and read on
-    async with in_memory(mistral_url, toolsets=TOOLSETS["recording-to-minutes"], output_dir=tmp_path) as client:
-        heard, rest, notes, minutes = await follow(client, by_name["recording-to-minutes"])
+    async with connect_in_memory(
+        mistral_url, toolsets=TOOLSETS["recording-to-minutes"], output_dir=tmp_path
+    ) as client:
+        heard, rest, notes, minutes = await follow(client, recipes_by_name["recording-to-minutes"])
 
     assert heard["segments"][0]["speaker_id"]
     assert len(rest["text"]) == rest["total"] > 100
@@ -141,9 +143,9 @@ async def test_a_recording_becomes_minutes(
     assert minutes["text"]
 
 
-async def test_many_requests_become_a_batch(mistral_url: str, by_name: dict[str, Recipe]) -> None:
-    async with in_memory(mistral_url, toolsets=TOOLSETS["requests-as-a-batch"]) as client:
-        tried, job, ended, answers, failed = await follow(client, by_name["requests-as-a-batch"])
+async def test_many_requests_become_a_batch(mistral_url: str, recipes_by_name: dict[str, Recipe]) -> None:
+    async with connect_in_memory(mistral_url, toolsets=TOOLSETS["requests-as-a-batch"]) as client:
+        tried, job, ended, answers, failed = await follow(client, recipes_by_name["requests-as-a-batch"])
 
     assert tried["usage"]["cost_usd"] > 0
     assert ended["id"] == job["id"]
@@ -152,9 +154,9 @@ async def test_many_requests_become_a_batch(mistral_url: str, by_name: dict[str,
     assert failed["results"] == []
 
 
-async def test_a_model_is_chosen_looked_at_and_tried(mistral_url: str, by_name: dict[str, Recipe]) -> None:
-    async with in_memory(mistral_url) as client:
-        listed, looked_at, tried = await follow(client, by_name["choosing-a-model"])
+async def test_a_model_is_chosen_looked_at_and_tried(mistral_url: str, recipes_by_name: dict[str, Recipe]) -> None:
+    async with connect_in_memory(mistral_url) as client:
+        listed, looked_at, tried = await follow(client, recipes_by_name["choosing-a-model"])
 
     assert all("vision" in model["capabilities"] for model in listed["models"])
     assert looked_at["id"] == listed["models"][0]["id"]
@@ -162,10 +164,10 @@ async def test_a_model_is_chosen_looked_at_and_tried(mistral_url: str, by_name: 
 
 
 async def test_models_are_asked_and_their_disagreement_looked_at(
-    mistral_url: str, by_name: dict[str, Recipe]
+    mistral_url: str, recipes_by_name: dict[str, Recipe]
 ) -> None:
-    async with in_memory(mistral_url, toolsets=TOOLSETS["second-opinion"]) as client:
-        listed, opinions, judged = await follow(client, by_name["second-opinion"])
+    async with connect_in_memory(mistral_url, toolsets=TOOLSETS["second-opinion"]) as client:
+        listed, opinions, judged = await follow(client, recipes_by_name["second-opinion"])
 
     assert [answer["model"] for answer in opinions["answers"]] == [model["id"] for model in listed["models"][:2]]
     assert set(opinions["answers"][0]["parsed"]) == {"answer", "reasons", "doubts", "sure_from_0_to_10"}

@@ -7,7 +7,7 @@ from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from tests.conftest import in_memory, over_http, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, connect_over_http, expect_refusal_at_once, text_of
 
 AGENT = "ag_0123456789abcdef"
 WEATHER = {
@@ -22,7 +22,7 @@ WEATHER = {
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="agents") as client:
+    async with connect_in_memory(mistral_url, toolsets="agents") as client:
         yield client
 
 
@@ -88,13 +88,13 @@ async def test_json_schema_gives_parsed_data(client: Client) -> None:
 async def test_a_caller_who_listens_gets_the_same_answer_in_pieces(mistral_url: str, sandbox: Sandbox) -> None:
     pieces: list[str] = []
 
-    async def heard(progress: float, total: float | None, message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
         pieces.append(message or "")
 
     arguments = {"agent_id": AGENT, "prompt": "Write a poem"}
-    async with over_http(mistral_url, toolsets="agents") as client:
+    async with connect_over_http(mistral_url, toolsets="agents") as client:
         whole = await client.call_tool("mistral_agent_complete", arguments)
-        streamed = await client.call_tool("mistral_agent_complete", arguments, progress_callback=heard)
+        streamed = await client.call_tool("mistral_agent_complete", arguments, progress_callback=hear)
 
     assert sandbox.requests[-1].json["stream"] is True
     assert streamed.structured_content == whole.structured_content
@@ -124,11 +124,11 @@ async def test_an_unknown_agent_is_no_unknown_model(client: Client) -> None:
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, "mistral_agent_complete", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, "mistral_agent_complete", arguments, sentence)
 
 
 async def test_regions_carry_no_agents() -> None:
-    async with in_memory("eu", toolsets="agents") as client:
+    async with connect_in_memory("eu", toolsets="agents") as client:
         result = await client.call_tool("mistral_agent_complete", {"agent_id": AGENT, "prompt": "x"})
 
     assert "does not support this call" in text_of(result)

@@ -17,7 +17,7 @@ from mistral_mcp.operations.examples import example
 from mistral_mcp.operations.operation import READS, Operation, operations, with_definitions
 from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.sandbox.faults import Fault
-from tests.conftest import KEY, in_memory, refuses_at_once, text_of
+from tests.conftest import KEY, connect_in_memory, expect_refusal_at_once, text_of
 
 """In this order each thing is there when it is asked for."""
 
@@ -27,7 +27,7 @@ EFFECTS = ("create", "read", "compute", "change", "delete")
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="api") as client:
+    async with connect_in_memory(mistral_url, toolsets="api") as client:
         yield client
 
 
@@ -40,17 +40,19 @@ async def call(client: Client, operation: str, parameters: object = None, body: 
     return result.structured_content
 
 
-async def made(client: Client, operation: str, parameters: object = None, body: object = None) -> dict[str, Any]:
+async def call_operation(
+    client: Client, operation: str, parameters: object = None, body: object = None
+) -> dict[str, Any]:
     """What an operation answers."""
     return (await call(client, operation, parameters, body))["result"]
 
 
-async def found(client: Client, question: str) -> list[str]:
+async def search(client: Client, question: str) -> list[str]:
     result = await client.call_tool("mistral_api_search", {"query": question})
     return [each["operation"] for each in result.structured_content["operations"]]
 
 
-async def described(client: Client, operation: str) -> dict[str, Any]:
+async def describe(client: Client, operation: str) -> dict[str, Any]:
     result = await client.call_tool("mistral_api_describe", {"operation": operation})
     assert not result.is_error, text_of(result)
     return result.structured_content
@@ -67,21 +69,29 @@ class EveryOperation:
 
     async def prepare(self) -> None:
         """Things for those operations that answer only what was made before."""
-        agent = await made(self._client, "agents.create", body={"model": "mistral-small-latest", "name": "a"})
-        talk = await made(
+        agent = await call_operation(
+            self._client, "agents.create", body={"model": "mistral-small-latest", "name": "a"}
+        )
+        talk = await call_operation(
             self._client, "conversations.start", body={"model": "mistral-small-latest", "inputs": "Hi"}
         )
         entries = (
-            await made(self._client, "conversations.history", {"conversation_id": talk["conversation_id"]})
+            await call_operation(
+                self._client, "conversations.history", {"conversation_id": talk["conversation_id"]}
+            )
         )["entries"]
-        library = (await made(self._client, "libraries.create", body={"name": "Papers"}))["id"]
+        library = (await call_operation(self._client, "libraries.create", body={"name": "Papers"}))["id"]
         file = {"filename": "a.txt", "content": "Hello"}
-        document = await made(self._client, "libraries.documents.upload", {"library_id": library}, {"file": file})
-        job = await made(self._client, "batch.create", body=example(operations()["batch.create"])["body"])
-        voice = await made(
+        document = await call_operation(
+            self._client, "libraries.documents.upload", {"library_id": library}, {"file": file}
+        )
+        job = await call_operation(
+            self._client, "batch.create", body=example(operations()["batch.create"])["body"]
+        )
+        voice = await call_operation(
             self._client, "audio.voices.create", body=example(operations()["audio.voices.create"])["body"]
         )
-        upload = await made(self._client, "files.upload", body={"purpose": "ocr", "file": file})
+        upload = await call_operation(self._client, "files.upload", body={"purpose": "ocr", "file": file})
         model = await self._classifier()
         self._ids = {
             "/v1/agents": {"agent_id": agent["id"], "version": "0"},
@@ -100,7 +110,7 @@ class EveryOperation:
         """A fine-tuned model: Mistral has retired the jobs that made them, and those that were made go on."""
         line = json.dumps({"text": "Hi", "labels": {"tone": "kind"}})
         content = "\n".join([line] * 3)
-        file = await made(
+        file = await call_operation(
             self._client,
             "files.upload",
             body={"purpose": "fine-tune", "file": {"filename": "a.jsonl", "content": content}},
@@ -143,13 +153,13 @@ class EveryOperation:
             assert "result" not in result
         elif operation.is_json:
             checker = jsonschema_rs.validator_for(with_definitions(operation.reply))
-            reply = await self._whole(result)
+            reply = await self._read_whole(result)
             wrong = [f"{error.instance_path}: {error.message[-300:]}" for error in checker.iter_errors(reply)]
             assert wrong == []
         else:
             assert "kept" in result or isinstance(result["result"], str)
 
-    async def _whole(self, result: dict[str, Any]) -> Any:
+    async def _read_whole(self, result: dict[str, Any]) -> Any:
         """The reply, read on where it was kept."""
         if "kept" not in result:
             return result.get("result")
@@ -171,7 +181,7 @@ def sandbox() -> Sandbox:
 async def test_every_operation_goes_through_the_tools_and_comes_back_as_its_schema_says(
     mistral_url: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ):
-    async with in_memory(mistral_url, toolsets="api") as client:
+    async with connect_in_memory(mistral_url, toolsets="api") as client:
         every = EveryOperation(client, sandbox, mistral_url)
         await every.prepare()
         wrong: dict[str, str] = {}
@@ -208,7 +218,7 @@ async def test_search_names_what_took_an_old_operation_s_place(client: Client):
 
 
 async def test_of_a_stream_with_large_events_the_first_are_enough():
-    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+    async def stream_endlessly(scope: Scope, receive: Receive, send: Send) -> None:
         await Request(scope, receive).body()
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -217,7 +227,7 @@ async def test_of_a_stream_with_large_events_the_first_are_enough():
             await send({"type": "http.response.body", "body": event, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async with serve_app(endless) as url, in_memory(url, toolsets="api") as client:
+    async with serve_app(stream_endlessly) as url, connect_in_memory(url, toolsets="api") as client:
         result = await call(client, "workflows.executions.stream", {"execution_id": "e"})
 
     assert "these are its first 2 events" in result["note"]
@@ -231,35 +241,35 @@ async def test_search_sends_nothing(client: Client, sandbox: Sandbox):
 
 
 async def test_a_description_has_schemas_and_an_example_that_works(client: Client):
-    shown = await described(client, "agents.create")
+    shown = await describe(client, "agents.create")
 
     assert shown["effect"] == "create"
     assert {"model", "name"} <= shown["body"]["properties"].keys()
     assert sorted(shown["body"]["required"]) == ["model", "name"]
     assert shown["example"]["operation"] == "agents.create"
-    assert "id" in await made(client, "agents.create", body=shown["example"]["body"])
+    assert "id" in await call_operation(client, "agents.create", body=shown["example"]["body"])
 
 
 async def test_a_part_that_was_cut_can_be_described_by_itself(client: Client):
-    shown = await described(client, "responses.create")
+    shown = await describe(client, "responses.create")
     cut = json.dumps(shown["body"])
     assert "describe responses.create#" in cut
 
-    part = await described(client, "agents.create#tools.function")
+    part = await describe(client, "agents.create#tools.function")
 
     assert {"type", "function"} <= part["body"]["properties"].keys()
 
 
 async def test_what_takes_long_says_how_to_see_how_far_it_is(client: Client):
-    shown = await described(client, "workflows.execute")
+    shown = await describe(client, "workflows.execute")
 
     assert "workflows.executions.get" in " ".join(shown["notes"])
 
 
 async def test_a_description_says_where_the_route_does_not_carry_it(mistral_url: str):
-    async with in_memory("eu", toolsets="api") as client:
-        shown = await described(client, "workflows.execute")
-        spared = await described(client, "chat.complete")
+    async with connect_in_memory("eu", toolsets="api") as client:
+        shown = await describe(client, "workflows.execute")
+        spared = await describe(client, "chat.complete")
 
     assert "does not support" in " ".join(shown["notes"])
     assert not spared["notes"]
@@ -267,7 +277,7 @@ async def test_a_description_says_where_the_route_does_not_carry_it(mistral_url:
 
 async def test_parameters_and_body_may_come_as_text(client: Client):
     await call(client, "agents.create", body='{"model": "mistral-small-latest", "name": "a"}')
-    reply = await made(client, "agents.list", '{"page_size": 1}')
+    reply = await call_operation(client, "agents.list", '{"page_size": 1}')
 
     assert [agent["name"] for agent in reply["data"]] == ["a"]
 
@@ -317,7 +327,7 @@ async def test_parameters_and_body_may_come_as_text(client: Client):
 async def test_what_does_not_fit_is_refused_before_anything_is_sent(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ):
-    await refuses_at_once(client, sandbox, f"mistral_api_{tool}", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, f"mistral_api_{tool}", arguments, sentence)
 
 
 async def test_at_most_four_problems_are_named_and_no_value_is_repeated(client: Client):
@@ -337,7 +347,7 @@ async def test_no_secret_comes_back_in_a_problem(client: Client):
 
 
 async def test_read_only_has_no_way_to_write(mistral_url: str):
-    async with in_memory(mistral_url, toolsets="api", read_only=True) as client:
+    async with connect_in_memory(mistral_url, toolsets="api", read_only=True) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}
 
     assert "mistral_api_write" not in names
@@ -358,8 +368,8 @@ async def test_what_creates_is_not_repeated_and_what_reads_is(client: Client, sa
 
 
 async def test_secrets_in_a_reply_are_masked(client: Client):
-    reply = await made(client, "webhooks.signing_secret", {"webhook_id": "w1"})
-    session = await made(client, "client_sessions.create", body={"model": "voxtral-mini-latest"})
+    reply = await call_operation(client, "webhooks.signing_secret", {"webhook_id": "w1"})
+    session = await call_operation(client, "client_sessions.create", body={"model": "voxtral-mini-latest"})
 
     assert reply["signing_secret"] == "[masked]"
     assert session["client_secret"]["value"] == "[masked]"
@@ -381,7 +391,9 @@ async def test_a_long_list_is_cut_with_a_sentence_and_kept_whole(client: Client)
 
 
 async def test_a_reply_that_is_no_text_is_kept(client: Client):
-    voice = await made(client, "audio.voices.create", body=example(operations()["audio.voices.create"])["body"])
+    voice = await call_operation(
+        client, "audio.voices.create", body=example(operations()["audio.voices.create"])["body"]
+    )
     result = await call(client, "audio.voices.sample", {"voice_id": voice["id"]})
 
     assert result["kept"]["mime_type"] == "audio/wav"
@@ -390,18 +402,18 @@ async def test_a_reply_that_is_no_text_is_kept(client: Client):
 
 async def test_a_file_of_the_folder_goes_up_by_its_path(mistral_url: str, sandbox: Sandbox, tmp_path: Path):
     (tmp_path / "notes.txt").write_text("Some notes.")
-    async with in_memory(mistral_url, toolsets="api", files_dir=tmp_path) as client:
-        file = await made(client, "files.upload", body={"purpose": "ocr", "file": "notes.txt"})
+    async with connect_in_memory(mistral_url, toolsets="api", files_dir=tmp_path) as client:
+        file = await call_operation(client, "files.upload", body={"purpose": "ocr", "file": "notes.txt"})
 
     assert (file["filename"], file["bytes"]) == ("notes.txt", len("Some notes."))
 
 
 async def test_a_file_that_is_at_mistral_already_is_passed_on_by_its_id(client: Client):
-    file = await made(
+    file = await call_operation(
         client, "files.upload", body={"purpose": "ocr", "file": {"filename": "a.txt", "content": "Hello"}}
     )
-    library = await made(client, "libraries.create", body={"name": "Papers"})
-    document = await made(
+    library = await call_operation(client, "libraries.create", body={"name": "Papers"})
+    document = await call_operation(
         client, "libraries.documents.upload", {"library_id": library["id"]}, {"file": file["id"]}
     )
 

@@ -7,7 +7,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.operations.operation import READS, operations
-from tests.conftest import in_memory, text_of
+from tests.conftest import connect_in_memory, text_of
 
 
 class Person:
@@ -16,7 +16,7 @@ class Person:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def does(self, question: str, operation: str, parameters: object = None, **body: Any) -> Any:
+    async def perform(self, question: str, operation: str, parameters: object = None, **body: Any) -> Any:
         """Finds the operation among the first three, looks at what it takes, and calls it by the effect it has."""
         found = await self._tool("search", query=question)
         assert operation in [each["operation"] for each in found["operations"][:3]]
@@ -28,7 +28,7 @@ class Person:
         assert str(called["status"]) in {reply["status"] for reply in operations()[operation].replies}
         return called.get("result")
 
-    async def fails(self, operation: str, parameters: object) -> str:
+    async def get_error(self, operation: str, parameters: object) -> str:
         result = await self._client.call_tool(
             "mistral_api_read", {"operation": operation, "parameters": parameters}
         )
@@ -44,20 +44,22 @@ class Person:
 
 @pytest.fixture
 async def person(mistral_url: str) -> AsyncIterator[Person]:
-    async with in_memory(mistral_url, toolsets="api") as client:
+    async with connect_in_memory(mistral_url, toolsets="api") as client:
         yield Person(client)
 
 
 async def test_make_an_agent_and_ask_it(person: Person):
-    agent = await person.does(
+    agent = await person.perform(
         "make an agent",
         "agents.create",
         model="mistral-small-latest",
         name="Poet",
         instructions="Answer in verse.",
     )
-    talk = await person.does("ask an agent something", "conversations.start", agent_id=agent["id"], inputs="Hello")
-    report = await person.does(
+    talk = await person.perform(
+        "ask an agent something", "conversations.start", agent_id=agent["id"], inputs="Hello"
+    )
+    report = await person.perform(
         "messages of a conversation", "conversations.messages", {"conversation_id": talk["conversation_id"]}
     )
 
@@ -66,11 +68,11 @@ async def test_make_an_agent_and_ask_it(person: Person):
 
 
 async def test_change_an_agent_and_roll_back(person: Person):
-    agent = await person.does("create an agent", "agents.create", model="mistral-small-latest", name="Helper")
+    agent = await person.perform("create an agent", "agents.create", model="mistral-small-latest", name="Helper")
     name = {"agent_id": agent["id"]}
-    await person.does("change an agent's instructions", "agents.update", name, instructions="Be brief.")
-    versions = await person.does("versions of my agent", "agents.versions.list", name)
-    back = await person.does(
+    await person.perform("change an agent's instructions", "agents.update", name, instructions="Be brief.")
+    versions = await person.perform("versions of my agent", "agents.versions.list", name)
+    back = await person.perform(
         "switch an agent to another version", "agents.versions.switch", {**name, "version": 0}
     )
 
@@ -79,10 +81,10 @@ async def test_change_an_agent_and_roll_back(person: Person):
 
 
 async def test_run_a_workflow_and_wait(person: Person):
-    started = await person.does(
+    started = await person.perform(
         "run a workflow", "workflows.execute", {"workflow_identifier": "invoices"}, input={"id": 1}
     )
-    state = await person.does(
+    state = await person.perform(
         "how far is the workflow execution", "workflows.executions.get", {"execution_id": started["execution_id"]}
     )
 
@@ -91,31 +93,31 @@ async def test_run_a_workflow_and_wait(person: Person):
 
 
 async def test_schedule_a_workflow_and_pause_it(person: Person):
-    made = await person.does(
+    made = await person.perform(
         "plan to run a workflow every day",
         "workflows.schedules.create",
         schedule={"input": {}},
         workflow_identifier="report",
     )
     name = {"schedule_id": made["schedule_id"]}
-    await person.does("pause a workflow schedule", "workflows.schedules.pause", name)
-    seen = await person.does("show one workflow schedule", "workflows.schedules.get", name)
+    await person.perform("pause a workflow schedule", "workflows.schedules.pause", name)
+    seen = await person.perform("show one workflow schedule", "workflows.schedules.get", name)
 
     assert seen["schedule_id"] == made["schedule_id"]
 
 
 async def test_connect_a_connector(person: Person):
-    made = await person.does(
+    made = await person.perform(
         "connect an MCP server",
         "connectors.create",
         name="notes",
         description="My notes.",
         server="https://mcp.example.com",
     )
-    link = await person.does(
+    link = await person.perform(
         "link to sign in to a connector", "connectors.auth_url", {"connector_id_or_name": made["id"]}
     )
-    tools = await person.does(
+    tools = await person.perform(
         "which tools does a connector have", "connectors.tools.list", {"connector_id_or_name": "notes"}
     )
 
@@ -124,17 +126,19 @@ async def test_connect_a_connector(person: Person):
 
 
 async def test_share_a_library_and_stop(person: Person):
-    library = await person.does("make a document library", "libraries.create", name="Handbook")
+    library = await person.perform("make a document library", "libraries.create", name="Handbook")
     name = {"library_id": library["id"]}
     somebody = {"share_with_uuid": "123e4567-e89b-42d3-a456-426614174000", "share_with_type": "User"}
-    await person.does("share a library with a colleague", "libraries.access.set", name, level="Viewer", **somebody)
-    await person.does("who has access to the library", "libraries.access.list", name)
-    await person.does("stop sharing the library", "libraries.access.delete", name, **somebody)
+    await person.perform(
+        "share a library with a colleague", "libraries.access.set", name, level="Viewer", **somebody
+    )
+    await person.perform("who has access to the library", "libraries.access.list", name)
+    await person.perform("stop sharing the library", "libraries.access.delete", name, **somebody)
 
 
 async def test_put_a_document_into_a_library_and_read_it(person: Person):
-    library = await person.does("create a library", "libraries.create", name="Papers")
-    document = await person.does(
+    library = await person.perform("create a library", "libraries.create", name="Papers")
+    document = await person.perform(
         "upload a document to a library",
         "libraries.documents.upload",
         {"library_id": library["id"]},
@@ -142,40 +146,42 @@ async def test_put_a_document_into_a_library_and_read_it(person: Person):
     )
     name = {"library_id": library["id"], "document_id": document["id"]}
     for _ in range(9):
-        state = await person.does("has the document been processed", "libraries.documents.status", name)
+        state = await person.perform("has the document been processed", "libraries.documents.status", name)
         if state["process_status"] != "in_progress":
             break
-    text = await person.does("read the text of a library document", "libraries.documents.text", name)
+    text = await person.perform("read the text of a library document", "libraries.documents.text", name)
 
     assert "nine to five" in text["text"]
 
 
 async def test_keep_a_prompt_and_list_prompts(person: Person):
-    made = await person.does(
+    made = await person.perform(
         "save a prompt", "prompts.create", name="greeting", definition={"content": "Hello, {{name}}"}
     )
-    seen = await person.does("get one prompt", "prompts.get", {"prompt_id": made["id"]})
-    listed = await person.does("list my prompts", "prompts.list")
-    await person.does("delete a prompt", "prompts.delete", {"prompt_id": made["id"]})
+    seen = await person.perform("get one prompt", "prompts.get", {"prompt_id": made["id"]})
+    listed = await person.perform("list my prompts", "prompts.list")
+    await person.perform("delete a prompt", "prompts.delete", {"prompt_id": made["id"]})
 
     assert seen["name"] == "greeting"
     assert "greeting" in str(listed)
-    assert "404" in await person.fails("prompts.get", {"prompt_id": made["id"]})
+    assert "404" in await person.get_error("prompts.get", {"prompt_id": made["id"]})
 
 
 async def test_make_a_dataset_and_import_a_file(person: Person):
-    made = await person.does(
+    made = await person.perform(
         "create an evaluation dataset", "datasets.create", name="tickets", description="From 2026."
     )
     name = {"dataset_id": made["id"]}
-    file = await person.does(
+    file = await person.perform(
         "upload a file",
         "files.upload",
         purpose="batch",
         file={"filename": "a.jsonl", "content": '{"custom_id":"1","body":{}}'},
     )
-    task = await person.does("import a file into a dataset", "datasets.import_from_file", name, file_id=file["id"])
-    state = await person.does(
+    task = await person.perform(
+        "import a file into a dataset", "datasets.import_from_file", name, file_id=file["id"]
+    )
+    state = await person.perform(
         "how far is the dataset import task", "datasets.tasks.get", {**name, "task_id": task["id"]}
     )
 
@@ -183,8 +189,8 @@ async def test_make_a_dataset_and_import_a_file(person: Person):
 
 
 async def test_receive_events_and_start_a_workflow_on_them(person: Person):
-    hook = await person.does("create a webhook", "webhooks.create", provider="custom", name="orders")
-    made = await person.does(
+    hook = await person.perform("create a webhook", "webhooks.create", provider="custom", name="orders")
+    made = await person.perform(
         "start a workflow when an event comes",
         "triggers.create",
         event_source_id=hook["id"],
@@ -193,6 +199,6 @@ async def test_receive_events_and_start_a_workflow_on_them(person: Person):
         owner_type="workspace",
         title="Orders",
     )
-    seen = await person.does("show one trigger", "triggers.get", {"trigger_id": made["id"]})
+    seen = await person.perform("show one trigger", "triggers.get", {"trigger_id": made["id"]})
 
     assert seen["title"] == "Orders"

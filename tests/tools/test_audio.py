@@ -13,12 +13,12 @@ from mcp_types import AudioContent, CallToolResult
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools.framework import transcripts
-from tests.conftest import in_memory, over_http, read_kept, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, connect_over_http, expect_refusal_at_once, read_kept_file, text_of
 
 URL = "https://example.com/talk.mp3"
 
 
-def recording() -> bytes:
+def silent_recording() -> bytes:
     """Two seconds of silence."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as sound:
@@ -31,8 +31,8 @@ def recording() -> bytes:
 
 @pytest.fixture
 async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    (tmp_path / "talk.wav").write_bytes(recording())
-    async with in_memory(
+    (tmp_path / "talk.wav").write_bytes(silent_recording())
+    async with connect_in_memory(
         mistral_url, toolsets="audio,files", files_dir=tmp_path, output_dir=tmp_path / "results"
     ) as client:
         yield client
@@ -41,11 +41,11 @@ async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
 @pytest.fixture
 async def listener(mistral_url: str) -> AsyncIterator[Client]:
     """A client over HTTP, with progress reports."""
-    async with over_http(mistral_url, toolsets="audio") as client:
+    async with connect_over_http(mistral_url, toolsets="audio") as client:
         yield client
 
 
-async def heard(client: Client, arguments: dict[str, object]) -> tuple[CallToolResult, list[str]]:
+async def call_and_listen(client: Client, arguments: dict[str, object]) -> tuple[CallToolResult, list[str]]:
     reports: list[str] = []
 
     async def listen(_: float, __: float | None, message: str | None) -> None:
@@ -78,18 +78,21 @@ async def test_the_form_holds_only_what_was_requested(client: Client, sandbox: S
 
 @pytest.mark.parametrize(
     "given",
-    [{"content_base64": base64.b64encode(recording()).decode(), "filename": "talk.wav"}, {"path": "talk.wav"}],
+    [
+        {"content_base64": base64.b64encode(silent_recording()).decode(), "filename": "talk.wav"},
+        {"path": "talk.wav"},
+    ],
 )
 async def test_a_recording_goes_along(client: Client, sandbox: Sandbox, given: dict[str, str]) -> None:
     result = await client.call_tool("mistral_transcribe", given)
 
     assert result.structured_content["usage"]["audio_seconds"] == 2
     assert b'name="file"; filename="talk.wav"' in sandbox.requests[-1].body
-    assert recording() in sandbox.requests[-1].body
+    assert silent_recording() in sandbox.requests[-1].body
 
 
 async def test_an_uploaded_recording_is_named_by_its_id(client: Client) -> None:
-    content = base64.b64encode(recording()).decode()
+    content = base64.b64encode(silent_recording()).decode()
     given = {"filename": "talk.wav", "purpose": "audio", "content_base64": content}
     file = await client.call_tool("mistral_upload_file", given)
     result = await client.call_tool("mistral_transcribe", {"file_id": file.structured_content["id"]})
@@ -111,7 +114,7 @@ async def test_a_caller_who_listens_gets_the_same_in_pieces(
 ) -> None:
     for asked in ({"url": URL}, {"url": URL, "timestamps": "word"}):
         whole = await client.call_tool("mistral_transcribe", asked)
-        result, reports = await heard(listener, asked)
+        result, reports = await call_and_listen(listener, asked)
         assert b'name="stream"' in sandbox.requests[-1].body
         assert result.structured_content["text"] == whole.structured_content["text"]
         assert result.structured_content["usage"] == whole.structured_content["usage"]
@@ -121,7 +124,7 @@ async def test_a_caller_who_listens_gets_the_same_in_pieces(
 
 async def test_a_stream_that_breaks_keeps_what_had_come(listener: Client, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(no_done=True))
-    result, _ = await heard(listener, {"url": URL})
+    result, _ = await call_and_listen(listener, {"url": URL})
 
     assert result.is_error
     assert "This is the sandbox" in text_of(result)
@@ -146,7 +149,7 @@ async def test_a_long_transcript_is_cut_and_kept_as_a_whole(
     kept = result.structured_content["kept"]
     assert len(result.structured_content["segments"]) < 4
     assert f"handle {kept['handle']}, offset {text_of(result).index('[Shown') - 2}" in text_of(result)
-    whole = read_kept(kept).decode()
+    whole = read_kept_file(kept).decode()
     assert len(whole.splitlines()) == 17
     assert whole.endswith("same.")
     assert len(result.content) == 1
@@ -192,7 +195,7 @@ async def test_a_text_becomes_audio_that_is_kept(client: Client, sandbox: Sandbo
     result = await client.call_tool("mistral_speak", {"text": "Hello world", "voice_id": voice, "format": "wav"})
 
     structured = result.structured_content
-    sound = read_kept(structured["kept"])
+    sound = read_kept_file(structured["kept"])
     assert sound.startswith(b"RIFF")
     assert (structured["bytes"], structured["kept"]["mime_type"]) == (len(sound), "audio/wav")
     assert structured["usage"]["characters"] == 11
@@ -213,12 +216,12 @@ async def test_audio_is_attached_where_it_is_requested(client: Client, form: str
     audio = result.content[1]
     assert isinstance(audio, AudioContent)
     assert audio.mime_type == {"mp3": "audio/mpeg"}.get(form, f"audio/{form}")
-    assert base64.b64decode(audio.data) == read_kept(result.structured_content["kept"])
+    assert base64.b64decode(audio.data) == read_kept_file(result.structured_content["kept"])
 
 
 @pytest.mark.parametrize("way", ["path", "data", "file"])
 async def test_a_voice_is_imitated_from_a_recording(client: Client, sandbox: Sandbox, way: str) -> None:
-    encoded = base64.b64encode(recording()).decode()
+    encoded = base64.b64encode(silent_recording()).decode()
     given = {"filename": "talk.wav", "purpose": "audio", "content_base64": encoded}
     file = await client.call_tool("mistral_upload_file", given)
     sources = {
@@ -301,4 +304,4 @@ async def test_voices_are_found_by_language_and_gender(client: Client, sandbox: 
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, f"mistral_{tool}", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, f"mistral_{tool}", arguments, sentence)

@@ -11,7 +11,7 @@ from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, expect_refusal_at_once, read_kept_file, text_of
 
 CHAT = "/v1/chat/completions"
 MODEL = "mistral-small-latest"
@@ -19,29 +19,30 @@ MODEL = "mistral-small-latest"
 
 @pytest.fixture
 async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="batch,files", output_dir=tmp_path) as client:
+    async with connect_in_memory(mistral_url, toolsets="batch,files", output_dir=tmp_path) as client:
         yield client
 
 
-def asking(text: str, **members: Any) -> dict[str, Any]:
+def make_body(text: str, **members: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}], **members}
 
 
 def requests(*texts: str) -> list[dict[str, Any]]:
     """One for each text; "bad" is none that Mistral takes."""
     return [
-        {"custom_id": text, "body": {"nonsense": 1} if text.startswith("bad") else asking(text)} for text in texts
+        {"custom_id": text, "body": {"nonsense": 1} if text.startswith("bad") else make_body(text)}
+        for text in texts
     ]
 
 
-async def created(client: Client, **arguments: Any) -> str:
+async def create_job(client: Client, **arguments: Any) -> str:
     result = await client.call_tool("mistral_create_batch_job", {"endpoint": CHAT, "model": MODEL, **arguments})
     assert not result.is_error, text_of(result)
     return result.structured_content["id"]
 
 
-async def ended(client: Client, **arguments: Any) -> str:
-    job_id = await created(client, **arguments)
+async def run_job(client: Client, **arguments: Any) -> str:
+    job_id = await create_job(client, **arguments)
     status = ""
     while status not in {"SUCCESS", "FAILED", "CANCELLED"}:
         job = await client.call_tool("mistral_get_batch_job", {"job_id": job_id})
@@ -58,7 +59,7 @@ async def from_file(client: Client, rows: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_a_job_is_created_looked_at_and_read(client: Client) -> None:
-    job_id = await created(client, requests=requests("one", "two"), metadata={"for": "a test"}, timeout_hours=2)
+    job_id = await create_job(client, requests=requests("one", "two"), metadata={"for": "a test"}, timeout_hours=2)
     first = await client.call_tool("mistral_get_batch_job", {"job_id": job_id})
     early = await client.call_tool("mistral_get_batch_results", {"job_id": first.structured_content["id"]})
     results = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
@@ -76,7 +77,7 @@ async def test_a_job_is_created_looked_at_and_read(client: Client) -> None:
 
 
 async def test_answers_are_not_waited_for(client: Client, sandbox: Sandbox) -> None:
-    job_id = await created(client, requests=requests("one", "two"))
+    job_id = await create_job(client, requests=requests("one", "two"))
     before = len(sandbox.requests)
     result = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
 
@@ -90,7 +91,7 @@ async def test_answers_are_not_waited_for(client: Client, sandbox: Sandbox) -> N
 async def test_failed_answers_are_distinguished_with_their_reason(client: Client, way: str) -> None:
     rows = requests("one", "bad 1", "two", "bad 2")
     given = {way: rows if way == "requests" else await from_file(client, rows)}
-    job_id = await ended(client, **given)
+    job_id = await run_job(client, **given)
     every = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
     failed = await client.call_tool("mistral_get_batch_results", {"job_id": job_id, "only": "failed"})
     succeeded = await client.call_tool("mistral_get_batch_results", {"job_id": job_id, "only": "succeeded"})
@@ -107,7 +108,7 @@ async def test_failed_answers_are_distinguished_with_their_reason(client: Client
 
 
 async def test_answers_come_a_page_at_a_time(client: Client) -> None:
-    job_id = await ended(client, input_files=await from_file(client, requests("a", "b", "c", "bad")))
+    job_id = await run_job(client, input_files=await from_file(client, requests("a", "b", "c", "bad")))
     pages = [
         await client.call_tool("mistral_get_batch_results", {"job_id": job_id, "page_size": 3, "page": page})
         for page in (0, 1)
@@ -121,7 +122,7 @@ async def test_answers_come_a_page_at_a_time(client: Client) -> None:
 
 
 async def test_usage_is_summed_and_costs_half(client: Client) -> None:
-    job_id = await ended(client, requests=requests("one", "two"))
+    job_id = await run_job(client, requests=requests("one", "two"))
     both = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
     one = await client.call_tool("mistral_get_batch_results", {"job_id": job_id, "page_size": 1})
 
@@ -132,15 +133,15 @@ async def test_usage_is_summed_and_costs_half(client: Client) -> None:
 
 
 async def test_long_answers_are_cut_and_kept_as_a_whole(client: Client) -> None:
-    rows = [{"custom_id": str(number), "body": asking("word " * 2_000)} for number in range(20)]
-    job_id = await ended(client, requests=rows)
+    rows = [{"custom_id": str(number), "body": make_body("word " * 2_000)} for number in range(20)]
+    job_id = await run_job(client, requests=rows)
     many = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
     alone = await client.call_tool("mistral_get_batch_results", {"job_id": job_id, "page_size": 1})
 
     kept = many.structured_content["kept"]
     assert len(text_of(many)) < 50_000
     assert f"Some answers are cut. [Shown are 0 of {kept['characters']:,} characters" in text_of(many)
-    whole = [json.loads(line) for line in read_kept(kept).decode().splitlines()]
+    whole = [json.loads(line) for line in read_kept_file(kept).decode().splitlines()]
     assert [row["custom_id"] for row in whole] == [row["custom_id"] for row in many.structured_content["results"]]
     assert whole[0]["text"] == alone.structured_content["results"][0]["text"]
     assert "kept" not in alone.structured_content
@@ -148,7 +149,7 @@ async def test_long_answers_are_cut_and_kept_as_a_whole(client: Client) -> None:
 
 async def test_vectors_do_not_flood_a_context(client: Client) -> None:
     rows = [{"custom_id": str(number), "body": {"input": ["a text"]}} for number in range(10)]
-    job_id = await ended(client, endpoint="/v1/embeddings", model="mistral-embed", requests=rows)
+    job_id = await run_job(client, endpoint="/v1/embeddings", model="mistral-embed", requests=rows)
     result = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
 
     assert len(json.dumps(result.structured_content)) < 60_000
@@ -156,7 +157,7 @@ async def test_vectors_do_not_flood_a_context(client: Client) -> None:
 
 async def test_what_is_no_text_comes_as_it_is(client: Client) -> None:
     rows = [{"custom_id": "a", "body": {"input": ["I will kill you"]}}]
-    job_id = await ended(client, endpoint="/v1/moderations", model="mistral-moderation-latest", requests=rows)
+    job_id = await run_job(client, endpoint="/v1/moderations", model="mistral-moderation-latest", requests=rows)
     result = await client.call_tool("mistral_get_batch_results", {"job_id": job_id})
 
     row = result.structured_content["results"][0]
@@ -165,19 +166,19 @@ async def test_what_is_no_text_comes_as_it_is(client: Client) -> None:
 
 
 async def test_a_request_without_an_id_gets_its_position(client: Client, sandbox: Sandbox) -> None:
-    await created(client, requests=[{"body": asking("x")}, {"custom_id": "b", "body": asking("y")}])
+    await create_job(client, requests=[{"body": make_body("x")}, {"custom_id": "b", "body": make_body("y")}])
 
     assert [row["custom_id"] for row in sandbox.requests[-1].json["requests"]] == ["0", "b"]
 
 
 async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, sandbox: Sandbox) -> None:
-    await created(client, requests=requests("one"))
+    await create_job(client, requests=requests("one"))
 
     assert sandbox.requests[-1].json == {"endpoint": CHAT, "model": MODEL, "requests": requests("one")}
 
 
 async def test_a_model_that_every_request_names_is_enough(client: Client, sandbox: Sandbox) -> None:
-    rows = [{"body": asking("x", model=MODEL)}, {"body": asking("y", model=MODEL)}]
+    rows = [{"body": make_body("x", model=MODEL)}, {"body": make_body("y", model=MODEL)}]
     result = await client.call_tool("mistral_create_batch_job", {"endpoint": CHAT, "requests": rows})
 
     assert "model" not in sandbox.requests[-1].json
@@ -186,7 +187,7 @@ async def test_a_model_that_every_request_names_is_enough(client: Client, sandbo
 
 async def test_times_are_iso_8601_in_utc(client: Client) -> None:
     job = await client.call_tool(
-        "mistral_get_batch_job", {"job_id": await ended(client, requests=requests("one"))}
+        "mistral_get_batch_job", {"job_id": await run_job(client, requests=requests("one"))}
     )
 
     for member in ("created_at", "started_at", "completed_at"):
@@ -204,8 +205,8 @@ async def test_a_creation_that_failed_is_not_repeated(client: Client, sandbox: S
 
 
 async def test_jobs_are_listed_by_status_and_model(client: Client) -> None:
-    done = await ended(client, requests=requests("one"))
-    queued = await created(client, requests=requests("two"))
+    done = await run_job(client, requests=requests("one"))
+    queued = await create_job(client, requests=requests("two"))
     every = await client.call_tool("mistral_list_batch_jobs", {})
     first = await client.call_tool("mistral_list_batch_jobs", {"page_size": 1})
     some = await client.call_tool("mistral_list_batch_jobs", {"status": "SUCCESS", "model": MODEL})
@@ -220,7 +221,7 @@ async def test_jobs_are_listed_by_status_and_model(client: Client) -> None:
 
 
 async def test_a_cancelled_job_keeps_what_was_answered(client: Client, sandbox: Sandbox) -> None:
-    job_id = await created(client, requests=requests("one", "two"))
+    job_id = await create_job(client, requests=requests("one", "two"))
     await client.call_tool("mistral_get_batch_job", {"job_id": job_id})
     cancelled = await client.call_tool("mistral_cancel_batch_job", {"job_id": job_id})
     request = sandbox.requests[-1]
@@ -338,11 +339,11 @@ async def test_members_of_a_job_may_be_null(client: Client, sandbox: Sandbox) ->
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, tool, arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, tool, arguments, sentence)
 
 
 async def test_regions_carry_no_batches() -> None:
-    async with in_memory("us", toolsets="batch") as client:
+    async with connect_in_memory("us", toolsets="batch") as client:
         result = await client.call_tool("mistral_list_batch_jobs", {})
 
     assert "does not support this call" in text_of(result)

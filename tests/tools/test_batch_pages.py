@@ -12,8 +12,8 @@ from mistral_mcp.mistral.api.batch import BatchJobReply
 from mistral_mcp.mistral.api.batch_results import BatchAnswers
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.settings import Settings
-from tests.conftest import KEY, at, serving, text_of
-from tests.tools.test_batch import client, ended, from_file, requests
+from tests.conftest import KEY, connect_to, serving, text_of
+from tests.tools.test_batch import client, from_file, requests, run_job
 
 __all__ = ["client"]
 
@@ -41,7 +41,7 @@ async def ids_of_all_pages(client: Client, job_id: str, **arguments: Any) -> lis
 async def test_pages_after_the_first_ask_mistral_for_nothing(client: Client, sandbox: Sandbox, way: str) -> None:
     rows = requests("a", "bad b", "c", "bad d", "e")
     given = {"requests": rows} if way == "inline" else {"input_files": await from_file(client, rows)}
-    job_id = await ended(client, **given)
+    job_id = await run_job(client, **given)
     await read(client, job_id, page_size=2)
     before = len(sandbox.requests)
 
@@ -70,10 +70,10 @@ async def test_what_a_job_has_before_its_end_is_requested_again(client: Client, 
 async def test_another_caller_of_the_same_server_reads_none_of_it(mistral_url: str) -> None:
     settings = Settings.model_validate({"route": mistral_url, "toolsets": "batch,files"})
     async with serving(create_app(settings)) as base:
-        async with at(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as mine:
-            job_id = await ended(mine, requests=requests("a"))
+        async with connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as mine:
+            job_id = await run_job(mine, requests=requests("a"))
             assert (await read(mine, job_id))["results"]
-        async with at(f"{base}/mcp", {"X-Mistral-Api-Key": OTHER_KEY}) as theirs:
+        async with connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": OTHER_KEY}) as theirs:
             result = await theirs.call_tool("mistral_get_batch_results", {"job_id": job_id})
             assert result.is_error
             assert "404" in text_of(result)

@@ -7,7 +7,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import KEY, in_memory, over_http, refuses_at_once, text_of
+from tests.conftest import KEY, connect_in_memory, connect_over_http, expect_refusal_at_once, text_of
 
 PIXEL = base64.b64encode(
     base64.b64decode(
@@ -37,7 +37,7 @@ async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, s
 async def test_requests_with_the_same_instructions_share_a_prompt_cache(
     mistral_url: str, sandbox: Sandbox
 ) -> None:
-    async with in_memory(mistral_url) as mine, in_memory(mistral_url, key=KEY[::-1]) as other:
+    async with connect_in_memory(mistral_url) as mine, connect_in_memory(mistral_url, key=KEY[::-1]) as other:
         for client, system in ((mine, "Be brief."), (mine, "Be brief."), (mine, "Be kind."), (other, "Be brief.")):
             await client.call_tool("mistral_chat", {"prompt": f"Number {len(sandbox.requests)}", "system": system})
 
@@ -145,7 +145,7 @@ async def test_temperature_zero_never_earns_a_complaint_about_top_p(
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, "mistral_chat", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, "mistral_chat", arguments, sentence)
 
 
 async def test_no_argument_value_is_echoed(client: Client) -> None:
@@ -189,7 +189,7 @@ async def test_a_deadline_names_the_setting_that_it_comes_from(
         pass
 
     sandbox.faults.append(Fault(hang=True))
-    async with over_http(mistral_url, timeout=0.3, stream_timeout=0.3) as client:
+    async with connect_over_http(mistral_url, timeout=0.3, stream_timeout=0.3) as client:
         result = await client.call_tool(
             "mistral_chat", {"prompt": "Hi"}, progress_callback=hear if listens else None
         )

@@ -8,14 +8,14 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, expect_refusal_at_once, read_kept_file, text_of
 
 MODEL = "ft:classifier:ministral-3b-latest:abc"
 
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="classifiers") as client:
+    async with connect_in_memory(mistral_url, toolsets="classifiers") as client:
         yield client
 
 
@@ -68,7 +68,7 @@ async def test_a_model_that_is_no_classifier_is_refused_by_name(client: Client) 
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, "mistral_classify", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, "mistral_classify", arguments, sentence)
 
 
 RESULT = {"sentiment": {"scores": {"positive": 0.9}}}
@@ -98,7 +98,7 @@ async def test_results_too_large_to_show_come_with_the_best_scores_and_are_kept_
     scores = {f"label {number}": number / 100 for number in range(60)}
     reply = {"model": MODEL, "results": [{"topic": {"scores": scores}}] * 512}
     sandbox.faults.append(Fault(status=200, body=reply))
-    async with in_memory(mistral_url, toolsets="classifiers", output_dir=tmp_path) as client:
+    async with connect_in_memory(mistral_url, toolsets="classifiers", output_dir=tmp_path) as client:
         result = await client.call_tool("mistral_classify", {"model": MODEL, "inputs": ["x"] * 512})
         assert not result.is_error, text_of(result)
         found = result.structured_content
@@ -106,5 +106,5 @@ async def test_results_too_large_to_show_come_with_the_best_scores_and_are_kept_
         beginning = await client.call_tool("mistral_read_result", arguments)
 
     assert found["results"] == [{"topic": {"label": "label 59", "scores": {"label 59": 0.59}}}] * 512
-    assert [len(each["topic"]["scores"]) for each in json.loads(read_kept(found["kept"]))] == [60] * 512
+    assert [len(each["topic"]["scores"]) for each in json.loads(read_kept_file(found["kept"]))] == [60] * 512
     assert beginning.structured_content["text"].startswith('[{"topic"')

@@ -4,7 +4,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import refuses_at_once, text_of
+from tests.conftest import expect_refusal_at_once, text_of
 
 
 async def test_code_between_prompt_and_suffix_is_completed(client: Client, sandbox: Sandbox) -> None:
@@ -35,4 +35,4 @@ async def test_a_model_without_fill_in_the_middle_is_refused_by_mistral_in_one_s
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object]
 ) -> None:
-    await refuses_at_once(client, sandbox, "mistral_code_complete", arguments)
+    await expect_refusal_at_once(client, sandbox, "mistral_code_complete", arguments)

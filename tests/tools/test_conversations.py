@@ -12,7 +12,7 @@ from mistral_mcp.mistral.api.conversation_stream import ConversationAssembly
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools.framework.kept import LONG
-from tests.conftest import in_memory, over_http, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, connect_over_http, expect_refusal_at_once, text_of
 
 WEATHER = {
     "name": "get_weather",
@@ -24,18 +24,20 @@ EVERY_TOOL = ["web_search", "code_interpreter", "image_generation"]
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="conversations") as client:
+    async with connect_in_memory(mistral_url, toolsets="conversations") as client:
         yield client
 
 
 @pytest.fixture
 async def listener(mistral_url: str) -> AsyncIterator[Client]:
     """A client over HTTP, with progress reports."""
-    async with over_http(mistral_url, toolsets="conversations") as client:
+    async with connect_over_http(mistral_url, toolsets="conversations") as client:
         yield client
 
 
-async def heard(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[CallToolResult, list[str]]:
+async def call_and_listen(
+    client: Client, tool: str, arguments: dict[str, Any]
+) -> tuple[CallToolResult, list[str]]:
     """The result for a caller who listens, and the texts that were told on the way."""
     reports: list[str] = []
 
@@ -46,7 +48,7 @@ async def heard(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[C
     return await client.call_tool(tool, arguments, progress_callback=listen), reports
 
 
-async def started(client: Client, **arguments: object) -> dict[str, Any]:
+async def start_conversation(client: Client, **arguments: object) -> dict[str, Any]:
     result = await client.call_tool("mistral_start_conversation", {"prompt": "Hello there", **arguments})
     assert not result.is_error, text_of(result)
     return result.structured_content
@@ -63,7 +65,7 @@ async def test_an_answer_comes_with_what_it_takes_to_continue(client: Client) ->
 
 
 async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, sandbox: Sandbox) -> None:
-    conversation = await started(client)
+    conversation = await start_conversation(client)
     assert sandbox.requests[-1].json == {"inputs": "Hello there", "model": "mistral-small-latest"}
 
     reports = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
@@ -73,7 +75,7 @@ async def test_nothing_is_sent_that_the_caller_did_not_ask_for(client: Client, s
 
 async def test_what_was_requested_is_sent_as_mistral_names_it(client: Client, sandbox: Sandbox) -> None:
     asked = {"instructions": "Be brief.", "temperature": 0, "max_tokens": 9, "store": True, "name": "Mine"}
-    await started(
+    await start_conversation(
         client, **asked, tools=["web_search", WEATHER, {"type": "function", "function": WEATHER}, TO_CONFIRM]
     )
 
@@ -89,14 +91,14 @@ async def test_what_was_requested_is_sent_as_mistral_names_it(client: Client, sa
 
 
 async def test_an_agent_takes_the_place_of_a_model(client: Client, sandbox: Sandbox) -> None:
-    conversation = await started(client, agent_id="ag_0123456789abcdef")
+    conversation = await start_conversation(client, agent_id="ag_0123456789abcdef")
 
     assert sandbox.requests[-1].json == {"inputs": "Hello there", "agent_id": "ag_0123456789abcdef"}
     assert conversation["usage"]["cost_usd"] > 0
 
 
 async def test_what_ran_at_mistral_is_reported_with_its_files_and_sources(client: Client) -> None:
-    conversation = await started(client, tools=EVERY_TOOL)
+    conversation = await start_conversation(client, tools=EVERY_TOOL)
 
     assert [ran["name"] for ran in conversation["executions"]] == EVERY_TOOL
     assert conversation["files"][0]["file_id"]
@@ -124,7 +126,7 @@ async def test_a_function_is_called_and_its_result_taken(client: Client, sandbox
 
 @pytest.mark.parametrize(("word", "runs"), [("allow", 1), ("deny", 0)])
 async def test_a_tool_that_waits_for_a_yes_is_confirmed_or_denied(client: Client, word: str, runs: int) -> None:
-    conversation = await started(client, tools=[TO_CONFIRM])
+    conversation = await start_conversation(client, tools=[TO_CONFIRM])
     call = conversation["calls"][0]
     assert call["confirmation_status"] == "pending"
 
@@ -145,8 +147,8 @@ async def test_a_tool_that_waits_for_a_yes_is_confirmed_or_denied(client: Client
 async def test_a_caller_who_listens_gets_the_same_in_pieces(
     client: Client, listener: Client, sandbox: Sandbox, arguments: dict[str, Any]
 ) -> None:
-    whole = await started(client, **arguments)
-    result, reports = await heard(listener, "mistral_start_conversation", arguments)
+    whole = await start_conversation(client, **arguments)
+    result, reports = await call_and_listen(listener, "mistral_start_conversation", arguments)
 
     assert sandbox.requests[-1].json["stream"] is True
     assert "".join(reports) == whole["text"]
@@ -158,9 +160,9 @@ async def test_a_caller_who_listens_gets_the_same_in_pieces(
 
 
 async def test_an_append_is_streamed_too(listener: Client, sandbox: Sandbox) -> None:
-    conversation = await started(listener)
+    conversation = await start_conversation(listener)
     reports = {"conversation_id": conversation["conversation_id"], "prompt": "And now?"}
-    result, texts = await heard(listener, "mistral_append_conversation", reports)
+    result, texts = await call_and_listen(listener, "mistral_append_conversation", reports)
 
     assert sandbox.requests[-1].json == {"inputs": "And now?", "stream": True}
     assert result.structured_content["conversation_id"] == conversation["conversation_id"]
@@ -172,7 +174,7 @@ async def test_a_stream_that_breaks_keeps_what_had_come_and_is_not_started_again
     listener: Client, sandbox: Sandbox, fault: Fault
 ) -> None:
     sandbox.faults.append(fault)
-    result, _ = await heard(listener, "mistral_start_conversation", {"prompt": "Hello there"})
+    result, _ = await call_and_listen(listener, "mistral_start_conversation", {"prompt": "Hello there"})
 
     assert result.is_error
     assert "Sandbox answer" in text_of(result)
@@ -183,7 +185,7 @@ async def test_a_stream_that_breaks_keeps_what_had_come_and_is_not_started_again
 
 async def test_an_error_event_is_reported_with_its_reason_and_code(listener: Client, sandbox: Sandbox) -> None:
     sandbox.faults.append(Fault(error_event=True))
-    result, _ = await heard(listener, "mistral_start_conversation", {"prompt": "Hello there"})
+    result, _ = await call_and_listen(listener, "mistral_start_conversation", {"prompt": "Hello there"})
 
     assert "Service unavailable" in text_of(result)
     assert result.meta["mistral-mcp/error"]["code"] == "3000"
@@ -246,7 +248,7 @@ def test_events_of_an_unknown_type_are_ignored() -> None:
 
 
 async def test_a_conversation_is_read_page_by_page(client: Client) -> None:
-    conversation = await started(client, name="Mine")
+    conversation = await start_conversation(client, name="Mine")
     reports = {"conversation_id": conversation["conversation_id"]}
     await client.call_tool("mistral_append_conversation", {**reports, "prompt": "And now?"})
     result = await client.call_tool("mistral_get_conversation", {**reports, "page_size": 3})
@@ -263,7 +265,7 @@ async def test_a_conversation_is_read_page_by_page(client: Client) -> None:
 
 
 async def test_calls_and_results_are_part_of_what_is_read(client: Client) -> None:
-    conversation = await started(client, prompt="The weather in Paris?", tools=[WEATHER])
+    conversation = await start_conversation(client, prompt="The weather in Paris?", tools=[WEATHER])
     reports = {"conversation_id": conversation["conversation_id"]}
     results = [{"tool_call_id": conversation["calls"][0]["id"], "result": "20 degrees"}]
     await client.call_tool("mistral_append_conversation", {**reports, "function_results": results})
@@ -276,7 +278,7 @@ async def test_calls_and_results_are_part_of_what_is_read(client: Client) -> Non
 
 
 async def test_a_long_entry_is_cut_and_longer_alone(client: Client) -> None:
-    conversation = await started(client, prompt="x" * 3 * LONG)
+    conversation = await start_conversation(client, prompt="x" * 3 * LONG)
     reports = {"conversation_id": conversation["conversation_id"]}
     page = (await client.call_tool("mistral_get_conversation", reports)).structured_content["entries"][0]["text"]
     alone = await client.call_tool("mistral_get_conversation", {**reports, "page_size": 1})
@@ -314,7 +316,7 @@ async def test_earlier_messages_become_entries_and_instructions(client: Client, 
 
 async def test_images_and_documents_go_by_url(client: Client, sandbox: Sandbox) -> None:
     image, document = "https://example.com/a.png", "https://example.com/a.pdf"
-    await started(client, images=[image], documents=[document])
+    await start_conversation(client, images=[image], documents=[document])
 
     assert sandbox.requests[-1].json["inputs"][0]["content"] == [
         {"type": "text", "text": "Hello there"},
@@ -325,14 +327,14 @@ async def test_images_and_documents_go_by_url(client: Client, sandbox: Sandbox) 
 
 async def test_json_schema_gives_parsed(client: Client, sandbox: Sandbox) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    conversation = await started(client, json_schema=schema)
+    conversation = await start_conversation(client, json_schema=schema)
 
     assert isinstance(conversation["parsed"]["n"], int)
     assert sandbox.requests[-1].json["completion_args"]["response_format"]["type"] == "json_schema"
 
 
 async def test_what_code_printed_is_given_back(client: Client) -> None:
-    conversation = await started(client, tools=["code_interpreter"])
+    conversation = await start_conversation(client, tools=["code_interpreter"])
 
     assert conversation["executions"][0]["code"] == "print(6 * 7)"
     assert conversation["executions"][0]["output"] == "42\n"
@@ -354,7 +356,7 @@ async def test_urls_of_images_and_documents_are_given_back(client: Client, sandb
 
 
 async def test_a_conversation_is_restarted_from_an_entry(client: Client, sandbox: Sandbox) -> None:
-    conversation = await started(client)
+    conversation = await start_conversation(client)
     identity = conversation["conversation_id"]
     history = await client.call_tool("mistral_get_conversation", {"conversation_id": identity})
     entry = history.structured_content["entries"][0]["id"]
@@ -367,7 +369,7 @@ async def test_a_conversation_is_restarted_from_an_entry(client: Client, sandbox
 
 
 async def test_conversations_are_listed_newest_first_and_deleted(client: Client) -> None:
-    ids = [(await started(client))["conversation_id"] for _ in range(3)]
+    ids = [(await start_conversation(client))["conversation_id"] for _ in range(3)]
     listed = await client.call_tool("mistral_list_conversations", {"page_size": 2})
     assert [card["id"] for card in listed.structured_content["conversations"]] == ids[:0:-1]
     assert listed.structured_content["next_page"] == 1
@@ -429,4 +431,4 @@ async def test_an_empty_list_says_so(client: Client) -> None:
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, f"mistral_{tool}_conversation", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, f"mistral_{tool}_conversation", arguments, sentence)

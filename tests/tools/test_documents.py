@@ -13,22 +13,24 @@ from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools.framework import attached_files
 from mistral_mcp.tools.framework.documents import reading
-from tests.conftest import in_memory, over_http, read_kept, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, connect_over_http, expect_refusal_at_once, read_kept_file, text_of
 
 PDF = "https://example.com/report.pdf"
 
 
 @pytest.fixture
 async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="documents,files", output_dir=tmp_path / "results") as client:
+    async with connect_in_memory(
+        mistral_url, toolsets="documents,files", output_dir=tmp_path / "results"
+    ) as client:
         yield client
 
 
 @pytest.fixture
-async def at_home(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
+async def client_with_folder(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     """A client whose server may read a folder."""
     (tmp_path / "notes.txt").write_text("Some notes.")
-    async with in_memory(mistral_url, toolsets="documents", files_dir=tmp_path) as client:
+    async with connect_in_memory(mistral_url, toolsets="documents", files_dir=tmp_path) as client:
         yield client
 
 
@@ -157,7 +159,7 @@ async def test_pages_are_shown_though_the_annotation_does_not_fit(
     assert "Seven" in text_of(result)
 
 
-def book(pages: int, each: int = 98) -> str:
+def make_book(pages: int, each: int = 98) -> str:
     return as_url("\f".join(f"{number:3} " + "x" * each for number in range(pages)))
 
 
@@ -178,7 +180,7 @@ async def read_all(client: Client, document: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(("pages", "each"), [(1, 98), (8, 98), (9, 98), (100, 98), (100, 2_500), (300, 4_000)])
 async def test_every_page_of_a_document_is_paid_for_once(client: Client, pages: int, each: int) -> None:
-    results = await read_all(client, book(pages, each))
+    results = await read_all(client, make_book(pages, each))
 
     assert sum(result["usage"]["pages_processed"] for result in results) == pages
     kept = [result["kept"] for result in results if "kept" in result]
@@ -188,7 +190,7 @@ async def test_every_page_of_a_document_is_paid_for_once(client: Client, pages: 
 
 
 async def test_pages_that_were_requested_are_read_as_far_as_they_fit(client: Client) -> None:
-    result = await client.call_tool("mistral_ocr", {"document": book(60, 4_000), "pages": "3-40,50"})
+    result = await client.call_tool("mistral_ocr", {"document": make_book(60, 4_000), "pages": "3-40,50"})
 
     structured = result.structured_content
     assert structured["usage"]["pages_processed"] == len(structured["pages"]) == 9
@@ -222,17 +224,17 @@ async def test_a_page_longer_than_a_result_is_kept_and_read_on(client: Client, s
     assert "next_pages" not in structured
     last = await client.call_tool("mistral_read_result", {"handle": handle, "search": "11999"})
     assert last.structured_content["text"].rstrip().endswith("11999")
-    assert text.rstrip() in read_kept(structured["kept"]).decode()
+    assert text.rstrip() in read_kept_file(structured["kept"]).decode()
     assert len(sandbox.requests) == asked
 
 
 async def test_an_annotation_is_made_of_the_whole_document(client: Client, sandbox: Sandbox) -> None:
-    result = await client.call_tool("mistral_ocr", {"document": book(60, 4_000), "json_schema": SCHEMA})
+    result = await client.call_tool("mistral_ocr", {"document": make_book(60, 4_000), "json_schema": SCHEMA})
 
     assert "pages" not in sandbox.requests[-1].json
     assert result.structured_content["usage"]["pages_processed"] == 60
     assert "next_pages" not in result.structured_content
-    assert read_kept(result.structured_content["kept"]).decode().count("--- page") == 60
+    assert read_kept_file(result.structured_content["kept"]).decode().count("--- page") == 60
 
 
 async def test_headers_confidence_and_blocks_come_with_their_page(client: Client, sandbox: Sandbox) -> None:
@@ -267,7 +269,7 @@ async def test_a_figure_that_no_host_shows_is_kept(client: Client, sandbox: Sand
 
     kept = result.structured_content["figures"][0]["kept"]
     assert kept["mime_type"] == "image/tiff"
-    assert read_kept(kept) == b"II*\0"
+    assert read_kept_file(kept) == b"II*\0"
     assert len(result.content) == 1
 
 
@@ -313,26 +315,28 @@ async def test_an_office_document_known_by_its_id_alone_is_requested_again(
     assert [request.json.get("image_limit") for request in sandbox.requests] == [None, 0]
 
 
-async def test_a_file_of_the_servers_folder_goes_along(at_home: Client, sandbox: Sandbox) -> None:
-    result = await at_home.call_tool("mistral_ocr", {"document": "notes.txt"})
+async def test_a_file_of_the_servers_folder_goes_along(client_with_folder: Client, sandbox: Sandbox) -> None:
+    result = await client_with_folder.call_tool("mistral_ocr", {"document": "notes.txt"})
 
     assert result.structured_content["pages"] == [{"index": 0, "markdown": "Some notes."}]
     assert sandbox.requests[-1].json["document"]["document_url"] == as_url("Some notes.")
 
 
 async def test_a_file_too_large_to_go_along_is_to_be_uploaded_first(
-    at_home: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    client_with_folder: Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attached_files, "INLINE", 5)
-    result = await at_home.call_tool("mistral_ocr", {"document": "notes.txt"})
+    result = await client_with_folder.call_tool("mistral_ocr", {"document": "notes.txt"})
 
     assert "larger than" in text_of(result)
     assert not sandbox.requests
 
 
 @pytest.mark.parametrize("document", ["../notes.txt", "/etc/hostname", "file:///etc/hostname", "missing.txt"])
-async def test_nothing_outside_the_folder_is_read(at_home: Client, sandbox: Sandbox, document: str) -> None:
-    result = await at_home.call_tool("mistral_ocr", {"document": document})
+async def test_nothing_outside_the_folder_is_read(
+    client_with_folder: Client, sandbox: Sandbox, document: str
+) -> None:
+    result = await client_with_folder.call_tool("mistral_ocr", {"document": document})
 
     assert result.is_error
     assert not sandbox.requests
@@ -340,7 +344,7 @@ async def test_nothing_outside_the_folder_is_read(at_home: Client, sandbox: Sand
 
 async def test_over_http_no_path_is_read(mistral_url: str, sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Some notes.")
-    async with over_http(mistral_url, toolsets="documents", files_dir=tmp_path) as client:
+    async with connect_over_http(mistral_url, toolsets="documents", files_dir=tmp_path) as client:
         result = await client.call_tool("mistral_ocr", {"document": "notes.txt"})
 
     assert "document is not an https URL" in text_of(result)
@@ -369,7 +373,7 @@ async def test_over_http_no_path_is_read(mistral_url: str, sandbox: Sandbox, tmp
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, "mistral_ocr", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, "mistral_ocr", arguments, sentence)
 
 
 async def test_a_document_that_is_none_is_refused_with_mistrals_reason(client: Client) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import in_memory, over_http, text_of
+from tests.conftest import connect_in_memory, connect_over_http, text_of
 from tests.tools.framework.estimates.files import pdf, slides, wav
 
 TOOLSETS = "core,documents,audio,batch,research,files"
@@ -22,7 +22,7 @@ CHAT = "/v1/chat/completions"
 async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
     (tmp_path / "report.pdf").write_bytes(pdf(300))
     (tmp_path / "talk.wav").write_bytes(wav(90))
-    async with in_memory(
+    async with connect_in_memory(
         mistral_url, toolsets=TOOLSETS, files_dir=tmp_path, output_dir=tmp_path / "results"
     ) as client:
         yield client
@@ -49,7 +49,7 @@ async def upload(client: Client, name: str, purpose: str, content: bytes) -> str
     return result.structured_content["id"]
 
 
-def asking(text: str, **members: Any) -> dict[str, Any]:
+def make_body(text: str, **members: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}], **members}
 
 
@@ -61,7 +61,7 @@ def asking(text: str, **members: Any) -> dict[str, Any]:
         ("mistral_speak", {"text": "Bonjour !"}),
         ("mistral_embed", {"inputs": ["one", "two"]}),
         ("mistral_compare", {"models": [MODEL, "mistral-large-latest"], "prompt": "Hello"}),
-        ("mistral_create_batch_job", {"endpoint": CHAT, "model": MODEL, "requests": [{"body": asking("Hi")}]}),
+        ("mistral_create_batch_job", {"endpoint": CHAT, "model": MODEL, "requests": [{"body": make_body("Hi")}]}),
     ],
 )
 async def test_a_dry_run_sends_nothing_and_says_what_is_within_bounds(
@@ -188,7 +188,7 @@ async def test_a_model_without_a_price_has_a_cost_that_is_unknown(client: Client
 
 
 async def test_a_batch_is_counted_row_by_row_at_half_the_price(client: Client, sandbox: Sandbox) -> None:
-    rows = [{"body": asking("Hello there", max_tokens=10)} for _ in range(100)]
+    rows = [{"body": make_body("Hello there", max_tokens=10)} for _ in range(100)]
 
     batch = await estimate(client, "mistral_create_batch_job", endpoint=CHAT, model=MODEL, requests=rows)
     single = await estimate(
@@ -202,7 +202,7 @@ async def test_a_batch_is_counted_row_by_row_at_half_the_price(client: Client, s
 
 
 async def test_the_rows_of_a_file_are_counted_by_model(client: Client) -> None:
-    rows = [{"custom_id": str(n), "body": asking("Hi", max_tokens=5)} for n in range(40)]
+    rows = [{"custom_id": str(n), "body": make_body("Hi", max_tokens=5)} for n in range(40)]
     content = "\n".join(map(json.dumps, rows)).encode()
     file_id = await upload(client, "rows.jsonl", "batch", content)
 
@@ -256,7 +256,7 @@ async def test_embeddings_and_moderations_of_a_batch_are_priced_by_their_inputs(
 
 
 async def test_over_http_the_estimate_fits_the_published_schema(mistral_url: str) -> None:
-    async with over_http(mistral_url, toolsets=TOOLSETS) as client:
+    async with connect_over_http(mistral_url, toolsets=TOOLSETS) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         found = await estimate(client, "mistral_ocr", document=as_url(pdf(2)))
 

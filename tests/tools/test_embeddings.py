@@ -14,12 +14,12 @@ from mcp.client import Client
 from mcp_types import CallToolResult
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import in_memory, over_http, read_kept, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, connect_over_http, expect_refusal_at_once, read_kept_file, text_of
 
 
 @pytest.fixture
 async def client(mistral_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, output_dir=tmp_path) as client:
+    async with connect_in_memory(mistral_url, output_dir=tmp_path) as client:
         yield client
 
 
@@ -27,7 +27,7 @@ def rows_of(result: CallToolResult) -> list[list[float]]:
     kept = result.structured_content["kept"]
     count, dimensions = kept["shape"]
     assert (kept["dtype"], kept["byte_order"]) == ("float32", "little")
-    numbers = array("f", read_kept(kept)).tolist()
+    numbers = array("f", read_kept_file(kept)).tolist()
     assert len(numbers) == count * dimensions
     return [numbers[row * dimensions : (row + 1) * dimensions] for row in range(count)]
 
@@ -148,14 +148,14 @@ async def test_ranking_finds_the_nearest_first(client: Client) -> None:
 
 
 @pytest.fixture
-def only_new_garbage() -> Iterator[None]:
+def freeze_old_garbage() -> Iterator[None]:
     """What other tests left is not looked through for garbage, which takes a tenth of a second each time."""
     gc.freeze()
     yield
     gc.unfreeze()
 
 
-@pytest.mark.usefixtures("only_new_garbage")
+@pytest.mark.usefixtures("freeze_old_garbage")
 async def test_ranking_thousands_does_not_hold_up_others(client: Client, sandbox: Sandbox) -> None:
     """No turn of the loop is a large part of the whole work. Both are processor time, which no busy neighbour changes."""
     await client.call_tool("mistral_rank", {"query": "a", "documents": ["b"]})  # the first call makes the schemas
@@ -200,7 +200,7 @@ async def test_ranking_thousands_does_not_hold_up_others(client: Client, sandbox
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, tool, arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, tool, arguments, sentence)
 
 
 NAN_IN_BASE64 = '"AADAfwAAgD8="'  # and 1
@@ -240,7 +240,7 @@ async def test_vectors_whose_tokens_were_not_counted_cost_nobody_knows_what(
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_what_comes_inline_over_http_is_no_more_than_clients_take(mistral_url: str, mode: str) -> None:
     """The SDK's client gives up on an event of more than a megabyte, and with it on the whole connection."""
-    async with over_http(mistral_url, mode=mode) as client:
+    async with connect_over_http(mistral_url, mode=mode) as client:
         most = await client.call_tool("mistral_embed", {"inputs": ["a"] * 64, "output": "inline"})
         more = await client.call_tool("mistral_embed", {"inputs": ["a"] * 256, "output": "inline"})
 

@@ -18,14 +18,14 @@ from mistral_mcp.local_files import open_local_file
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools.framework.kept import LONG
-from tests.conftest import KEY, in_memory, read_kept, refuses_at_once, text_of
+from tests.conftest import KEY, connect_in_memory, expect_refusal_at_once, read_kept_file, text_of
 
 BATCH = '{"custom_id": "a", "body": {"messages": []}}\n{"custom_id": "b", "body": {"messages": []}}\n'
 
 
 @pytest.fixture
 async def client(mistral_url: str, folder: Path, tmp_path: Path) -> AsyncIterator[Client]:
-    async with in_memory(
+    async with connect_in_memory(
         mistral_url, toolsets="files", files_dir=folder, output_dir=tmp_path / "results"
     ) as client:
         yield client
@@ -53,7 +53,7 @@ def traps(folder: Path) -> Iterator[None]:
         yield
 
 
-async def uploaded(client: Client, **arguments: object) -> str:
+async def upload_file(client: Client, **arguments: object) -> str:
     given = {"filename": "notes.txt", "purpose": "ocr", **(arguments or {"content": "Some notes."})}
     result = await client.call_tool("mistral_upload_file", given)
     assert not result.is_error, text_of(result)
@@ -61,7 +61,7 @@ async def uploaded(client: Client, **arguments: object) -> str:
 
 
 async def test_what_is_uploaded_can_be_looked_up_read_linked_and_deleted(client: Client) -> None:
-    file_id = await uploaded(client, content="Grüße")
+    file_id = await upload_file(client, content="Grüße")
     facts = await client.call_tool("mistral_get_file", {"file_id": file_id})
     read = await client.call_tool("mistral_download_file", {"file_id": file_id})
     link = await client.call_tool("mistral_get_file_url", {"file_id": file_id, "expiry_hours": 2})
@@ -81,7 +81,7 @@ async def test_what_is_uploaded_can_be_looked_up_read_linked_and_deleted(client:
 
 
 async def test_an_upload_is_a_form_as_mistral_wants_it(client: Client, sandbox: Sandbox) -> None:
-    await uploaded(client, content_base64=base64.b64encode(b"%PDF-1.4").decode(), filename="scan.pdf")
+    await upload_file(client, content_base64=base64.b64encode(b"%PDF-1.4").decode(), filename="scan.pdf")
 
     received = sandbox.requests[-1]
     assert received.headers["content-type"].startswith("multipart/form-data; boundary=")
@@ -105,8 +105,8 @@ async def test_an_upload_that_failed_is_not_repeated(client: Client, sandbox: Sa
 
 async def test_a_list_is_paged_and_filtered(client: Client) -> None:
     for number in range(3):
-        await uploaded(client, filename=f"notes-{number}.txt", content="Some notes.")
-    await uploaded(client, filename="lines.jsonl", purpose="batch", content=BATCH)
+        await upload_file(client, filename=f"notes-{number}.txt", content="Some notes.")
+    await upload_file(client, filename="lines.jsonl", purpose="batch", content=BATCH)
     first = await client.call_tool("mistral_list_files", {"page_size": 2, "purpose": "ocr"})
     last = await client.call_tool("mistral_list_files", {"page_size": 2, "purpose": "ocr", "page": 1})
     found = await client.call_tool("mistral_list_files", {"search": "lines"})
@@ -127,20 +127,20 @@ async def test_nothing_found_is_said_in_words(client: Client) -> None:
 
 
 async def test_bytes_are_kept(client: Client) -> None:
-    file_id = await uploaded(client, filename="a b.bin", purpose="audio", content_base64="AAH//w==")
+    file_id = await upload_file(client, filename="a b.bin", purpose="audio", content_base64="AAH//w==")
     result = await client.call_tool("mistral_download_file", {"file_id": file_id})
 
     kept = result.structured_content["kept"]
     assert "text" not in result.structured_content
     assert kept["bytes"] == 4
-    assert read_kept(kept) == b"\x00\x01\xff\xff"
+    assert read_kept_file(kept) == b"\x00\x01\xff\xff"
     assert kept["path"] in text_of(result)
     assert len(result.content) == 1
 
 
 async def test_long_text_is_cut_and_read_on(client: Client) -> None:
     text = "word " * 10_000
-    file_id = await uploaded(client, content=text)
+    file_id = await upload_file(client, content=text)
     result = await client.call_tool("mistral_download_file", {"file_id": file_id})
     handle = result.structured_content["kept"]["handle"]
     rest = await client.call_tool("mistral_read_result", {"handle": handle, "offset": LONG, "limit": LONG})
@@ -160,7 +160,7 @@ async def test_what_is_too_large_to_be_kept_is_not_downloaded(client: Client, sa
 
 
 async def test_a_key_in_a_file_is_masked_like_anywhere_else(client: Client) -> None:
-    file_id = await uploaded(client, content=f"key: {KEY}")
+    file_id = await upload_file(client, content=f"key: {KEY}")
     result = await client.call_tool("mistral_download_file", {"file_id": file_id})
 
     assert text_of(result) == "key: [masked]"
@@ -175,14 +175,14 @@ async def test_a_file_that_shrinks_while_it_is_sent_is_said_so(folder: Path) -> 
 
 @pytest.mark.parametrize("path", ["notes.txt", "below/scan.txt", "./below/scan.txt"])
 async def test_a_file_in_the_folder_is_read(client: Client, folder: Path, path: str) -> None:
-    file_id = await uploaded(client, path=path, filename="renamed.txt")
+    file_id = await upload_file(client, path=path, filename="renamed.txt")
     result = await client.call_tool("mistral_download_file", {"file_id": file_id})
 
     assert result.structured_content == {"filename": "renamed.txt", "text": (folder / path).read_text()}
 
 
 async def test_an_absolute_path_inside_the_folder_is_read(client: Client, folder: Path) -> None:
-    assert await uploaded(client, path=str(folder / "notes.txt"))
+    assert await upload_file(client, path=str(folder / "notes.txt"))
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ async def test_a_file_that_is_too_large_is_refused_by_its_size(
 
 
 async def test_without_a_folder_there_is_no_path_at_all(mistral_url: str, sandbox: Sandbox) -> None:
-    async with in_memory(mistral_url, toolsets="files") as client:
+    async with connect_in_memory(mistral_url, toolsets="files") as client:
         listed = {tool.name: tool for tool in (await client.list_tools()).tools}
         result = await client.call_tool(
             "mistral_upload_file", {"filename": "a.txt", "purpose": "ocr", "path": "notes.txt"}
@@ -292,7 +292,7 @@ async def test_a_batch_is_checked_line_by_line_before_it_is_sent(
 
 async def test_a_good_batch_is_sent_as_it_is(client: Client, sandbox: Sandbox, folder: Path) -> None:
     (folder / "batch.jsonl").write_text(BATCH)
-    await uploaded(client, filename="batch.jsonl", purpose="batch", path="batch.jsonl")
+    await upload_file(client, filename="batch.jsonl", purpose="batch", path="batch.jsonl")
 
     assert BATCH.encode() in sandbox.requests[-1].body
 
@@ -334,7 +334,7 @@ async def test_a_good_batch_is_sent_as_it_is(client: Client, sandbox: Sandbox, f
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, tool, arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, tool, arguments, sentence)
 
 
 async def test_an_id_that_is_none_gets_mistrals_reason(client: Client) -> None:
@@ -346,7 +346,7 @@ async def test_an_id_that_is_none_gets_mistrals_reason(client: Client) -> None:
 
 @pytest.mark.parametrize("route", ["eu", "us"])
 async def test_regions_carry_no_files(sandbox: Sandbox, route: str) -> None:
-    async with in_memory(route, toolsets="files") as client:
+    async with connect_in_memory(route, toolsets="files") as client:
         result = await client.call_tool("mistral_list_files", {})
 
     assert "does not support this call" in text_of(result)

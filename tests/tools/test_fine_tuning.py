@@ -9,7 +9,7 @@ from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
-from tests.conftest import in_memory, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, expect_refusal_at_once, text_of
 
 ID = "00000000-0000-4000-8000-000000000000"
 SAMPLE = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}
@@ -23,7 +23,7 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="fine_tuning,files") as client:
+    async with connect_in_memory(mistral_url, toolsets="fine_tuning,files") as client:
         yield client
 
 
@@ -31,25 +31,25 @@ async def client(mistral_url: str) -> AsyncIterator[Client]:
 async def training(client: Client) -> str:
     """The id of an uploaded file of samples."""
     content = "\n".join([json.dumps(SAMPLE)] * 3)
-    return (await done(client, "upload_file", filename="a.jsonl", purpose="fine-tune", content=content))["id"]
+    return (await call_tool(client, "upload_file", filename="a.jsonl", purpose="fine-tune", content=content))["id"]
 
 
-async def done(client: Client, tool: str, **arguments: object) -> dict[str, Any]:
+async def call_tool(client: Client, tool: str, **arguments: object) -> dict[str, Any]:
     result = await client.call_tool(f"mistral_{tool}", arguments)
     assert not result.is_error, text_of(result)
     return result.structured_content
 
 
-async def created(client: Client, training: str, **arguments: object) -> dict[str, Any]:
+async def create_job(client: Client, training: str, **arguments: object) -> dict[str, Any]:
     asked = {"model": "open-mistral-nemo", "training_files": [training], **arguments}
-    return await done(client, "create_fine_tuning_job", **asked)
+    return await call_tool(client, "create_fine_tuning_job", **asked)
 
 
-async def tuned(client: Client, training: str) -> str:
+async def fine_tune(client: Client, training: str) -> str:
     """A model that a job has made; in the sandbox each look takes a job a step further."""
-    job = await created(client, training, auto_start=True, suffix="mine")
+    job = await create_job(client, training, auto_start=True, suffix="mine")
     for _ in range(9):
-        seen = await done(client, "get_fine_tuning_job", job_id=job["id"])
+        seen = await call_tool(client, "get_fine_tuning_job", job_id=job["id"])
         if "fine_tuned_model" in seen:
             return seen["fine_tuned_model"]
     pytest.fail("the job made no model")
@@ -58,7 +58,7 @@ async def tuned(client: Client, training: str) -> str:
 async def test_a_job_is_created_with_what_was_asked_and_waits_to_be_started(
     client: Client, sandbox: Sandbox, training: str
 ) -> None:
-    job = await created(client, training, hyperparameters={"training_steps": 10}, suffix="mine")
+    job = await create_job(client, training, hyperparameters={"training_steps": 10}, suffix="mine")
 
     assert set(job) == {"id", "status", "model"}
     assert sandbox.requests[-1].json == {
@@ -81,7 +81,7 @@ async def test_a_dry_run_gives_an_estimate_and_starts_nothing(
     assert "Nothing was started." in text_of(result)
     assert sandbox.requests[-1].query["dry_run"] == "true"
     assert "dry_run" not in sandbox.requests[-1].json
-    assert (await done(client, "list_fine_tuning_jobs"))["total"] == 0
+    assert (await call_tool(client, "list_fine_tuning_jobs"))["total"] == 0
 
 
 async def test_a_classifier_takes_targets(client: Client, sandbox: Sandbox, training: str) -> None:
@@ -96,15 +96,15 @@ async def test_a_classifier_takes_targets(client: Client, sandbox: Sandbox, trai
 async def test_a_job_is_started_looked_up_listed_and_cancelled(
     client: Client, sandbox: Sandbox, training: str
 ) -> None:
-    job = {"job_id": (await created(client, training))["id"]}
-    seen = await done(client, "get_fine_tuning_job", **job)
+    job = {"job_id": (await create_job(client, training))["id"]}
+    seen = await call_tool(client, "get_fine_tuning_job", **job)
     assert seen["training_files"] == [training]
-    assert (await done(client, "start_fine_tuning_job", **job))["status"] == "STARTED"
+    assert (await call_tool(client, "start_fine_tuning_job", **job))["status"] == "STARTED"
     listed = await client.call_tool("mistral_list_fine_tuning_jobs", {})
     assert [found["id"] for found in listed.structured_content["jobs"]] == [job["job_id"]]
     assert f"{job['job_id']}  " in text_of(listed)
 
-    cancelled = await done(client, "cancel_fine_tuning_job", **job)
+    cancelled = await call_tool(client, "cancel_fine_tuning_job", **job)
     assert cancelled["status"].startswith("CANCEL")
     assert (sandbox.requests[-1].method, sandbox.requests[-1].body) == ("POST", b"")
     assert sandbox.requests[-1].path == f"/v1/fine_tuning/jobs/{job['job_id']}/cancel"
@@ -121,7 +121,7 @@ async def test_events_come_newest_first_and_not_all_of_them(client: Client, sand
         "events": events,
     }
     sandbox.faults.append(Fault(status=200, body=job))
-    shown = (await done(client, "get_fine_tuning_job", job_id=ID))["events"]
+    shown = (await call_tool(client, "get_fine_tuning_job", job_id=ID))["events"]
 
     assert [event["name"] for event in shown[:2]] == ["event 49", "event 48"]
     assert len(shown) == 20
@@ -129,30 +129,30 @@ async def test_events_come_newest_first_and_not_all_of_them(client: Client, sand
 
 async def test_jobs_are_listed_by_status_in_pages(client: Client, sandbox: Sandbox, training: str) -> None:
     for _ in range(3):
-        await created(client, training)
+        await create_job(client, training)
     result = await client.call_tool("mistral_list_fine_tuning_jobs", {"page_size": 2})
     assert result.structured_content["next_page"] == 1
     assert "(3 in all; more on page 1)" in text_of(result)
 
-    await done(client, "list_fine_tuning_jobs", status="RUNNING")
+    await call_tool(client, "list_fine_tuning_jobs", status="RUNNING")
     assert sandbox.requests[-1].query["status"] == "RUNNING"
 
 
 async def test_a_model_is_renamed_archived_taken_out_again_and_deleted(
     client: Client, sandbox: Sandbox, training: str
 ) -> None:
-    model = await tuned(client, training)
-    renamed = await done(client, "update_fine_tuned_model", model=model, name="Mine", description="It is")
+    model = await fine_tune(client, training)
+    renamed = await call_tool(client, "update_fine_tuned_model", model=model, name="Mine", description="It is")
     assert (renamed["name"], renamed["description"]) == ("Mine", "It is")
     assert (sandbox.requests[-1].method, sandbox.requests[-1].json["name"]) == ("PATCH", "Mine")
-    assert (await done(client, "archive_fine_tuned_model", model=model))["archived"]
+    assert (await call_tool(client, "archive_fine_tuned_model", model=model))["archived"]
     assert sandbox.requests[-1].method == "POST"
-    assert not (await done(client, "unarchive_fine_tuned_model", model=model))["archived"]
+    assert not (await call_tool(client, "unarchive_fine_tuned_model", model=model))["archived"]
     assert (sandbox.requests[-1].method, sandbox.requests[-1].path) == (
         "DELETE",
         f"/v1/fine_tuning/models/{model}/archive",
     )
-    assert await done(client, "delete_fine_tuned_model", model=model) == {"id": model, "deleted": True}
+    assert await call_tool(client, "delete_fine_tuned_model", model=model) == {"id": model, "deleted": True}
 
 
 @pytest.mark.parametrize(
@@ -239,4 +239,4 @@ async def test_what_may_have_been_created_is_not_repeated(client: Client, sandbo
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, f"mistral_{tool}", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, f"mistral_{tool}", arguments, sentence)

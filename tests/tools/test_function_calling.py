@@ -6,7 +6,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import refuses_at_once, text_of
+from tests.conftest import expect_refusal_at_once, text_of
 
 WEATHER = {
     "name": "get_weather",
@@ -216,7 +216,7 @@ async def test_tool_choice_is_a_word_or_a_functions_name(
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, "mistral_function_call", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, "mistral_function_call", arguments, sentence)
 
 
 async def test_a_pattern_that_would_freeze_others_is_answered_in_time(client: Client) -> None:

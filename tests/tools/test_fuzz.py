@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.adapter import MistralTool
-from tests.conftest import in_memory, text_of
+from tests.conftest import connect_in_memory, text_of
 
 TOOLS = [tool for toolset in tools.build_all().values() for tool in toolset]
 # What Mistral says of members that it does not know, or misses: our mistakes, whatever the caller sent.
@@ -29,10 +29,10 @@ ANYTHING = st.one_of(
 )
 
 
-def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each type
+def values_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each type
     """Values that a schema of ours allows."""
     if "anyOf" in schema:
-        return st.one_of([fitting(arm) for arm in schema["anyOf"]])
+        return st.one_of([values_of(arm) for arm in schema["anyOf"]])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     match schema.get("type"):
@@ -45,10 +45,10 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 
         case "boolean":
             return st.booleans()
         case "array":
-            return st.lists(fitting(schema.get("items", {})), max_size=3)
+            return st.lists(values_of(schema.get("items", {})), max_size=3)
         case "object":
             return st.fixed_dictionaries(
-                {}, optional={name: fitting(inner) for name, inner in schema.get("properties", {}).items()}
+                {}, optional={name: values_of(inner) for name, inner in schema.get("properties", {}).items()}
             ) | st.sampled_from(
                 [{"role": "user", "content": "Hi"}, {"name": "f", "parameters": {"type": "object"}}]
             )
@@ -60,8 +60,8 @@ def arguments(tool: MistralTool) -> st.SearchStrategy[dict[str, Any]]:
     """All that is required and some of the rest; sometimes one of them replaced, left out or added."""
     properties, required = tool.parameters["properties"], tool.parameters.get("required", ())
     valid = st.fixed_dictionaries(
-        {name: fitting(properties[name]) for name in required},
-        optional={name: fitting(schema) for name, schema in properties.items() if name not in required},
+        {name: values_of(properties[name]) for name in required},
+        optional={name: values_of(schema) for name, schema in properties.items() if name not in required},
     )
     spoilt = st.tuples(valid, st.sampled_from([*properties, "zzz"]), ANYTHING)
     left_out = st.tuples(valid, st.sampled_from([*required] or ["zzz"]))
@@ -82,7 +82,7 @@ def test_any_arguments_get_an_answer_or_a_refusal(tool: MistralTool, data: st.Da
         with anyio.fail_after(20):
             async with (
                 serve_app(Sandbox()) as url,
-                in_memory(url, toolsets="all,fine_tuning", max_retries=0, timeout=10) as client,
+                connect_in_memory(url, toolsets="all,fine_tuning", max_retries=0, timeout=10) as client,
             ):
                 for call in calls:
                     result = await client.call_tool(tool.name, call)

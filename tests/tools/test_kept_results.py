@@ -5,7 +5,7 @@ import time
 import pytest
 from mcp.client import Client
 
-from tests.conftest import in_memory
+from tests.conftest import connect_in_memory
 
 
 async def keep(client: Client, text: str) -> str:
@@ -19,7 +19,7 @@ async def keep(client: Client, text: str) -> str:
 
 async def test_a_search_takes_no_longer_for_a_phrase_that_nearly_matches_everywhere(mistral_url: str) -> None:
     """It took 200 comparisons for each character, during which nobody else was served."""
-    async with in_memory(mistral_url, toolsets="files") as client:
+    async with connect_in_memory(mistral_url, toolsets="files") as client:
         handle = await keep(client, "a" * 4_000_000)
         began = time.monotonic()
         result = await client.call_tool("mistral_read_result", {"handle": handle, "search": "a" * 199 + "b"})
@@ -31,7 +31,7 @@ async def test_a_search_takes_no_longer_for_a_phrase_that_nearly_matches_everywh
 @pytest.mark.parametrize("phrase", ["Needle", "NEEDLE", "istanbul", "οδοσ"])
 async def test_a_phrase_is_found_in_any_case_and_anywhere(mistral_url: str, phrase: str) -> None:
     before = "x" * (256 * 1024 - 3)
-    async with in_memory(mistral_url, toolsets="files") as client:
+    async with connect_in_memory(mistral_url, toolsets="files") as client:
         handle = await keep(client, f"{before}needle \u0130STANBUL ΟΔΟΣ {before} needle")
         arguments = {"handle": handle, "search": phrase}
         found = (await client.call_tool("mistral_read_result", arguments)).structured_content or {}

@@ -13,7 +13,7 @@ from mcp_types import AudioContent, CallToolResult, ImageContent, TextContent
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.kept import LONG
-from tests.conftest import in_memory, text_of
+from tests.conftest import connect_in_memory, text_of
 
 MODEL = "mistral-small-latest"
 LARGE = "A sentence that is said again and again. " * 2_500  # 100,000 characters
@@ -28,7 +28,7 @@ MEMBERS = 3
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     async with (
         serve_app(Sandbox(fine_tuning=True)) as url,
-        in_memory(url, toolsets="all,fine_tuning", output_dir=tmp_path, files_dir=tmp_path) as client,
+        connect_in_memory(url, toolsets="all,fine_tuning", output_dir=tmp_path, files_dir=tmp_path) as client,
     ):
         yield client
 

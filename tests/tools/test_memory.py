@@ -10,13 +10,13 @@ from types import FrameType
 import pytest
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import in_memory, text_of
+from tests.conftest import connect_in_memory, text_of
 
 pytestmark = pytest.mark.anyio
 
 
 @contextmanager
-def nothing_of_ours_in_cycles() -> Generator[None]:
+def forbid_cycles() -> Generator[None]:
     gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
@@ -44,10 +44,10 @@ def nothing_of_ours_in_cycles() -> Generator[None]:
 async def test_a_failed_call_leaves_no_frame_to_the_collector(
     mistral_url: str, sandbox: Sandbox, tool: str, arguments: dict[str, object]
 ) -> None:
-    async with in_memory(mistral_url, toolsets="all", max_retries=0) as client:
+    async with connect_in_memory(mistral_url, toolsets="all", max_retries=0) as client:
         await client.call_tool(tool, arguments)
         sandbox.faults.append(Fault(status=500, times=None))
-        with nothing_of_ours_in_cycles():
+        with forbid_cycles():
             result = await client.call_tool(tool, arguments)
 
     assert result.is_error
@@ -57,10 +57,10 @@ async def test_a_comparison_of_which_one_part_failed_leaves_none_either(
     mistral_url: str, sandbox: Sandbox
 ) -> None:
     arguments = {"prompt": "Hello", "models": ["mistral-small-latest", "mistral-large-latest"]}
-    async with in_memory(mistral_url, toolsets="all", max_retries=0) as client:
+    async with connect_in_memory(mistral_url, toolsets="all", max_retries=0) as client:
         await client.call_tool("mistral_compare", arguments)
         sandbox.faults.append(Fault(status=500))
-        with nothing_of_ours_in_cycles():
+        with forbid_cycles():
             result = await client.call_tool("mistral_compare", arguments)
 
     assert "error" in text_of(result)

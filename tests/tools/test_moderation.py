@@ -7,7 +7,7 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import in_memory, read_kept, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, expect_refusal_at_once, read_kept_file, text_of
 
 
 async def test_each_input_gets_its_verdict(client: Client) -> None:
@@ -45,7 +45,7 @@ async def test_a_conversation_is_judged_as_one(client: Client, sandbox: Sandbox)
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, "mistral_moderate", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, "mistral_moderate", arguments, sentence)
 
 
 VERDICT = {"categories": {"pii": False}, "category_scores": {"pii": 0.1}}
@@ -91,7 +91,7 @@ async def test_verdicts_too_large_to_show_come_with_the_scores_of_what_was_flagg
         "category_scores": dict.fromkeys(names, 0.123456),
     }
     sandbox.faults.append(Fault(status=200, body={"model": "m", "results": [verdict] * 512}))
-    async with in_memory(mistral_url, output_dir=tmp_path) as client:
+    async with connect_in_memory(mistral_url, output_dir=tmp_path) as client:
         result = await client.call_tool("mistral_moderate", {"inputs": ["x"] * 512})
 
     assert not result.is_error, text_of(result)
@@ -100,6 +100,6 @@ async def test_verdicts_too_large_to_show_come_with_the_scores_of_what_was_flagg
         found["results"]
         == [{"flagged": True, "categories": ["category_7"], "scores": {"category_7": 0.123456}}] * 512
     )
-    whole = json.loads(read_kept(found["kept"]))
+    whole = json.loads(read_kept_file(found["kept"]))
     assert [len(each["scores"]) for each in whole] == [40] * 512
     assert "mistral_read_result" in text_of(result)

@@ -7,7 +7,7 @@ from mcp.client import Client
 
 from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import in_memory, text_of
+from tests.conftest import connect_in_memory, text_of
 
 ESCAPES = ["../models", "a/b", "%2e%2e", "x?y", "..", ".", "a\\b", "a#b", " ", "a\nb", "%2fmodels", "a b", "\0"]
 
@@ -51,7 +51,7 @@ def ids() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="all,fine_tuning") as client:
+    async with connect_in_memory(mistral_url, toolsets="all,fine_tuning") as client:
         yield client
 
 

@@ -6,14 +6,14 @@ import pytest
 from mcp.client import Client
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import in_memory, over_http, refuses_at_once, text_of
+from tests.conftest import connect_in_memory, connect_over_http, expect_refusal_at_once, text_of
 
 MODELS = ["mistral-small-latest", "mistral-medium-latest", "no-such-model"]
 
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with in_memory(mistral_url, toolsets="research", max_retries=0) as client:
+    async with connect_in_memory(mistral_url, toolsets="research", max_retries=0) as client:
         yield client
 
 
@@ -51,7 +51,7 @@ async def test_progress_counts_the_models_that_are_done(mistral_url: str) -> Non
     async def listen(done: float, total: float | None, message: str | None) -> None:
         reports.append((done, total, message))
 
-    async with over_http(mistral_url, toolsets="research", max_retries=0) as client:
+    async with connect_over_http(mistral_url, toolsets="research", max_retries=0) as client:
         await client.call_tool("mistral_compare", {"models": MODELS, "prompt": "Hi"}, progress_callback=listen)
 
     assert reports[-1] == (3, 3, None)
@@ -93,4 +93,4 @@ async def test_the_web_answers_with_sources_and_nothing_is_stored(client: Client
 async def test_bad_input_gets_one_sentence_before_any_request(
     client: Client, sandbox: Sandbox, tool: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    await refuses_at_once(client, sandbox, f"mistral_{tool}", arguments, sentence)
+    await expect_refusal_at_once(client, sandbox, f"mistral_{tool}", arguments, sentence)

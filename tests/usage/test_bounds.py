@@ -19,13 +19,13 @@ CATALOG = Catalog.load()
 TAKES = {"prompt": {}, "model": {}}
 
 
-def bound(tool: str, arguments: dict[str, Any], takes: dict[str, Any] = TAKES) -> float:
+def highest_usd(tool: str, arguments: dict[str, Any], takes: dict[str, Any] = TAKES) -> float:
     return highest_cost(tool, arguments, takes, Settings(), CATALOG) / DOLLAR
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "語", "🧮"])
 def test_a_chat_costs_at_most_a_token_a_byte_and_the_longest_answer(letter: str):
-    most = bound("mistral_chat", {"prompt": letter * 1000, "max_tokens": 100})
+    most = highest_usd("mistral_chat", {"prompt": letter * 1000, "max_tokens": 100})
     tokens = 1000 * len(letter.encode()) + FRAME
     cost = CATALOG.cost_usd("mistral-small-latest", prompt_tokens=tokens, completion_tokens=100)
 
@@ -35,7 +35,7 @@ def test_a_chat_costs_at_most_a_token_a_byte_and_the_longest_answer(letter: str)
 def test_a_picture_is_not_counted_beyond_the_context_of_the_model():
     window = CATALOG.context_window("mistral-small-latest")
     picture = {"messages": [{"role": "user", "content": [{"image_url": "x" * 10_000_000}]}], "max_tokens": 1}
-    assert bound("mistral_chat", picture) == pytest.approx(
+    assert highest_usd("mistral_chat", picture) == pytest.approx(
         CATALOG.cost_usd("mistral-small-latest", prompt_tokens=window, completion_tokens=1)
     )
 
@@ -44,7 +44,7 @@ def test_texts_that_are_embedded_one_by_one_are_counted_beyond_the_context():
     texts = ["x" * 5000] * 100
     tokens = 500_000 + 100 * FRAME
 
-    most = bound("mistral_embed", {"inputs": texts, "max_tokens": 1}, {"model": {}})
+    most = highest_usd("mistral_embed", {"inputs": texts, "max_tokens": 1}, {"model": {}})
     assert most == pytest.approx(CATALOG.cost_usd("mistral-embed", prompt_tokens=tokens, completion_tokens=0))
 
 
@@ -53,7 +53,7 @@ def test_more_values_than_a_call_may_have_fill_the_context_without_a_walk():
     hostile = {"messages": [{}] * 1_000_000, "max_tokens": 1}
 
     began = time.thread_time()
-    most = bound("mistral_chat", hostile)
+    most = highest_usd("mistral_chat", hostile)
 
     assert time.thread_time() - began < 1
     assert most == pytest.approx(
@@ -63,10 +63,10 @@ def test_more_values_than_a_call_may_have_fill_the_context_without_a_walk():
 
 def test_each_of_several_models_is_counted():
     alone = [
-        bound("mistral_chat", {"prompt": "Hi", "model": model})
+        highest_usd("mistral_chat", {"prompt": "Hi", "model": model})
         for model in ("mistral-small-latest", "mistral-large-latest")
     ]
-    both = bound(
+    both = highest_usd(
         "mistral_compare",
         {"prompt": "Hi", "models": ["mistral-small-latest", "mistral-large-latest"]},
         {"models": {}},
@@ -86,7 +86,7 @@ def test_each_of_several_models_is_counted():
     ],
 )
 def test_a_tool_that_names_no_model_is_counted_with_its_own(tool: str, arguments: dict[str, Any]):
-    assert bound(tool, arguments) > 0
+    assert highest_usd(tool, arguments) > 0
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_tool_that_names_no_model_is_counted_with_its_own(tool: str, arguments
     [{"model": "nobody-knows"}, {"models": 7}, {"max_tokens": "many", "model": None}, {"max_tokens": 10**400}],
 )
 def test_arguments_that_are_wrong_stop_nothing(arguments: dict[str, Any]):
-    assert bound("mistral_chat", arguments) >= 0
+    assert highest_usd("mistral_chat", arguments) >= 0
 
 
 def test_the_default_models_are_those_of_the_tools():
@@ -106,14 +106,16 @@ def test_an_operation_is_counted_by_its_body():
     body = {"model": "mistral-large-latest", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
     operation = {"operation": "chat_completion", "body": body}
 
-    assert bound("mistral_api_write", operation, {"operation": {}, "body": {}}) == bound("mistral_chat", body)
+    assert highest_usd("mistral_api_write", operation, {"operation": {}, "body": {}}) == highest_usd(
+        "mistral_chat", body
+    )
 
 
 @pytest.mark.parametrize("dry_run", [True, "true", "True"])
 def test_a_dry_run_is_free_and_not_looked_into(dry_run: object):
     arguments = {"document": "https://example.org/a.pdf", "dry_run": dry_run}
 
-    assert bound("mistral_ocr", arguments) == 0
+    assert highest_usd("mistral_ocr", arguments) == 0
     assert not has_dry_run("mistral_ocr", arguments)
 
 
@@ -121,7 +123,7 @@ def test_a_dry_run_is_free_and_not_looked_into(dry_run: object):
 def test_what_is_no_dry_run_is_counted(dry_run: object):
     arguments = {"document": "https://example.org/a.pdf", "dry_run": dry_run}
 
-    assert bound("mistral_ocr", arguments) > 0
+    assert highest_usd("mistral_ocr", arguments) > 0
     assert has_dry_run("mistral_ocr", arguments)
 
 
@@ -137,8 +139,8 @@ async def test_embeddings_cost_no_more_than_their_arguments_tell():
     texts = ["a", "été", "数学" * 500, "🧮", ""]
     found = await estimate_texts(Pricing(CATALOG, "mistral-embed", regional=False), texts)
 
-    assert bound("mistral_embed", {"inputs": texts}, {"model": {}}) >= found.cost_usd.max
+    assert highest_usd("mistral_embed", {"inputs": texts}, {"model": {}}) >= found.cost_usd.max
 
 
 def test_what_asks_no_model_is_free():
-    assert bound("mistral_list_files", {"search": "x"}, {"search": {}}) == 0
+    assert highest_usd("mistral_list_files", {"search": "x"}, {"search": {}}) == 0

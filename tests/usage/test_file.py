@@ -13,7 +13,7 @@ from mcp_types import TextResourceContents
 from mistral_mcp.usage.file import FileUsage
 from mistral_mcp.usage.store import Batch
 from mistral_mcp.usage.sums import Key, Sums
-from tests.conftest import over_stdio
+from tests.conftest import connect_over_stdio
 
 KEY = Key("2026-11-28", "mistral_chat", "mistral-small-latest")
 
@@ -29,11 +29,11 @@ def names_in(folder: Path) -> list[str]:
 
 
 async def test_it_survives_a_restart(mistral_url: str, tmp_path: Path):
-    async with over_stdio(mistral_url, data_dir=tmp_path) as client:
+    async with connect_over_stdio(mistral_url, data_dir=tmp_path) as client:
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
         before = await read_usage(client)
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
-    async with over_stdio(mistral_url, data_dir=tmp_path) as client:
+    async with connect_over_stdio(mistral_url, data_dir=tmp_path) as client:
         after = await read_usage(client)
 
     assert (before["month"]["calls"], after["month"]["calls"]) == (1, 2)
@@ -42,7 +42,7 @@ async def test_it_survives_a_restart(mistral_url: str, tmp_path: Path):
 
 
 async def test_a_start_and_a_look_at_the_tools_write_nothing(mistral_url: str, tmp_path: Path):
-    async with over_stdio(mistral_url, data_dir=tmp_path) as client:
+    async with connect_over_stdio(mistral_url, data_dir=tmp_path) as client:
         await client.list_tools()
         usage = await read_usage(client)
 

@@ -31,7 +31,7 @@ def queries() -> list[str]:
 
 
 @pytest.fixture
-async def exported(http: httpx2.AsyncClient, call: Call, sandbox: Sandbox) -> dict[str, set[str]]:
+async def exported_series(http: httpx2.AsyncClient, call: Call, sandbox: Sandbox) -> dict[str, set[str]]:
     """Each series that a server has once it has served, with the names of its labels."""
     await http.post("/connections", json={"api_key": KEY})
     await http.get("/connections/current", headers={"authorization": "Bearer mmcp_unknown"})
@@ -57,22 +57,22 @@ def missing_labels(query: str, exported: dict[str, set[str]]) -> Iterator[str]:
 
 
 async def test_every_query_of_the_dashboard_and_of_the_alerts_is_of_series_that_there_are(
-    exported: dict[str, set[str]],
+    exported_series: dict[str, set[str]],
 ) -> None:
     named = {name for query in queries() for name in NAME.findall(query)}
 
     assert len(named) > 15
-    assert not named - set(exported)
-    assert not [missing for query in queries() for missing in missing_labels(query, exported)]
+    assert not named - set(exported_series)
+    assert not [missing for query in queries() for missing in missing_labels(query, exported_series)]
 
 
-async def test_the_documentation_names_series_that_there_are(exported: dict[str, set[str]]) -> None:
+async def test_the_documentation_names_series_that_there_are(exported_series: dict[str, set[str]]) -> None:
     text = (ROOT / "docs/hosting.md").read_text(encoding="utf-8")
-    families = {re.sub(r"_(?:bucket|sum|count)$", "", name) for name in exported}
+    families = {re.sub(r"_(?:bucket|sum|count)$", "", name) for name in exported_series}
     named = set(NAME.findall(text))
 
     assert named
-    assert not named - set(exported) - families
+    assert not named - set(exported_series) - families
 
 
 def test_every_panel_shows_something_and_no_two_overlap() -> None:

@@ -16,7 +16,7 @@ async def test_invented_models_tools_and_methods_leave_few_series(
 ) -> None:
     http.timeout = httpx2.Timeout(60)  # it may be busy
 
-    async def invent(numbers: range) -> None:
+    async def name_models(numbers: range) -> None:
         for number in numbers:
             await call("mistral_chat", {"prompt": "Hi", "model": f"INVENTED-{number}"})
             await call(f"mistral_INVENTED_{number}", {})
@@ -24,7 +24,7 @@ async def test_invented_models_tools_and_methods_leave_few_series(
 
     async with anyio.create_task_group() as tasks:
         for first in range(AT_ONCE):
-            tasks.start_soon(invent, range(first, each, AT_ONCE))
+            tasks.start_soon(name_models, range(first, each, AT_ONCE))
     text = (await http.get("/metrics")).text
 
     assert "INVENTED" not in text

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from mistral_mcp.hosting.oauth.client_documents import ClientDocuments
-from tests.certificates import self_signed
+from tests.certificates import self_sign
 
 PUBLIC = "93.184.216.34"
 
@@ -65,7 +65,7 @@ class _LastHop(httpx2.AsyncHTTPTransport):
 async def serving_documents(web: LocalWeb, folder: Path) -> AsyncGenerator[ClientDocuments]:
     """What fetches from this web."""
     hosts = {urlsplit(url).hostname or "" for url in web.answers}
-    certificate = self_signed(folder, *sorted(hosts))
+    certificate = self_sign(folder, *sorted(hosts))
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
     trust = ssl.create_default_context(cafile=certificate)

@@ -7,7 +7,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import KEY, at, text_of
+from tests.conftest import KEY, connect_to, text_of
 from tests.hosting.conftest import tool_call
 from tests.hosting.oauth.conftest import OAuthClient, consent
 from tests.hosting.oauth.sdk import SdkClient
@@ -77,7 +77,7 @@ async def test_whoever_is_not_given_the_scope_is_asked_once_and_not_again(
 
 
 async def call(base: str, token: str, tool: str = "mistral_chat", **arguments: Any) -> Any:
-    async with at(f"{base}/mcp", {"Authorization": f"Bearer {token}"}) as client:
+    async with connect_to(f"{base}/mcp", {"Authorization": f"Bearer {token}"}) as client:
         return await client.call_tool(tool, arguments or {"prompt": "Hi"})
 
 
@@ -151,7 +151,7 @@ async def test_whoever_may_only_read_is_offered_only_that_and_is_told_how_to_get
 ) -> None:
     token = (await client.tokens(access="read"))["access_token"]
 
-    async with at(f"{base}/mcp?toolsets=files", {"Authorization": f"Bearer {token}"}) as connected:
+    async with connect_to(f"{base}/mcp?toolsets=files", {"Authorization": f"Bearer {token}"}) as connected:
         names = {tool.name for tool in (await connected.list_tools()).tools}
     assert "mistral_list_files" in names
     assert "mistral_delete_file" not in names

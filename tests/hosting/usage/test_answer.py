@@ -11,7 +11,7 @@ from mcp_types import TextResourceContents
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.sandbox import Fault, Sandbox
 from mistral_mcp.settings import Settings
-from tests.conftest import KEY, at, serving
+from tests.conftest import KEY, connect_to, serving
 
 MEMBERS = {
     "calls",
@@ -58,7 +58,7 @@ async def read_resource(client: Client) -> Any:
 
 async def test_it_is_the_same_over_http_and_as_a_resource(http: httpx2.AsyncClient, base: str):
     made, other = await connect(http), await connect(http)
-    async with at(made["url"], {}) as client:
+    async with connect_to(made["url"], {}) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hello"})
         await client.call_tool("mistral_chat", {"prompt": "Hello", "model": "unknown-model"})
         resource = await read_resource(client)
@@ -83,7 +83,7 @@ async def test_another_replica_and_a_restart_know_it(hosting: dict[str, Any]):
         async with httpx2.AsyncClient(base_url=one) as http:
             made = await connect(http)
         for base in (one, two):
-            async with at(f"{base}/c/{made['token']}/mcp", {}) as client:
+            async with connect_to(f"{base}/c/{made['token']}/mcp", {}) as client:
                 await client.call_tool("mistral_chat", {"prompt": "Hello"})
                 assert (await read_resource(client))["month"]["calls"]
     async with serving(create_app(settings)) as three, httpx2.AsyncClient(base_url=three) as http:
@@ -91,10 +91,10 @@ async def test_another_replica_and_a_restart_know_it(hosting: dict[str, Any]):
 
 
 async def test_a_callers_own_key_has_its_own_usage_once_mistral_took_it(base: str, sandbox: Sandbox):
-    async with at(f"{base}/mcp", {"X-Mistral-Api-Key": "invalid-key-0123456789"}) as client:
+    async with connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": "invalid-key-0123456789"}) as client:
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
         assert (await read_resource(client))["month"]["calls"] == 0
-    async with at(f"{base}/mcp", {"X-Mistral-Api-Key": NEW_KEY}) as client:
+    async with connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": NEW_KEY}) as client:
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
         sandbox.faults.append(Fault(status=400))
         await client.call_tool("mistral_chat", {"prompt": "Hello"})

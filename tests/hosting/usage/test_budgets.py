@@ -12,7 +12,7 @@ from mcp_types import CallToolResult, TextContent
 from mistral_mcp.hosting.app import create_app
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.settings import Settings
-from tests.conftest import KEY, at, serving, text_of
+from tests.conftest import KEY, connect_to, serving, text_of
 from tests.hosting.conftest import tool_call
 
 PROMPT = {"prompt": "Hello", "max_tokens": 200}
@@ -59,7 +59,7 @@ async def call_often(bases: Sequence[str], token: str, callers: int, calls: int)
     return results
 
 
-def answered(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def successes(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [result for result in results if not result.get("isError")]
 
 
@@ -74,7 +74,7 @@ async def test_a_day_has_as_many_calls_as_it_may_over_two_replicas(replicas: lis
     results = await call_often(replicas, token, callers=16, calls=3)
 
     refused = [result for result in results if result.get("isError")]
-    assert (len(answered(results)), len(refused)) == (30, 18)
+    assert (len(successes(results)), len(refused)) == (30, 18)
     assert len(sandbox.requests) == 30
     assert all(result["_meta"]["mistral-mcp/error"]["code"] == "budget_spent" for result in refused)
 
@@ -87,7 +87,7 @@ async def test_dollars_are_not_spent_beyond_what_was_in_flight(replicas: list[st
     results = await call_often(replicas, token, callers=16, calls=5)
     usage = await usage_of(replicas[0], token)
 
-    assert len(answered(results)) < len(results)
+    assert len(successes(results)) < len(results)
     assert 0.8 * budget < usage["month"]["cost_usd"] <= budget + 16 * price
     assert usage["budget"]["left_usd"] == max(round(budget - usage["month"]["cost_usd"], 10), 0)
 
@@ -103,7 +103,7 @@ async def test_a_refusal_says_what_is_left_when_it_begins_again_and_where_to_cha
 ):
     token = await connect(replicas[0], budget_usd=0, budget_calls_per_day=5)
     sandbox.requests.clear()
-    async with at(f"{replicas[0]}/c/{token}/mcp", {}) as client:
+    async with connect_to(f"{replicas[0]}/c/{token}/mcp", {}) as client:
         result = await client.call_tool("mistral_chat", PROMPT)
         resets_at = (await usage_of(replicas[0], token))["budget"]["resets_at"]
 
@@ -116,7 +116,7 @@ async def test_a_refusal_says_what_is_left_when_it_begins_again_and_where_to_cha
 
 async def test_a_raised_budget_lets_calls_through_again(replicas: list[str]):
     token = await connect(replicas[0], budget_calls_per_day=0)
-    async with at(f"{replicas[0]}/c/{token}/mcp", {}) as client, httpx2.AsyncClient() as http:
+    async with connect_to(f"{replicas[0]}/c/{token}/mcp", {}) as client, httpx2.AsyncClient() as http:
         refused = await client.call_tool("mistral_chat", PROMPT)
         url, headers = f"{replicas[0]}/connections/current", {"X-API-Key": token}
         await http.patch(url, headers=headers, json={"budget_calls_per_day": 1})
@@ -129,7 +129,7 @@ async def test_near_the_limit_one_result_says_so(replicas: list[str]):
     token = await connect(replicas[0], budget_calls_per_day=10)
     notes: list[str] = []
     for base in replicas:
-        async with at(f"{base}/c/{token}/mcp", {}) as client:
+        async with connect_to(f"{base}/c/{token}/mcp", {}) as client:
             for _ in range(5):
                 _, *more = texts_of(await client.call_tool("mistral_chat", PROMPT))
                 notes += more
@@ -147,7 +147,7 @@ async def test_the_operators_ceiling_holds_for_every_connection_and_key(
         token = await connect(base, **own)
         doors = [(f"{base}/c/{token}/mcp", {}), (f"{base}/mcp", {"X-Mistral-Api-Key": KEY})]
         for url, headers in doors:
-            async with at(url, headers) as client:
+            async with connect_to(url, headers) as client:
                 first = await client.call_tool("mistral_chat", PROMPT)
                 second = await client.call_tool("mistral_chat", PROMPT)
             assert (first.is_error, second.is_error) == (False, True)
@@ -159,8 +159,8 @@ async def test_what_a_replica_does_not_use_goes_back(hosting: dict[str, Any]):
     settings = Settings.model_validate(hosting)
     async with serving(create_app(settings)) as one:
         token = await connect(one, budget_calls_per_day=16)
-        async with serving(create_app(settings)) as two, at(f"{two}/c/{token}/mcp", {}) as client:
+        async with serving(create_app(settings)) as two, connect_to(f"{two}/c/{token}/mcp", {}) as client:
             await client.call_tool("mistral_chat", PROMPT)  # takes two, uses one
         results = await call_often([one], token, callers=1, calls=16)
 
-    assert len(answered(results)) == 15
+    assert len(successes(results)) == 15

@@ -65,7 +65,7 @@ def as_url(pages: int) -> str:
     return f"data:application/pdf;base64,{base64.b64encode(pdf(pages)).decode()}"
 
 
-def recording(seconds: int) -> dict[str, Any]:
+def make_recording(seconds: int) -> dict[str, Any]:
     return {"content_base64": base64.b64encode(flac(seconds)).decode(), "filename": "talk.flac"}
 
 
@@ -73,7 +73,7 @@ def recording(seconds: int) -> dict[str, Any]:
     "dear",
     [
         ("mistral_ocr", {"document": as_url(300), "json_schema": {"type": "object"}}),
-        ("mistral_transcribe", recording(36_000)),
+        ("mistral_transcribe", make_recording(36_000)),
         ("mistral_compare", {"models": ["mistral-large-latest"] * 2, "prompt": "Hello"}),
     ],
 )
@@ -90,7 +90,7 @@ async def test_what_may_cost_more_than_is_left_lets_nothing_else_begin(
     "cheap",
     [
         ("mistral_ocr", {"document": as_url(2), "json_schema": {"type": "object"}, "model": "mistral-ocr-latest"}),
-        ("mistral_transcribe", recording(60)),
+        ("mistral_transcribe", make_recording(60)),
         ("mistral_compare", {"models": ["mistral-large-latest"] * 2, "prompt": "Hello", "max_tokens": 10}),
     ],
 )
@@ -137,7 +137,7 @@ async def test_a_batch_is_refused_whose_least_is_more_than_is_left(http: httpx2.
 async def test_a_batch_by_an_operation_is_held_to_the_same(
     http: httpx2.AsyncClient, sandbox: Sandbox, operation: str, *, as_text: bool
 ):
-    def by_operation(rows: int) -> tuple[str, dict[str, Any]]:
+    def call_by_operation(rows: int) -> tuple[str, dict[str, Any]]:
         body: object = batch_of(rows)[1]
         if as_text:
             body = json.dumps(body)
@@ -145,8 +145,8 @@ async def test_a_batch_by_an_operation_is_held_to_the_same(
 
     token = await connect(http, budget_usd=0.001)
     sandbox.requests.clear()
-    refused = await call(http, token, by_operation(200))
-    allowed = await call(http, token, by_operation(10))
+    refused = await call(http, token, call_by_operation(200))
+    allowed = await call(http, token, call_by_operation(10))
 
     assert refused["_meta"]["mistral-mcp/error"]["code"] == "budget_spent"
     assert "costs at least" in text(refused)

@@ -36,7 +36,7 @@ def data_dir_of(settings: Settings) -> Path:
     return settings.data_dir
 
 
-async def refusal(settings: Settings) -> MistralMcpError:
+async def open_and_fail(settings: Settings) -> MistralMcpError:
     """What a start says that cannot be."""
     with pytest.raises((BadSetting, VaultUnavailable)) as caught:
         async with Vault.open(settings):
@@ -71,7 +71,7 @@ async def test_nobody_else_on_the_machine_may_read_the_files(sqlite_settings: Se
 async def test_new_tables_and_migrated_ones_are_what_the_code_describes(
     settings: Settings, vault: Vault, *, migrated: bool
 ):
-    def found(connection: Connection) -> tuple[list[object], str | None]:
+    def compare_tables(connection: Connection) -> tuple[list[object], str | None]:
         if migrated:
             for tables in (metadata, version.metadata):
                 tables.drop_all(connection)
@@ -81,7 +81,7 @@ async def test_new_tables_and_migrated_ones_are_what_the_code_describes(
         )
         return compare_metadata(context, metadata), context.get_current_revision()
 
-    assert await vault._database.write(found) == ([], VERSION)
+    assert await vault._database.write(compare_tables) == ([], VERSION)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_a_sqlite_url_names_the_file(tmp_path: Path):
     ],
 )
 async def test_other_urls_are_refused_and_not_repeated(url: str, tmp_path: Path):
-    error = await refusal(Settings.model_validate({"database_url": url, "data_dir": tmp_path}))
+    error = await open_and_fail(Settings.model_validate({"database_url": url, "data_dir": tmp_path}))
 
     assert isinstance(error, BadSetting)
     assert str(error).startswith("DATABASE_URL ")
@@ -132,7 +132,7 @@ async def test_a_file_that_is_no_database_is_left_alone(sqlite_settings: Setting
     path.parent.mkdir()
     path.write_bytes(content)
 
-    error = await refusal(sqlite_settings)
+    error = await open_and_fail(sqlite_settings)
 
     assert isinstance(error, BadSetting)
     assert f"{path}: The vault's file is not a SQLite database" in str(error)
@@ -142,7 +142,7 @@ async def test_a_file_that_is_no_database_is_left_alone(sqlite_settings: Setting
 async def test_a_folder_that_is_a_file_is_refused(sqlite_settings: Settings):
     data_dir_of(sqlite_settings).write_text("not a folder")
 
-    error = await refusal(sqlite_settings)
+    error = await open_and_fail(sqlite_settings)
 
     assert isinstance(error, BadSetting)
     assert "cannot be written" in str(error)
@@ -153,7 +153,7 @@ async def test_tables_of_a_newer_version_are_left_alone(settings: Settings):
     async with Vault.open(settings) as vault:
         await vault._database.write(lambda database: database.execute(newer))
 
-    error = await refusal(settings)
+    error = await open_and_fail(settings)
 
     assert isinstance(error, BadSetting)
     assert "of a newer mistral-mcp" in str(error)
@@ -213,7 +213,7 @@ async def test_a_start_on_a_full_disk_is_reported_and_leaves_no_half_made_key(di
     settings = Settings(data_dir=disk.folder / "data")
     disk.fill()
 
-    error = await refusal(settings)
+    error = await open_and_fail(settings)
     assert isinstance(error, VaultUnavailable)
     assert "full" in str(error)
     assert not (disk.folder / "data" / "master.key").exists()
@@ -229,7 +229,7 @@ async def test_a_read_only_disk_is_reported_and_nothing_is_lost(disk: Disk):
         created = await vault.create(KEY)
 
     assert disk.mount("remount,ro")
-    error = await refusal(settings)
+    error = await open_and_fail(settings)
     assert isinstance(error, BadSetting)
     assert re.search(r"data/vault\.db: .* cannot be written", str(error))
 
@@ -241,13 +241,13 @@ async def test_a_read_only_disk_is_reported_and_nothing_is_lost(disk: Disk):
 async def test_a_new_vault_on_a_read_only_disk_is_reported(disk: Disk):
     assert disk.mount("remount,ro")
 
-    error = await refusal(Settings(data_dir=disk.folder / "data"))
+    error = await open_and_fail(Settings(data_dir=disk.folder / "data"))
 
     assert isinstance(error, BadSetting)
     assert "cannot be written" in str(error)
 
 
-def on_postgres(url: str, **changes: str) -> Settings:
+def postgres_settings(url: str, **changes: str) -> Settings:
     for old, new in changes.items():
         url = re.sub(old, new, url)
     return Settings.model_validate({"database_url": url, "master_keys": MASTER_KEY})
@@ -256,7 +256,9 @@ def on_postgres(url: str, **changes: str) -> Settings:
 async def test_a_postgres_that_is_not_there_is_reported():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        error = await refusal(on_postgres(f"postgresql://me:hunter2@127.0.0.1:{taken.getsockname()[1]}/db"))
+        error = await open_and_fail(
+            postgres_settings(f"postgresql://me:hunter2@127.0.0.1:{taken.getsockname()[1]}/db")
+        )
 
     assert isinstance(error, VaultUnavailable)
     assert "Postgres at 127.0.0.1: Postgres cannot be reached." in str(error)
@@ -264,7 +266,7 @@ async def test_a_postgres_that_is_not_there_is_reported():
 
 
 async def test_a_host_that_does_not_exist_is_reported():
-    error = await refusal(on_postgres("postgresql://me@nowhere.invalid/db"))
+    error = await open_and_fail(postgres_settings("postgresql://me@nowhere.invalid/db"))
 
     assert "Postgres at nowhere.invalid: Postgres cannot be reached." in str(error)
 
@@ -273,14 +275,14 @@ async def test_a_host_that_does_not_exist_is_reported():
 async def test_a_postgres_that_refuses_is_reported(postgres_url: str, part: str):
     pattern, wrong = {"user": (r"//\w+@", "//nobody_we_know@"), "database": (r"/\w+\?", "/nothing_we_know?")}[part]
 
-    error = await refusal(on_postgres(re.sub(pattern, wrong, postgres_url)))
+    error = await open_and_fail(postgres_settings(re.sub(pattern, wrong, postgres_url)))
 
     assert isinstance(error, VaultUnavailable)
     assert "Postgres refuses the connection. Check the user, the password and the name" in str(error)
 
 
 async def test_an_option_that_postgres_does_not_know_is_reported(postgres_url: str):
-    error = await refusal(on_postgres(postgres_url + "&pgbouncer=true"))
+    error = await open_and_fail(postgres_settings(postgres_url + "&pgbouncer=true"))
 
     assert isinstance(error, BadSetting)
     assert "an option that Postgres does not know" in str(error)
@@ -290,7 +292,7 @@ async def test_a_user_without_rights_is_reported(postgres: tuple[psycopg.Connect
     connection, role = postgres[0], f"mmcp_weak_{os.getpid()}"
     connection.execute(f"CREATE ROLE {role} LOGIN")
     try:
-        error = await refusal(on_postgres(re.sub(r"//\w+@", f"//{role}@", postgres_url)))
+        error = await open_and_fail(postgres_settings(re.sub(r"//\w+@", f"//{role}@", postgres_url)))
     finally:
         connection.execute(f"DROP ROLE {role}")
 
@@ -333,7 +335,7 @@ async def test_a_database_that_becomes_unavailable_is_reported_and_comes_back_wi
     proxy = Proxy(host, int(port))
     async with contextlib.AsyncExitStack() as stack:
         async with proxy.running():
-            settings = on_postgres(postgres_url.replace(f"{host}:{port}", f"127.0.0.1:{proxy.port}"))
+            settings = postgres_settings(postgres_url.replace(f"{host}:{port}", f"127.0.0.1:{proxy.port}"))
             vault = await stack.enter_async_context(Vault.open(settings, now=clock.now, clock=clock))
             created, other = await vault.create(KEY), await vault.create(KEY)
             assert (await vault.credentials(created.token, "a header")).key == KEY

@@ -20,7 +20,7 @@ KEY = SecretStr("tEsTkEy0123456789abcdefghijklmn1")
 OLD, NEW, WRONG = (hashlib.sha256(name.encode()).hexdigest() for name in ("old", "new", "wrong"))
 
 
-def with_keys(settings: Settings, *keys: str) -> Settings:
+def set_master_keys(settings: Settings, *keys: str) -> Settings:
     return settings.model_copy(update={"master_keys": tuple(SecretStr(key) for key in keys)})
 
 
@@ -33,12 +33,12 @@ async def make(settings: Settings, count: int = 1) -> list[IssuedToken]:
         return [await vault.create(KEY) for _ in range(count)]
 
 
-async def keys_found(settings: Settings, created: list[IssuedToken]) -> set[SecretStr | None]:
+async def read_keys(settings: Settings, created: list[IssuedToken]) -> set[SecretStr | None]:
     async with Vault.open(settings) as vault:
         return {(await vault.credentials(each.token, "a header")).key for each in created}
 
 
-async def refusal(settings: Settings) -> str:
+async def open_and_fail(settings: Settings) -> str:
     with pytest.raises(BadSetting) as caught:
         async with Vault.open(settings):
             pass
@@ -50,7 +50,7 @@ async def test_a_master_key_is_made_once_and_the_log_says_where(
 ):
     created = await make(sqlite_settings)
 
-    assert await keys_found(sqlite_settings, created) == {KEY}
+    assert await read_keys(sqlite_settings, created) == {KEY}
     [record] = caplog.records
     assert (record.levelno, str(sqlite_settings.data_dir) in record.message) == (logging.WARNING, True)
 
@@ -64,7 +64,7 @@ async def test_the_file_may_hold_a_ring_as_the_setting_does(sqlite_settings: Set
         assert await vault.reseal() == Resealed(moved=1, left={})
     path.write_text(NEW)
 
-    assert await keys_found(sqlite_settings, created) == {KEY}
+    assert await read_keys(sqlite_settings, created) == {KEY}
 
 
 @pytest.mark.parametrize("content", ["", "not hex", "ab" * 31, "ab" * 32 + " cd", "é" * 64])
@@ -72,7 +72,7 @@ async def test_a_file_without_a_key_is_reported(sqlite_settings: Settings, conte
     await make(sqlite_settings)
     (sqlite_settings.data_dir / "master.key").write_text(content)
 
-    assert "master.key holds no master key." in await refusal(sqlite_settings)
+    assert "master.key holds no master key." in await open_and_fail(sqlite_settings)
 
 
 async def test_a_file_that_others_may_read_is_warned_about(
@@ -95,38 +95,38 @@ async def test_without_its_key_file_a_vault_with_connections_does_not_start_and_
     kept = path.read_text()
     path.unlink()
 
-    message = await refusal(sqlite_settings)
+    message = await open_and_fail(sqlite_settings)
 
     assert f"There is no {path}, and the stored connections need it: 3 on master key {id_of(kept)}." in message
     assert not path.exists()
     path.write_text(kept)
-    assert await keys_found(sqlite_settings, created) == {KEY}
+    assert await read_keys(sqlite_settings, created) == {KEY}
 
 
 async def test_on_postgres_a_start_without_master_keys_is_refused(postgres_url: str, tmp_path: Path):
     settings = Settings.model_validate({"database_url": postgres_url, "data_dir": tmp_path / "data"})
 
-    assert "With Postgres, MASTER_KEYS must be set" in await refusal(settings)
+    assert "With Postgres, MASTER_KEYS must be set" in await open_and_fail(settings)
 
 
 async def test_wrong_master_keys_are_reported_and_nothing_is_lost(settings: Settings):
-    created = await make(with_keys(settings, OLD), 2)
+    created = await make(set_master_keys(settings, OLD), 2)
 
-    message = await refusal(with_keys(settings, WRONG))
+    message = await open_and_fail(set_master_keys(settings, WRONG))
 
     assert f"MASTER_KEYS opens none of the stored connections: 2 on master key {id_of(OLD)}." in message
     assert OLD not in message
     assert WRONG not in message
-    assert await keys_found(with_keys(settings, OLD), created) == {KEY}
+    assert await read_keys(set_master_keys(settings, OLD), created) == {KEY}
 
 
 async def test_a_connection_on_a_missing_key_is_reported_and_the_others_work(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ):
-    [old] = await make(with_keys(settings, OLD))
-    [new] = await make(with_keys(settings, NEW, OLD))
+    [old] = await make(set_master_keys(settings, OLD))
+    [new] = await make(set_master_keys(settings, NEW, OLD))
 
-    async with Vault.open(with_keys(settings, NEW)) as vault:
+    async with Vault.open(set_master_keys(settings, NEW)) as vault:
         assert (await vault.credentials(new.token, "a header")).key == KEY
         with pytest.raises(VaultUnavailable, match="lacks the master key"):
             await vault.credentials(old.token, "a header")
@@ -137,22 +137,22 @@ async def test_a_connection_on_a_missing_key_is_reported_and_the_others_work(
 
 
 async def test_resealed_offline_everything_opens_without_the_old_key(settings: Settings):
-    created = await make(with_keys(settings, OLD), 20)
+    created = await make(set_master_keys(settings, OLD), 20)
 
-    async with Vault.open(with_keys(settings, NEW, OLD)) as vault:
+    async with Vault.open(set_master_keys(settings, NEW, OLD)) as vault:
         assert {each.master_keys for each in await vault.connections()} == {(id_of(OLD),)}
         assert await vault.reseal() == Resealed(moved=20, left={})
         assert await vault.reseal() == Resealed(moved=0, left={})
         assert {each.master_keys for each in await vault.connections()} == {(id_of(NEW),)}
 
-    assert await keys_found(with_keys(settings, NEW), created) == {KEY}
-    assert "opens none" in await refusal(with_keys(settings, OLD))
+    assert await read_keys(set_master_keys(settings, NEW), created) == {KEY}
+    assert "opens none" in await open_and_fail(set_master_keys(settings, OLD))
 
 
 async def test_resealing_goes_in_batches_and_tells_how_far_it_is(settings: Settings):
-    created = await make(with_keys(settings, OLD), 20)
+    created = await make(set_master_keys(settings, OLD), 20)
     reports: list[tuple[int, int]] = []
-    async with Vault.open(with_keys(settings, NEW, OLD)) as vault:
+    async with Vault.open(set_master_keys(settings, NEW, OLD)) as vault:
         resealed = await maintenance.reseal(
             vault._database, vault._ring, lambda done, of: reports.append((done, of)), batch=7
         )
@@ -160,23 +160,23 @@ async def test_resealing_goes_in_batches_and_tells_how_far_it_is(settings: Setti
     assert resealed == Resealed(moved=20, left={})
     assert reports == [(7, 20), (14, 20), (20, 20)]
 
-    assert await keys_found(with_keys(settings, NEW), created) == {KEY}
+    assert await read_keys(set_master_keys(settings, NEW), created) == {KEY}
 
 
 async def test_what_no_key_opens_is_counted_and_left_as_it_is(settings: Settings):
-    lost = await make(with_keys(settings, OLD), 2)
-    kept = await make(with_keys(settings, WRONG, OLD), 3)
+    lost = await make(set_master_keys(settings, OLD), 2)
+    kept = await make(set_master_keys(settings, WRONG, OLD), 3)
 
-    async with Vault.open(with_keys(settings, NEW, WRONG)) as vault:
+    async with Vault.open(set_master_keys(settings, NEW, WRONG)) as vault:
         assert await vault.reseal() == Resealed(moved=3, left={id_of(OLD): 2})
 
-    assert await keys_found(with_keys(settings, NEW), kept) == {KEY}
-    assert await keys_found(with_keys(settings, NEW, OLD), lost) == {KEY}
+    assert await read_keys(set_master_keys(settings, NEW), kept) == {KEY}
+    assert await read_keys(set_master_keys(settings, NEW, OLD), lost) == {KEY}
 
 
 async def test_a_token_that_ended_while_it_was_resealed_stays_erased(settings: Settings, clock: Clock):
-    [created] = await make(with_keys(settings, OLD))
-    async with Vault.open(with_keys(settings, NEW, OLD), now=clock.now, clock=clock) as vault:
+    [created] = await make(set_master_keys(settings, OLD))
+    async with Vault.open(set_master_keys(settings, NEW, OLD), now=clock.now, clock=clock) as vault:
         await vault.revoke(created.token)
 
         assert await vault.reseal() == Resealed(moved=0, left={})
@@ -186,16 +186,16 @@ async def test_a_token_that_ended_while_it_was_resealed_stays_erased(settings: S
 async def test_what_is_made_meanwhile_is_on_the_first_key(settings: Settings):
     ring = [secrets.token_hex(32) for _ in range(3)]
     for newest in range(3):
-        created = await make(with_keys(settings, *reversed(ring[: newest + 1])))
+        created = await make(set_master_keys(settings, *reversed(ring[: newest + 1])))
 
-        async with Vault.open(with_keys(settings, *reversed(ring[: newest + 1]))) as vault:
+        async with Vault.open(set_master_keys(settings, *reversed(ring[: newest + 1]))) as vault:
             [found] = [each for each in await vault.connections() if each.id == created[0].connection.id]
             assert found.master_keys == (id_of(ring[newest]),)
 
 
 @pytest.mark.parametrize("weak", ["00" * 32, "ff" * 32, "0123" * 16])
 async def test_a_master_key_that_can_be_guessed_is_refused(settings: Settings, weak: str):
-    message = await refusal(with_keys(settings, weak))
+    message = await open_and_fail(set_master_keys(settings, weak))
 
     assert "can be guessed" in message
     assert weak not in message
@@ -204,10 +204,10 @@ async def test_a_master_key_that_can_be_guessed_is_refused(settings: Settings, w
 async def test_a_weak_key_that_connections_need_is_warned_about(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ):
-    async with Vault.open(with_keys(settings, NEW)) as vault:
+    async with Vault.open(set_master_keys(settings, NEW)) as vault:
         await vault.create(KEY)
 
-    async with Vault.open(with_keys(settings, NEW, "00" * 32)):
+    async with Vault.open(set_master_keys(settings, NEW, "00" * 32)):
         assert "can be guessed" in caplog.text
 
 

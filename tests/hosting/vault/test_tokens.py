@@ -15,7 +15,7 @@ def text_of_new_token() -> str:
     return new_token().text.get_secret_value()
 
 
-def refused(text: str) -> bool:
+def is_refused(text: str) -> bool:
     try:
         parse_token(SecretStr(text))
     except RefusedCredential:
@@ -60,7 +60,7 @@ def test_every_single_wrong_character_is_recognised():
         for character in string.ascii_letters + string.digits + "-_ "
     } - {text}
 
-    assert {each for each in wrong if not refused(each)} == set()
+    assert {each for each in wrong if not is_refused(each)} == set()
 
 
 def test_neighbours_that_changed_places_are_recognised():
@@ -69,7 +69,7 @@ def test_neighbours_that_changed_places_are_recognised():
         text[:place] + text[place + 1] + text[place] + text[place + 2 :] for place in range(5, len(text) - 1)
     }
 
-    assert {each for each in swapped - {text} if not refused(each)} == set()
+    assert {each for each in swapped - {text} if not is_refused(each)} == set()
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_neighbours_that_changed_places_are_recognised():
     ],
 )
 def test_anything_else_is_refused(spoil):
-    assert refused(spoil(text_of_new_token()))
+    assert is_refused(spoil(text_of_new_token()))
 
 
 def test_a_number_beyond_256_bits_is_no_token_even_with_the_right_checksum():
-    assert refused("mmcp_" + "z" * 43 + "2gPjIn")
+    assert is_refused("mmcp_" + "z" * 43 + "2gPjIn")
 
 
 def test_tokens_that_were_given_out_stay_good_in_later_versions():

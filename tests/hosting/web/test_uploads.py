@@ -14,7 +14,7 @@ from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.vault.uploads import MOST_OPEN
 from mistral_mcp.sandbox import Fault, Sandbox
 from mistral_mcp.settings import Settings
-from tests.conftest import KEY, at, serving, text_of
+from tests.conftest import KEY, connect_to, serving, text_of
 
 OTHER_KEY = "oThErKeY0123456789abcdefghijklmn"
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n" * 20_000
@@ -37,7 +37,7 @@ async def connect(http: httpx2.AsyncClient, key: str = KEY) -> dict[str, Any]:
 
 
 async def call(url: str, tool: str, **arguments: Any) -> CallToolResult:
-    async with at(url, {}) as client:
+    async with connect_to(url, {}) as client:
         return await client.call_tool(tool, arguments)
 
 
@@ -141,7 +141,7 @@ async def test_before_a_file_has_come_the_tool_says_so_or_waits(
         waits.set()
 
     results: list[CallToolResult] = []
-    async with at(made["url"], {}) as client, anyio.create_task_group() as group:
+    async with connect_to(made["url"], {}) as client, anyio.create_task_group() as group:
 
         async def wait() -> None:
             answer = await client.call_tool(
@@ -190,7 +190,7 @@ async def test_an_upload_in_flight_ends_with_its_connection_and_nothing_more_goe
 
 async def test_a_connection_has_so_many_open_links(replicas: list[httpx2.AsyncClient]) -> None:
     made, other = await connect(replicas[0]), await connect(replicas[0], OTHER_KEY)
-    async with at(made["url"], {}) as client:
+    async with connect_to(made["url"], {}) as client:
         results = [await client.call_tool("mistral_request_upload", {}) for _ in range(MOST_OPEN + 1)]
 
     assert [result.is_error for result in results] == [False] * MOST_OPEN + [True]

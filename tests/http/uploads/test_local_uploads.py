@@ -24,7 +24,7 @@ PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n" * 20_000
 
 
 @asynccontextmanager
-async def at_home(url: str, *, open_seconds: float = 60) -> AsyncGenerator[Client]:
+async def connect_with_local_page(url: str, *, open_seconds: float = 60) -> AsyncGenerator[Client]:
     """A client of a server with a page of its own, as stdio has it."""
     settings = Settings.model_validate({"route": url, "toolsets": "files,documents", "max_retries": 0})
     uploads = LocalUploads(settings, open_seconds=open_seconds)
@@ -38,7 +38,7 @@ async def at_home(url: str, *, open_seconds: float = 60) -> AsyncGenerator[Clien
 
 @pytest.fixture
 async def client(mistral_url: str) -> AsyncIterator[Client]:
-    async with at_home(mistral_url) as client:
+    async with connect_with_local_page(mistral_url) as client:
         yield client
 
 
@@ -157,7 +157,7 @@ async def test_others_than_who_has_the_link_get_nothing(client: Client, sandbox:
     assert not sandbox.requests
 
 
-async def answers(url: str) -> bool:
+async def is_reachable(url: str) -> bool:
     async with httpx2.AsyncClient() as http:
         try:
             await http.get(url)
@@ -169,12 +169,12 @@ async def answers(url: str) -> bool:
 async def test_after_its_time_the_page_is_gone_its_files_are_not_and_a_new_one_can_be_had(
     mistral_url: str,
 ) -> None:
-    async with at_home(mistral_url, open_seconds=0.5) as client:
+    async with connect_with_local_page(mistral_url, open_seconds=0.5) as client:
         link = await request_upload(client)
         async with httpx2.AsyncClient() as http:
             sent = await http.put(f"{link['upload_url']}/a.pdf", content=b"%PDF")
         with anyio.fail_after(20):
-            while await answers(link["upload_url"]):
+            while await is_reachable(link["upload_url"]):
                 pass
         found = await client.call_tool("mistral_get_file", {"file_id": link["handle"]})
         again = await request_upload(client)

@@ -12,7 +12,7 @@ from mistral_mcp.http.uploads.problems import read_problems
 from mistral_mcp.sandbox import Fault, Sandbox
 from scripts.page_pictures import browse, find_barriers
 from tests.conftest import skip_without
-from tests.http.uploads.test_local_uploads import PDF, at_home, request_upload
+from tests.http.uploads.test_local_uploads import PDF, connect_with_local_page, request_upload
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -28,7 +28,7 @@ def _chromium() -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_several_files_are_uploaded_by_keyboard_at_a_phones_width(mistral_url: str, scheme: str) -> None:
     files = [{"name": name, "mimeType": "application/pdf", "buffer": PDF} for name in ("one.pdf", "two.pdf")]
-    async with at_home(mistral_url) as client, async_playwright() as playwright:
+    async with connect_with_local_page(mistral_url) as client, async_playwright() as playwright:
         link = await request_upload(client)
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])
         page = await browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
@@ -53,7 +53,7 @@ async def test_axe_core_finds_nothing_from_the_first_look_to_the_ended_link(
     refused, taken = (
         {"name": name, "mimeType": "application/pdf", "buffer": PDF} for name in ("refused.pdf", "taken.pdf")
     )
-    async with at_home(mistral_url) as client, browse() as browser:
+    async with connect_with_local_page(mistral_url) as client, browse() as browser:
         link = (await request_upload(client))["upload_url"]
         page = await browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, locale=language)
         await page.goto(link)
@@ -79,7 +79,7 @@ async def test_a_form_without_javascript_says_in_its_language_what_is_wrong(
     mistral_url: str, language: str
 ) -> None:
     empty = {"name": "empty.pdf", "mimeType": "application/pdf", "buffer": b""}
-    async with at_home(mistral_url) as client, browse() as browser:
+    async with connect_with_local_page(mistral_url) as client, browse() as browser:
         link = (await request_upload(client))["upload_url"]
         page = await browser.new_page(java_script_enabled=False, locale=language)
         await page.goto(link)

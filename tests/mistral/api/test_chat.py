@@ -35,7 +35,7 @@ USAGE = {
 }
 
 
-def thought(*texts: str, **members: Any) -> dict[str, Any]:
+def thinking_chunk(*texts: str, **members: Any) -> dict[str, Any]:
     return {"type": "thinking", "thinking": [{"type": "text", "text": text} for text in texts], **members}
 
 
@@ -73,7 +73,7 @@ def body(
     return {name: value for name, value in whole.items() if value is not ...}
 
 
-def parsed(whole: dict[str, Any]) -> ChatReply:
+def parse_reply(whole: dict[str, Any]) -> ChatReply:
     return ChatCall.read(json.dumps(whole).encode())
 
 
@@ -91,7 +91,7 @@ def chunk(delta: dict[str, Any], finish_reason: str | None = None, **members: An
     return json.dumps({name: value for name, value in event.items() if value is not ...})
 
 
-def assembled(*events: str) -> ChatReply:
+def assemble(*events: str) -> ChatReply:
     assembly = ChatAssembly()
     for event in events:
         assembly.add(event)
@@ -135,11 +135,21 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "chunk with null text": (body({"content": [{"type": "text", "text": None}, words("Hi")]}), {"text": "Hi"}),
     "thinking": (
-        body({"content": [thought("So, ", "four.", closed=True), words("4")]}),
+        body({"content": [thinking_chunk("So, ", "four.", closed=True), words("4")]}),
         {"text": "4", "thinking": "So, four."},
     ),
     "thinking interleaved": (
-        body({"content": [thought("a"), words("1"), thought("b", closed=False), words("2"), thought("c")]}),
+        body(
+            {
+                "content": [
+                    thinking_chunk("a"),
+                    words("1"),
+                    thinking_chunk("b", closed=False),
+                    words("2"),
+                    thinking_chunk("c"),
+                ]
+            }
+        ),
         {"text": "12", "thinking": "abc"},
     ),
     "thinking as a string": (
@@ -151,7 +161,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"text": "4", "thinking": "ab"},
     ),
     "thinking, then calls": (
-        body({"content": [thought("f it is")], "tool_calls": [call()]}, {"finish_reason": "tool_calls"}),
+        body({"content": [thinking_chunk("f it is")], "tool_calls": [call()]}, {"finish_reason": "tool_calls"}),
         {
             "text": "",
             "thinking": "f it is",
@@ -213,7 +223,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_whole_reply_is_read_in_every_shape(shape: str) -> None:
     whole, expected = SHAPES[shape]
-    reply = facts(parsed(whole))
+    reply = facts(parse_reply(whole))
 
     assert {name: reply[name] for name in expected} == expected
 
@@ -229,7 +239,7 @@ def test_and_in_one_event_of_a_stream(shape: str) -> None:
         pytest.skip("a delta is one message")
     event = {**whole, "choices": [{**choice, "delta": message}]}
 
-    reply = facts(assembled(json.dumps(event)))
+    reply = facts(assemble(json.dumps(event)))
 
     assert {name: reply[name] or None for name in expected if name != "content"} == {
         name: value or None for name, value in expected.items() if name != "content"
@@ -256,8 +266,8 @@ def test_and_in_one_event_of_a_stream(shape: str) -> None:
 def test_usage_is_read_with_whatever_is_null_or_missing(
     usage: Any, expected: tuple[int | None, ...] | None
 ) -> None:
-    whole = parsed(body(usage=usage)).usage
-    streamed = assembled(chunk({"content": "Hi"}, "stop", usage=usage)).usage
+    whole = parse_reply(body(usage=usage)).usage
+    streamed = assemble(chunk({"content": "Hi"}, "stop", usage=usage)).usage
 
     for found in (whole, streamed):
         numbers = found and (found.prompt_tokens, found.completion_tokens, found.total_tokens, found.cached_tokens)
@@ -267,46 +277,48 @@ def test_usage_is_read_with_whatever_is_null_or_missing(
 @pytest.mark.parametrize("whole", [{}, {"choices": []}, {"choices": None}, {"choices": {}}, [], "text", None])
 def test_what_is_no_reply_is_not_taken_for_one(whole: Any) -> None:
     with pytest.raises(ValidationError):
-        parsed(whole)
+        parse_reply(whole)
 
 
 # Streams.
 
 
 def test_a_recorded_stream() -> None:
-    reply = assembled(
+    reply = assemble(
         chunk({"role": "assistant", "content": ""}, p=...),
         chunk({"content": "1"}),
         chunk({"content": ", 2,"}),
         chunk({"content": " 3"}, "stop", usage=USAGE),
     )
 
-    assert facts(reply) == facts(parsed(body({"content": "1, 2, 3"})))
+    assert facts(reply) == facts(parse_reply(body({"content": "1, 2, 3"})))
 
 
 def test_usage_that_comes_after_the_last_piece_or_with_no_choice_counts() -> None:
     events = [chunk({"content": "Hi"}), chunk({}, "stop"), chunk({}, choices=[], usage=USAGE)]
 
-    assert facts(assembled(*events)) == facts(parsed(body()))
+    assert facts(assemble(*events)) == facts(parse_reply(body()))
 
 
 def test_thinking_and_text_in_one_delta() -> None:
-    reply = assembled(
+    reply = assemble(
         chunk({"role": "assistant", "content": ""}),
-        chunk({"content": [thought("So")]}),
-        chunk({"content": [thought(", four.", closed=True)]}),
-        chunk({"content": [thought("", closed=True), words("4")]}),
+        chunk({"content": [thinking_chunk("So")]}),
+        chunk({"content": [thinking_chunk(", four.", closed=True)]}),
+        chunk({"content": [thinking_chunk("", closed=True), words("4")]}),
         chunk({"content": "!"}, "stop", usage=USAGE),
     )
 
-    assert facts(reply) == facts(parsed(body({"content": [thought("So, four.", closed=True), words("4!")]})))
+    assert facts(reply) == facts(
+        parse_reply(body({"content": [thinking_chunk("So, four.", closed=True), words("4!")]}))
+    )
 
 
 def test_calls_that_come_whole() -> None:
     calls = [call(), call('{"b": 2}', id="abcdefgh2", index=1)]
-    reply = assembled(chunk({"content": "", "tool_calls": calls}, "tool_calls", usage=USAGE))
+    reply = assemble(chunk({"content": "", "tool_calls": calls}, "tool_calls", usage=USAGE))
 
-    expected = parsed(body({"content": "", "tool_calls": calls}, {"finish_reason": "tool_calls"}))
+    expected = parse_reply(body({"content": "", "tool_calls": calls}, {"finish_reason": "tool_calls"}))
     assert facts(reply) == facts(expected)
 
 
@@ -315,11 +327,11 @@ def test_calls_without_an_id_are_as_many_streamed_as_whole(identity: dict[str, A
     """Mistral's schema has defaults for both: two calls may look alike but for what they call."""
     calls = [call("{}", **identity), call('{"b": 2}', function={"name": "g", "arguments": "{}"}, **identity)]
 
-    streamed = assembled(chunk({"tool_calls": calls}, "tool_calls"))
+    streamed = assemble(chunk({"tool_calls": calls}, "tool_calls"))
 
     assert (
         facts(streamed)["calls"]
-        == facts(parsed(body({"tool_calls": calls})))["calls"]
+        == facts(parse_reply(body({"tool_calls": calls})))["calls"]
         == [
             ("null", "f", "{}"),
             ("null", "g", "{}"),
@@ -336,7 +348,7 @@ def test_a_call_in_fragments_is_put_together(later: dict[str, Any], name: Any) -
         function = {"arguments": arguments} | ({} if name is ... else {"name": name})
         return call(function=function, **later)
 
-    reply = assembled(
+    reply = assemble(
         chunk({"tool_calls": [call('{"a"')]}),
         chunk({"tool_calls": [fragment(": ")]}),
         chunk({"tool_calls": [call("[", id="abcdefgh2", index=1), fragment("1")]}),
@@ -353,7 +365,7 @@ def test_a_fragment_without_a_name_continues_the_latest_call_of_its_index(later:
     def fragment(arguments: Any, **members: Any) -> str:
         return chunk({"tool_calls": [call(function={"name": "", "arguments": arguments}, id=later, **members)]})
 
-    reply = assembled(
+    reply = assemble(
         chunk({"tool_calls": [call("", function={"name": "read", "arguments": ""})]}),
         fragment('{"path": '),
         chunk({"tool_calls": [call("", id="abcdefgh2")]}),
@@ -367,7 +379,7 @@ def test_a_fragment_without_a_name_continues_the_latest_call_of_its_index(later:
 
 
 def test_a_name_that_comes_before_its_id_is_one_call() -> None:
-    reply = assembled(
+    reply = assemble(
         chunk({"tool_calls": [call("", id=None)]}),
         chunk({"tool_calls": [call(function={"arguments": "{}"})]}, "tool_calls"),
     )
@@ -379,7 +391,7 @@ def test_a_name_that_comes_before_its_id_is_one_call() -> None:
     "event", [{}, {"choices": None}, {"choices": []}, {"usage": USAGE}, {"type": "new", "x": [1]}]
 )
 def test_an_event_without_choices_brings_nothing_but_its_usage(event: dict[str, Any]) -> None:
-    reply = assembled(json.dumps(event), chunk({"content": "ab"}, "stop", usage=USAGE), json.dumps(event))
+    reply = assemble(json.dumps(event), chunk({"content": "ab"}, "stop", usage=USAGE), json.dumps(event))
 
     assert (reply.text, reply.usage and reply.usage.total_tokens) == ("ab", 31)
 
@@ -395,7 +407,7 @@ def test_an_event_without_choices_brings_nothing_but_its_usage(event: dict[str, 
     ],
 )
 def test_cached_tokens_are_found_wherever_they_are_counted(usage: dict[str, Any]) -> None:
-    read = parsed(body(usage={**USAGE, "prompt_tokens_details": None, **usage})).usage
+    read = parse_reply(body(usage={**USAGE, "prompt_tokens_details": None, **usage})).usage
 
     assert read is not None
     assert read.cached_tokens == 16
@@ -426,12 +438,13 @@ def replies(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
             deltas.append({"content": [reference]})
         elif kind == "thinking":
             deltas += [
-                {"content": [thought(piece, **draw(st.sampled_from([{}, {"closed": True}])))]} for piece in pieces
+                {"content": [thinking_chunk(piece, **draw(st.sampled_from([{}, {"closed": True}])))]}
+                for piece in pieces
             ]
             if chunks and chunks[-1]["type"] == kind:
                 chunks[-1]["thinking"][0]["text"] += said
             else:
-                chunks.append(thought(said, closed=True))
+                chunks.append(thinking_chunk(said, closed=True))
         else:
             forms: list[Callable[[str], Any]] = [
                 str,
@@ -474,8 +487,8 @@ def test_however_a_reply_is_split_it_is_the_same_reply(made: tuple[dict[str, Any
     assembly = ChatAssembly()
     pieces = [assembly.add(event) for event in events]
 
-    assert facts(assembly.reply()) == facts(parsed(whole))
-    assert "".join(pieces) == assembly.text == parsed(whole).text
+    assert facts(assembly.reply()) == facts(parse_reply(whole))
+    assert "".join(pieces) == assembly.text == parse_reply(whole).text
     assert assembly.finished
 
 
@@ -522,7 +535,7 @@ async def test_nobody_who_does_not_listen_gets_a_stream(listens: Any) -> None:
     async with mistral.client(listens=listens) as client:
         reply = await complete(client, CALL)
 
-    assert facts(reply) == facts(parsed(body()))
+    assert facts(reply) == facts(parse_reply(body()))
     assert [asked.get("stream") for asked in mistral.bodies] == [True if listens else None]
     assert "stream_options" not in mistral.bodies[0]
 
@@ -544,7 +557,7 @@ async def test_a_stream_that_finished_is_whole_without_done() -> None:
     [
         ([chunk({"content": "Half"})], "Half"),
         ([chunk({"content": "Half"}), "[DONE]"], "Half"),
-        ([chunk({"content": [thought("hm")]}), "[DONE]"], ""),
+        ([chunk({"content": [thinking_chunk("hm")]}), "[DONE]"], ""),
         ([chunk({"content": "Half"}), "{"], "Half"),
         ([chunk({"content": "Half"}), '{"choices": 3}'], "Half"),
         ([chunk({"content": "Half"}, "error"), "[DONE]"], "Half"),

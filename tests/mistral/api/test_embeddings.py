@@ -36,7 +36,7 @@ from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.route import Route
 from mistral_mcp.sandbox import Fault, Sandbox, serve_app
 from mistral_mcp.sandbox.answers.embed_text import embed_text as sandbox_vector
-from tests.conftest import KEY, in_memory, read_kept, text_of
+from tests.conftest import KEY, connect_in_memory, read_kept_file, text_of
 
 DIMENSIONS = 1024
 MODEL = "mistral-embed"
@@ -76,7 +76,7 @@ async def test_thousands_of_inputs_come_in_order_exact_small_and_much_faster_tha
     tmp_path: Path,
 ) -> None:
     mistral, inputs = Sandbox(latency=0.05), texts(3000)
-    async with serve_app(mistral) as url, in_memory(url, output_dir=tmp_path) as client:
+    async with serve_app(mistral) as url, connect_in_memory(url, output_dir=tmp_path) as client:
         started = time.monotonic()
         for text in inputs[:30]:
             await client.call_tool("mistral_embed", {"inputs": [text]})
@@ -91,7 +91,7 @@ async def test_thousands_of_inputs_come_in_order_exact_small_and_much_faster_tha
     kept = result.structured_content["kept"]
     assert kept["shape"] == shape
     assert len(text_of(result)) + len(json.dumps(result.structured_content)) < 20_000
-    assert read_kept(kept) == as_float32(inputs)
+    assert read_kept_file(kept) == as_float32(inputs)
     assert mistral.peak <= 8
 
 
@@ -105,7 +105,7 @@ async def test_twenty_thousand_inputs_are_taken() -> None:
 
 
 async def test_one_more_is_not(mistral_url: str, sandbox: Sandbox) -> None:
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         result = await client.call_tool("mistral_embed", {"inputs": ["x"] * 20_001})
 
     assert result.is_error
@@ -202,7 +202,7 @@ async def test_progress_grows_although_parts_wait_and_are_tried_again() -> None:
 async def test_what_mistral_finds_too_much_is_halved_until_it_fits(most: int) -> None:
     counting = Counting(dimensions=2)
 
-    async def choosy(scope: Any, receive: Any, send: Any) -> None:
+    async def limit_tokens(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         body = await Request(scope, receive).body()
@@ -211,12 +211,12 @@ async def test_what_mistral_finds_too_much_is_halved_until_it_fits(most: int) ->
             await Response(json.dumps(error), 400, {"content-type": "application/json"})(scope, receive, send)
             return
 
-        async def again() -> Any:
+        async def receive_again() -> Any:
             return {"type": "http.request", "body": body}
 
-        await counting(scope, again, send)
+        await counting(scope, receive_again, send)
 
-    async with client_of(choosy) as mistral:
+    async with client_of(limit_tokens) as mistral:
         vectors = await embed_text(mistral, texts(300))
 
     assert [row.tolist() for row in vectors.rows] == [[float(n)] * 2 for n in range(300)]
@@ -293,7 +293,7 @@ async def test_one_request_is_not_told_of_as_a_part(mistral_url: str, sandbox: S
 # What vectors look like.
 
 
-def replying(*rows: Any, **members: Any) -> Callable[..., Any]:
+def reply_with(*rows: Any, **members: Any) -> Callable[..., Any]:
     """A Mistral that always gives these rows."""
     data = [{"object": "embedding", "embedding": row, "index": index} for index, row in enumerate(rows)]
 
@@ -332,7 +332,7 @@ async def test_parts_whose_vectors_differ_in_length_are_no_answer() -> None:
 
 
 async def test_numbers_are_taken_where_base64_was_requested() -> None:
-    async with client_of(replying([0.5, -0.25], [1, 2])) as mistral:
+    async with client_of(reply_with([0.5, -0.25], [1, 2])) as mistral:
         vectors = await embed_text(mistral, ["one", "two"])
 
     assert [row.tolist() for row in vectors.rows] == [[0.5, -0.25], [1.0, 2.0]]
@@ -340,7 +340,7 @@ async def test_numbers_are_taken_where_base64_was_requested() -> None:
 
 @pytest.mark.parametrize(("dtype", "low", "high"), [("int8", -128, 127), ("uint8", 0, 255), ("ubinary", 0, 255)])
 async def test_small_types_keep_their_range(dtype: Any, low: int, high: int) -> None:
-    async with client_of(replying([low, 0.0, high])) as mistral:
+    async with client_of(reply_with([low, 0.0, high])) as mistral:
         vectors = await embed_text(mistral, ["one"], output_dtype=dtype)
 
     assert vectors.rows[0].tolist() == [low, 0, high]
@@ -367,7 +367,7 @@ async def test_small_types_keep_their_range(dtype: Any, low: int, high: int) -> 
 )
 async def test_vectors_that_cannot_be_are_a_malformed_reply_and_no_crash(rows: list[Any], dtype: Any) -> None:
     inputs = ["one", "two"] if len(rows) == 2 else ["one"]
-    async with client_of(replying(*rows)) as mistral:
+    async with client_of(reply_with(*rows)) as mistral:
         with pytest.raises(Unavailable, match="reply") as caught:
             await embed_text(mistral, inputs, output_dtype=dtype)
 

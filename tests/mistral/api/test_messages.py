@@ -15,7 +15,7 @@ SYSTEM = {"role": "system", "content": "Answer in French."}
 ANSWER = {"role": "assistant", "content": "Sunny."}
 
 
-def calling(*ids: str | None) -> dict[str, Any]:
+def call_turn(*ids: str | None) -> dict[str, Any]:
     calls = [{"id": call_id, "type": "function", "function": {"name": "f", "arguments": "{}"}} for call_id in ids]
     return {"role": "assistant", "content": "", "tool_calls": calls}
 
@@ -24,18 +24,18 @@ def result(call_id: str | None = "abcdefgh1", content: str | None = "20 degrees"
     return {"role": "tool", "tool_call_id": call_id, "name": "f", "content": content}
 
 
-def thinking(text: str) -> dict[str, Any]:
+def thinking_chunk(text: str) -> dict[str, Any]:
     return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
 
 
-def refusal(message: str, code: str = "3230") -> Fault:
+def order_fault(message: str, code: str = "3230") -> Fault:
     kind = "invalid_request_message_order"
     return Fault(
         status=400, body={"object": "error", "message": message, "type": kind, "param": None, "code": code}
     )
 
 
-async def sent(
+async def send_turns(
     client: Client, sandbox: Sandbox, *messages: dict[str, Any], **more: object
 ) -> list[dict[str, Any]]:
     """The turns that arrive, whatever the sandbox makes of them."""
@@ -53,20 +53,20 @@ async def sent(
         [SYSTEM, SYSTEM, USER],
         [USER, ANSWER, NOW],
         [USER, NOW],
-        [SYSTEM, USER, calling("abcdefgh1"), result(), NOW],
-        [USER, calling("abcdefgh1", "abcdefgh2"), result("abcdefgh2"), result("abcdefgh1")],
+        [SYSTEM, USER, call_turn("abcdefgh1"), result(), NOW],
+        [USER, call_turn("abcdefgh1", "abcdefgh2"), result("abcdefgh2"), result("abcdefgh1")],
     ],
 )
 async def test_what_mistral_may_take_goes_out_as_it_is(
     client: Client, sandbox: Sandbox, history: list[dict[str, Any]]
 ) -> None:
-    assert await sent(client, sandbox, *history) == history
+    assert await send_turns(client, sandbox, *history) == history
 
 
 async def test_system_turns_after_an_answer_go_to_the_front(client: Client, sandbox: Sandbox) -> None:
     late = {"role": "system", "content": "Be kind."}
-    turns = await sent(
-        client, sandbox, USER, calling("abcdefgh1"), result(), SYSTEM, ANSWER, late, NOW, system="First."
+    turns = await send_turns(
+        client, sandbox, USER, call_turn("abcdefgh1"), result(), SYSTEM, ANSWER, late, NOW, system="First."
     )
 
     assert [turn["content"] for turn in turns[:4]] == ["First.", "Answer in French.", "Be kind.", USER["content"]]
@@ -74,7 +74,7 @@ async def test_system_turns_after_an_answer_go_to_the_front(client: Client, sand
 
 
 async def test_a_developers_turn_is_a_system_turn(client: Client, sandbox: Sandbox) -> None:
-    assert await sent(client, sandbox, {**SYSTEM, "role": "developer"}, USER) == [SYSTEM, USER]
+    assert await send_turns(client, sandbox, {**SYSTEM, "role": "developer"}, USER) == [SYSTEM, USER]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_a_developers_turn_is_a_system_turn(client: Client, sandbox: Sandb
 async def test_an_assistants_turn_without_content_or_calls_is_left_out(
     client: Client, sandbox: Sandbox, content: object
 ) -> None:
-    assert await sent(client, sandbox, USER, {"role": "assistant", "content": content}, NOW) == [USER, NOW]
+    assert await send_turns(client, sandbox, USER, {"role": "assistant", "content": content}, NOW) == [USER, NOW]
 
 
 @pytest.mark.parametrize(
@@ -92,43 +92,43 @@ async def test_an_assistants_turn_without_content_or_calls_is_left_out(
 async def test_members_that_a_users_turn_does_not_take_are_left_out(
     client: Client, sandbox: Sandbox, extra: dict[str, Any]
 ) -> None:
-    assert await sent(client, sandbox, {**USER, **extra}) == [USER]
+    assert await send_turns(client, sandbox, {**USER, **extra}) == [USER]
 
 
 async def test_an_assistants_name_is_left_out_and_its_prefix_kept(client: Client, sandbox: Sandbox) -> None:
     begun = {"role": "assistant", "content": "Bonjour", "prefix": True}
-    assert await sent(client, sandbox, USER, {**begun, "name": "alice"}) == [USER, begun]
+    assert await send_turns(client, sandbox, USER, {**begun, "name": "alice"}) == [USER, begun]
 
 
 async def test_thinking_at_the_start_of_a_turn_is_put_into_one_chunk(client: Client, sandbox: Sandbox) -> None:
     words = {"type": "text", "text": "Sunny."}
-    content = [thinking("First, "), {"type": "text", "text": ""}, thinking("then."), words]
-    turns = await sent(client, sandbox, USER, {"role": "assistant", "content": content}, NOW)
+    content = [thinking_chunk("First, "), {"type": "text", "text": ""}, thinking_chunk("then."), words]
+    turns = await send_turns(client, sandbox, USER, {"role": "assistant", "content": content}, NOW)
 
-    assert turns[1]["content"] == [{**thinking("First, then."), "closed": True}, words]
+    assert turns[1]["content"] == [{**thinking_chunk("First, then."), "closed": True}, words]
 
 
 async def test_thinking_of_one_chunk_goes_out_as_it_is(client: Client, sandbox: Sandbox) -> None:
     turn = {
         "role": "assistant",
-        "content": [thinking("Well."), {"type": "text", "text": "Sunny."}, thinking("Done.")],
+        "content": [thinking_chunk("Well."), {"type": "text", "text": "Sunny."}, thinking_chunk("Done.")],
     }
-    assert await sent(client, sandbox, USER, turn, NOW) == [USER, turn, NOW]
+    assert await send_turns(client, sandbox, USER, turn, NOW) == [USER, turn, NOW]
 
 
 async def test_foreign_call_ids_have_nine_characters_and_stay_paired(client: Client, sandbox: Sandbox) -> None:
     foreign = ["call_0123456789abcdef", "chatcmpl-tool-b6f76882211cffb5"]
-    history = [USER, calling(*foreign), *map(result, reversed(foreign))]
-    turns = await sent(client, sandbox, *history)
+    history = [USER, call_turn(*foreign), *map(result, reversed(foreign))]
+    turns = await send_turns(client, sandbox, *history)
 
     ids = [call["id"] for call in turns[1]["tool_calls"]]
     assert all(re.fullmatch("[a-zA-Z0-9]{9}", call_id) for call_id in ids)
     assert [turn["tool_call_id"] for turn in turns[2:]] == ids[::-1]
-    assert await sent(client, sandbox, *history) == turns
+    assert await send_turns(client, sandbox, *history) == turns
 
 
 async def test_results_without_an_id_answer_the_calls_in_their_order(client: Client, sandbox: Sandbox) -> None:
-    turns = await sent(client, sandbox, USER, calling("abcdefgh1", None), result(None), result(""))
+    turns = await send_turns(client, sandbox, USER, call_turn("abcdefgh1", None), result(None), result(""))
 
     ids = [call["id"] for call in turns[1]["tool_calls"]]
     assert ids[0] == "abcdefgh1"
@@ -136,14 +136,14 @@ async def test_results_without_an_id_answer_the_calls_in_their_order(client: Cli
 
 
 async def test_calls_of_one_turn_have_ids_of_their_own(client: Client, sandbox: Sandbox) -> None:
-    turns = await sent(client, sandbox, USER, calling("abcdefgh1", "abcdefgh1"), result(), NOW)
+    turns = await send_turns(client, sandbox, USER, call_turn("abcdefgh1", "abcdefgh1"), result(), NOW)
     assert len({call["id"] for call in turns[1]["tool_calls"]}) == 2
 
 
 async def test_members_of_calls_that_are_null_are_left_out(client: Client, sandbox: Sandbox) -> None:
-    turn = calling("abcdefgh1")
+    turn = call_turn("abcdefgh1")
     turn["tool_calls"][0] |= {"type": None, "index": None}
-    turns = await sent(client, sandbox, USER, turn, result(content=None), NOW)
+    turns = await send_turns(client, sandbox, USER, turn, result(content=None), NOW)
 
     assert turns[1]["tool_calls"] == [{"id": "abcdefgh1", "function": {"name": "f", "arguments": "{}"}}]
     assert turns[2]["content"] == ""
@@ -152,8 +152,8 @@ async def test_members_of_calls_that_are_null_are_left_out(client: Client, sandb
 async def test_a_turn_is_put_between_a_tools_and_a_users_after_mistral_refused_them(
     client: Client, sandbox: Sandbox
 ) -> None:
-    sandbox.faults.append(refusal("Unexpected role 'user' after role 'tool'"))
-    turns = await sent(client, sandbox, USER, calling("abcdefgh1"), result(), prompt="And now?")
+    sandbox.faults.append(order_fault("Unexpected role 'user' after role 'tool'"))
+    turns = await send_turns(client, sandbox, USER, call_turn("abcdefgh1"), result(), prompt="And now?")
 
     roles = [[turn["role"] for turn in request.json["messages"]] for request in sandbox.requests]
     assert roles == [
@@ -171,8 +171,8 @@ async def test_a_turn_is_put_between_a_tools_and_a_users_after_mistral_refused_t
     ],
 )
 async def test_another_refusal_is_passed_on(client: Client, sandbox: Sandbox, message: str, code: str) -> None:
-    sandbox.faults.append(refusal(message, code))
-    answer = await client.call_tool("mistral_chat", {"messages": [USER, calling("abcdefgh1"), result(), NOW]})
+    sandbox.faults.append(order_fault(message, code))
+    answer = await client.call_tool("mistral_chat", {"messages": [USER, call_turn("abcdefgh1"), result(), NOW]})
 
     assert answer.is_error
     assert message in text_of(answer)

@@ -13,7 +13,7 @@ import pytest
 from mistral_mcp.bounds.memory import LARGE
 from mistral_mcp.mistral.transports import aiohttp_wire as wires
 from mistral_mcp.mistral.transports.aiohttp_wire import AiohttpTransport
-from tests.certificates import self_signed
+from tests.certificates import self_sign
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Told: yes\r\n\r\nhello"
 
@@ -35,7 +35,7 @@ class Server:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         for answer in self.answers:
-            self.requests.append(await whole(reader))
+            self.requests.append(await read_request(reader))
             if answer is None:
                 break
             writer.write(answer)
@@ -44,7 +44,7 @@ class Server:
             self.gone.set()
 
 
-async def whole(reader: asyncio.StreamReader) -> bytes:
+async def read_request(reader: asyncio.StreamReader) -> bytes:
     """One request; nothing where there is none any more."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -55,14 +55,16 @@ async def whole(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def served(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[AiohttpTransport, str]]:
-    async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve_connections(
+    serve: Serve, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[tuple[AiohttpTransport, str]]:
+    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(reader, writer)
         finally:
             writer.close()
 
-    server = await asyncio.start_server(closing, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(serve_and_close, "127.0.0.1", 0, ssl=tls)
     wire = AiohttpTransport(ssl.create_default_context())
     try:
         yield wire, f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/x?y=1"
@@ -97,7 +99,7 @@ async def begin(
 
 
 async def test_a_request_goes_out_whole_and_its_reply_comes_back():
-    async with served(server := Server(OK)) as (wire, url):
+    async with serve_connections(server := Server(OK)) as (wire, url):
         response = await begin(wire, url, b'{"a":1}', authorization="Bearer key")
 
         assert await response.aread() == b"hello"
@@ -111,7 +113,7 @@ async def test_a_request_goes_out_whole_and_its_reply_comes_back():
 
 
 async def test_a_connection_is_used_again_and_no_more_are_opened_than_there_are_requests_at_once():
-    async with served(server := Server(*[OK] * 20)) as (wire, url):
+    async with serve_connections(server := Server(*[OK] * 20)) as (wire, url):
         for _ in range(5):
             assert await ask(wire, url) == b"hello"
         assert server.connections == 1
@@ -132,7 +134,7 @@ async def test_a_connection_is_used_again_and_no_more_are_opened_than_there_are_
     ],
 )
 async def test_replies_may_be_framed_in_any_way(reply: bytes, body: bytes):
-    async with served(server := Server(reply, OK)) as (wire, url):
+    async with serve_connections(server := Server(reply, OK)) as (wire, url):
         response = await begin(wire, url)
 
         assert await response.aread() == body
@@ -142,11 +144,11 @@ async def test_replies_may_be_framed_in_any_way(reply: bytes, body: bytes):
 
 
 async def test_the_end_of_the_connection_may_be_the_end_of_the_body():
-    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await whole(reader)
+    async def answer_without_length(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\nhello")
 
-    async with served(once) as (wire, url):
+    async with serve_connections(answer_without_length) as (wire, url):
         assert await ask(wire, url) == b"hello"
         assert await ask(wire, url) == b"hello"
 
@@ -160,7 +162,7 @@ async def test_the_end_of_the_connection_may_be_the_end_of_the_body():
     ids=["says close", "answers twice"],
 )
 async def test_a_connection_is_not_used_again_where_that_would_be_wrong(ending: bytes):
-    async with served(server := Server(ending, OK)) as (wire, url):
+    async with serve_connections(server := Server(ending, OK)) as (wire, url):
         response = await begin(wire, url)
         assert (response.status_code, await response.aread()) == (200, b"hello")
         await response.aclose()
@@ -172,12 +174,12 @@ async def test_a_connection_is_not_used_again_where_that_would_be_wrong(ending: 
 async def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again():
     closed = anyio.Event()
 
-    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await whole(reader)
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
         writer.write(OK)
         closed.set()
 
-    async with served(once) as (wire, url):
+    async with serve_connections(answer_once) as (wire, url):
         for _ in range(3):
             assert await ask(wire, url) == b"hello"
             await closed.wait()
@@ -186,17 +188,17 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again()
 
 async def test_an_idle_connection_ends_by_itself(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wires, "KEEPALIVE", 0.05)
-    async with served(server := Server(OK)) as (wire, url):
+    async with serve_connections(server := Server(OK)) as (wire, url):
         assert await ask(wire, url) == b"hello"
         await server.gone.wait()
 
 
 async def test_what_had_come_of_a_reply_that_breaks_off_is_given_before_the_error():
-    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await whole(reader)
+    async def answer_in_part(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
         writer.write(OK[:-2])
 
-    async with served(broken) as (wire, url):
+    async with serve_connections(answer_in_part) as (wire, url):
         response = await begin(wire, url)
         pieces = response.aiter_raw()
         assert await anext(pieces) == b"hel"
@@ -254,33 +256,33 @@ async def test_giving_up_on_a_small_answer_closes_its_connection():
 
 async def test_a_connection_that_is_reset_is_a_read_error():
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await whole(reader)
+        await read_request(reader)
         writer.get_extra_info("socket").setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")  # SO_LINGER: close with a reset
         writer.transport.abort()
 
-    async with served(reset) as (wire, url):
+    async with serve_connections(reset) as (wire, url):
         with pytest.raises(httpx2.ReadError):
             await ask(wire, url)
 
 
 @pytest.mark.parametrize("reply", [b"no HTTP at all\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000, None])
 async def test_a_reply_that_is_none_is_a_protocol_error(reply: bytes | None):
-    async with served(Server(reply)) as (wire, url):
+    async with serve_connections(Server(reply)) as (wire, url):
         with pytest.raises(httpx2.RemoteProtocolError):
             await ask(wire, url)
 
 
 async def test_nobody_there_is_a_connect_error_and_silence_is_a_connect_timeout(monkeypatch: pytest.MonkeyPatch):
-    async with served(Server()) as (_, url):
+    async with serve_connections(Server()) as (_, url):
         wire = AiohttpTransport(ssl.create_default_context())
     with pytest.raises(httpx2.ConnectError):
         await ask(wire, url)
 
-    async def never(*_: object, **__: object) -> None:
+    async def sleep_forever(*_: object, **__: object) -> None:
         await anyio.sleep_forever()
 
     for step in ("sock_connect", "getaddrinfo"):
-        monkeypatch.setattr(asyncio.get_running_loop(), step, never)
+        monkeypatch.setattr(asyncio.get_running_loop(), step, sleep_forever)
         with pytest.raises(httpx2.ConnectTimeout):
             await begin(wire, url.replace("127.0.0.1", "localhost"), connect=0.01)
     await wire.aclose()
@@ -288,7 +290,7 @@ async def test_nobody_there_is_a_connect_error_and_silence_is_a_connect_timeout(
 
 @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\rb"])
 async def test_a_header_with_a_line_break_is_not_sent(value: str):
-    async with served(server := Server(OK)) as (wire, url):
+    async with serve_connections(server := Server(OK)) as (wire, url):
         with pytest.raises(httpx2.LocalProtocolError):
             await ask(wire, url, x=value)
         assert not server.requests
@@ -308,19 +310,19 @@ class Pieces(httpx2.AsyncByteStream):
 
 
 async def test_a_large_body_is_sent_as_the_other_side_takes_it():
-    async with served(server := Server(OK)) as (wire, url):
+    async with serve_connections(server := Server(OK)) as (wire, url):
         assert await ask(wire, url, Pieces(5_000_000), **{"content-length": "5000000"}) == b"hello"
         assert len(server.requests[0]) > 5_000_000
 
 
 async def test_an_answer_to_half_a_body_ends_the_sending():
-    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
         await done.wait()
 
     done, body = anyio.Event(), Pieces(100_000_000)
-    async with served(refuses) as (wire, url):
+    async with serve_connections(refuse) as (wire, url):
         response = await begin(wire, url, body, **{"content-length": "100000000"})
         assert (response.status_code, await response.aread()) == (413, b"no")
         assert body.left
@@ -329,8 +331,8 @@ async def test_an_answer_to_half_a_body_ends_the_sending():
 
 
 async def test_a_reply_is_read_no_faster_than_it_is_used():
-    async def floods(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await whole(reader)
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
         for _ in range(500):
             writer.write(b"x" * 100_000)
@@ -338,7 +340,7 @@ async def test_a_reply_is_read_no_faster_than_it_is_used():
             sent.append(1)
 
     sent: list[int] = []
-    async with served(floods) as (wire, url):
+    async with serve_connections(flood) as (wire, url):
         response = await begin(wire, url)
         await anyio.sleep(0.2)
         assert len(sent) < 400
@@ -348,7 +350,7 @@ async def test_a_reply_is_read_no_faster_than_it_is_used():
 
 @pytest.mark.parametrize("answer", [b"", OK[:-2]], ids=["before the reply", "within the reply"])
 async def test_who_is_cancelled_disconnects(answer: bytes):
-    async with served(server := Server(answer)) as (wire, url):
+    async with serve_connections(server := Server(answer)) as (wire, url):
         with anyio.move_on_after(0.1):
             await ask(wire, url)
         await server.gone.wait()
@@ -358,13 +360,13 @@ async def test_a_place_is_given_back_whatever_happens(monkeypatch: pytest.Monkey
     monkeypatch.setattr(wires, "CONNECTIONS", 1)
     answers = [b"", b"nonsense\r\n\r\n", OK[:-2], OK]
 
-    async def worse_and_better(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await whole(reader)
+    async def answer_worse_then_better(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
         writer.write(answers.pop(0))
         if not answers:
             await reader.read()
 
-    async with served(worse_and_better) as (wire, url):
+    async with serve_connections(answer_worse_then_better) as (wire, url):
         for _ in range(3):
             with pytest.raises(httpx2.TransportError):
                 await ask(wire, url)
@@ -372,7 +374,7 @@ async def test_a_place_is_given_back_whatever_happens(monkeypatch: pytest.Monkey
 
 
 async def test_a_wire_that_was_closed_can_be_used_again():
-    async with served(server := Server(OK)) as (wire, url):
+    async with serve_connections(server := Server(OK)) as (wire, url):
         await ask(wire, url)
         await wire.aclose()
         assert await ask(wire, url) == b"hello"
@@ -380,10 +382,10 @@ async def test_a_wire_that_was_closed_can_be_used_again():
 
 
 async def test_over_tls_certificates_are_checked(tmp_path: Path):
-    certificate = self_signed(tmp_path)
+    certificate = self_sign(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    async with served(server := Server(OK, OK), tls) as (wire, url):
+    async with serve_connections(server := Server(OK, OK), tls) as (wire, url):
         with pytest.raises(httpx2.ConnectError):
             await ask(wire, url)
 
@@ -396,7 +398,7 @@ async def test_over_tls_certificates_are_checked(tmp_path: Path):
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_a_request_whose_answer_is_lost_goes_out_once(method: str):
-    async with served(server := Server(OK, None)) as (wire, url):
+    async with serve_connections(server := Server(OK, None)) as (wire, url):
         await ask(wire, url)
         with pytest.raises(httpx2.TransportError):
             await wire.handle_async_request(httpx2.Request(method, url, headers={"host": "x"}))

@@ -261,14 +261,14 @@ async def test_a_place_handed_over_in_the_moment_of_cancelling_goes_to_the_next(
     held = await limits.handle_async_request(request_of())
     scopes: list[anyio.CancelScope] = []
 
-    async def cancellable():
+    async def call_in_scope():
         with anyio.CancelScope() as scope:
             scopes.append(scope)
             await call(limits)
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(cancellable)
+            tasks.start_soon(call_in_scope)
             await settle()
             tasks.start_soon(call, limits)
             await settle()
@@ -381,7 +381,7 @@ async def test_calls_that_queued_before_the_limit_was_known_are_refused_once_it_
     limits = Limits(httpx2.ASGITransport(sandbox), now=clock.now, sleep=clock.sleep)
     refused: list[float] = []
 
-    async def one():
+    async def call_and_count():
         try:
             assert (await call(limits, seconds=100)).status_code == 200
         except errors.RateLimited:
@@ -389,7 +389,7 @@ async def test_calls_that_queued_before_the_limit_was_known_are_refused_once_it_
 
     async with anyio.create_task_group() as tasks:
         for _ in range(25):
-            tasks.start_soon(one)
+            tasks.start_soon(call_and_count)
     assert refused == [1000.0] * 5
     assert len(sandbox.requests) == 20
     assert clock.time == pytest.approx(1062, abs=1)
@@ -401,15 +401,15 @@ async def test_those_who_wait_for_the_window_go_in_the_order_of_their_arrival():
     limits = Limits(httpx2.ASGITransport(sandbox), now=clock.now, sleep=clock.sleep)
     sent: list[tuple[float, int]] = []
 
-    async def one(number):
+    async def call_and_note(number):
         await call(limits, seconds=1000)
         sent.append((clock.time // 60, number))
 
-    await one(0)
-    await one(0)
+    await call_and_note(0)
+    await call_and_note(0)
     async with anyio.create_task_group() as tasks:
         for number in range(1, 9):
-            tasks.start_soon(one, number)
+            tasks.start_soon(call_and_note, number)
     assert sorted(sent[2:]) == sorted(sent[2:], key=lambda each: each[1])
     assert len(sandbox.requests) == 10
 
@@ -614,12 +614,12 @@ async def test_ninety_calls_at_once_on_a_limit_of_sixty_a_minute_earn_no_429():
     limits = Limits(httpx2.ASGITransport(sandbox), now=clock.now, sleep=clock.sleep)
     statuses: list[int] = []
 
-    async def one():
+    async def call_and_note():
         statuses.append((await call(limits, seconds=600)).status_code)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(90):
-            tasks.start_soon(one)
+            tasks.start_soon(call_and_note)
     assert statuses == [200] * 90
     assert clock.time - 1000 == pytest.approx(61, abs=1.1)
 
@@ -628,7 +628,7 @@ async def test_ninety_calls_at_once_on_a_limit_of_sixty_a_minute_earn_no_429():
 
 
 @pytest.fixture
-async def shared():
+async def redis_prefix():
     """A prefix of its own on the Redis of this machine."""
     prefix = f"test-{secrets.token_hex(8)}:"
     redis = Redis.from_url(REDIS)
@@ -645,15 +645,16 @@ async def shared():
     await redis.aclose()
 
 
-async def test_two_replicas_on_one_redis_keep_one_window_upstream(shared):
+async def test_two_replicas_on_one_redis_keep_one_window_upstream(redis_prefix):
     sandbox = Sandbox(requests_per_minute=60)
     replicas = [
-        Limits(httpx2.ASGITransport(sandbox), redis_url=SecretStr(REDIS), redis_prefix=shared) for _ in range(2)
+        Limits(httpx2.ASGITransport(sandbox), redis_url=SecretStr(REDIS), redis_prefix=redis_prefix)
+        for _ in range(2)
     ]
     statuses: list[int] = []
     refused: list[errors.RateLimited] = []
 
-    async def one(limits):
+    async def call_and_note(limits):
         try:
             statuses.append((await call(limits)).status_code)
         except errors.RateLimited as error:
@@ -661,7 +662,7 @@ async def test_two_replicas_on_one_redis_keep_one_window_upstream(shared):
 
     async with anyio.create_task_group() as tasks:
         for number in range(90):
-            tasks.start_soon(one, replicas[number % 2])
+            tasks.start_soon(call_and_note, replicas[number % 2])
     assert statuses == [200] * 60
     assert len(refused) == 30
     assert all(50 < (error.retry_after or 0) <= 62 for error in refused)
@@ -669,13 +670,13 @@ async def test_two_replicas_on_one_redis_keep_one_window_upstream(shared):
         await limits.aclose()
 
 
-async def test_a_limit_learned_by_one_replica_holds_for_the_other(shared):
+async def test_a_limit_learned_by_one_replica_holds_for_the_other(redis_prefix):
     clock = Clock()
     one, other = (
         Limits(
             Upstream(minute(2, 1)) if number == 0 else Upstream(),
             redis_url=SecretStr(REDIS),
-            redis_prefix=shared,
+            redis_prefix=redis_prefix,
             now=clock.now,
             sleep=clock.sleep,
         )
@@ -689,12 +690,12 @@ async def test_a_limit_learned_by_one_replica_holds_for_the_other(shared):
     await other.aclose()
 
 
-async def test_on_one_redis_keys_and_models_have_windows_of_their_own_and_a_refusal_says_why(shared):
+async def test_on_one_redis_keys_and_models_have_windows_of_their_own_and_a_refusal_says_why(redis_prefix):
     clock = Clock()
     limits = Limits(
         Upstream(minute(1, 0)),
         redis_url=SecretStr(REDIS),
-        redis_prefix=shared,
+        redis_prefix=redis_prefix,
         now=clock.now,
         sleep=clock.sleep,
     )
@@ -706,9 +707,9 @@ async def test_on_one_redis_keys_and_models_have_windows_of_their_own_and_a_refu
     await limits.aclose()
 
 
-async def test_on_one_redis_the_paces_of_two_keys_or_two_models_are_not_added_up(shared):
+async def test_on_one_redis_the_paces_of_two_keys_or_two_models_are_not_added_up(redis_prefix):
     one, other = (
-        Limits(Upstream(), requests_per_second=0.1, redis_url=SecretStr(REDIS), redis_prefix=shared)
+        Limits(Upstream(), requests_per_second=0.1, redis_url=SecretStr(REDIS), redis_prefix=redis_prefix)
         for _ in range(2)
     )
     await call(one, seconds=5)
@@ -720,10 +721,11 @@ async def test_on_one_redis_the_paces_of_two_keys_or_two_models_are_not_added_up
     await other.aclose()
 
 
-async def test_settings_are_one_pace_for_all_replicas_and_the_window_slides(shared):
+async def test_settings_are_one_pace_for_all_replicas_and_the_window_slides(redis_prefix):
     upstream = Upstream()
     replicas = [
-        Limits(upstream, requests_per_second=20, redis_url=SecretStr(REDIS), redis_prefix=shared) for _ in range(2)
+        Limits(upstream, requests_per_second=20, redis_url=SecretStr(REDIS), redis_prefix=redis_prefix)
+        for _ in range(2)
     ]
     start = time.monotonic()
     async with anyio.create_task_group() as tasks:
@@ -734,11 +736,11 @@ async def test_settings_are_one_pace_for_all_replicas_and_the_window_slides(shar
         await limits.aclose()
 
 
-async def test_redis_holds_no_key_in_clear_and_forgets(shared):
-    limits = Limits(Upstream(minute(9, 8)), redis_url=SecretStr(REDIS), redis_prefix=shared)
+async def test_redis_holds_no_key_in_clear_and_forgets(redis_prefix):
+    limits = Limits(Upstream(minute(9, 8)), redis_url=SecretStr(REDIS), redis_prefix=redis_prefix)
     await call(limits, "a-very-secret-key", tokens=5)
     redis = Redis.from_url(REDIS)
-    names = [name async for name in redis.scan_iter(f"{shared}*")]
+    names = [name async for name in redis.scan_iter(f"{redis_prefix}*")]
     assert len(names) == 2
     for name in names:
         assert b"secret" not in name
@@ -748,8 +750,8 @@ async def test_redis_holds_no_key_in_clear_and_forgets(shared):
     await limits.aclose()
 
 
-async def test_a_cancelled_call_leaves_no_answer_behind_for_the_next(shared):
-    limits = Limits(Upstream(minute(1000, 999)), redis_url=SecretStr(REDIS), redis_prefix=shared)
+async def test_a_cancelled_call_leaves_no_answer_behind_for_the_next(redis_prefix):
+    limits = Limits(Upstream(minute(1000, 999)), redis_url=SecretStr(REDIS), redis_prefix=redis_prefix)
     await call(limits)
     for number in range(40):
         with anyio.move_on_after(number * 0.00002):

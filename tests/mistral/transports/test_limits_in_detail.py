@@ -10,7 +10,7 @@ from mistral_mcp.mistral.transports.limits import Limits
 from tests.mistral.transports.test_limits import Clock, Upstream, call, listener, minute, request_of, settle
 
 
-def pacing(clock: Clock, upstream: Upstream, **options) -> Limits:
+def make_limits(clock: Clock, upstream: Upstream, **options) -> Limits:
     return Limits(upstream, now=clock.now, sleep=clock.sleep, **options)
 
 
@@ -20,7 +20,7 @@ def pacing(clock: Clock, upstream: Upstream, **options) -> Limits:
 async def test_a_window_of_another_length_is_kept_from_the_reply_that_names_it():
     named = {"x-ratelimit-limit-req-10-second": "2", "x-ratelimit-remaining-req-10-second": "1"}
     clock, upstream = Clock(), Upstream(named, {})
-    limits = pacing(clock, upstream)
+    limits = make_limits(clock, upstream)
     await call(limits)
     await call(limits)
     assert clock.slept == []
@@ -36,7 +36,7 @@ async def test_what_is_counted_in_other_units_goes_by_the_cost_that_the_last_rep
         {"x-ratelimit-audio-seconds-query-cost": "10"},
         {},
     )
-    limits = pacing(clock, upstream)
+    limits = make_limits(clock, upstream)
     await call(limits, seconds=100)
     await call(limits, seconds=100)  # as dear as the first, so it waits until 20 of its 60 are free
     assert sum(clock.slept) == pytest.approx(20, abs=1)
@@ -46,7 +46,7 @@ async def test_what_is_counted_in_other_units_goes_by_the_cost_that_the_last_rep
 
 async def test_what_no_reply_names_a_cost_for_is_taken_to_cost_nothing():
     clock, upstream = Clock(), Upstream(minute(100, 0, "audio-seconds"))
-    limits = pacing(clock, upstream)
+    limits = make_limits(clock, upstream)
     await call(limits)
     await call(limits)
     assert clock.slept == []
@@ -77,13 +77,13 @@ async def test_calls_that_wait_with_few_tokens_wait_for_the_many_tokens_ahead_of
 async def test_no_reply_changes_what_the_settings_say():
     generous = {"x-ratelimit-limit-req-second": "100", "x-ratelimit-remaining-req-second": "100"}
     clock, upstream = Clock(), Upstream(generous)
-    limits = pacing(clock, upstream, requests_per_second=1)
+    limits = make_limits(clock, upstream, requests_per_second=1)
     for _ in range(3):
         await call(limits)
     assert sum(clock.slept) == pytest.approx(2, abs=0.2)
 
     clock, upstream = Clock(), Upstream(minute(10_000, 10_000, "tokens"))
-    limits = pacing(clock, upstream, tokens_per_minute=100)
+    limits = make_limits(clock, upstream, tokens_per_minute=100)
     await call(limits, tokens=60, seconds=100)
     await call(limits, tokens=60, seconds=100)
     assert sum(clock.slept) == pytest.approx(61, abs=1.1)
@@ -95,7 +95,7 @@ async def test_no_reply_changes_what_the_settings_say():
 async def test_a_429_without_retry_after_and_a_retry_after_without_429_pause_nothing():
     for upstream in (Upstream(status=429), Upstream({"retry-after": "7"}, status=200)):
         clock = Clock()
-        limits = pacing(clock, upstream)
+        limits = make_limits(clock, upstream)
         await call(limits)
         await call(limits)
         assert clock.slept == []
@@ -103,7 +103,7 @@ async def test_a_429_without_retry_after_and_a_retry_after_without_429_pause_not
 
 async def test_a_limit_of_zero_is_left_to_the_reply_whatever_pause_that_asks_for():
     clock, upstream = Clock(), Upstream(minute(0, 0) | {"retry-after": "7"}, status=429)
-    limits = pacing(clock, upstream)
+    limits = make_limits(clock, upstream)
     await call(limits)
     await call(limits)
     assert clock.slept == []
@@ -112,7 +112,7 @@ async def test_a_limit_of_zero_is_left_to_the_reply_whatever_pause_that_asks_for
 async def test_a_pause_that_a_reply_requested_is_reported_as_one():
     heard, progress = listener()
     clock, upstream = Clock(), Upstream({"retry-after": "7"}, {}, status=429)
-    limits = pacing(clock, upstream)
+    limits = make_limits(clock, upstream)
     await call(limits)
     await call(limits, progress=progress)
     assert heard == ["The last reply requested a pause; waiting 7 s"]
@@ -120,7 +120,7 @@ async def test_a_pause_that_a_reply_requested_is_reported_as_one():
 
 async def test_a_refusal_says_why_and_after_how_many_attempts():
     clock, upstream = Clock(), Upstream(minute(1, 0))
-    limits = pacing(clock, upstream)
+    limits = make_limits(clock, upstream)
     await call(limits)
     request = request_of(seconds=30)
     exchange_of(request).attempts = 3
@@ -180,7 +180,7 @@ async def test_a_place_that_is_free_is_taken_without_a_word():
 async def test_the_wait_for_a_place_is_guessed_from_how_long_places_are_held():
     heard, progress = listener()
     clock, upstream = Clock(), Upstream()
-    limits = pacing(clock, upstream, max_concurrency=2)
+    limits = make_limits(clock, upstream, max_concurrency=2)
     first = await limits.handle_async_request(request_of())
     clock.time += 41
     await first.aclose()  # so that a place is held for six seconds on average
@@ -212,7 +212,7 @@ async def test_the_wait_for_a_connection_that_others_hold_is_reported_and_ends_w
 async def test_a_pause_that_began_while_a_call_waited_for_a_connection_holds_for_it():
     clock, upstream = Clock(), Upstream({"retry-after": "7"}, {}, status=429)
     upstream.go = anyio.Event()
-    limits = pacing(clock, upstream, connections=1)
+    limits = make_limits(clock, upstream, connections=1)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call, limits)
         await settle()

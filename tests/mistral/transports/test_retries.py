@@ -185,14 +185,16 @@ async def test_what_creates_is_not_sent_again_after_a_server_error(status: int):
     assert made.exchange.attempts == 1
 
 
-async def streamed() -> AsyncIterator[bytes]:
+async def stream_body() -> AsyncIterator[bytes]:
     yield b"once"
 
 
 @pytest.mark.parametrize("step", [503, 429, httpx2.ReadError("gone")])
 async def test_a_body_that_was_streamed_is_not_sent_again(step: Step):
     made = run(step)
-    made.request = httpx2.Request("POST", made.request.url, content=streamed(), extensions=made.request.extensions)
+    made.request = httpx2.Request(
+        "POST", made.request.url, content=stream_body(), extensions=made.request.extensions
+    )
     with pytest.raises(httpx2.ReadError) if isinstance(step, Exception) else nullcontext():
         await made.go()
     assert made.script.sent == [b"once"]
@@ -200,7 +202,9 @@ async def test_a_body_that_was_streamed_is_not_sent_again(step: Step):
 
 async def test_a_body_that_was_not_started_may_be_sent():
     made = run(httpx2.ConnectError("refused"))
-    made.request = httpx2.Request("POST", made.request.url, content=streamed(), extensions=made.request.extensions)
+    made.request = httpx2.Request(
+        "POST", made.request.url, content=stream_body(), extensions=made.request.extensions
+    )
     assert (await made.go()).status_code == 200
     assert made.script.sent == [b"", b"once"]
 
@@ -328,11 +332,11 @@ async def test_a_failure_that_is_discarded_is_read_and_closed():
 
 
 async def test_a_failure_that_breaks_off_counts_by_its_status():
-    def broken() -> httpx2.Response:
+    def break_off() -> httpx2.Response:
         headers = {"content-encoding": "gzip", "content-length": "99", "retry-after": "3"}
         return httpx2.Response(503, headers=headers, stream=Body(b"\x1f\x8b", httpx2.ReadError("cut")))
 
-    made = run(broken(), broken(), broken())
+    made = run(break_off(), break_off(), break_off())
     response = await made.go()
     assert (response.status_code, response.content, made.slept) == (503, b"", [3, 3])
     assert str(failures.error_of(response.extensions["failure"], made.exchange)) == (

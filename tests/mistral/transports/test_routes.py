@@ -101,7 +101,7 @@ def request_on(route, method="POST", target="/v1/chat/completions", *, key=KEY, 
     )
 
 
-async def sent(route, *args, **options):
+async def send_to_route(route, *args, **options):
     wire = Wire()
     await Routes(wire).handle_async_request(request_on(route, *args, **options))
     (request,) = wire.requests
@@ -123,37 +123,37 @@ async def sent(route, *args, **options):
     ],
 )
 async def test_each_route_has_its_url_and_says_its_host(route, url, host):
-    request = await sent(route)
+    request = await send_to_route(route)
     assert str(request.url) == url
     assert request.headers.get_list("host") == [host]
 
 
 @pytest.mark.parametrize("route", ["direct", "eu", "us", "https://proxy.example"])
 async def test_without_a_gateway_the_key_is_the_bearer_and_the_gateway_token_stays_home(route):
-    request = await sent(route)
+    request = await send_to_route(route)
     assert request.headers.get_list("authorization") == [f"Bearer {KEY}"]
     assert TOKEN not in str(request.headers.raw)
 
 
 async def test_cloudflare_gets_its_token_in_its_own_header():
-    request = await sent("cloudflare://acc/gate")
+    request = await send_to_route("cloudflare://acc/gate")
     assert request.headers["authorization"] == f"Bearer {KEY}"
     assert request.headers["cf-aig-authorization"] == f"Bearer {TOKEN}"
     assert request.headers["cf-aig-max-attempts"] == "1"
 
 
 async def test_cloudflare_with_stored_keys_gets_no_authorization():
-    request = await sent("cloudflare://acc/gate", key=None)
+    request = await send_to_route("cloudflare://acc/gate", key=None)
     assert "authorization" not in request.headers
     assert request.headers["cf-aig-authorization"] == f"Bearer {TOKEN}"
 
 
 async def test_an_open_cloudflare_gateway_gets_no_token():
-    assert "cf-aig-authorization" not in (await sent("cloudflare://acc/gate", token=None)).headers
+    assert "cf-aig-authorization" not in (await send_to_route("cloudflare://acc/gate", token=None)).headers
 
 
 async def test_lava_with_the_callers_key_gets_both_secrets_in_the_forward_token_only():
-    request = await sent("lava://byok")
+    request = await send_to_route("lava://byok")
     assert request.headers.get_list("authorization") == [request.headers["authorization"]]
     token = request.headers["authorization"].removeprefix("Bearer ")
     assert base64.b64decode(token, validate=True) == f'{{"secret_key":"{TOKEN}","provider_key":"{KEY}"}}'.encode()
@@ -162,12 +162,12 @@ async def test_lava_with_the_callers_key_gets_both_secrets_in_the_forward_token_
 
 
 async def test_managed_lava_never_gets_the_mistral_key():
-    token = (await sent("lava://")).headers["authorization"].removeprefix("Bearer ")
+    token = (await send_to_route("lava://")).headers["authorization"].removeprefix("Bearer ")
     assert json.loads(base64.b64decode(token, validate=True)) == {"secret_key": TOKEN}
 
 
 async def test_managed_lava_needs_no_mistral_key():
-    assert (await sent("lava://", key=None)).headers["authorization"].startswith("Bearer ")
+    assert (await send_to_route("lava://", key=None)).headers["authorization"].startswith("Bearer ")
 
 
 @pytest.mark.parametrize("missing", [{"key": None}, {"token": None}])
@@ -180,12 +180,12 @@ async def test_lava_byok_without_one_of_its_secrets_is_refused_so_that_nobody_el
 
 @pytest.mark.parametrize("route", ["direct", "cloudflare://acc/gate", "http://127.0.0.1:9/x"])
 async def test_query_strings_pass_untouched(route):
-    request = await sent(route, "GET", "/v1/models?a=1%202&b=%2F&a=x+y")
+    request = await send_to_route(route, "GET", "/v1/models?a=1%202&b=%2F&a=x+y")
     assert request.url.raw_path.decode().endswith("/v1/models?a=1%202&b=%2F&a=x+y")
 
 
 async def test_for_lava_the_query_string_is_inside_the_target():
-    request = await sent("lava://", target="/v1/embeddings?a=1%202&b=3")
+    request = await send_to_route("lava://", target="/v1/embeddings?a=1%202&b=3")
     assert (
         request.url.raw_path
         == b"/v1/forward?u=https%3A%2F%2Fapi.mistral.ai%2Fv1%2Fembeddings%3Fa%3D1%25202%26b%3D3"
@@ -195,7 +195,7 @@ async def test_for_lava_the_query_string_is_inside_the_target():
 @pytest.mark.parametrize("route", sorted(set(CARRIED) - {"cloudflare-compat://acc/gate"}))
 async def test_the_body_and_the_other_headers_pass_untouched(route):
     content = b'{ "model":"m", "messages":[] , "stream":true}'
-    request = await sent(route, content=content)
+    request = await send_to_route(route, content=content)
     assert request.content == content
     assert request.headers["content-length"] == str(len(content))
     assert request.headers["accept"] == "text/event-stream"
@@ -235,7 +235,7 @@ async def test_a_streamed_upload_is_not_read_on_its_way():
     ],
 )
 async def test_compat_names_the_provider_before_the_model_and_changes_nothing_else(body, expected):
-    request = await sent("cloudflare-compat://acc/gate", content=body)
+    request = await send_to_route("cloudflare-compat://acc/gate", content=body)
     assert request.content == expected
     assert request.headers.get_list("content-length") == [str(len(expected))]
 
@@ -255,7 +255,7 @@ async def test_compat_names_the_provider_before_the_model_and_changes_nothing_el
     ],
 )
 async def test_only_answers_to_the_same_text_may_come_from_cloudflares_cache(method, target, body, skips):
-    request = await sent("cloudflare://acc/gate", method, target, content=body)
+    request = await send_to_route("cloudflare://acc/gate", method, target, content=body)
     assert request.headers.get("cf-aig-skip-cache") == ("true" if skips else None)
 
 
@@ -269,7 +269,7 @@ async def test_only_answers_to_the_same_text_may_come_from_cloudflares_cache(met
     ],
 )
 async def test_cloudflare_logs_no_payload_unless_asked_and_uses_the_stored_key_that_is_named(options, logs, alias):
-    request = await sent(f"cloudflare://acc/gate{options}")
+    request = await send_to_route(f"cloudflare://acc/gate{options}")
     assert request.headers.get("cf-aig-collect-log-payload") == logs
     assert request.headers.get("cf-aig-byok-alias") == alias
     assert str(Route.parse(f"cloudflare://acc/gate{options}")) == f"cloudflare://acc/gate{options}"
@@ -285,14 +285,14 @@ def test_other_options_of_a_cloudflare_route_are_refused(options):
 async def test_a_region_without_files_takes_no_file_id(route):
     document = b'{"model":"m","document":{"type":"file","file_id":"f1"}}'
     with pytest.raises(errors.UnsupportedByRoute, match="file id"):
-        await sent(route, target="/v1/ocr", content=document)
-    await sent("direct", target="/v1/ocr", content=document)
+        await send_to_route(route, target="/v1/ocr", content=document)
+    await send_to_route("direct", target="/v1/ocr", content=document)
     request = request_on(route, target="/v1/audio/transcriptions")
     request.stream = Form([("model", "m"), ("file_id", "f1")], "file", None)
     with pytest.raises(errors.UnsupportedByRoute, match="file id"):
         await Routes(Wire()).handle_async_request(request)
     quoted = b'{"model":"m","messages":[{"role":"user","content":"{\\"file_id\\":\\"f1\\"}"}]}'
-    assert (await sent(route, content=quoted)).content == quoted
+    assert (await send_to_route(route, content=quoted)).content == quoted
 
 
 async def test_a_second_attempt_never_comes_from_cloudflares_cache():

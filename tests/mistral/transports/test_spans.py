@@ -20,7 +20,7 @@ from mistral_mcp.mistral.transports.exchange import Caller, Exchange
 from mistral_mcp.mistral.transports.retries import Retries
 from mistral_mcp.mistral.transports.spans import Spans
 from mistral_mcp.route import Route
-from tests.conftest import KEY, at, serving
+from tests.conftest import KEY, connect_to, serving
 
 TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "vendor=1"}
 ANSWER = {"model": "m", "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}
@@ -76,7 +76,7 @@ def caller() -> Caller:
     return Caller.of(SecretStr(KEY), "a test", Route(kind="direct"), None)
 
 
-async def traced(
+async def trace_exchange(
     operation: str, path: str, *answers: httpx2.Response, model: str = ""
 ) -> tuple[Recorded, httpx2.Response]:
     """One exchange, and its span."""
@@ -95,7 +95,7 @@ CHATTING = "POST /v1/chat/completions"
 
 
 async def test_an_exchange_is_a_client_span_by_the_conventions():
-    span, _ = await traced(CHATTING, "/v1/chat/completions", model="mistral-small-latest")
+    span, _ = await trace_exchange(CHATTING, "/v1/chat/completions", model="mistral-small-latest")
 
     assert (span.name, span.kind, span.status, span.ended) == (
         "chat mistral-small-latest",
@@ -116,7 +116,7 @@ async def test_an_exchange_is_a_client_span_by_the_conventions():
 
 async def test_a_failure_is_an_error_and_no_id_of_a_caller_s_is_in_a_span():
     missing = httpx2.Response(404, json={"detail": "Model x was not found."})
-    span, _ = await traced("GET /v1/models/{model_id}", "/v1/models/a-callers-own-id", missing, model=KEY)
+    span, _ = await trace_exchange("GET /v1/models/{model_id}", "/v1/models/a-callers-own-id", missing, model=KEY)
 
     assert (span.name, span.status, span.ended) == ("GET /v1/models/{model_id}", StatusCode.ERROR, 1)
     assert span.attributes["error.type"] == "404"
@@ -125,7 +125,7 @@ async def test_a_failure_is_an_error_and_no_id_of_a_caller_s_is_in_a_span():
 
 async def test_a_stream_s_span_ends_with_the_stream():
     stream = httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces())
-    span, response = await traced(CHATTING, "/v1/chat/completions", stream)
+    span, response = await trace_exchange(CHATTING, "/v1/chat/completions", stream)
 
     assert span.ended == 0
     await response.aclose()
@@ -165,7 +165,7 @@ async def test_the_trace_of_a_call_s_meta_is_passed_on_to_mistral():
 async def test_the_trace_of_an_mcp_request_s_headers_is_passed_on_to_mistral():
     wire = Mistral()
     headers = {"X-Mistral-Api-Key": KEY, **TRACE}
-    async with serving(create_app(Settings(), wire)) as base, at(f"{base}/mcp", headers) as mcp:
+    async with serving(create_app(Settings(), wire)) as base, connect_to(f"{base}/mcp", headers) as mcp:
         await mcp.call_tool("mistral_chat", {"prompt": "Hi"})
 
     assert wire.headers[0]["traceparent"].split("-")[1] == TRACE["traceparent"].split("-")[1]

@@ -18,7 +18,7 @@ from mistral_mcp.mistral.transports.aiohttp_wire import serving_wire
 from mistral_mcp.mistral.transports.exchange import Caller
 from mistral_mcp.mistral.transports.wire import Wire, is_untrusted_certificate, tls_context
 from mistral_mcp.network import Network
-from tests.certificates import self_signed
+from tests.certificates import self_sign
 from tests.conftest import KEY
 from tests.mistral.transports.test_aiohttp_wire import OK
 
@@ -114,7 +114,7 @@ async def test_a_proxy_where_nobody_listens_is_a_proxy_error(build: type[Wire]):
 
 @every_wire
 async def test_a_certificate_that_is_not_trusted_is_distinguished(build: type[Wire], tmp_path: Path):
-    certificate = self_signed(tmp_path)
+    certificate = self_sign(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
     async with serve_app(Proxy(), tls) as address:
@@ -137,7 +137,7 @@ async def test_a_file_of_certificates_that_cannot_be_used_is_named(
 
 
 def test_where_a_file_of_certificates_is_named_the_system_s_is_not_loaded_too(tmp_path: Path):
-    context = tls_context(Network(ca_file=str(self_signed(tmp_path))))
+    context = tls_context(Network(ca_file=str(self_sign(tmp_path))))
     assert len(context.get_ca_certs()) == 1
     assert context.verify_mode == ssl.CERT_REQUIRED
 
@@ -161,7 +161,7 @@ async def test_a_proxy_that_cannot_be_used_fails_the_call_in_one_sentence(build:
 async def test_what_is_wrong_with_this_machine_s_network_is_said_after_one_attempt(
     build: type[Wire], fault: str, tmp_path: Path
 ):
-    certificate = self_signed(tmp_path)
+    certificate = self_sign(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
     async with serve_app(Proxy(), tls) as address, serve_app(Proxy(b"HTTP/1.1 403 No\r\n\r\n")) as refusing:

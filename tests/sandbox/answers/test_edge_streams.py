@@ -10,7 +10,7 @@ PROMPT = "Weather in Rome for 2 days"
 
 
 @pytest.fixture
-def streamed(chat, weather: dict):
+def stream_text(chat, weather: dict):
     """Ask for a stream, and give its text."""
 
     async def ask(model: str, **fields: object) -> str:
@@ -31,28 +31,28 @@ def fragments(text: str) -> list[dict]:
     return [call for delta in deltas for call in delta.get("tool_calls", [])]
 
 
-async def test_a_call_comes_in_fragments(streamed, weather: dict):
-    first, *later = fragments(await streamed("sandbox-fragments", tools=[weather]))
+async def test_a_call_comes_in_fragments(stream_text, weather: dict):
+    first, *later = fragments(await stream_text("sandbox-fragments", tools=[weather]))
     assert first["function"] == {"name": "get_weather", "arguments": ""}
     assert {part["id"] for part in later} == {"null"}
     written = "".join(part["function"]["arguments"] for part in later)
     assert json.loads(written) == {"city": "Rome", "days": 2}
 
 
-async def test_the_id_of_a_call_changes(streamed, weather: dict):
-    first, *later = fragments(await streamed("sandbox-changing-ids", tools=[weather]))
+async def test_the_id_of_a_call_changes(stream_text, weather: dict):
+    first, *later = fragments(await stream_text("sandbox-changing-ids", tools=[weather]))
     assert first["id"].startswith("chatcmpl-tool-")
     assert {(part["index"], part["id"], part["function"]["name"]) for part in later} == {(0, "toolcall0", "")}
 
 
-async def test_arguments_come_as_an_object_and_without_an_index(streamed, weather: dict):
-    (call,) = fragments(await streamed("sandbox-object-fragments", tools=[weather]))
+async def test_arguments_come_as_an_object_and_without_an_index(stream_text, weather: dict):
+    (call,) = fragments(await stream_text("sandbox-object-fragments", tools=[weather]))
     assert call["function"]["arguments"] == {"city": "Rome", "days": 2}
     assert "index" not in call
 
 
-async def test_a_stream_has_everything_a_reader_must_take_in_its_stride(streamed, chat):
-    text = await streamed("sandbox-odd-stream")
+async def test_a_stream_has_everything_a_reader_must_take_in_its_stride(stream_text, chat):
+    text = await stream_text("sandbox-odd-stream")
     assert text.startswith("\ufeff: a comment")
     assert "event: sandbox.unknown" in text
     assert "\r\n\r\n" in text
@@ -62,8 +62,8 @@ async def test_a_stream_has_everything_a_reader_must_take_in_its_stride(streamed
     assert empty["choices"] == []
 
 
-async def test_a_stream_can_be_an_error_without_data(streamed):
-    body = json.loads(await streamed("sandbox-error-in-ok"))
+async def test_a_stream_can_be_an_error_without_data(stream_text):
+    body = json.loads(await stream_text("sandbox-error-in-ok"))
     assert (body["object"], body["type"], body["code"]) == ("error", "invalid_function_call", "3280")
     assert "raw_status_code" not in body
 

@@ -30,7 +30,7 @@ def create(api: httpx2.AsyncClient):
 
 
 @pytest.fixture
-def refused(api: httpx2.AsyncClient):
+def ask_for_error(api: httpx2.AsyncClient):
     async def ask(**fields: object) -> tuple[int, object]:
         job = {"endpoint": "/v1/chat/completions", "requests": [{"body": body()}], **fields}
         reply = await api.post("/v1/batch/jobs", json={name: value for name, value in job.items() if value != "-"})
@@ -166,14 +166,14 @@ async def test_other_keys_see_nothing_of_it(stranger: Mistral, create):
         ({"webhook": "x"}, "extra_forbidden"),
     ],
 )
-async def test_what_does_not_fit_is_422_in_the_plain_shape(fields: dict, kind: str, refused):
-    status, detail = await refused(**fields)
+async def test_what_does_not_fit_is_422_in_the_plain_shape(fields: dict, kind: str, ask_for_error):
+    status, detail = await ask_for_error(**fields)
     assert (status, detail[0]["type"]) == (422, kind)
 
 
-async def test_files_models_and_agents_have_to_be_there(refused):
-    assert await refused(input_files=[NOT_THERE], requests="-") == (404, "Not Found")
-    assert await refused(model="nothing") == (422, "You do not have access to the model")
+async def test_files_models_and_agents_have_to_be_there(ask_for_error):
+    assert await ask_for_error(input_files=[NOT_THERE], requests="-") == (404, "Not Found")
+    assert await ask_for_error(model="nothing") == (422, "You do not have access to the model")
 
 
 async def test_lines_do_not_count_against_the_limits_of_a_minute(sdk: Mistral, create):

@@ -7,8 +7,8 @@ import httpx2
 from mistral_mcp.sandbox.protocol.tokens import split_tokens
 
 
-async def test_an_answer_says_where_it_comes_from_and_what_it_heard(said):
-    message = await said("Good morning")
+async def test_an_answer_says_where_it_comes_from_and_what_it_heard(ask_for_message):
+    message = await ask_for_message("Good morning")
     assert message == {
         "role": "assistant",
         "tool_calls": None,
@@ -16,22 +16,22 @@ async def test_an_answer_says_where_it_comes_from_and_what_it_heard(said):
     }
 
 
-async def test_the_same_question_has_the_same_answer(said):
-    assert await said("Tell me a long story") == await said("Tell me a long story")
+async def test_the_same_question_has_the_same_answer(ask_for_message):
+    assert await ask_for_message("Tell me a long story") == await ask_for_message("Tell me a long story")
 
 
-async def test_the_last_user_turn_is_the_one_that_is_heard(said):
+async def test_the_last_user_turn_is_the_one_that_is_heard(ask_for_message):
     turns = [("system", "Be brief"), ("user", "One"), ("assistant", "An error, it is required"), ("user", "Two")]
     messages = [{"role": role, "content": content} for role, content in turns]
-    assert 'you said "Two" (4 messages)' in (await said(messages=messages))["content"]
+    assert 'you said "Two" (4 messages)' in (await ask_for_message(messages=messages))["content"]
 
 
-async def test_chunks_are_read_and_images_counted(said):
+async def test_chunks_are_read_and_images_counted(ask_for_message):
     content = [
         {"type": "text", "text": "Look"},
         {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
     ]
-    message = await said(messages=[{"role": "user", "content": content}])
+    message = await ask_for_message(messages=[{"role": "user", "content": content}])
     assert 'you said "Look" and showed 1 image' in message["content"]
 
 
@@ -73,13 +73,13 @@ async def test_min_tokens_are_reached(chat):
     assert (await chat(min_tokens=300)).json()["usage"]["completion_tokens"] >= 300
 
 
-async def test_a_prefix_is_echoed(said):
+async def test_a_prefix_is_echoed(ask_for_message):
     messages = [{"role": "user", "content": "Go"}, {"role": "assistant", "content": "Well: ", "prefix": True}]
-    assert (await said(messages=messages))["content"].startswith("Well: Sandbox answer")
+    assert (await ask_for_message(messages=messages))["content"].startswith("Well: Sandbox answer")
 
 
-async def test_json_mode_gives_an_object(said):
-    message = await said("Give me JSON", response_format={"type": "json_object"})
+async def test_json_mode_gives_an_object(ask_for_message):
+    message = await ask_for_message("Give me JSON", response_format={"type": "json_object"})
     assert json.loads(message["content"])["you_said"] == "Give me JSON"
 
 
@@ -90,15 +90,15 @@ async def test_n_gives_that_many_choices(chat):
     assert (await chat(n=3, max_tokens=5)).json()["usage"]["completion_tokens"] == 15
 
 
-async def test_efforts_but_none_are_thought_about(said):
-    assert isinstance((await said(reasoning_effort="none"))["content"], str)
-    thought, text = (await said(reasoning_effort="high"))["content"]
+async def test_efforts_but_none_are_thought_about(ask_for_message):
+    assert isinstance((await ask_for_message(reasoning_effort="none"))["content"], str)
+    thought, text = (await ask_for_message(reasoning_effort="high"))["content"]
     assert thought["thinking"][0]["text"].startswith('The user said "Hello"')
     assert text["text"].startswith("Sandbox answer")
 
 
-async def test_magistral_always_thinks(said):
-    assert (await said(model="magistral-medium-latest"))["content"][0]["type"] == "thinking"
+async def test_magistral_always_thinks(ask_for_message):
+    assert (await ask_for_message(model="magistral-medium-latest"))["content"][0]["type"] == "thinking"
 
 
 async def test_a_cache_key_pays_from_the_second_time_on(chat):

@@ -21,7 +21,7 @@ def start(sdk: Mistral):
 
 
 @pytest.fixture
-def refused(api: httpx2.AsyncClient):
+def ask_for_error(api: httpx2.AsyncClient):
     async def ask(path: str = "", **fields: object) -> httpx2.Response:
         body = {"inputs": "Hello", "model": MODEL, **fields} if not path else fields
         reply = await api.post(f"/v1/conversations{path}", json={k: v for k, v in body.items() if v != "-"})
@@ -96,9 +96,9 @@ async def test_functions_are_called_and_their_results_taken(sdk: Mistral, start,
     assert '"Sunny"' in answer.outputs[0].content
 
 
-async def test_a_call_that_is_not_answered_blocks_the_conversation(start, refused, weather: dict):
+async def test_a_call_that_is_not_answered_blocks_the_conversation(start, ask_for_error, weather: dict):
     talk = await start(WEATHER, tools=[weather])
-    reply = await refused(f"/{talk.conversation_id}", inputs="Never mind")
+    reply = await ask_for_error(f"/{talk.conversation_id}", inputs="Never mind")
     assert (reply.status_code, reply.json()["code"]) == (400, "3230")
 
 
@@ -115,14 +115,14 @@ async def test_built_in_tools_run_and_leave_their_marks(sdk: Mistral, start):
 
 
 @pytest.mark.parametrize(("decision", "ran"), [("allow", ["mail"]), ("deny", [])])
-async def test_a_tool_can_wait_for_a_yes(decision: str, ran: list, sdk: Mistral, start, refused):
+async def test_a_tool_can_wait_for_a_yes(decision: str, ran: list, sdk: Mistral, start, ask_for_error):
     tool = {"type": "connector", "connector_id": "mail", "tool_configuration": {"requires_confirmation": ["send"]}}
     talk = await start("Send it", tools=[tool])
     call = talk.outputs[0]
     assert (call.name, call.confirmation_status) == ("send", "pending")
-    assert (await refused(f"/{talk.conversation_id}", inputs="Well?")).status_code == 400
+    assert (await ask_for_error(f"/{talk.conversation_id}", inputs="Well?")).status_code == 400
     wrong = [{"tool_call_id": "other", "confirmation": "allow"}]
-    assert (await refused(f"/{talk.conversation_id}", tool_confirmations=wrong)).status_code == 422
+    assert (await ask_for_error(f"/{talk.conversation_id}", tool_confirmations=wrong)).status_code == 422
     answer = await sdk.beta.conversations.append_async(
         conversation_id=talk.conversation_id,
         tool_confirmations=[{"tool_call_id": call.tool_call_id, "confirmation": decision}],
@@ -198,17 +198,17 @@ async def test_a_stream_has_no_done_marker_and_fails_in_its_own_way(sandbox: San
         {"tools": [{"type": "web_search", "max_results": 3}]},
     ],
 )
-async def test_what_does_not_fit_is_422_with_a_number_for_a_code(fields: dict, refused):
-    reply = await refused(**fields)
+async def test_what_does_not_fit_is_422_with_a_number_for_a_code(fields: dict, ask_for_error):
+    reply = await ask_for_error(**fields)
     body = reply.json()
     assert (reply.status_code, body["object"], body["code"]) == (422, "Error", 3001)
     assert body["detail"] == body["message"]
     assert body["detail"][0]["loc"][0] == "body"
 
 
-async def test_a_step_takes_no_model(start, refused):
+async def test_a_step_takes_no_model(start, ask_for_error):
     talk = await start()
-    reply = await refused(f"/{talk.conversation_id}", inputs="x", model=MODEL)
+    reply = await ask_for_error(f"/{talk.conversation_id}", inputs="x", model=MODEL)
     assert reply.json()["detail"][0]["type"] == "extra_forbidden"
 
 
@@ -227,9 +227,9 @@ async def test_entries_may_come_without_a_type_and_be_sent_back_whole(sdk: Mistr
     assert '"Bye" (3 messages)' in again.outputs[0].content
 
 
-async def test_a_guardrail_can_block_a_conversation(start, refused):
+async def test_a_guardrail_can_block_a_conversation(start, ask_for_error):
     guardrail = {"block_on_error": False, "moderation_llm_v2": {"action": "block"}}
-    reply = await refused(inputs="I will kill you", guardrails=[guardrail])
+    reply = await ask_for_error(inputs="I will kill you", guardrails=[guardrail])
     assert reply.status_code == 403
     conversation = await start(guardrails=[{"block_on_error": False, "moderation_llm_v2": {"action": "none"}}])
     assert conversation.guardrails[0]["moderation_llm_v2"]["violated"] is False
@@ -248,6 +248,6 @@ async def test_pictures_can_be_signed_links_without_a_file(start):
 
 
 @pytest.mark.parametrize("chunk", [{"type": "input_audio", "input_audio": "x"}, {"type": "file", "file_id": "x"}])
-async def test_neither_recordings_nor_file_ids_are_inputs(chunk: dict, refused):
+async def test_neither_recordings_nor_file_ids_are_inputs(chunk: dict, ask_for_error):
     inputs = [{"type": "message.input", "role": "user", "content": [chunk]}]
-    assert (await refused("", model="mistral-small-latest", inputs=inputs)).status_code == 422
+    assert (await ask_for_error("", model="mistral-small-latest", inputs=inputs)).status_code == 422

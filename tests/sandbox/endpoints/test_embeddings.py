@@ -12,7 +12,7 @@ from mistral_mcp.sandbox.answers.embed_text import embed_text
 
 
 @pytest.fixture
-def embedded(api: httpx2.AsyncClient):
+def embed(api: httpx2.AsyncClient):
     async def ask(texts: str | list[str], **fields: object) -> httpx2.Response:
         return await api.post("/v1/embeddings", json={"model": "mistral-embed", "input": texts, **fields})
 
@@ -20,65 +20,65 @@ def embedded(api: httpx2.AsyncClient):
 
 
 @pytest.fixture
-def coded(embedded):
+def embed_code(embed):
     async def ask(**fields: object) -> list:
-        reply = await embedded("print(1)", model="codestral-embed", **fields)
+        reply = await embed("print(1)", model="codestral-embed", **fields)
         assert reply.status_code == 200, reply.text
         return reply.json()["data"][0]["embedding"]
 
     return ask
 
 
-def near(one: list[float], other: list[float]) -> float:
+def similarity(one: list[float], other: list[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
 
 
-async def test_a_vector_has_length_one_and_fits_single_precision(embedded):
-    vector = (await embedded("The quick brown fox")).json()["data"][0]["embedding"]
+async def test_a_vector_has_length_one_and_fits_single_precision(embed):
+    vector = (await embed("The quick brown fox")).json()["data"][0]["embedding"]
     assert len(vector) == 1024
-    assert math.sqrt(near(vector, vector)) == pytest.approx(1, abs=1e-3)
+    assert math.sqrt(similarity(vector, vector)) == pytest.approx(1, abs=1e-3)
     assert list(struct.unpack("<1024f", struct.pack("<1024f", *vector))) == vector
 
 
-async def test_texts_that_share_words_are_near_each_other(embedded):
+async def test_texts_that_share_words_are_near_each_other(embed):
     texts = ["a cat on a sofa", "the cats and the sofa", "quarterly tax report"]
-    cat, cats, tax = [item["embedding"] for item in (await embedded(texts)).json()["data"]]
-    assert near(cat, cats) > 0.4
-    assert abs(near(cat, tax)) < 0.2
+    cat, cats, tax = [item["embedding"] for item in (await embed(texts)).json()["data"]]
+    assert similarity(cat, cats) > 0.4
+    assert abs(similarity(cat, tax)) < 0.2
 
 
-async def test_the_same_text_has_the_same_vector_wherever_it_stands(embedded):
-    data = (await embedded(["x", "y", "x", "", "!?"])).json()["data"]
+async def test_the_same_text_has_the_same_vector_wherever_it_stands(embed):
+    data = (await embed(["x", "y", "x", "", "!?"])).json()["data"]
     assert data[0]["embedding"] == data[2]["embedding"] != data[1]["embedding"]
     assert [item["index"] for item in data] == [0, 1, 2, 3, 4]
 
 
-async def test_base64_is_the_same_vector_in_little_endian_single_precision(embedded):
-    numbers = (await embedded("x")).json()["data"][0]["embedding"]
-    packed = (await embedded("x", encoding_format="base64")).json()["data"][0]["embedding"]
+async def test_base64_is_the_same_vector_in_little_endian_single_precision(embed):
+    numbers = (await embed("x")).json()["data"][0]["embedding"]
+    packed = (await embed("x", encoding_format="base64")).json()["data"][0]["embedding"]
     assert list(struct.unpack("<1024f", base64.b64decode(packed))) == numbers
 
 
-async def test_the_code_model_has_other_dimensions_and_types(coded):
-    assert len(await coded()) == 1536
-    assert len(await coded(output_dimension=3072)) == 3072
-    assert len(await coded(output_dtype="binary")) == 192
+async def test_the_code_model_has_other_dimensions_and_types(embed_code):
+    assert len(await embed_code()) == 1536
+    assert len(await embed_code(output_dimension=3072)) == 3072
+    assert len(await embed_code(output_dtype="binary")) == 192
     for dtype, low, high in (("int8", -128, 127), ("uint8", 0, 255), ("binary", -128, 127), ("ubinary", 0, 255)):
-        values = await coded(output_dimension=256, output_dtype=dtype)
+        values = await embed_code(output_dimension=256, output_dtype=dtype)
         assert all(isinstance(value, int) and low <= value <= high for value in values)
 
 
-async def test_types_of_a_byte_are_a_byte_each_in_base64(coded):
+async def test_types_of_a_byte_are_a_byte_each_in_base64(embed_code):
     for dtype, code in (("int8", "b"), ("uint8", "B"), ("binary", "b"), ("ubinary", "B")):
         asked = {"output_dimension": 64, "output_dtype": dtype}
-        values = await coded(**asked)
-        packed = base64.b64decode(await coded(**asked, encoding_format="base64"))
+        values = await embed_code(**asked)
+        packed = base64.b64decode(await embed_code(**asked, encoding_format="base64"))
         assert list(struct.unpack(f"{len(values)}{code}", packed)) == values
 
 
-async def test_bits_are_the_signs(coded):
-    signs = [value > 0 for value in await coded(output_dimension=64)]
-    packed = await coded(output_dimension=64, output_dtype="ubinary")
+async def test_bits_are_the_signs(embed_code):
+    signs = [value > 0 for value in await embed_code(output_dimension=64)]
+    packed = await embed_code(output_dimension=64, output_dtype="ubinary")
     assert [bool(byte & 128 >> place) for byte in packed for place in range(8)] == signs
 
 
@@ -91,8 +91,8 @@ async def test_bits_are_the_signs(coded):
         {"model": "codestral-embed", "output_dimension": 100, "output_dtype": "binary"},
     ],
 )
-async def test_what_a_model_cannot_do_is_refused(fields: dict, embedded):
-    reply = await embedded("x", **fields)
+async def test_what_a_model_cannot_do_is_refused(fields: dict, embed):
+    reply = await embed("x", **fields)
     assert (reply.status_code, reply.json()["code"]) == (400, "3051")
 
 
@@ -103,25 +103,25 @@ async def test_what_a_model_cannot_do_is_refused(fields: dict, embedded):
         (["word " * 4000] * 4, "Too many tokens overall, split into more batches."),
     ],
 )
-async def test_a_request_that_brings_too_much_is_3210(texts: list, message: str, embedded):
-    body = (await embedded(texts)).json()
+async def test_a_request_that_brings_too_much_is_3210(texts: list, message: str, embed):
+    body = (await embed(texts)).json()
     assert (body["type"], body["code"], body["message"]) == ("invalid_request_prompt", "3210", message)
 
 
-async def test_a_text_longer_than_the_window_is_3051(embedded):
-    assert (await embedded("word " * 7000)).json()["code"] == "3051"
+async def test_a_text_longer_than_the_window_is_3051(embed):
+    assert (await embed("word " * 7000)).json()["code"] == "3051"
 
 
-async def test_512_texts_are_answered(embedded):
-    assert len((await embedded(["x"] * 512)).json()["data"]) == 512
+async def test_512_texts_are_answered(embed):
+    assert len((await embed(["x"] * 512)).json()["data"]) == 512
 
 
-async def test_no_text_at_all_is_refused(embedded):
-    assert (await embedded([])).status_code == 400
+async def test_no_text_at_all_is_refused(embed):
+    assert (await embed([])).status_code == 400
 
 
-async def test_headers_tell_the_cost_and_no_token_quota(embedded):
-    reply = await embedded(["four", "five"])
+async def test_headers_tell_the_cost_and_no_token_quota(embed):
+    reply = await embed(["four", "five"])
     assert reply.headers["x-ratelimit-tokens-query-cost"] == str(reply.json()["usage"]["total_tokens"]) == "2"
     assert "x-ratelimit-limit-req-minute" in reply.headers
     assert "x-ratelimit-limit-tokens-minute" not in reply.headers

@@ -28,7 +28,7 @@ def upload(sdk: Mistral):
 
 
 @pytest.fixture
-def refused(api: httpx2.AsyncClient):
+def ask_for_error(api: httpx2.AsyncClient):
     async def put(name: str, content: bytes, purpose: str = "batch", kind: str = "") -> tuple[int, dict]:
         part = (name, content, kind) if kind else (name, content)
         reply = await api.post("/v1/files", files={"file": part}, data={"purpose": purpose})
@@ -95,23 +95,23 @@ async def test_an_id_that_is_no_uuid_is_422_and_an_unknown_one_404(api: httpx2.A
         assert (missing.status_code, missing.json()) == (404, {"detail": "Not Found"})
 
 
-async def test_every_bad_line_of_a_batch_is_reported_at_once(refused):
-    status, body = await refused("x.jsonl", b'{"body":{}}\nnonsense\n[1]\n{"custom_id":"1"}\n')
+async def test_every_bad_line_of_a_batch_is_reported_at_once(ask_for_error):
+    status, body = await ask_for_error("x.jsonl", b'{"body":{}}\nnonsense\n[1]\n{"custom_id":"1"}\n')
     assert (status, body["detail"]) == (422, "Invalid file format.")
     assert body["description"].startswith("Found 3 errors")
     assert [error["line_number"] for error in body["errors"]] == [2, 3, 4]
 
 
-async def test_what_is_not_for_its_purpose_is_refused(refused):
-    assert (await refused("x.jsonl", b""))[1]["errors"] == [{"message": "file is empty", "line_number": 0}]
-    assert "UTF-8" in (await refused("x.jsonl", b"\xff\xfe"))[1]["detail"]
-    assert "application/zip" in (await refused("x.zip", b"PK", "ocr", "application/zip"))[1]["message"]
-    assert (await refused("x.jsonl", b"{}", "assistants"))[1]["detail"][0]["type"] == "literal_error"
+async def test_what_is_not_for_its_purpose_is_refused(ask_for_error):
+    assert (await ask_for_error("x.jsonl", b""))[1]["errors"] == [{"message": "file is empty", "line_number": 0}]
+    assert "UTF-8" in (await ask_for_error("x.jsonl", b"\xff\xfe"))[1]["detail"]
+    assert "application/zip" in (await ask_for_error("x.zip", b"PK", "ocr", "application/zip"))[1]["message"]
+    assert (await ask_for_error("x.jsonl", b"{}", "assistants"))[1]["detail"][0]["type"] == "literal_error"
 
 
-async def test_training_data_is_checked_against_its_shape(refused):
-    assert (await refused("x.jsonl", b'{"messages":[]}\n{"text":"a"}\n', "fine-tune"))[0] == 200
-    assert (await refused("x.jsonl", b'{"body":{}}\n', "fine-tune"))[0] == 422
+async def test_training_data_is_checked_against_its_shape(ask_for_error):
+    assert (await ask_for_error("x.jsonl", b'{"messages":[]}\n{"text":"a"}\n', "fine-tune"))[0] == 200
+    assert (await ask_for_error("x.jsonl", b'{"body":{}}\n', "fine-tune"))[0] == 422
 
 
 async def test_a_body_without_a_file_is_422(api: httpx2.AsyncClient):
@@ -127,12 +127,12 @@ async def test_other_keys_see_nothing_of_it(sdk: Mistral, stranger: Mistral, upl
         await stranger.files.retrieve_async(file_id=file.id)
 
 
-async def test_what_a_key_may_keep_has_an_end(refused, sandbox: Sandbox):
+async def test_what_a_key_may_keep_has_an_end(ask_for_error, sandbox: Sandbox):
     half = b"x" * (CAPACITY // 2)
-    statuses = [(await refused("x.pdf", half, "ocr"))[0] for _ in range(3)]
+    statuses = [(await ask_for_error("x.pdf", half, "ocr"))[0] for _ in range(3)]
     assert statuses == [200, 200, 413]
     sandbox.reset()
-    assert (await refused("x.pdf", half, "ocr"))[0] == 200
+    assert (await ask_for_error("x.pdf", half, "ocr"))[0] == 200
 
 
 async def test_ids_are_the_same_in_a_sandbox_that_starts_afresh(sandbox: Sandbox, upload):

@@ -34,7 +34,7 @@ def create(api: httpx2.AsyncClient, training: str):
 
 
 @pytest.fixture
-def trained(api: httpx2.AsyncClient, create):
+def train(api: httpx2.AsyncClient, create):
     async def wait(**fields: object) -> dict:
         job = (await create(**fields)).json()
         await api.get(f"{JOBS}/{job['id']}")
@@ -81,8 +81,8 @@ async def test_a_job_is_cancelled_by_post(api: httpx2.AsyncClient, create):
     assert (ended["status"], ended["fine_tuned_model"]) == ("CANCELLED", None)
 
 
-async def test_a_classifier_scores_its_own_labels(sdk: Mistral, trained):
-    job = await trained(classifier_targets=[{"name": "topic", "labels": ["sport", "law"]}])
+async def test_a_classifier_scores_its_own_labels(sdk: Mistral, train):
+    job = await train(classifier_targets=[{"name": "topic", "labels": ["sport", "law"]}])
     assert job["job_type"] == "classifier"
     name = job["fine_tuned_model"]
     reply = await sdk.classifiers.classify_async(model=name, inputs="All about sport")
@@ -130,8 +130,8 @@ async def test_what_does_not_fit_is_refused(fields: dict, status: int, create):
     assert (await create(**fields)).status_code == status
 
 
-async def test_a_model_can_be_named_archived_and_deleted(sdk: Mistral, trained):
-    name = (await trained())["fine_tuned_model"]
+async def test_a_model_can_be_named_archived_and_deleted(sdk: Mistral, train):
+    name = (await train())["fine_tuned_model"]
     asked = {"model": name, "messages": [{"role": "user", "content": "Hi"}]}
     assert (await sdk.models.update_async(model_id=name, name="Mine")).name == "Mine"
     assert (await sdk.models.archive_async(model_id=name)).archived
@@ -152,8 +152,8 @@ async def test_base_models_cannot_be_deleted_or_changed(sdk: Mistral):
             await ask(model_id="ft:nothing")
 
 
-async def test_other_keys_see_nothing_of_it(stranger: Mistral, trained):
-    name = (await trained())["fine_tuned_model"]
+async def test_other_keys_see_nothing_of_it(stranger: Mistral, train):
+    name = (await train())["fine_tuned_model"]
     with pytest.raises(SDKError, match="404"):
         await stranger.models.retrieve_async(model_id=name)
 

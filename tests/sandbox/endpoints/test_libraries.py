@@ -25,7 +25,7 @@ def add(sdk: Mistral, library: str):
     return put
 
 
-async def processed(sdk: Mistral, library: str, document: str) -> list[str]:
+async def process_statuses(sdk: Mistral, library: str, document: str) -> list[str]:
     asked = {"library_id": library, "document_id": document}
     return [(await sdk.beta.libraries.documents.status_async(**asked)).process_status for _ in range(3)]
 
@@ -62,7 +62,7 @@ async def test_a_document_is_processed_as_it_is_looked_at(sdk: Mistral, library:
     documents = sdk.beta.libraries.documents
     assert (document.process_status, document.number_of_pages) == ("todo", None)
     assert (await documents.text_content_async(**asked)).text == ""
-    assert await processed(sdk, library, document.id) == ["in_progress", "done", "done"]
+    assert await process_statuses(sdk, library, document.id) == ["in_progress", "done", "done"]
     assert (await documents.text_content_async(**asked)).text == "One\n\nTwo\n\nThree"
     assert (await documents.text_content_async(**asked, page_start=1, page_end=1)).text == "Two"
     done = await documents.get_async(**asked)
@@ -73,7 +73,7 @@ async def test_a_document_is_processed_as_it_is_looked_at(sdk: Mistral, library:
 
 async def test_what_cannot_be_read_ends_in_an_error(sdk: Mistral, library: str, add):
     document = await add("bad.pdf", b"no pdf")
-    assert await processed(sdk, library, document.id) == ["in_progress", "error", "error"]
+    assert await process_statuses(sdk, library, document.id) == ["in_progress", "error", "error"]
 
 
 async def test_the_same_bytes_are_the_same_document(api: httpx2.AsyncClient, library: str):

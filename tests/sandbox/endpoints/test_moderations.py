@@ -30,7 +30,7 @@ OLD = [
 
 
 @pytest.fixture
-def judged(api: httpx2.AsyncClient):
+def moderate(api: httpx2.AsyncClient):
     async def ask(
         given: object, path: str = "/v1/moderations", model: str = "mistral-moderation-latest"
     ) -> list[dict]:
@@ -42,7 +42,7 @@ def judged(api: httpx2.AsyncClient):
     return ask
 
 
-def flagged(result: dict) -> set[str]:
+def flagged_categories(result: dict) -> set[str]:
     return {category for category, flag in result["categories"].items() if flag}
 
 
@@ -54,10 +54,10 @@ def flagged(result: dict) -> set[str]:
         ("mistral-moderation-2411", OLD),
     ],
 )
-async def test_each_model_has_its_categories(model: str, categories: list, judged):
-    result = (await judged("Good morning", model=model))[0]
+async def test_each_model_has_its_categories(model: str, categories: list, moderate):
+    result = (await moderate("Good morning", model=model))[0]
     assert list(result["categories"]) == list(result["category_scores"]) == categories
-    assert not flagged(result)
+    assert not flagged_categories(result)
 
 
 @pytest.mark.parametrize(
@@ -71,28 +71,35 @@ async def test_each_model_has_its_categories(model: str, categories: list, judge
         ("I want to hurt myself", "selfharm"),
     ],
 )
-async def test_keywords_flag_their_category(text: str, category: str, judged):
-    result = (await judged([text]))[0]
-    assert category in flagged(result)
+async def test_keywords_flag_their_category(text: str, category: str, moderate):
+    result = (await moderate([text]))[0]
+    assert category in flagged_categories(result)
     assert result["category_scores"][category] > 0.8
 
 
-async def test_the_old_model_joins_danger_and_crime(judged):
+async def test_the_old_model_joins_danger_and_crime(moderate):
     for text in ("a bomb", "to steal"):
-        assert flagged((await judged(text, model="mistral-moderation-2411"))[0]) == {
+        assert flagged_categories((await moderate(text, model="mistral-moderation-2411"))[0]) == {
             "dangerous_and_criminal_content"
         }
 
 
-async def test_there_is_one_result_for_each_text(judged):
-    assert [bool(flagged(result)) for result in await judged(["fine", "a bomb", "fine"])] == [False, True, False]
+async def test_there_is_one_result_for_each_text(moderate):
+    assert [bool(flagged_categories(result)) for result in await moderate(["fine", "a bomb", "fine"])] == [
+        False,
+        True,
+        False,
+    ]
 
 
-async def test_a_conversation_is_judged_by_its_last_message(judged):
+async def test_a_conversation_is_judged_by_its_last_message(moderate):
     bad, good = {"role": "user", "content": "a bomb"}, {"role": "assistant", "content": "Let us not"}
     path = "/v1/chat/moderations"
-    assert not flagged((await judged([bad, good], path))[0])
-    assert [bool(flagged(result)) for result in await judged([[bad, good], [good, bad]], path)] == [False, True]
+    assert not flagged_categories((await moderate([bad, good], path))[0])
+    assert [bool(flagged_categories(result)) for result in await moderate([[bad, good], [good, bad]], path)] == [
+        False,
+        True,
+    ]
 
 
 async def test_nothing_to_judge_is_refused(api: httpx2.AsyncClient):

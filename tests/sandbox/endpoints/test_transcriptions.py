@@ -14,7 +14,7 @@ FILE = {"file": ("talk.wav", SOUND, "audio/wav")}
 
 
 @pytest.fixture
-def hear(api: httpx2.AsyncClient):
+def transcribe(api: httpx2.AsyncClient):
     async def send(files: dict | None = FILE, **fields: object) -> httpx2.Response:
         return await api.post("/v1/audio/transcriptions", data={"model": MODEL, **fields}, files=files)
 
@@ -35,8 +35,8 @@ async def test_a_recording_can_be_sent_linked_to_or_uploaded_before(sdk: Mistral
         assert (reply.usage.prompt_audio_seconds, reply.language, reply.segments) == (3, None, [])
 
 
-async def test_a_reply_has_the_members_of_the_recording(hear):
-    reply = await hear()
+async def test_a_reply_has_the_members_of_the_recording(transcribe):
+    reply = await transcribe()
     assert list(reply.json()) == ["model", "text", "language", "segments", "usage", "finish_reason"]
     assert reply.headers["x-ratelimit-audio-seconds-query-cost"] == "3"
 
@@ -61,7 +61,7 @@ async def test_speakers_are_distinguished(sdk: Mistral):
     assert [segment.speaker_id for segment in reply.segments] == ["speaker_1", "speaker_2"]
 
 
-async def test_it_streams_with_names(sdk: Mistral, hear):
+async def test_it_streams_with_names(sdk: Mistral, transcribe):
     stream = await sdk.audio.transcriptions.stream_async(model=MODEL, file_url="https://a.example/b.mp3")
     events = [event async for event in stream]
     assert list(dict.fromkeys(event.event for event in events)) == [
@@ -70,13 +70,13 @@ async def test_it_streams_with_names(sdk: Mistral, hear):
         "transcription.done",
     ]
     assert "".join(event.data.text for event in events[1:-1]) == events[-1].data.text
-    parts = (await hear(stream="true", diarize="true")).text
+    parts = (await transcribe(stream="true", diarize="true")).text
     assert "event: transcription.segment\n" in parts
     assert "[DONE]" not in parts
 
 
-async def test_a_language_and_biases_are_heard(hear):
-    body = (await hear(language="fr", context_bias=["Le_Chat", "Voxtral"])).json()
+async def test_a_language_and_biases_are_heard(transcribe):
+    body = (await transcribe(language="fr", context_bias=["Le_Chat", "Voxtral"])).json()
     assert body["language"] == "fr"
     assert "Le Chat and Voxtral" in body["text"]
 
@@ -103,20 +103,20 @@ async def test_json_is_refused_with_a_message_that_is_a_string(api: httpx2.Async
         ({"file_url": "https://a.example/b.mp3"}, 422, None),
     ],
 )
-async def test_what_is_not_allowed_is_refused(fields: dict, status: int, code: str | None, hear):
-    reply = await hear(**fields)
+async def test_what_is_not_allowed_is_refused(fields: dict, status: int, code: str | None, transcribe):
+    reply = await transcribe(**fields)
     assert (reply.status_code, reply.json()["code"]) == (status, code)
 
 
-async def test_what_is_no_recording_is_3310(hear):
-    assert (await hear({"file": ("a.wav", b"text")})).json()["code"] == "3310"
-    assert (await hear(None, file_url="https://nothing.invalid/a.mp3")).json()["code"] == "3310"
-    assert (await hear(None)).status_code == 422
-    assert (await hear(None, file_id="unknown")).status_code == 404
+async def test_what_is_no_recording_is_3310(transcribe):
+    assert (await transcribe({"file": ("a.wav", b"text")})).json()["code"] == "3310"
+    assert (await transcribe(None, file_url="https://nothing.invalid/a.mp3")).json()["code"] == "3310"
+    assert (await transcribe(None)).status_code == 422
+    assert (await transcribe(None, file_id="unknown")).status_code == 404
 
 
-async def test_unknown_parts_are_ignored(hear):
-    assert (await hear(prompt="x")).status_code == 200
+async def test_unknown_parts_are_ignored(transcribe):
+    assert (await transcribe(prompt="x")).status_code == 200
 
 
 async def test_lengths_are_read_from_the_recording():
@@ -135,8 +135,8 @@ VOXTRAL_3 = "voxtral-mini-transcribe-latest"
         {"return_language": "true", "language": "fr"},
     ],
 )
-async def test_voxtral_3_refuses(fields: dict, hear):
-    assert (await hear(model=VOXTRAL_3, **fields)).status_code == 400
+async def test_voxtral_3_refuses(fields: dict, transcribe):
+    assert (await transcribe(model=VOXTRAL_3, **fields)).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ async def test_voxtral_3_refuses(fields: dict, hear):
         {"context_bias": ["Le Chat, the product", "two words"]},
     ],
 )
-async def test_voxtral_3_takes(fields: dict, hear):
-    assert (await hear(model=VOXTRAL_3, **fields)).status_code == 200
+async def test_voxtral_3_takes(fields: dict, transcribe):
+    assert (await transcribe(model=VOXTRAL_3, **fields)).status_code == 200
 
 
-async def test_the_language_is_reported_when_requested(hear):
-    assert (await hear(model=VOXTRAL_3, return_language="true")).json()["language"] == "en"
+async def test_the_language_is_reported_when_requested(transcribe):
+    assert (await transcribe(model=VOXTRAL_3, return_language="true")).json()["language"] == "en"

@@ -13,18 +13,18 @@ PARTS = (
 )
 
 
-def sent(kind: str, body: bytes) -> Received:
+def make_request(kind: str, body: bytes) -> Received:
     return Received("POST", "/", QueryParams(), {"content-type": kind}, body)
 
 
 async def test_fields_may_come_more_than_once_and_files_keep_their_names():
-    form = await read_form(sent("multipart/form-data; boundary=b", PARTS))
+    form = await read_form(make_request("multipart/form-data; boundary=b", PARTS))
     assert form.fields == {"a": ["1", "2"]}
     assert form.files == {"file": Upload("x.txt", "text/plain", b"Hi")}
 
 
 async def test_a_form_without_files_may_be_encoded_like_a_query():
-    form = await read_form(sent("application/x-www-form-urlencoded", b"a=1&a=2&b=%C3%A9"))
+    form = await read_form(make_request("application/x-www-form-urlencoded", b"a=1&a=2&b=%C3%A9"))
     assert form.fields == {"a": ["1", "2"], "b": ["é"]}
 
 
@@ -37,4 +37,4 @@ async def test_a_form_without_files_may_be_encoded_like_a_query():
     ],
 )
 async def test_what_is_no_form_gives_none(kind: str, body: bytes):
-    assert await read_form(sent(kind, body)) is None
+    assert await read_form(make_request(kind, body)) is None

@@ -22,9 +22,9 @@ def as_format(schema: dict) -> dict:
         ({"type": "object", "properties": {"a": {"type": "string", "$comment": "x"}}}, '["$comment"]'),
     ],
 )
-async def test_annotations_are_named(place, schema: dict, keys: str, refused):
+async def test_annotations_are_named(place, schema: dict, keys: str, ask_for_error):
     message = f"Grammar error: at 3(11): failed to compile JSON schema: Unimplemented keys: {keys}"
-    assert (await refused(**place(schema)))[3] == message
+    assert (await ask_for_error(**place(schema)))[3] == message
 
 
 @pytest.mark.parametrize("place", [as_function, as_format])
@@ -33,7 +33,7 @@ async def test_a_property_may_have_the_name_of_an_annotation(place, chat):
     assert (await chat(**place(schema))).status_code == 200
 
 
-async def test_bounds_of_draft_4_are_no_bounds(refused):
+async def test_bounds_of_draft_4_are_no_bounds(ask_for_error):
     schema = {"type": "object", "properties": {"a": {"type": "number", "minimum": 0, "exclusiveMinimum": True}}}
-    status, _, _, message = await refused(**as_function(schema))
+    status, _, _, message = await ask_for_error(**as_function(schema))
     assert (status, message) == (400, "Invalid tool schema: exclusiveMinimum must be a number")

@@ -62,7 +62,7 @@ ACCEPTED = [
 ]
 
 
-def located(reply: httpx2.Response) -> list[dict]:
+def error_details(reply: httpx2.Response) -> list[dict]:
     body = reply.json()
     assert (reply.status_code, body["type"], body["code"]) == (422, "invalid_request_error", None)
     return body["message"]["detail"]
@@ -70,7 +70,7 @@ def located(reply: httpx2.Response) -> list[dict]:
 
 @pytest.mark.parametrize(("fields", "place"), EXTRA)
 async def test_an_unknown_field_is_refused_where_it_stands(fields: dict, place: list, chat):
-    details = located(await chat(**fields))
+    details = error_details(await chat(**fields))
     found = [detail for detail in details if detail["type"] == "extra_forbidden"]
     assert [detail["msg"] for detail in found] == ["Extra inputs are not permitted"]
     if "list[ContentChunk]" not in place:
@@ -81,7 +81,7 @@ async def test_an_unknown_field_is_refused_where_it_stands(fields: dict, place: 
 
 @pytest.mark.parametrize(("fields", "kind"), WRONG)
 async def test_a_value_that_does_not_fit_is_refused(fields: dict, kind: str, chat):
-    assert kind in [detail["type"] for detail in located(await chat(**fields))]
+    assert kind in [detail["type"] for detail in error_details(await chat(**fields))]
 
 
 @pytest.mark.parametrize("fields", ACCEPTED)
@@ -91,12 +91,12 @@ async def test_what_the_reference_allows_is_accepted(fields: dict, chat):
 
 
 async def test_a_body_that_is_not_json_is_422(api: httpx2.AsyncClient):
-    details = located(await api.post("/v1/chat/completions", content=b"{nonsense"))
+    details = error_details(await api.post("/v1/chat/completions", content=b"{nonsense"))
     assert [detail["type"] for detail in details] == ["json_invalid"]
 
 
 async def test_no_body_is_a_missing_one(api: httpx2.AsyncClient):
-    details = located(await api.post("/v1/embeddings"))
+    details = error_details(await api.post("/v1/embeddings"))
     assert details == [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}]
 
 
@@ -107,5 +107,5 @@ async def test_other_endpoints_are_as_strict(api: httpx2.AsyncClient):
         "/v1/moderations": {"model": "mistral-moderation-latest", "inputs": ["x"]},
         "/v1/chat/moderations": {"model": "mistral-moderation-latest", "messages": [TEXT]},
     }.items():
-        details = located(await api.post(path, json=body))
+        details = error_details(await api.post(path, json=body))
         assert "extra_forbidden" in [detail["type"] for detail in details], path

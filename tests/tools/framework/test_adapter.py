@@ -26,17 +26,17 @@ from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import KEYWORDS
 from mistral_mcp.usage.ledger import Ledger, digest_of_key
 from mistral_mcp.usage.store import MemoryUsage
-from tests.conftest import KEY, in_memory, text_of
+from tests.conftest import KEY, connect_in_memory, text_of
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
 TOOLS = [tool for toolset in tools.build_all().values() for tool in toolset]
 
 
-def by_name(tool: MistralTool) -> str:
+def name_of(tool: MistralTool) -> str:
     return tool.name
 
 
-def listed(tool: MistralTool) -> dict[str, object]:
+def describe(tool: MistralTool) -> dict[str, object]:
     assert tool.annotations is not None
     return {
         "name": tool.name,
@@ -48,11 +48,11 @@ def listed(tool: MistralTool) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+@pytest.mark.parametrize("tool", TOOLS, ids=name_of)
 def test_what_a_client_sees_is_what_was_reviewed(tool: MistralTool) -> None:
     """A changed schema is a diff in review; accept it with `UPDATE_SNAPSHOTS=1 make test`."""
     path = SNAPSHOTS / f"{tool.name}.json"
-    now = json.dumps(listed(tool), indent=1, ensure_ascii=False) + "\n"
+    now = json.dumps(describe(tool), indent=1, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(now, encoding="utf-8")
@@ -63,7 +63,7 @@ def test_no_snapshot_is_left_of_a_tool_that_is_gone() -> None:
     assert {path.stem for path in SNAPSHOTS.glob("*.json")} == {tool.name for tool in TOOLS}
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+@pytest.mark.parametrize("tool", TOOLS, ids=name_of)
 def test_a_tool_tells_all_a_client_needs(tool: MistralTool) -> None:
     hints = tool.annotations
     assert tool.name.startswith("mistral_")
@@ -80,7 +80,7 @@ def test_a_tool_tells_all_a_client_needs(tool: MistralTool) -> None:
     assert tool.output_schema["type"] == "object"
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+@pytest.mark.parametrize("tool", TOOLS, ids=name_of)
 def test_output_schemas_are_valid_and_flat(tool: MistralTool) -> None:
     assert tool.output_schema is not None
     Draft202012Validator.check_schema(tool.output_schema)
@@ -91,7 +91,7 @@ def test_output_schemas_are_valid_and_flat(tool: MistralTool) -> None:
 FREE = {"json_schema", "parameters", "body", "metadata", "arguments"}
 
 
-def unusual(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+def find_unusual_keywords(schema: dict[str, Any], path: str = "") -> Iterator[str]:
     """What a vendor's function calling may refuse, change or not know."""
     yield from (f"{path}: {keyword}" for keyword in schema.keys() - KEYWORDS)
     if not isinstance(schema.get("type"), str):
@@ -106,9 +106,9 @@ def unusual(schema: dict[str, Any], path: str = "") -> Iterator[str]:
     ):
         yield f"{path}: an object without members"
     for name, member in schema.get("properties", {}).items():
-        yield from unusual(member, f"{path}.{name}")
+        yield from find_unusual_keywords(member, f"{path}.{name}")
     if "items" in schema:
-        yield from unusual(schema["items"], f"{path}[]")
+        yield from find_unusual_keywords(schema["items"], f"{path}[]")
 
 
 @pytest.mark.parametrize("local_files", [False, True])
@@ -118,17 +118,17 @@ def test_input_schemas_hold_only_what_every_vendor_takes(toolset: str, *, local_
         Draft202012Validator.check_schema(tool.parameters)
         assert tool.parameters["type"] == "object"
         assert "properties" in tool.parameters
-        assert not list(unusual(tool.parameters))
+        assert not list(find_unusual_keywords(tool.parameters))
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=by_name)
+@pytest.mark.parametrize("tool", TOOLS, ids=name_of)
 def test_parameters_are_described(tool: MistralTool) -> None:
     silent = {name for name, schema in tool.parameters["properties"].items() if "description" not in schema}
     assert not silent
 
 
 async def test_an_unknown_argument_is_refused_with_the_known_ones(mistral_url: str, sandbox: Sandbox) -> None:
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         result = await client.call_tool("mistral_get_model", {"model": "x", "zzz": 1})
 
     assert result.is_error
@@ -138,7 +138,7 @@ async def test_an_unknown_argument_is_refused_with_the_known_ones(mistral_url: s
 
 async def test_a_name_of_an_argument_is_masked_and_cut(mistral_url: str) -> None:
     named = f"{'x' * 50}{KEY}{'y' * 300_000}"
-    async with in_memory(mistral_url) as client:
+    async with connect_in_memory(mistral_url) as client:
         result = await client.call_tool("mistral_get_model", {"model": "x", named: 1})
         nested = await client.call_tool("mistral_chat", {"messages": [{"role": "user", named: 1}]})
 
@@ -152,7 +152,7 @@ async def test_a_name_of_an_argument_is_masked_and_cut(mistral_url: str) -> None
 async def test_without_a_key_tools_are_listed_and_calls_say_how_to_set_it(
     mistral_url: str, sandbox: Sandbox
 ) -> None:
-    async with in_memory(mistral_url, key=None) as client:
+    async with connect_in_memory(mistral_url, key=None) as client:
         assert len((await client.list_tools()).tools) == 9
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
 
@@ -162,7 +162,7 @@ async def test_without_a_key_tools_are_listed_and_calls_say_how_to_set_it(
 
 
 async def test_a_refused_key_is_named_by_its_source_and_not_shown(mistral_url: str) -> None:
-    async with in_memory(mistral_url, key="invalid-key-0123456789") as client:
+    async with connect_in_memory(mistral_url, key="invalid-key-0123456789") as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
 
     text = text_of(result)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from mistral_mcp.sandbox import serve_app
 from mistral_mcp.tools.framework.kept import LONG
-from tests.conftest import KEY, in_memory, over_http, read_kept, text_of
+from tests.conftest import KEY, connect_in_memory, connect_over_http, read_kept_file, text_of
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 # The key stands where the text is cut, and once more where it is not.
@@ -55,7 +55,7 @@ MISTRAL = Starlette(
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    async with serve_app(MISTRAL) as url, in_memory(url, output_dir=tmp_path, toolsets="all") as client:
+    async with serve_app(MISTRAL) as url, connect_in_memory(url, output_dir=tmp_path, toolsets="all") as client:
         yield client
 
 
@@ -85,7 +85,7 @@ async def test_a_long_answer_is_kept_and_its_beginning_shown(
     assert shown == whole_text()[:LONG]
     assert "mistral_read_result" in text_of(result)
     assert len(text_of(result)) < LONG + 1_000
-    assert read_kept(result.structured_content["kept"]).decode() == whole_text()
+    assert read_kept_file(result.structured_content["kept"]).decode() == whole_text()
 
 
 async def test_each_answer_of_a_comparison_is_kept(client: Client) -> None:
@@ -93,14 +93,14 @@ async def test_each_answer_of_a_comparison_is_kept(client: Client) -> None:
 
     answers = result.structured_content["answers"]
     assert [answer["text"] for answer in answers] == [whole_text()[: LONG // 2]] * 2
-    assert [read_kept(answer["kept"]).decode() for answer in answers] == [whole_text()] * 2
+    assert [read_kept_file(answer["kept"]).decode() for answer in answers] == [whole_text()] * 2
 
 
 async def test_what_had_come_of_a_long_answer_that_broke_is_kept() -> None:
     async def listen(*_: object) -> None:
         """A caller that asks for progress."""
 
-    async with serve_app(MISTRAL) as url, over_http(url) as client:
+    async with serve_app(MISTRAL) as url, connect_over_http(url) as client:
         result = await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=listen)
 
     assert result.is_error
@@ -115,7 +115,7 @@ async def test_a_list_that_is_too_long_to_show_is_kept_and_the_error_says_where(
     assert result.is_error
     assert len(text_of(result)) < 1_000
     [path] = [word for word in text_of(result).split() if "mistral_list_models" in word]
-    kept = json.loads(read_kept({"path": path.rstrip(".]")}))
+    kept = json.loads(read_kept_file({"path": path.rstrip(".]")}))
     assert len(kept["models"]) == 400
 
 
@@ -136,7 +136,7 @@ async def test_a_stream_that_never_ends_is_not_read_on() -> None:
 
     sent = 0
     mistral = Starlette(routes=[Route("/v1/chat/completions", flood, methods=["POST"])])
-    async with serve_app(mistral) as url, over_http(url, stream_timeout=20) as client:
+    async with serve_app(mistral) as url, connect_over_http(url, stream_timeout=20) as client:
         with anyio.fail_after(20):
             result = await client.call_tool("mistral_chat", {"prompt": "Hello"}, progress_callback=listen)
 

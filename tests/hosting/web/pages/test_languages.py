@@ -133,7 +133,7 @@ async def send(http: httpx2.AsyncClient, path: str, query: str, **fields: str) -
     return await http.post(path + query, data={"stamp": stamp} | fields)
 
 
-async def every_page(http: httpx2.AsyncClient, query: str = "") -> dict[str, str]:
+async def fetch_every_page(http: httpx2.AsyncClient, query: str = "") -> dict[str, str]:
     """With their problems, in the order a person meets them."""
     html = {"accept": "text/html"}
     key = {"api_key": KEY, "toolsets": "core", "signup_code": "yes"}
@@ -188,7 +188,7 @@ def read_aloud(page: str) -> str:
 
 async def test_no_english_is_left_on_a_french_page(http: httpx2.AsyncClient) -> None:
     http.headers.update(FRENCH)
-    for name, page in (await every_page(http)).items():
+    for name, page in (await fetch_every_page(http)).items():
         heard = read_aloud(page)
 
         assert '<html lang="fr">' in page, name
@@ -196,7 +196,7 @@ async def test_no_english_is_left_on_a_french_page(http: httpx2.AsyncClient) -> 
 
 
 async def test_a_language_that_was_chosen_stays_in_every_link_and_form(http: httpx2.AsyncClient) -> None:
-    for name, page in (await every_page(http, "?lang=fr")).items():
+    for name, page in (await fetch_every_page(http, "?lang=fr")).items():
         own = re.findall(r'(?:href|action)="(/[^"]*)"', page)
         pages = [link for link in own if not re.match(r"/static/|/favicon|/icon|.*lang=en", link)]
 

@@ -39,7 +39,7 @@ def grants_in(page: str) -> dict[str, dict[str, str]]:
     return found
 
 
-async def status_with(http: httpx2.AsyncClient, access_token: str) -> int:
+async def ping_status(http: httpx2.AsyncClient, access_token: str) -> int:
     headers = {**HEADERS, "authorization": f"Bearer {access_token}"}
     return (await http.post("/mcp", json=PING, headers=headers)).status_code
 
@@ -69,7 +69,7 @@ async def test_ending_one_client_leaves_the_others_and_the_address(http: httpx2.
 
     assert "access has ended" in page
     assert list(grants_in(page)) == ["Stays"]
-    assert [await status_with(http, token) for token in (ends, stays)] == [401, 200]
+    assert [await ping_status(http, token) for token in (ends, stays)] == [401, 200]
     assert (await http.post(made["url"], json=PING, headers=HEADERS)).status_code == 200
 
 
@@ -80,7 +80,7 @@ async def test_nobody_ends_a_client_of_another_connection(http: httpx2.AsyncClie
 
     await show(http, mine["url"], do="end_grant", grant=grant)
 
-    assert await status_with(http, access_token) == 200
+    assert await ping_status(http, access_token) == 200
     assert list(grants_in(await show(http, theirs["url"]))) == ["Theirs"]
 
 
@@ -90,4 +90,4 @@ async def test_a_form_without_a_stamp_ends_nothing(http: httpx2.AsyncClient) -> 
     fields = grants_in(await show(http, made["url"]))["A client"] | {"stamp": ""}
 
     assert (await http.post("/manage", data=fields, headers=HERE)).status_code == 422
-    assert await status_with(http, access_token) == 200
+    assert await ping_status(http, access_token) == 200

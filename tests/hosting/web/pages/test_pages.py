@@ -18,7 +18,7 @@ from mistral_mcp.hosting.vault.vault import AlreadyCreated, Vault
 from mistral_mcp.hosting.web import pages
 from mistral_mcp.hosting.web.forms import LIFETIME, FormTokens
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import KEY, at, serving, text_of
+from tests.conftest import KEY, connect_to, serving, text_of
 from tests.hosting.conftest import MASTER_KEY
 from tests.http.conftest import HEADERS, PING
 
@@ -51,20 +51,20 @@ async def send(http: httpx2.AsyncClient, path: str = "/", **fields: Any) -> http
     return await http.post(path, data={"stamp": stamp} | fields, headers=HERE)
 
 
-async def connected(http: httpx2.AsyncClient, **fields: Any) -> str:
+async def create_connection(http: httpx2.AsyncClient, **fields: Any) -> str:
     """The secret URL."""
     response = await send(http, **({"api_key": KEY, "toolsets": ["core", "models"]} | fields))
     assert response.status_code == 200, response.text
     return url_in(response.text)
 
 
-async def made(http: httpx2.AsyncClient) -> int:
+async def count_created(http: httpx2.AsyncClient) -> int:
     found = re.search(r'mistral_mcp_connections_total\{event="created"\} (\d+)', (await http.get("/metrics")).text)
     return int(found[1]) if found else 0
 
 
-async def every_page(http: httpx2.AsyncClient) -> dict[str, httpx2.Response]:
-    url = await connected(http, label="laptop")
+async def fetch_every_page(http: httpx2.AsyncClient) -> dict[str, httpx2.Response]:
+    url = await create_connection(http, label="laptop")
     answers = {
         "connect": await http.get("/"),
         "not yet": await send(http, api_key="invalid-0123456789"),
@@ -84,7 +84,7 @@ async def every_page(http: httpx2.AsyncClient) -> dict[str, httpx2.Response]:
 
 
 async def test_no_page_is_kept_framed_or_told_of_to_others(http: httpx2.AsyncClient) -> None:
-    for name, page in (await every_page(http)).items():
+    for name, page in (await fetch_every_page(http)).items():
         headers = page.headers
         assert headers["cache-control"] == "no-store", name
         assert headers["referrer-policy"] == "no-referrer", name
@@ -104,7 +104,7 @@ async def test_no_page_is_kept_framed_or_told_of_to_others(http: httpx2.AsyncCli
 
 
 async def test_no_page_needs_anything_inline_or_from_elsewhere(http: httpx2.AsyncClient) -> None:
-    for name, page in (await every_page(http)).items():
+    for name, page in (await fetch_every_page(http)).items():
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?! src=\"/static/)", page.text), name
         loaded = re.findall(r'(?:src|<link[^>]* href)="([^"]+)"', page.text)
         assert loaded, name
@@ -112,7 +112,7 @@ async def test_no_page_needs_anything_inline_or_from_elsewhere(http: httpx2.Asyn
 
 
 async def test_every_field_is_labelled_and_every_id_is_there_once(http: httpx2.AsyncClient) -> None:
-    for name, page in (await every_page(http)).items():
+    for name, page in (await fetch_every_page(http)).items():
         ids = re.findall(r'\bid="([^"]+)"', page.text)
         assert len(ids) == len(set(ids)), name
         for reference in re.findall(r'(?:aria-describedby|aria-labelledby|data-for|\bfor)="([^"]*)"', page.text):
@@ -149,12 +149,12 @@ def test_every_colour_of_text_can_be_read_on_its_ground() -> None:
 def contrast(one: str, other: str) -> float:
     """As WCAG 2 has it."""
 
-    def light(colour: str) -> float:
+    def luminance(colour: str) -> float:
         parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    brighter, darker = sorted((light(one), light(other)), reverse=True)
+    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 
 
@@ -190,7 +190,7 @@ async def test_a_key_becomes_an_address_that_works_and_an_entry_for_each_client(
     assert f"claude mcp add --transport http --scope user mistral {url}" in page
     assert 'href="cursor://' in page
     assert 'href="vscode:' in page
-    async with at(url, {}) as client:
+    async with connect_to(url, {}) as client:
         assert "mistral_list_models" not in {tool.name for tool in (await client.list_tools()).tools}
         result = await client.call_tool("mistral_chat", {"prompt": "Hi"})
     assert not result.is_error, text_of(result)
@@ -246,7 +246,7 @@ async def test_only_a_form_sent_from_here_is_read(
     assert of_no_address.status_code == (422 if status == 200 else 403)
     assert response.status_code == status
     assert ("of mine" in response.text) == (status == 200)
-    assert await made(http) == (status == 200)
+    assert await count_created(http) == (status == 200)
 
 
 @pytest.mark.parametrize("stamp", ["", "1.2.3", "ä.ö.ü", "another server's", "an old one"])
@@ -265,7 +265,7 @@ async def test_only_a_form_of_this_servers_is_answered(http: httpx2.AsyncClient,
     assert "open for too long" in response.text
     assert 'value="of mine"' in response.text
     assert KEY not in response.text
-    assert await made(http) == 0
+    assert await count_created(http) == 0
     assert (await http.post("/manage", data=fields, headers=HERE)).status_code == 422
 
 
@@ -283,7 +283,7 @@ async def test_a_reload_makes_nothing(http: httpx2.AsyncClient) -> None:
     assert [answer.status_code for answer in answers] == [200, 409, 409]
     assert "done already" in answers[1].text
     assert "mmcp_" not in answers[1].text
-    assert await made(http) == 1
+    assert await count_created(http) == 1
 
 
 async def test_replicas_answer_each_others_forms_once_in_all_even_while_the_master_key_changes(
@@ -341,7 +341,7 @@ async def test_what_cannot_be_taken_is_said_beside_its_field_with_the_rest_kept(
     assert response.status_code == 422
     assert re.findall(r'id="(\w+)-wrong"', page) == [beside]
     assert len(re.findall(r"\bautofocus", page)) == (beside != "toolsets")
-    assert await made(http) == 0
+    assert await count_created(http) == 0
     for name in ("api_key", "route_token"):
         assert not typed.get(name) or typed[name] not in page
     if "label" not in fields:
@@ -355,7 +355,7 @@ async def test_what_cannot_be_taken_is_said_beside_its_field_with_the_rest_kept(
 
 async def test_a_label_is_text_wherever_it_is_shown(http: httpx2.AsyncClient) -> None:
     not_yet = await send(http, label=SCRIPT, api_key="")
-    url = await connected(http, label=SCRIPT)
+    url = await create_connection(http, label=SCRIPT)
     shown = await send(http, "/manage", token=url)
     revoked = await send(http, "/manage", token=url, do="revoke")
 
@@ -410,7 +410,7 @@ async def test_what_is_no_form_or_too_large_for_one_is_refused(
 
 
 async def test_wrong_keys_and_addresses_are_rate_limited_and_right_ones_never(http: httpx2.AsyncClient) -> None:
-    url = await connected(http)
+    url = await create_connection(http)
     statuses = [(await send(http, api_key="invalid-0123456789", toolsets="core")).status_code for _ in range(25)]
     wrong_address = await send(http, "/manage", token="mmcp_wrong")
 
@@ -425,7 +425,7 @@ async def test_wrong_keys_and_addresses_are_rate_limited_and_right_ones_never(ht
     "form", ["{url}", "{token}", " {url}\n", "{url}?toolsets=core", "Bearer {token}", '"{url}"']
 )
 async def test_manage_takes_the_address_however_it_was_copied(http: httpx2.AsyncClient, form: str) -> None:
-    url = await connected(http, label="laptop")
+    url = await create_connection(http, label="laptop")
     response = await send(http, "/manage", token=form.format(url=url, token=url.split("/")[-2]))
 
     assert response.status_code == 200
@@ -448,7 +448,7 @@ async def test_what_is_no_address_of_ours_is_reported_beside_the_field(
 
 
 async def test_replacing_an_address_ends_the_old_one(http: httpx2.AsyncClient) -> None:
-    old = await connected(http)
+    old = await create_connection(http)
     fields = {"stamp": stamp_in((await http.get("/manage")).text), "token": old, "do": "rotate"}
     rotated = await http.post("/manage", data=fields)
     reloaded = await http.post("/manage", data=fields)
@@ -460,7 +460,7 @@ async def test_replacing_an_address_ends_the_old_one(http: httpx2.AsyncClient) -
 
 
 async def test_a_connection_is_changed_and_the_address_stays(http: httpx2.AsyncClient, sandbox: Sandbox) -> None:
-    url = await connected(http, label="old")
+    url = await create_connection(http, label="old")
     other = "oThErKeY0123456789abcdefghijklmn"
     fields = {"label": "new", "toolsets": ["core"], "read_only": "yes", "expires_in_days": "30", "api_key": other}
     page = await send(http, "/manage", token=url, do="change", **fields)
@@ -471,7 +471,7 @@ async def test_a_connection_is_changed_and_the_address_stays(http: httpx2.AsyncC
     assert "<dt>Label</dt><dd>new</dd>" in page.text
     assert "core, read only" in page.text
     assert other not in page.text
-    async with at(url, {}) as client:
+    async with connect_to(url, {}) as client:
         assert not (await client.call_tool("mistral_chat", {"prompt": "Hi"})).is_error
     assert sandbox.requests[-1].key == other
 
@@ -488,7 +488,7 @@ async def test_a_connection_is_changed_and_the_address_stays(http: httpx2.AsyncC
 async def test_a_change_that_cannot_be_made_is_said_and_changes_nothing(
     http: httpx2.AsyncClient, fields: dict[str, Any], words: str
 ) -> None:
-    url = await connected(http, label="old")
+    url = await create_connection(http, label="old")
     asked = {"label": "new", "toolsets": ["core"], "expires_in_days": "keep"} | fields
     page = await send(http, "/manage", token=url, do="change", **asked)
 
@@ -499,7 +499,7 @@ async def test_a_change_that_cannot_be_made_is_said_and_changes_nothing(
 
 
 async def test_ending_a_connection_ends_it(http: httpx2.AsyncClient) -> None:
-    url = await connected(http)
+    url = await create_connection(http)
     response = await send(http, "/manage", token=url, do="revoke")
 
     assert response.status_code == 200
@@ -512,7 +512,7 @@ async def test_ending_a_connection_ends_it(http: httpx2.AsyncClient) -> None:
 async def test_one_live_call_goes_the_way_a_clients_does(
     http: httpx2.AsyncClient, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, toolsets: str, tool: str
 ) -> None:
-    url = await connected(http, toolsets=toolsets)
+    url = await create_connection(http, toolsets=toolsets)
     caplog.set_level("DEBUG")
     response = await send(http, "/manage", token=url, do="try")
 
@@ -524,7 +524,7 @@ async def test_one_live_call_goes_the_way_a_clients_does(
 
 
 async def test_a_live_call_that_fails_says_why(http: httpx2.AsyncClient, sandbox: Sandbox) -> None:
-    url = await connected(http)
+    url = await create_connection(http)
     sandbox.faults.append(Fault(status=401, times=None, echo_key=True))
     response = await send(http, "/manage", token=url, do="try")
 
@@ -535,7 +535,7 @@ async def test_a_live_call_that_fails_says_why(http: httpx2.AsyncClient, sandbox
 
 
 async def test_no_live_call_is_offered_where_no_cheap_one_is_allowed(http: httpx2.AsyncClient) -> None:
-    url = await connected(http, toolsets="documents")
+    url = await create_connection(http, toolsets="documents")
 
     assert 'value="try"' not in (await send(http, "/manage", token=url)).text
     assert (await send(http, "/manage", token=url, do="try")).status_code == 422
@@ -589,7 +589,7 @@ async def test_behind_a_proxy_the_pages_live_under_the_public_url(hosting: dict[
 async def test_a_secret_url_opened_in_a_browser_says_where_it_belongs_and_repeats_nothing_of_it(
     http: httpx2.AsyncClient,
 ) -> None:
-    url = await connected(http)
+    url = await create_connection(http)
     response = await http.get(url, headers={"accept": "text/html,*/*"})
 
     assert response.status_code == 200

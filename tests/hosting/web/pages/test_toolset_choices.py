@@ -12,7 +12,7 @@ from mistral_mcp.hosting.app import create_app
 from mistral_mcp.hosting.web.pages.toolset_choices import PRESETS, count_tokens, offer_presets, preset_of
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.tools import DEFAULT, RETIRED, TOOLSETS
-from tests.conftest import KEY, at, serving
+from tests.conftest import KEY, connect_to, serving
 from tests.hosting.oauth.conftest import OAuthClient
 
 HERE = {"sec-fetch-site": "same-origin"}
@@ -61,8 +61,8 @@ async def post(http: httpx2.AsyncClient, path: str, **fields: Any) -> str:
     return answer.text
 
 
-async def tools_at(url: str) -> set[str]:
-    async with at(url, {}) as client:
+async def list_tools_at(url: str) -> set[str]:
+    async with connect_to(url, {}) as client:
         return {tool.name for tool in (await client.list_tools()).tools}
 
 
@@ -71,7 +71,7 @@ async def test_a_client_gets_the_tools_of_the_preset_and_no_others(http: httpx2.
     page = await post(http, "/", api_key=KEY, preset=preset, toolsets="batch")  # ticked, and not chosen
     url = re.findall(r'id="url" value="([^"]+)"', page)[0]
 
-    assert await tools_at(url) == tools.names(PRESETS[preset], read_only=False)
+    assert await list_tools_at(url) == tools.names(PRESETS[preset], read_only=False)
     assert f'value="{preset}" checked' in page
 
 
@@ -87,7 +87,7 @@ async def test_tools_are_changed_on_manage_and_kept_where_nothing_is_chosen(http
     assert 'value="keep" checked' in kept
     assert "<dd>new</dd>" in kept
     assert 'name="preset" value="keep"' not in changed
-    assert await tools_at(made["url"]) == tools.names(PRESETS["documents"], read_only=False)
+    assert await list_tools_at(made["url"]) == tools.names(PRESETS["documents"], read_only=False)
 
 
 async def test_no_longer_life_is_offered_than_the_operator_allows(hosting: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ async def test_a_client_that_signs_in_gets_the_preset_that_was_agreed_to(http: h
 
     assert "Takes about" in page
     assert 'value="essentials" checked' in page
-    async with at(
+    async with connect_to(
         f"{http.base_url}/mcp".replace("//mcp", "/mcp"), {"authorization": f"Bearer {access_token}"}
     ) as mcp:
         offered = {tool.name for tool in (await mcp.list_tools()).tools}

@@ -13,7 +13,7 @@ from mistral_mcp.hosting.web.pages.languages import format_day
 from mistral_mcp.hosting.web.pages.usage_pictures import WIDTH, draw, format_dollars
 from mistral_mcp.usage.answer import NO_LIMITS, UsageAnswer, next_day, next_month, usage_answer
 from mistral_mcp.usage.sums import DOLLAR, Key, Sums
-from tests.conftest import KEY, at
+from tests.conftest import KEY, connect_to
 
 HERE = {"sec-fetch-site": "same-origin"}
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -95,7 +95,7 @@ async def manage(http: httpx2.AsyncClient, url: str, **fields: Any) -> httpx2.Re
 async def test_what_was_used_is_shown_as_pictures_and_in_tables(http: httpx2.AsyncClient) -> None:
     url = await connect(http)
     before = (await manage(http, url)).text
-    async with at(url, {}) as client:
+    async with connect_to(url, {}) as client:
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
         await client.call_tool("mistral_embed", {"inputs": ["Hello"]})
     page = (await manage(http, url)).text

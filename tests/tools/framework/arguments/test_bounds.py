@@ -34,27 +34,27 @@ def texts(shape: Shape, path: Path = ()) -> Iterator[Path]:
         yield from texts(member, (*path, name))
 
 
-def smallest(shape: Shape) -> Any:
+def smallest_value(shape: Shape) -> Any:
     """A value of this shape with no more than it needs."""
     if shape.members is not None:
-        return {name: smallest(shape.members[name]) for name in sorted(shape.required)}
+        return {name: smallest_value(shape.members[name]) for name in sorted(shape.required)}
     if "array" in shape.types and "string" not in shape.types:
-        return [smallest(shape.items)] if shape.items else []
+        return [smallest_value(shape.items)] if shape.items else []
     return {"integer": 1, "number": 1, "boolean": True, "object": {}}.get(next(iter(shape.types), ""), "a")
 
 
-def with_text(shape: Shape, path: Path, text: str) -> Any:
+def value_with_text(shape: Shape, path: Path, text: str) -> Any:
     """The smallest value that has this text at the place."""
     if not path:
         return text
     if path[0] == "[]":
         assert shape.items is not None
-        return [with_text(shape.items, path[1:], text)]
+        return [value_with_text(shape.items, path[1:], text)]
     assert shape.members is not None
-    return {**smallest(shape), path[0]: with_text(shape.members[path[0]], path[1:], text)}
+    return {**smallest_value(shape), path[0]: value_with_text(shape.members[path[0]], path[1:], text)}
 
 
-def refusal(tool: MistralTool, arguments: dict[str, Any]) -> str:
+def refuse_arguments(tool: MistralTool, arguments: dict[str, Any]) -> str:
     try:
         tool.arguments.read(arguments, list(tool.parameters["properties"]), Mask([]))
     except BadArgument as error:
@@ -72,7 +72,7 @@ def test_every_id_and_name_has_a_bound(name: str) -> None:
         for path in texts(shape)
         if path[0] in tool.parameters["properties"]  # a file's path is offered on one's own machine only
         and not any(
-            words in refusal(tool, with_text(shape, path, LONG))
+            words in refuse_arguments(tool, value_with_text(shape, path, LONG))
             for words in (
                 "longer than",
                 "must be",

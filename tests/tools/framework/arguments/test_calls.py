@@ -11,14 +11,14 @@ from mcp.client import Client
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.tools.framework.arguments import ADDED_BY_HOSTS
 from mistral_mcp.tools.framework.arguments.shapes import MAX_TEXT
-from tests.conftest import KEY, in_memory, text_of
+from tests.conftest import KEY, connect_in_memory, text_of
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 REQUESTS = [{"custom_id": "1", "body": {"messages": [{"role": "user", "content": "hi"}]}}]
 
 
 async def call(url: str, tool: str, arguments: dict[str, Any]) -> Any:
-    async with in_memory(url, toolsets="all", max_retries=0) as client:
+    async with connect_in_memory(url, toolsets="all", max_retries=0) as client:
         return await client.call_tool(tool, arguments)
 
 
