@@ -20,6 +20,13 @@ Entry = dict[str, JsonValue]
 BUILT_IN = ("web_search", "web_search_premium", "code_interpreter", "image_generation")
 MAX_RESULTS = 128
 
+_MEMBERS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(BUILT_IN, frozenset[str]()),
+    "document_library": frozenset({"library_ids"}),
+}
+"""What Mistral's own tools must have; they take none of the other members that our schema names."""
+_ALL_MEMBERS = frozenset({"name", "description", "parameters", "library_ids"})
+
 
 def _tool(value: object) -> dict[str, JsonValue]:
     """A tool as Mistral takes it: its own object, the name of a built-in one, or a function in any usual shape."""
@@ -28,12 +35,27 @@ def _tool(value: object) -> dict[str, JsonValue]:
     if isinstance(value, dict):
         tool = cast("dict[str, JsonValue]", value)
         if tool.get("type", "function") != "function":
+            _check_members(tool)
             return tool
     try:
         function = Function.model_validate(unwrap_function(value))
     except ValidationError:
         raise ValueError("a function is {name, description, parameters}") from None
     return function_to_api(function)
+
+
+def _check_members(tool: dict[str, JsonValue]) -> None:
+    """Raises `ValueError` for members that this kind of tool does not have, or needs. Kinds unknown here are Mistral's to check."""
+    kind = tool["type"]
+    if kind not in _MEMBERS:
+        return
+    needed = _MEMBERS[str(kind)]
+    foreign = sorted(_ALL_MEMBERS & tool.keys() - needed)
+    if foreign:
+        raise ValueError(f"{kind} takes no {foreign[0]}")
+    missing = sorted(needed - tool.keys())
+    if missing:
+        raise ValueError(f"{kind} needs {missing[0]}")
 
 
 async def check_tools(tools: list[dict[str, JsonValue]] | None) -> None:
