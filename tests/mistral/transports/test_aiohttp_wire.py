@@ -211,7 +211,7 @@ JSON_OK = OK.replace(b"X-Told: yes", b"Content-Type: application/json")
 
 
 async def test_a_small_answer_is_read_with_its_headers():
-    async with served(Server(JSON_OK)) as (wire, url):
+    async with serve_connections(Server(JSON_OK)) as (wire, url):
         response = await begin(wire, url)
 
         assert response.is_closed
@@ -229,7 +229,7 @@ async def test_a_small_answer_is_read_with_its_headers():
 )
 async def test_what_is_not_a_small_answer_arrives_as_a_stream(header: bytes, length: int):
     answer = b"HTTP/1.1 200 OK\r\n%b\r\nContent-Length: %d\r\n\r\n" % (header, length)
-    async with served(Server(answer)) as (wire, url):
+    async with serve_connections(Server(answer)) as (wire, url):
         response = await begin(wire, url)
 
         assert not response.is_closed
@@ -237,18 +237,18 @@ async def test_what_is_not_a_small_answer_arrives_as_a_stream(header: bytes, len
 
 
 async def test_a_small_answer_that_breaks_off_may_be_requested_again():
-    async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await whole(reader)
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
         writer.write(JSON_OK[:-2])
 
-    async with served(broken) as (wire, url):
+    async with serve_connections(break_off) as (wire, url):
         with pytest.raises(httpx2.RemoteProtocolError):
             await begin(wire, url)
 
 
 async def test_giving_up_on_a_small_answer_closes_its_connection():
     server = Server(JSON_OK[:-2])
-    async with served(server) as (wire, url):
+    async with serve_connections(server) as (wire, url):
         with anyio.move_on_after(0.2):
             await begin(wire, url)
         await server.gone.wait()
