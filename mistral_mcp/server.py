@@ -140,9 +140,8 @@ class _Server(MCPServer[Served]):
 
     def load(self, toolsets: Iterable[str]) -> None:
         """Build the tools of these toolsets, so that they can be listed and called."""
-        wanted = self._toolsets.union(toolsets)
-        if wanted != self._toolsets:
-            self._toolsets = wanted
+        if not self._toolsets.issuperset(toolsets):
+            wanted = self._toolsets = self._toolsets.union(toolsets)
             # In the same order, whichever toolset was selected first.
             names = [name for name in tools.TOOLSETS if name in wanted]
             loaded = (tool for name in names for tool in tools.build(name, local_files=self._local_files))

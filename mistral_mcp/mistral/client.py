@@ -9,8 +9,8 @@ import copy
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +27,7 @@ from mistral_mcp.mistral import failures
 from mistral_mcp.mistral.call import Call, ReplyT
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.mistral.consumption import Meter
+from mistral_mcp.mistral.deadline import Deadline
 from mistral_mcp.mistral.event_stream import read_events
 from mistral_mcp.mistral.progress import Progress
 from mistral_mcp.mistral.quoting import quote_token
@@ -208,16 +209,12 @@ class MistralClient:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
-    @contextmanager
-    def deadline(self, exchange: Exchange | None = None) -> Generator[None]:
-        """Bound what happens inside by the tool call's deadline, waits and attempts included.
+    def deadline(self, exchange: Exchange | None = None) -> Deadline:
+        """Bounds what happens inside by the tool call's deadline, waits and attempts included.
 
         The error names this exchange, or the last one.
         """
-        with anyio.CancelScope(deadline=self.ends_at) as scope:
-            yield
-        if scope.cancelled_caught:
-            raise failures.timeout_error(exchange or self._last, self._seconds)
+        return Deadline(self.ends_at, lambda: failures.timeout_error(exchange or self._last, self._seconds))
 
     def event_error(self, data: str) -> UpstreamError:
         """The error for an event that is not part of an answer: Mistral's own error, if it is one."""
