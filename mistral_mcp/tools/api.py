@@ -1,6 +1,7 @@
 """Toolset `api`: search, describe and call every operation of Mistral's API, with four tools."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.operation_calls import OperationResult, call_operation
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result
+from mistral_mcp.usage.bounds import Needs
 
 toolset = Toolset()
 
@@ -112,7 +114,15 @@ async def mistral_api_describe(mistral: Mistral, operation: OperationName) -> De
     return await run_heavy(_describe, mistral, operation)
 
 
-@toolset.tool("Read or compute by an operation", effect="reads")
+async def _find_needs(mistral: Mistral, tool: str, arguments: Mapping[str, JsonValue], otherwise: int) -> Needs:
+    """A body tells more once it is validated."""
+    # Brings the estimates of documents, which most servers never need.
+    from mistral_mcp.tools.framework.estimates.operations import operation_needs  # noqa: PLC0415
+
+    return await operation_needs(mistral, tool, arguments, otherwise)
+
+
+@toolset.tool("Read or compute by an operation", effect="reads", find_needs=_find_needs)
 async def mistral_api_read(
     mistral: Mistral,
     kept_results: KeptResults,
@@ -125,7 +135,7 @@ async def mistral_api_read(
     return await call_operation(mistral, kept_results, *await run_heavy(check))
 
 
-@toolset.tool("Create, change or delete by an operation", effect="writes")
+@toolset.tool("Create, change or delete by an operation", effect="writes", find_needs=_find_needs)
 async def mistral_api_write(
     mistral: Mistral,
     kept_results: KeptResults,

@@ -20,13 +20,13 @@ from mistral_mcp.bounds.heavy_work import work_for
 from mistral_mcp.errors import BudgetSpent, MistralMcpError, UpstreamError
 from mistral_mcp.mistral.client import MistralClient
 from mistral_mcp.tools.framework.arguments import Arguments, Shape, strict
-from mistral_mcp.tools.framework.declare import Declaration, Effect, LocalOnly
+from mistral_mcp.tools.framework.declare import Declaration, Effect, FindNeeds, LocalOnly
 from mistral_mcp.tools.framework.estimates.estimate import Estimate
 from mistral_mcp.tools.framework.fitting import shorten_partial, structured_content
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
-from mistral_mcp.usage.bounds import CALLING_TOOLS, Needs, has_dry_run, highest_cost, needs_of
+from mistral_mcp.usage.bounds import Needs, has_dry_run, highest_cost, needs_of
 from mistral_mcp.usage.budgets import Reservation
 from mistral_mcp.usage.calls import RunningCall, client_name
 from mistral_mcp.usage.sums import cost_of
@@ -50,6 +50,7 @@ class MistralTool(Tool):
 
     keeps_results: bool = False
     takes_upload_links: bool = False
+    find_needs: FindNeeds | None = None
 
     @classmethod
     def of(cls, declared: Declaration) -> "MistralTool":
@@ -72,6 +73,7 @@ class MistralTool(Tool):
             ),
             keeps_results=declared.keeps_results,
             takes_upload_links=declared.takes_upload_links,
+            find_needs=declared.find_needs,
             is_async=True,
             context_kwarg=None,
             annotations=ToolAnnotations(title=declared.title, open_world_hint=True, **_HINTS[declared.effect]),
@@ -162,7 +164,7 @@ class MistralTool(Tool):
             )
 
         estimate = None
-        if has_dry_run(self.name, arguments) or self.name in CALLING_TOOLS:
+        if self.find_needs is not None or has_dry_run(self.name, arguments):
             estimate = functools.partial(self._estimate, call, arguments)
         return await served.budgets.begin(
             call.credentials,
@@ -177,14 +179,11 @@ class MistralTool(Tool):
         arguments: dict[str, Any],
         otherwise: int,
     ) -> Needs:
-        """What the call needs of a budget, by its own dry run; `otherwise` if that fails: the call itself reports why."""
+        """What the call needs of a budget, by its own estimate or dry run; `otherwise` if that fails: the call reports why."""
         try:
-            if self.name in CALLING_TOOLS:
-                # Brings the estimates of documents, which most servers never need.
-                from mistral_mcp.tools.framework.estimates.operations import operation_needs  # noqa: PLC0415
-
+            if self.find_needs is not None:
                 validated = await self._validate(call, arguments)
-                return await operation_needs(call.mistral, self.name, validated, otherwise)
+                return await self.find_needs(call.mistral, self.name, validated, otherwise)
             result = await self._answer(call, {**arguments, "dry_run": True})
         except MistralMcpError:
             return Needs(otherwise)

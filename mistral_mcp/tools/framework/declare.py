@@ -9,11 +9,15 @@ four hints.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from pydantic import JsonValue
+
+from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Result
+from mistral_mcp.usage.bounds import Needs
 
 
 class LocalOnly:
@@ -26,14 +30,20 @@ Effect = Literal["reads", "creates", "changes", "deletes", "cancels", "writes"]
 Function = Callable[..., Awaitable[Result]]
 ResultT = TypeVar("ResultT", bound=Result)
 
+FindNeeds = Callable[[Mistral, str, Mapping[str, JsonValue], int], Awaitable[Needs]]
+"""Estimates what a call needs of a budget, from the tool's name, its validated arguments, and what would be reserved
+otherwise. Raises `MistralMcpError`: the call itself then reports why.
+"""
+
 
 @dataclass(frozen=True)
 class Declaration:
-    """A function, its title and its effect."""
+    """A function, its title and its effect, and how its cost is estimated if its arguments and dry run do not tell."""
 
     function: Function
     title: str
     effect: Effect
+    find_needs: FindNeeds | None = None
 
     @property
     def name(self) -> str:
@@ -57,10 +67,10 @@ class Toolset:
         self.declarations: list[Declaration] = []
 
     def tool(
-        self, title: str, *, effect: Effect
+        self, title: str, *, effect: Effect, find_needs: FindNeeds | None = None
     ) -> Callable[[Callable[..., Awaitable[ResultT]]], Callable[..., Awaitable[ResultT]]]:
         def declare(function: Callable[..., Awaitable[ResultT]]) -> Callable[..., Awaitable[ResultT]]:
-            self.declarations.append(Declaration(function, title, effect))
+            self.declarations.append(Declaration(function, title, effect, find_needs))
             return function
 
         return declare
