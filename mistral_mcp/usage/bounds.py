@@ -31,8 +31,6 @@ _ESTIMATED = frozenset(
         "mistral_compare",
     }
 )
-CALLING_TOOLS = frozenset({"mistral_api_read", "mistral_api_write"})
-"""Tools whose body tells more once it is validated."""
 _NAMES_A_MODEL = frozenset({"model", "models", "agent_id", "conversation_id"})
 """Parameters of tools that use one."""
 _RUNS_LATER = frozenset({"mistral_create_batch_job"})
