@@ -101,8 +101,11 @@ async def _wait_until_ready(process: Process, url: str, command: Sequence[str]) 
 
 @asynccontextmanager
 async def _process(command: Sequence[str], environment: Mapping[str, str]) -> AsyncGenerator[Process]:
-    """A process without the caller's environment variables for this server or for Mistral."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MISTRAL_", "MCP_"))}
+    """A process without the caller's environment variables for this server, for Mistral, or against compiled modules: an
+    installed package is compiled, and compiling it at every start would count as its memory.
+    """
+    left_out = ("MISTRAL_", "MCP_", "PYTHONDONTWRITEBYTECODE")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     process = await anyio.open_process(command, env=clean | dict(environment), stderr=subprocess.DEVNULL)
     try:
         yield process
