@@ -52,10 +52,11 @@ def rpc(
 
 def call_tool(server: Server, name: str, arguments: Any) -> tuple[int, bytes]:
     status, answer, message = rpc(server, "tools/call", {"name": name, "arguments": arguments})
-    text = json.dumps(message)
-    require("Error executing tool" not in text, text[:300])
-    require("validation error" not in text, text[:300])
-    require("Internal" not in json.dumps(message.get("error", {})), text[:300])
+    sent, text = json.dumps(arguments), json.dumps(message)
+    error = json.dumps(message.get("error", {}))
+    for words, place in (("Error executing tool", text), ("validation error", text), ("Internal", error)):
+        # Hypothesis draws such words too, since this file has them, and errors quote the names of arguments.
+        require(words in sent or words not in place, text[:300])
     return status, answer
 
 
