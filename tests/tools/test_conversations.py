@@ -407,6 +407,7 @@ async def test_an_empty_list_says_so(client: Client) -> None:
         ("start", {"prompt": "x", "tools": [7]}, "a function is {name, description, parameters}"),
         ("start", {"prompt": "x", "tools": [{"type": "web_search", "name": "f"}]}, "web_search takes no name"),
         ("start", {"prompt": "x", "tools": [{"type": "document_library"}]}, "document_library needs library_ids"),
+        ("start", {"prompt": "x", "tools": [{"type": ["web_search"]}]}, "the type of a tool is a name"),
         (
             "start",
             {"prompt": "x", "tools": [{"name": "f", "parameters": {"type": "objekt"}}]},

@@ -47,9 +47,11 @@ def _tool(value: object) -> dict[str, JsonValue]:
 def _check_members(tool: dict[str, JsonValue]) -> None:
     """Raises `ValueError` for members that this kind of tool does not have, or needs. Kinds unknown here are Mistral's to check."""
     kind = tool["type"]
-    if kind not in _MEMBERS:
+    if not isinstance(kind, str):
+        raise ValueError("the type of a tool is a name")  # noqa: TRY004 - pydantic reports only this one
+    needed = _MEMBERS.get(kind)
+    if needed is None:
         return
-    needed = _MEMBERS[str(kind)]
     foreign = sorted(_ALL_MEMBERS & tool.keys() - needed)
     if foreign:
         raise ValueError(f"{kind} takes no {foreign[0]}")
