@@ -17,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from cachetools import LRUCache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mistral_mcp.errors import BadSetting
@@ -117,8 +118,7 @@ class Catalog:
         self.factors = prices.factors
         self._prices = prices
         self._today = today
-        self._learnt: dict[str, str] = {}
-        """Models by alias; those that were listed last are the last."""
+        self._learnt: LRUCache[str, str] = LRUCache(_LEARNT)
         self._day = Date.min
         self._current: dict[str, Prices] = {}
         """Prices of `_day` by id or alias: of names that are published or learnt, which are bounded."""
@@ -151,10 +151,7 @@ class Catalog:
                 model = names[0]
             for name in names:
                 if len(name) <= _NAME:
-                    self._learnt.pop(name, None)
                     self._learnt[name] = model
-        for name in list(self._learnt)[:-_LEARNT]:
-            del self._learnt[name]
 
     def is_published(self, name: str) -> bool:
         """Whether the file of prices has this name, of a model or an alias: a closed set, without users' own models."""

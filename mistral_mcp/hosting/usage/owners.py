@@ -1,7 +1,6 @@
 """Owners of usage in the vault's database: connections, and callers with their own keys."""
 
-from collections import OrderedDict
-from typing import TypeVar
+from cachetools import LRUCache
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.hosting.usage.allowances import VaultAllowances
@@ -14,8 +13,6 @@ from mistral_mcp.usage.budget_texts import BudgetTexts
 from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallRecord
 from mistral_mcp.usage.ledger import Ledger, OwnerName
-
-ValueT = TypeVar("ValueT")
 
 _KNOWN_KEYS = 10_000
 
@@ -47,16 +44,15 @@ class OwnerNames:
 
     def __init__(self, find: OwnerName) -> None:
         self._find = find
-        self._names = _RecentlyUsed[str]()
+        self._names: LRUCache[int, str] = LRUCache(_KNOWN_KEYS)
 
     def of(self, credentials: Credentials) -> str:
         if credentials.connection_id is not None:
             return credentials.connection_id
         identity = _identity(credentials)
-        name = self._names.find(identity)
+        name = self._names.get(identity)
         if name is None:
-            name = self._find(credentials)
-            self._names.keep(identity, name)
+            name = self._names[identity] = self._find(credentials)
         return name
 
 
@@ -64,36 +60,19 @@ class KnownKeys:
     """Callers' own keys that Mistral has accepted. Only these are counted: each invented key would get its own rows."""
 
     def __init__(self) -> None:
-        self._known = _RecentlyUsed[bool]()
+        self._known: LRUCache[int, bool] = LRUCache(_KNOWN_KEYS)
 
     def is_counted(self, record: CallRecord) -> bool:
         credentials = record.credentials
         if credentials is None or credentials.connection_id is not None:
             return True
         identity = _identity(credentials)
-        if self._known.find(identity):
+        if self._known.get(identity):
             return True
         if record.outcome != "ok" or record.status is None:
             return False
-        self._known.keep(identity, True)  # noqa: FBT003
+        self._known[identity] = True
         return True
-
-
-class _RecentlyUsed(OrderedDict[int, ValueT]):
-    """A bounded number of keys, without the least recently used. A call reads it three times: cachetools would take a
-    twentieth of what counting a call costs.
-    """
-
-    def find(self, identity: int) -> ValueT | None:
-        found = self.get(identity)
-        if found is not None:
-            self.move_to_end(identity)
-        return found
-
-    def keep(self, identity: int, value: ValueT) -> None:
-        self[identity] = value
-        if len(self) > _KNOWN_KEYS:
-            self.popitem(last=False)
 
 
 def _identity(credentials: Credentials) -> int:
