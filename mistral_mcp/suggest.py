@@ -1,6 +1,5 @@
 """The known name nearest to an unknown one: "did you mean"."""
 
-import difflib
 from collections.abc import Iterable
 
 _LOOKED_AT = 64  # characters; comparing takes quadratic time
@@ -13,6 +12,8 @@ def nearest(name: str, known: Iterable[str], *, prefix: str = "") -> str | None:
     by_plain_name = {_plain(candidate, prefix): candidate for candidate in known}
     if wanted in by_plain_name:
         return by_plain_name[wanted]
+    import difflib  # noqa: PLC0415 - only mistakes need it
+
     matches = difflib.get_close_matches(wanted, by_plain_name, n=1, cutoff=_NEAR)
     if matches:
         return by_plain_name[matches[0]]

@@ -12,6 +12,7 @@ from mistral_mcp.cli.environment import (
     gc_frozen_during_startup,
     has_hosting,
     hide_rich,
+    import_aiohttp,
     release_garbage,
     start,
 )
@@ -54,6 +55,7 @@ def serve(**given: object) -> None:
 
     forbid_core_dumps()
     with gc_frozen_during_startup(), hide_rich():
+        import_aiohttp()
         from mistral_mcp.http.uvicorn_server import run  # noqa: PLC0415
 
         app = _app(settings, prepare=True)
@@ -72,6 +74,7 @@ def worker() -> "Starlette":
     settings = start({})
     forbid_core_dumps()
     with gc_frozen_during_startup(), hide_rich():
+        import_aiohttp()
         app = _app(settings, prepare=False)
         release_garbage()
     return app

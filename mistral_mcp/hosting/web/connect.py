@@ -50,7 +50,7 @@ class WrongSignupCode(SignupRefused):
 class ConnectionChanges(BaseModel):
     """Changes of a connection. `PATCH /connections/current` takes them as JSON, `/manage` as a form."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     api_key: SecretStr | None = None
     label: str = Field(default="", max_length=LONGEST_LABEL)

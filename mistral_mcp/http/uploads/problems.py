@@ -1,6 +1,5 @@
 """What a person reads of an error where files are uploaded, in English and French: `problems.toml`."""
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,8 @@ _FILE = Path(__file__).with_name("problems.toml")
 @cache
 def read_problems(language: str) -> Mapping[str, str]:
     """Sentences by class of error."""
+    import tomllib  # noqa: PLC0415 - only pages need it, and many servers show none
+
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))[language]
 
 

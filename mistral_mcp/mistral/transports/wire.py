@@ -23,22 +23,22 @@ BuildTransport = Callable[[ssl.SSLContext], httpx2.AsyncBaseTransport]
 class Wire(httpx2.AsyncBaseTransport):
     """Connects directly, or through the proxy that the network names for a host.
 
-    Nothing is built before the first request: certificates take long to load, and listing tools needs none. An unusable
-    network setting raises `BadSetting` then.
+    Nothing is built before the first request: certificates take long to load, and neither listing tools nor plain HTTP needs
+    any. An unusable network setting raises `BadSetting` then.
     """
 
     def __init__(self, network: Network, build_direct: BuildTransport | None = None) -> None:
         self._network = network
         self._build_direct = build_direct or httpx2_transport
         self._tls: ssl.SSLContext | None = None
-        self._transports: dict[str | None, httpx2.AsyncBaseTransport] = {}
+        self._transports: dict[tuple[str, str | None], httpx2.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         url = request.url
         proxy = self._network.proxy_for(url.scheme, url.host, url.port)
-        transport = self._transports.get(proxy)
+        transport = self._transports.get((url.scheme, proxy))
         if transport is None:
-            transport = self._transports[proxy] = self._build(proxy)
+            transport = self._transports[url.scheme, proxy] = self._build(url.scheme, proxy)
         if proxy is None:
             return await transport.handle_async_request(request)
         with map_proxy_failures():
@@ -49,7 +49,11 @@ class Wire(httpx2.AsyncBaseTransport):
         for transport in transports.values():
             await transport.aclose()
 
-    def _build(self, proxy: str | None) -> httpx2.AsyncBaseTransport:
+    def _build(self, scheme: str, proxy: str | None) -> httpx2.AsyncBaseTransport:
+        if scheme == "http" and proxy is None:
+            return self._build_direct(
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            )  # trusts no certificate, and needs none
         self._tls = self._tls or tls_context(self._network)
         if proxy is None:
             return self._build_direct(self._tls)

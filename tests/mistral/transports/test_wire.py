@@ -136,6 +136,24 @@ async def test_a_file_of_certificates_that_cannot_be_used_is_named(
         await ask(build(Network(ca_file=str(file))), "https://127.0.0.1:1/")
 
 
+@every_wire
+async def test_plain_http_needs_no_certificates(build: type[Wire]):
+    async with serve_app(Proxy()) as address:
+        assert await ask(build(Network(ca_file="/nowhere")), f"http://{address}/") == b"hello"
+
+
+@every_wire
+async def test_a_wire_that_has_sent_plain_http_still_verifies_certificates(build: type[Wire], tmp_path: Path):
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(self_sign(tmp_path))
+    async with serve_app(Proxy()) as plain, serve_app(Proxy(), tls) as encrypted:
+        wire = build(Network())
+        await (await wire.handle_async_request(httpx2.Request("GET", f"http://{plain}/"))).aread()
+        with pytest.raises(httpx2.ConnectError) as untrusted:
+            await ask(wire, f"https://{encrypted}/")
+    assert is_untrusted_certificate(untrusted.value)
+
+
 def test_where_a_file_of_certificates_is_named_the_system_s_is_not_loaded_too(tmp_path: Path):
     context = tls_context(Network(ca_file=str(self_sign(tmp_path))))
     assert len(context.get_ca_certs()) == 1

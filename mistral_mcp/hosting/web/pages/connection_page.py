@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -22,9 +22,11 @@ from mistral_mcp.hosting.web.pages.toolset_choices import KEEP, offer_presets, o
 from mistral_mcp.hosting.web.pages.usage_pictures import UsagePictures, draw, format_amount, format_dollars
 from mistral_mcp.hosting.web.responses import secret_url
 from mistral_mcp.hosting.web.test_calls import TestCall, can_test
-from mistral_mcp.install.snippets import Snippet, snippets
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.usage.answer import UsageAnswer, next_day, next_month
+
+if TYPE_CHECKING:
+    from mistral_mcp.install.snippets import Snippet
 
 Action = Literal["created", "rotated", "changed", "shown", "revoked", "grant_ended"]
 
@@ -71,9 +73,12 @@ _DEVICES: dict[str, frozenset[str]] = {
 _ORDER = ("web", "computer", "terminal", "any")
 
 
-def _by_device(every: Sequence[Snippet]) -> dict[str, list[Snippet]]:
+def _entries_by_device(url: str, language: Language) -> "dict[str, list[Snippet]]":
+    """What to enter in each client, by where it runs."""
+    from mistral_mcp.install.snippets import snippets  # noqa: PLC0415 - half a megabyte, for pages only
+
     devices: dict[str, list[Snippet]] = {device: [] for device in _ORDER}
-    for snippet in every:
+    for snippet in snippets(url, language=language):
         device = next((name for name, hosts in _DEVICES.items() if snippet.host in hosts), "computer")
         devices[device].append(snippet)
     return devices
@@ -124,7 +129,7 @@ async def render_connection(renderer: Renderer, request: Request, view: View) ->
         url=url,
         token=token,
         proof=view.proof,
-        devices=_by_device(snippets(url, language=language)),
+        devices=_entries_by_device(url, language),
         can_test=can_test(view.connection),
         test_call=view.test_call,
         test_problem=test_problem,

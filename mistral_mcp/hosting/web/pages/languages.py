@@ -5,7 +5,6 @@ A person's choice is in the URL, as `?lang=fr`, and is kept in every link and fo
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -57,6 +56,8 @@ def bind_punctuation(text: str, language: Language) -> str:
 @cache
 def read_texts(language: Language) -> Texts:
     """The texts, which are trusted HTML; values filled in with `format` are escaped."""
+    import tomllib  # noqa: PLC0415 - only pages need it, and many servers show none
+
     pages = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     pages["common"]["language"] = pages.pop("language")
     pages["problems"] = {**read_problems(language), **pages["problems"]}

@@ -15,7 +15,6 @@ from mistral_mcp.hosting.web.pages.rendering import Renderer, language_of
 from mistral_mcp.hosting.web.responses import client_address
 from mistral_mcp.http.responses import error_status
 from mistral_mcp.http.targets import base_url
-from mistral_mcp.install.snippets import snippets
 from mistral_mcp.usage.store import KEPT_DAYS
 
 
@@ -59,5 +58,7 @@ class Notices:
 
 def places(language: Language) -> list[tuple[str, str]]:
     """Clients, and where to enter a URL in each."""
+    from mistral_mcp.install.snippets import snippets  # noqa: PLC0415 - half a megabyte, for pages only
+
     every = snippets("https://", language=language)
     return [(snippet.title, snippet.where) for snippet in every if snippet.language == "text"]
