@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -126,7 +125,7 @@ class Catalog:
     @classmethod
     def load(cls, override: Path | None = None) -> "Catalog":
         """Ours, with entries of another file replacing those of the same name. Raises `BadSetting`."""
-        ours = PriceFile.model_validate_json(files("mistral_mcp.mistral").joinpath("catalog.json").read_bytes())
+        ours = PriceFile.model_validate_json(Path(__file__).with_name("catalog.json").read_bytes())
         if override is None:
             return cls(ours)
         try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic_core import from_json
@@ -156,7 +156,7 @@ def find(name: str) -> Operation:
 
 @cache
 def _document() -> dict[str, Any]:
-    return from_json((files("mistral_mcp.operations") / "operations.json").read_bytes())
+    return from_json(Path(__file__).with_name("operations.json").read_bytes())
 
 
 @cache

@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from mistral_mcp.operations.operation import READS, Operation, operations
 
@@ -196,7 +196,7 @@ def _query(question: str) -> list[dict[str, float]]:
 @cache
 def _synonyms() -> dict[str, str]:
     """Synonyms: a word or phrase, and the words it stands for; single words also by their stems."""
-    lines = (files("mistral_mcp.operations") / "synonyms.tsv").read_text(encoding="utf-8").splitlines()
+    lines = Path(__file__).with_name("synonyms.tsv").read_text(encoding="utf-8").splitlines()
     pairs = [line.split("\t") for line in lines if not line.startswith("#")]
     stems = {stem(said): meant for said, meant in pairs if " " not in said and meant}
     return {**stems, **dict(pairs)}

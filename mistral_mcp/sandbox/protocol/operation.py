@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, cast
 
 import jsonschema_rs
@@ -152,7 +152,7 @@ def standalone(schema: Schema) -> Schema:
 
 @cache
 def _document() -> dict[str, Any]:
-    return json.loads((files("mistral_mcp.sandbox") / "operations.json").read_text(encoding="utf-8"))
+    return json.loads((Path(__file__).parents[1] / "operations.json").read_text(encoding="utf-8"))
 
 
 def _definitions() -> dict[str, Any]:
