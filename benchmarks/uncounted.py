@@ -1,18 +1,15 @@
-"""`mistral-mcp` without accounting: no meter, no record, no ledger, no budgets, no audit line, no metrics of calls."""
+"""`mistral-mcp` without accounting: no record, no ledger, no budgets, no audit line, no metrics of calls.
+
+Each result still says what it cost, as before there was any accounting.
+"""
 
 from dataclasses import replace
 from typing import Any
 
 from mistral_mcp import server
 from mistral_mcp.cli.main import main
-from mistral_mcp.mistral.api.chat import ChatReply, Completion
-from mistral_mcp.mistral.consumption import Meter
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.usage.calls import RunningCall
-
-
-def skip_measure(_call: Completion, _reply: ChatReply, _meter: Meter) -> None:
-    """Replaces `Completion.measure`."""
 
 
 def skip_record(_running: RunningCall) -> None:
@@ -26,7 +23,6 @@ def serve_without_observers(*members: Any) -> Served:
 
 if __name__ == "__main__":
     for place, name, nothing in (
-        (Completion, "measure", skip_measure),
         (RunningCall, "record", skip_record),
         (server, "Served", serve_without_observers),
     ):
