@@ -51,9 +51,8 @@ class Wire(httpx2.AsyncBaseTransport):
 
     def _build(self, scheme: str, proxy: str | None) -> httpx2.AsyncBaseTransport:
         if scheme == "http" and proxy is None:
-            return self._build_direct(
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            )  # trusts no certificate, and needs none
+            trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return self._build_direct(trusting_nobody)
         self._tls = self._tls or tls_context(self._network)
         if proxy is None:
             return self._build_direct(self._tls)
