@@ -142,12 +142,14 @@ class Load:
     async def _change(
         self, tenant: Tenant, replica: int, method: str, path: str, **more: Any
     ) -> httpx2.Response | None:
-        """Change the connection. Without an answer, or with a 503, it is uncertain whether the change was made."""
+        """Change the connection. Without an answer, or with a 503, it is uncertain whether the change was made: after a
+        rotation whose answer was lost, the tenant does not know its token.
+        """
         headers = {"x-api-key": tenant.token}
         reply = await self._send(tenant, replica, method, path, headers=headers, **more)
         if reply is None or reply.status_code == UNAVAILABLE:
             tenant.uncertain = True
-        elif not reply.is_success:
+        elif not reply.is_success and not tenant.uncertain:
             self.ledger.wrong.append(f"{method} {path}: {reply.status_code} for a connection that is good")
         return reply
 
