@@ -20,7 +20,7 @@ META: dict[str, Any] = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 MARK = re.compile(r"tenant-(\d{3})-call-(\d+)")
-OK, NO_CONTENT, UNAVAILABLE = 200, 204, 503
+OK, NO_CONTENT, UNAUTHORIZED, UNAVAILABLE = 200, 204, 401, 503
 
 
 @dataclass
@@ -35,6 +35,8 @@ class Tenant:
     old_tokens: list[str] = field(default_factory=list[str])
     revoked: bool = False
     uncertain: bool = False
+    token_uncertain: bool = False
+    """Whether a rotation had no answer, and may have replaced the token."""
     """Whether a change was in flight when its replica died: it may have been done or not."""
 
     @property
@@ -135,21 +137,22 @@ class Load:
 
     async def _rotate(self, tenant: Tenant, replica: int) -> None:
         reply = await self._change(tenant, replica, "POST", "/connections/current/rotate")
-        if reply is not None and reply.is_success:
+        if reply is None or reply.status_code == UNAVAILABLE:
+            tenant.token_uncertain = True
+        elif reply.is_success:
             tenant.old_tokens.append(tenant.token)
             tenant.token = reply.json()["token"]
+            tenant.token_uncertain = False
 
     async def _change(
         self, tenant: Tenant, replica: int, method: str, path: str, **more: Any
     ) -> httpx2.Response | None:
-        """Change the connection. Without an answer, or with a 503, it is uncertain whether the change was made: after a
-        rotation whose answer was lost, the tenant does not know its token.
-        """
+        """Change the connection. Without an answer, or with a 503, it is uncertain whether the change was made."""
         headers = {"x-api-key": tenant.token}
         reply = await self._send(tenant, replica, method, path, headers=headers, **more)
         if reply is None or reply.status_code == UNAVAILABLE:
             tenant.uncertain = True
-        elif not reply.is_success and not tenant.uncertain:
+        elif not reply.is_success and not (tenant.token_uncertain and reply.status_code == UNAUTHORIZED):
             self.ledger.wrong.append(f"{method} {path}: {reply.status_code} for a connection that is good")
         return reply
 
