@@ -66,6 +66,8 @@ class Message:
     """Whether it names its protocol version, as requests do since 2026: they need no `initialize`."""
     tool: str = ""
     """Name of the called tool; empty for other methods."""
+    wants_progress: bool = False
+    """Whether progress may be reported while the request runs."""
 
 
 class MessageReader:
@@ -100,7 +102,7 @@ def _read(body: bytes) -> Message:
     if _drop_unusable_progress_token(message) or _SURROGATE.search(body):
         body = _serialize(message)
     message_id = cast("MessageId", message.get("id"))
-    return Message(body, method, message_id, _VERSION_KEY in body, _find_tool(message))
+    return Message(body, method, message_id, _VERSION_KEY in body, _find_tool(message), _wants_progress(message))
 
 
 def _find_tool(message: dict[str, object]) -> str:
@@ -109,6 +111,14 @@ def _find_tool(message: dict[str, object]) -> str:
             return name
         case _:
             return ""
+
+
+def _wants_progress(message: dict[str, object]) -> bool:
+    match message:
+        case {"params": {"_meta": {"progressToken": str() | int()}}}:
+            return True
+        case _:
+            return False
 
 
 def _as_utf8(body: bytes) -> bytes:

@@ -70,14 +70,22 @@ def create_server(
     store = result_store or _default_store(settings)
     sums = ledger or Ledger(MemoryUsage(), digest_of_key)
 
+    running: Served | None = None
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[Served]) -> AsyncGenerator[Served]:
+        nonlocal running
+        if running is not None:  # by the other of HTTP's two session managers (http/app.py)
+            yield running
+            return
         upstream = Upstream(settings, transport, exchange_observer)
         try:
             hear: tuple[CallObserver, ...] = (sums, AuditLog(), SpanUsage(), *observers)
             async with budgets.running() if budgets else nullcontext(), sums.running():
-                yield Served(settings, credentials, upstream, store, upload_links, sums, budgets, hear)
+                running = Served(settings, credentials, upstream, store, upload_links, sums, budgets, hear)
+                yield running
         finally:
+            running = None
             await upstream.aclose()
 
     allowed = AllowedToolsets.of(settings)

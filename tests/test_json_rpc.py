@@ -94,13 +94,17 @@ async def test_half_a_surrogate_pair_becomes_a_replacement_character(text: bytes
 @pytest.mark.parametrize("token", [b"null", b"1.5", b"true", b"[1]", b"{}"])
 async def test_a_progress_token_that_cannot_be_used_is_left_out(token: bytes):
     body = b'{"id":1,' + PING + b',"params":{"_meta":{"progressToken":' + token + b',"a":1}}}'
-    assert (await read_message(body))["params"]["_meta"] == {"a": 1}
+    message = await read(body, len(body))
+    assert json.loads(message.body)["params"]["_meta"] == {"a": 1}
+    assert not message.wants_progress
 
 
 @pytest.mark.parametrize("token", [b"0", b'"t"'])
 async def test_a_progress_token_that_can_be_used_stays(token: bytes):
     body = b'{"id":1,' + PING + b',"params":{"_meta":{"progressToken":' + token + b"}}}"
-    assert (await read(body, len(body))).body == body
+    message = await read(body, len(body))
+    assert message.body == body
+    assert message.wants_progress
 
 
 async def test_nesting_is_bounded():

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 
 import httpx2
+from mcp.server import MCPServer
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
@@ -15,16 +17,17 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp.credentials import from_scope
 from mistral_mcp.http.bodies import Bodies
 from mistral_mcp.http.byok import key_resolver, refuse_secret_url
 from mistral_mcp.http.downloads import download_from
-from mistral_mcp.http.endpoint import BrowserPage, CredentialResolver, McpEndpoint
+from mistral_mcp.http.endpoint import WANTS_PROGRESS, BrowserPage, CredentialResolver, McpEndpoint
 from mistral_mcp.http.hosts_and_origins import HostAndOrigin, allowed_hosts, allowed_origins
 from mistral_mcp.http.not_found import BYOK_WAY_IN, NotFound, no_connections_page, plain_page
 from mistral_mcp.http.server_card import server_card_routes
+from mistral_mcp.http.single_answers import SingleAnswers
 from mistral_mcp.http.targets import Targets, public_path
 from mistral_mcp.json_rpc import MessageReader
 from mistral_mcp.kept_results import MemoryStore, ResultStore
@@ -34,6 +37,7 @@ from mistral_mcp.mistral.transports.refused_keys import RefusedKeys
 from mistral_mcp.selection import AllowedToolsets
 from mistral_mcp.server import create_server
 from mistral_mcp.settings import Settings
+from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
 from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import CallObserver
@@ -100,25 +104,20 @@ def assemble(
         ledger=ledger,
         budgets=budgets,
     )
-    # Stateless: any replica can answer any request, and there is no session to steal.
-    server.streamable_http_app(
-        stateless_http=True,
-        max_request_body_size=2 * settings.max_body,  # checked before; a repaired body may be larger
-        # Checked here for every path, before anything else.
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-    )
-    mcp, allowed = server.session_manager, AllowedToolsets.of(settings)
+    events, single = (_session_manager(server, settings, single=each) for each in (False, True))
+    mcp = _choose(events.handle_request, SingleAnswers(single.handle_request))
+    allowed = AllowedToolsets.of(settings)
     bodies, messages = Bodies(settings.max_body), MessageReader(settings.max_body)
 
     @asynccontextmanager
     async def run(_: Starlette) -> AsyncGenerator[None]:
         # At shutdown it would cut all running responses at once; they end by themselves, and uvicorn waits.
         AppStatus.disable_automatic_graceful_drain()
-        async with lifespan(), mcp.run():
+        async with lifespan(), events.run(), single.run():
             yield
 
     mcp_routes = {
-        path: McpEndpoint(guard(mcp.handle_request), resolve, browser_pages[path], allowed, bodies, messages)
+        path: McpEndpoint(guard(mcp), resolve, browser_pages[path], allowed, bodies, messages)
         for path, resolve in endpoints.items()
     }
     public_routes = server_card_routes(settings, signs_in=signs_in)
@@ -146,6 +145,34 @@ def assemble(
     # Endpoints are served with a trailing slash as well: a redirect would repeat the token in the path.
     app.router.redirect_slashes = False
     return app
+
+
+def _session_manager(
+    server: MCPServer[Served], settings: Settings, *, single: bool
+) -> StreamableHTTPSessionManager:
+    """The SDK's endpoint, which answers with events, or with a `single` JSON body.
+
+    Stateless: any replica can answer any request, and there is no session to steal.
+    """
+    server.streamable_http_app(
+        json_response=single,
+        stateless_http=True,
+        max_request_body_size=2 * settings.max_body,  # checked before; a repaired body may be larger
+        # Checked here for every path, before anything else.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
+    return server.session_manager
+
+
+def _choose(events: ASGIApp, single: ASGIApp) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope[WANTS_PROGRESS]:
+            app = events
+        else:
+            app = single
+        await app(scope, receive, send)
+
+    return answer
 
 
 async def healthz(_: Request) -> Response:

@@ -123,11 +123,16 @@ class AnswerForm:
         if self._wanted == JSON:
             body = _event_data(self._body)
         else:
-            body = b"event: message\r\ndata: %b\r\n\r\n" % self._body
+            body = event_of(self._body)
         headers = [header for header in start["headers"] if header[0] not in {b"content-type", b"content-length"}]
         headers += [(b"content-type", self._wanted.encode()), (b"content-length", str(len(body)).encode())]
         await self._send({**start, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
+
+
+def event_of(body: bytes) -> bytes:
+    """A JSON body as one server-sent event."""
+    return b"event: message\r\ndata: %b\r\n\r\n" % body
 
 
 _END = b"\r\n\r\n"

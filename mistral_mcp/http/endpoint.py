@@ -28,6 +28,9 @@ BrowserPage = Callable[[Request], Awaitable[Response]]
 TOOL = "mistral_mcp.tool"
 """Key of the ASGI scope for the name of the called tool."""
 
+WANTS_PROGRESS = "mistral_mcp.wants_progress"
+"""Key of the ASGI scope for whether the client wants progress of its request."""
+
 _POST_ONLY = "This is the address of an MCP server, which takes POST only: paste it into your MCP client."
 
 
@@ -70,7 +73,12 @@ class McpEndpoint:
             async with self.bodies.read(receive, request.headers, _caller(request, credentials)) as body:
                 message = await self.messages.read(body)
                 # The path may hold a token.
-                found = {"path": "/mcp", "raw_path": b"/mcp", TOOL: message.tool}
+                found = {
+                    "path": "/mcp",
+                    "raw_path": b"/mcp",
+                    TOOL: message.tool,
+                    WANTS_PROGRESS: message.wants_progress,
+                }
                 found |= {CREDENTIALS: credentials, SELECTION: selection}
                 headers = sdk_headers(scope["headers"], message.body)
                 form = AnswerForm(_with_json_rpc_errors(send), forms)

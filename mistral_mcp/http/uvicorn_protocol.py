@@ -17,6 +17,9 @@ _PROGRESS = 64 * 1024
 """Bytes of a response that the client must read to count as reading."""
 
 
+_SHORT = 64 * 1024  # bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """Time limits for a client, in seconds."""
@@ -46,6 +49,8 @@ class InboundConnection(h11.Connection):
         self.body_since: float | None = None
         self.received = 0
         """Bytes of the body."""
+        self._head: list[bytes] = []
+        """The head of a short response, until its body is sent."""
 
     def receive_data(self, data: bytes) -> None:
         if self.their_state is h11.IDLE and self.head_since is None:
@@ -68,6 +73,25 @@ class InboundConnection(h11.Connection):
             case _:
                 pass
         return event
+
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
+        """Keep the head of a short response until its body comes, so that both are sent by one system call."""
+        parts = super().send_with_data_passthrough(event)
+        if parts is None:
+            return None
+        if isinstance(event, h11.Response) and _is_short(event):
+            self._head = parts
+            return []
+        head, self._head = self._head, []
+        return head + parts
+
+
+def _is_short(response: h11.Response) -> bool:
+    """Whether a response has a body of known size, and little enough to be copied."""
+    for name, value in response.headers.raw_items():
+        if name == b"content-length":
+            return 0 < int(value) <= _SHORT
+    return False
 
 
 class ClientProtocol(H11Protocol):

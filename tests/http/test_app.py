@@ -5,6 +5,7 @@ import logging
 
 import anyio
 import pytest
+from mcp_types import TextResourceContents
 
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY, connect_to
@@ -50,3 +51,19 @@ async def test_a_key_that_mistral_echoes_is_masked_everywhere(base: str, sandbox
     assert not answered.is_error
     assert KEY not in answered.model_dump_json()
     assert "It is [masked]." in answered.model_dump_json()
+
+
+async def test_calls_with_progress_and_without_are_calls_of_one_server(base: str) -> None:
+    heard: list[float] = []
+
+    async def hear(progress: float, *_: object) -> None:
+        heard.append(progress)
+
+    async with connect_to(f"{base}/mcp", {"X-Mistral-Api-Key": KEY}) as client:
+        await client.call_tool("mistral_chat", {"prompt": "Hi"})
+        await client.call_tool("mistral_chat", {"prompt": "Hi"}, progress_callback=hear)
+        usage = await client.read_resource("mistral://usage")
+
+    assert heard
+    assert isinstance(usage.contents[0], TextResourceContents)
+    assert json.loads(usage.contents[0].text)["today"]["calls"] == 2

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
 import anyio
+import h11
 import httpx2
 import pytest
 import uvicorn
@@ -17,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
-from mistral_mcp.http.uvicorn_protocol import ClientProtocol, Deadlines
+from mistral_mcp.http.uvicorn_protocol import ClientProtocol, Deadlines, InboundConnection
 from mistral_mcp.sandbox import serve_app
 from tests.conftest import KEY, serving
 
@@ -230,3 +232,42 @@ async def test_a_request_with_two_lengths_is_refused_and_nothing_behind_it_is_se
         answers = await reader.read()
         assert answers.startswith(b"HTTP/1.1 400")
         assert answers.count(b"HTTP/1.1") == 1
+
+
+def sent_for(method: bytes, *events: h11.Event) -> list[bytes | None]:
+    """What is sent for each event of a response."""
+    connection = InboundConnection(time.monotonic, 16 * 1024)
+    connection.receive_data(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n")
+    while connection.their_state is not h11.DONE:
+        connection.next_event()
+    return [connection.send(event) for event in events]
+
+
+def response_of(size: int | None) -> h11.Response:
+    headers = [] if size is None else [("content-length", str(size))]
+    return h11.Response(status_code=200, headers=headers)
+
+
+def test_the_head_of_a_short_response_is_sent_together_with_its_body():
+    head, body, _ = sent_for(b"GET", response_of(2), h11.Data(data=b"ok"), h11.EndOfMessage())
+
+    assert head == b""
+    assert body is not None
+    assert body.startswith(b"HTTP/1.1 200")
+    assert body.endswith(b"\r\n\r\nok")
+
+
+def test_a_response_without_the_body_that_its_head_describes_is_sent_at_its_end():
+    head, end = sent_for(b"HEAD", response_of(2), h11.EndOfMessage())
+
+    assert head == b""
+    assert end is not None
+    assert end.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("size", [None, 0, 1024 * 1024])
+def test_the_head_of_any_other_response_does_not_wait(size: int | None):
+    [head] = sent_for(b"GET", response_of(size))
+
+    assert head is not None
+    assert head.startswith(b"HTTP/1.1 200")
