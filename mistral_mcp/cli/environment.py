@@ -21,9 +21,9 @@ from mistral_mcp.network import Network
 from mistral_mcp.settings import SETTINGS, Settings
 from mistral_mcp.suggest import nearest
 
-_COLLECT_EVERY = 7_000
-"""Objects made before garbage is collected. A call leaves a dozen in cycles and makes hundreds: with Python's 700, every
-third call pays for a collection, a tenth of all processor time; with 5,000, still a twentieth at 32 callers.
+_COLLECT_EVERY = 10_000
+"""Objects made before garbage is collected. A call leaves a dozen in cycles, and holds hundreds while it runs: 32 of them some
+8,000, so that with 7,000 every 32 calls paid for a collection, a twentieth of all processor time. More takes memory.
 """
 _COLLECT_OLD_EVERY = 1
 """Collections before older objects are looked at too: calls that were running in the last one, and have ended since. With

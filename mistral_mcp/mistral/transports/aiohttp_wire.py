@@ -57,7 +57,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 URL(str(request.url), encoded=True),
                 headers=headers,
                 skip_auto_headers=skipped or None,
-                data=await request.aread() if whole else cast("httpx2.AsyncByteStream", request.stream),
+                data=request.read() if whole else cast("httpx2.AsyncByteStream", request.stream),
                 timeout=timeout,
                 allow_redirects=False,
             )

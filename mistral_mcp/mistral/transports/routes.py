@@ -101,7 +101,7 @@ class Routes(httpx2.AsyncBaseTransport):
         target = request.url.raw_path.decode()
         path = target.partition("?")[0]
         if isinstance(request.stream, httpx2.ByteStream):
-            body = await request.aread()
+            body = request.read()
         else:
             body = b""
         if not carries(route, request.method, path):
