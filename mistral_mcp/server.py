@@ -33,7 +33,7 @@ from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
 from mistral_mcp.usage.budgets import Budgets
-from mistral_mcp.usage.calls import CallObserver
+from mistral_mcp.usage.calls import CallGroups, CallObserver
 from mistral_mcp.usage.ledger import Ledger, digest_of_key
 from mistral_mcp.usage.store import MemoryUsage
 
@@ -79,13 +79,16 @@ def create_server(
             yield running
             return
         upstream = Upstream(settings, transport, exchange_observer)
+        hear: tuple[CallObserver, ...] = (sums, AuditLog(), SpanUsage(), *observers)
         try:
-            hear: tuple[CallObserver, ...] = (sums, AuditLog(), SpanUsage(), *observers)
             async with budgets.running() if budgets else nullcontext(), sums.running():
                 running = Served(settings, credentials, upstream, store, upload_links, sums, budgets, hear)
                 yield running
         finally:
             running = None
+            for each in hear:
+                if isinstance(each, CallGroups):
+                    each.settle()
             await upstream.aclose()
 
     allowed = AllowedToolsets.of(settings)

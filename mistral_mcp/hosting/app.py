@@ -66,6 +66,7 @@ def create_app(
     own_wire = transport or serving_wire(settings.network)
     to_mistral = RefusedKeys(own_wire)
     metrics = Metrics()
+    calls = CallMetrics(metrics)
     throttle = Throttle(lambda reason: metrics.refused(reason).inc())
     vault = Vault(settings)
     exchanges = ExchangeMetrics(metrics)
@@ -127,7 +128,7 @@ def create_app(
             *Downloads(vault.results).routes(),
             *UploadPages(vault.uploads, upstream, renderer).routes(),
             Route("/readyz", readyz),
-            Route("/metrics", metrics.page(settings.metrics_token)),
+            Route("/metrics", metrics.page(settings.metrics_token, calls.settle)),
         ],
         middleware=middleware,
         lifespan=lifespan,
@@ -139,7 +140,7 @@ def create_app(
         result_store=vault.results,
         upload_links=vault.uploads,
         exchange_observer=exchanges,
-        observers=[CallMetrics(metrics)],
+        observers=[calls],
         ledger=ledger,
         budgets=vault_budgets(settings, vault, holder, ledger),
         transport=to_mistral,

@@ -2,10 +2,11 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from mistral_mcp.logs import Members
-from mistral_mcp.usage.calls import OTHER, CallRecord
+from mistral_mcp.usage.calls import OTHER, CallGroups, CallRecord
 
 _log = logging.getLogger("mistral_mcp.audit")
 
@@ -51,12 +52,16 @@ def client_label(name: str | None) -> str | None:
     return _CLIENTS[found[0]]
 
 
-class AuditLog:
-    """A `CallObserver`."""
-
+class AuditLog(CallGroups):
     def call_ended(self, record: CallRecord) -> None:
-        if not _log.isEnabledFor(logging.INFO):
-            return
+        if _log.isEnabledFor(logging.INFO):
+            super().call_ended(record)
+
+    def take(self, ended: Sequence[CallRecord]) -> None:
+        for record in ended:
+            self._write(record)
+
+    def _write(self, record: CallRecord) -> None:
         used = record.used
         members = {
             "event": "tool_call",
@@ -75,4 +80,6 @@ class AuditLog:
             "completion_tokens": used.completion_tokens,
             "cost_usd": used.cost_usd,
         }
-        _log.info("tool_call %s", Members(members))
+        line = _log.makeRecord(_log.name, logging.INFO, "", 0, "tool_call %s", (Members(members),), None)
+        line.created, line.msecs = record.ended_at, record.ended_at % 1 * 1000
+        _log.handle(line)

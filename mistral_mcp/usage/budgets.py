@@ -75,7 +75,8 @@ class Reservation(NamedTuple):
     """The reservation of one running call."""
 
     account: _Account
-    amount: Amount
+    cost: int
+    """In ten-billionths of a dollar."""
     period: int
 
     def take_note(self) -> str:
@@ -137,9 +138,11 @@ class Budgets:
     def end(self, reservation: Reservation, cost: int) -> None:
         """Record the cost of a finished call; the rest of its reservation is released."""
         account = reservation.account
-        account.under_way = account.under_way.minus(reservation.amount)
+        calls, reserved = account.under_way
+        account.under_way = Amount(calls - 1, reserved - reservation.cost)
         if account.period == reservation.period:
-            account.left = account.left.plus(Amount(0, reservation.amount.cost - cost))
+            calls, left = account.left
+            account.left = Amount(calls, left + reservation.cost - cost)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -196,10 +199,11 @@ class Budgets:
         return account
 
     def _reserve(self, account: _Account, cost: int) -> Reservation:
-        amount = Amount(1, cost)
-        account.left = account.left.minus(amount)
-        account.under_way = account.under_way.plus(amount)
-        return Reservation(account, amount, account.period)
+        calls, left = account.left
+        account.left = Amount(calls - 1, left - cost)
+        calls, reserved = account.under_way
+        account.under_way = Amount(calls + 1, reserved + cost)
+        return Reservation(account, cost, account.period)
 
     async def _request_share(self, owner: str, account: _Account, needs: Needs) -> None:
         """Request a share from the store, unless another call just did."""

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,7 @@ from cachetools import LRUCache
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.usage.answer import NO_LIMITS, Limits, UsageAnswer, day_of, first_of_month, usage_answer
-from mistral_mcp.usage.calls import OTHER, CallRecord
+from mistral_mcp.usage.calls import OTHER, CallGroups, CallRecord
 from mistral_mcp.usage.store import Batch, Rows, UsageStore
 from mistral_mcp.usage.sums import Key, Sums
 
@@ -41,8 +41,8 @@ OwnerName = Callable[[Credentials], str]
 _utc_now = partial(datetime.now, UTC)
 
 
-class Ledger:
-    """A `CallObserver` that adds up usage and writes it to a store."""
+class Ledger(CallGroups):
+    """Adds up usage and writes it to a store."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Ledger:
         every: float = EVERY,
     ) -> None:
         """`ceiling` applies to every owner; the lower of it and the owner's own limits counts."""
+        super().__init__()
         self._store = store
         self.owner_of = owner_of
         self._is_counted = is_counted
@@ -68,18 +69,23 @@ class Ledger:
         self._writing = asyncio.Lock()
         self._names: LRUCache[str, set[str]] = LRUCache(_OWNERS)
 
-    def call_ended(self, record: CallRecord) -> None:
-        """Counts the call under its first model, and its usage under each model."""
+    def take(self, ended: Sequence[CallRecord]) -> None:
+        day = day_of(self._now())
+        for record in ended:
+            self._count(day, record)
+
+    def _count(self, day: str, record: CallRecord) -> None:
+        """Count the call under its first model, and its usage under each model."""
         if record.credentials is None or not record.counts or not self._is_counted(record):
             return
         owner = self.owner_of(record.credentials)
         failed = int(record.outcome == "error")
         if not record.by_model:
-            sums = self._row(owner, record.tool, record.model or "")
+            sums = self._row(owner, Key(day, record.tool, record.model or ""))
             sums.calls += 1
             sums.errors += failed
         for position, used in enumerate(record.by_model):
-            sums = self._row(owner, record.tool, self._model_name(owner, record, used.model))
+            sums = self._row(owner, Key(day, record.tool, self._model_name(owner, record, used.model)))
             sums.add_usage(used)
             if position == 0:
                 sums.calls += 1
@@ -96,6 +102,7 @@ class Ledger:
 
     def unwritten(self, owner: str) -> tuple[int, int]:
         """An owner's calls that the store may not have yet: their number, and their cost in ten-billionths of a dollar."""
+        self.settle()
         calls = cost = 0
         batches = [self._pending] if self._unwritten is None else [self._pending, self._unwritten.rows]
         for rows in batches:
@@ -117,6 +124,7 @@ class Ledger:
 
     async def flush(self) -> None:
         """Write what was counted until now. Raises `VaultUnavailable`; the batch is then retried next time."""
+        self.settle()
         async with self._writing:
             if self._unwritten:
                 await self._write(self._unwritten)
@@ -152,9 +160,8 @@ class Ledger:
             except Exception:  # noqa: BLE001 - a bug in one batch must not end the writing for good
                 _log.exception("Usage could not be written; retrying.")
 
-    def _row(self, owner: str, tool: str, model: str) -> Sums:
-        """Today's sums, to be added to; where there is no room for more of them, some that are never written."""
-        key = Key(day_of(self._now()), tool, model)
+    def _row(self, owner: str, key: Key) -> Sums:
+        """The sums of this key, to be added to; where there is no room for more of them, some that are never written."""
         rows = self._pending.setdefault(owner, {})
         known = rows.get(key)
         if known is not None:

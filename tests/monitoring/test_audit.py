@@ -13,8 +13,9 @@ from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
 from mistral_mcp.http.app import create_app
 from mistral_mcp.logs import JsonFormatter, TextFormatter
-from mistral_mcp.monitoring.audit import client_label
+from mistral_mcp.monitoring.audit import AuditLog, client_label
 from mistral_mcp.sandbox import Fault, Sandbox
+from mistral_mcp.usage.calls import RunningCall
 from tests.conftest import KEY, connect_to, serving
 
 MEMBERS = {
@@ -81,6 +82,12 @@ async def test_a_call_is_one_line_with_the_contract_s_members(
     assert line["ms"] > 0
     assert line["request_id"]
     assert line["correlation_id"]
+
+
+def test_a_line_has_the_time_at_which_the_call_ended(audit: list[dict[str, Any]]) -> None:
+    AuditLog().take([RunningCall("mistral_chat", "base").record()._replace(ended_at=1_000_000.25)])
+
+    assert [line["time"] for line in audit] == ["1970-01-12T13:46:40.250+00:00"]
 
 
 async def test_a_failed_call_says_how_it_failed(

@@ -1,6 +1,6 @@
 """The record of each finished call, and its observers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import anyio
@@ -12,7 +12,7 @@ from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
 from mistral_mcp.sandbox import Fault, Sandbox
 from mistral_mcp.tools.framework import adapter
-from mistral_mcp.usage.calls import CallRecord, RunningCall
+from mistral_mcp.usage.calls import CallGroups, CallRecord, RunningCall
 from tests.conftest import KEY
 
 
@@ -157,3 +157,42 @@ async def test_operations_of_the_whole_api_are_metered_too(client: Client, recor
     assert chat_used.total_tokens > 0
     assert (ocr.pages, speech.characters) == (2, 5)
     assert all(used.cost_usd for used in (chat_used, ocr, speech))
+
+
+class Groups(CallGroups):
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[list[str]] = []
+        self.took = anyio.Event()
+
+    def take(self, ended: Sequence[CallRecord]) -> None:
+        self.taken.append([record.request_id for record in ended])
+        self.took.set()
+
+
+def ended(request_id: str) -> CallRecord:
+    return RunningCall("mistral_chat", "base").record()._replace(request_id=request_id)
+
+
+async def test_the_calls_of_a_moment_are_taken_together_and_each_once():
+    groups = Groups()
+    groups.call_ended(ended("a"))
+    groups.call_ended(ended("b"))
+    assert groups.taken == []
+
+    with anyio.fail_after(5):
+        await groups.took.wait()
+    groups.call_ended(ended("c"))
+    groups.settle()
+    groups.settle()
+
+    assert groups.taken == [["a", "b"], ["c"]]
+
+
+async def test_calls_that_nobody_has_taken_are_taken_when_the_server_stops(mistral_url: str):
+    groups = Groups()
+    server = create_server(Settings(route=mistral_url), from_key(KEY), observers=[groups])
+    async with Client(server) as client:
+        await client.call_tool("mistral_chat", {"prompt": "Hello"})
+
+    assert [len(each) for each in groups.taken] == [1]

@@ -80,6 +80,7 @@ async def test_tokens_are_counted_by_day_tool_and_model():
     clock = Clock(2026, 11, 27, 23, 59)
     sums = ledger(clock=clock)
     sums.call_ended(record(Consumption("mistral-small-latest", 10, 5, 15, 3, cost_usd=0.5)))
+    sums.settle()
     clock.now = datetime(2026, 11, 28, 0, 1, tzinfo=UTC)
     sums.call_ended(record(Consumption("mistral-small-latest", 1, 1, 2, cost_usd=0.25), outcome="error"))
     sums.call_ended(record(tool="mistral_list_models"))
@@ -99,6 +100,7 @@ async def test_a_new_month_begins_at_nothing():
     clock = Clock(2026, 11, 30, 23)
     sums = ledger(clock=clock)
     sums.call_ended(record(Consumption("m", 1)))
+    sums.settle()
     clock.now = datetime(2026, 12, 1, tzinfo=UTC)
 
     assert (await sums.usage_of("c1"))["month"]["calls"] == 0

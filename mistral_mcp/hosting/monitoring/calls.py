@@ -1,10 +1,11 @@
 """Metrics of each finished tool call: tool, model, outcome, error, usage and cost."""
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from mistral_mcp import errors
 from mistral_mcp.hosting.monitoring.metrics import OTHER, Metrics
-from mistral_mcp.usage.calls import CallRecord
+from mistral_mcp.usage.calls import CallGroups, CallRecord
 
 _MOST_MODELS = 16
 _MOST_PAIRS = 48
@@ -12,16 +13,19 @@ LabelT = TypeVar("LabelT")
 _ERRORS = frozenset(vars(errors)) | {"Cancelled", "MCPError"}
 
 
-class CallMetrics:
-    """A `CallObserver`."""
-
+class CallMetrics(CallGroups):
     def __init__(self, metrics: Metrics) -> None:
+        super().__init__()
         self._metrics = metrics
         # A caller may use every model of the catalogue with every tool: only the first combinations get labels.
         self._models = _First[str](_MOST_MODELS)
         self._pairs = _First[tuple[str, str]](_MOST_PAIRS)
 
-    def call_ended(self, record: CallRecord) -> None:
+    def take(self, ended: Sequence[CallRecord]) -> None:
+        for record in ended:
+            self._count(record)
+
+    def _count(self, record: CallRecord) -> None:
         metrics = self._metrics
         metrics.tool_calls(record.tool, self._model_of(record), record.outcome).inc()
         metrics.tool_seconds(record.outcome).observe(record.ms / 1000)

@@ -101,8 +101,8 @@ class Metrics:
         first_segment = "/" + route.removeprefix("/").partition("/")[0]
         self.seconds(_KINDS.get(first_segment, "pages")).observe(seconds)
 
-    def page(self, token: SecretStr | None) -> Callable[[Request], Response]:
-        """`/metrics`: from loopback, or with the token."""
+    def page(self, token: SecretStr | None, settle: Callable[[], None]) -> Callable[[Request], Response]:
+        """`/metrics`: from loopback, or with the token. `settle` counts what has ended until then."""
 
         def metrics(request: Request) -> Response:
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -120,6 +120,7 @@ class Metrics:
                 return json_rpc_error(
                     401, "Metrics need a request from loopback, or METRICS_TOKEN as Authorization: Bearer."
                 )
+            settle()
             collector = _WithoutCreationTimes(self.registry)
             if _OPENMETRICS in request.headers.get("accept", "").lower():
                 form = _OPENMETRICS  # the only format with exemplars

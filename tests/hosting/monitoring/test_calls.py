@@ -74,8 +74,7 @@ def test_every_model_with_every_tool_leaves_a_bounded_number_of_series() -> None
     observer = CallMetrics(metrics)
     tools = [tool.name for tools in build_all().values() for tool in tools]
     for tool in tools:
-        for model in Catalog.load()._prices.models:
-            observer.call_ended(record(tool=tool, model=model))
+        observer.take([record(tool=tool, model=model) for model in Catalog.load()._prices.models])
     series = [sample for family in metrics.registry.collect() for sample in family.samples]
 
     assert len(series) < 400
@@ -90,6 +89,6 @@ async def test_what_alerts_wait_for_is_counted_from_0(http: httpx2.AsyncClient) 
 
 def test_an_error_that_is_none_of_ours_is_a_crash() -> None:
     metrics = Metrics()
-    CallMetrics(metrics).call_ended(record(outcome="error", error="ZeroDivisionError"))
+    CallMetrics(metrics).take([record(outcome="error", error="ZeroDivisionError")])
 
     assert metrics.registry.get_sample_value("mistral_mcp_tool_errors_total", {"error": "Crash"}) == 1
