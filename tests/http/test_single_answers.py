@@ -83,7 +83,15 @@ async def test_an_answer_that_comes_soon_is_sent_as_it_is(app: SlowApp) -> None:
     async with request_to(SingleAnswers(app)) as response:
         assert response.headers["content-type"] == "application/json"
         assert await response.aread() == BODY
-    assert app.body == b"{}"
+        assert app.body == b"{}"
+
+        with anyio.fail_after(5):
+            await asyncio.gather(*watches())
+
+
+def watches() -> list[asyncio.Task[Any]]:
+    """The tasks that wait for a client to leave; they end with the answer, though the client is still connected."""
+    return [task for task in asyncio.all_tasks() if "_watch" in repr(task.get_coro())]
 
 
 async def test_a_client_that_waits_gets_pings_and_then_the_answer_as_an_event(app: SlowApp) -> None:
