@@ -15,9 +15,8 @@ from mistral_mcp.http.unread_answers import HIGH_WATER, UnreadAnswers
 
 _PROGRESS = 64 * 1024
 """Bytes of a response that the client must read to count as reading."""
-
-
-_SHORT = 64 * 1024  # bytes
+_SHORT = 64 * 1024
+"""Bytes of a body that may be copied behind its head."""
 
 
 @dataclass(frozen=True, slots=True)

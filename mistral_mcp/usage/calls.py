@@ -16,6 +16,7 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -97,7 +98,8 @@ class CallGroups(ABC):
 
     def call_ended(self, record: CallRecord) -> None:
         if not self._ended:
-            asyncio.get_running_loop().call_later(MOMENT, self.settle)
+            # In a context of its own: else all of them would be logged within the first one's trace.
+            asyncio.get_running_loop().call_later(MOMENT, self.settle, context=Context())
         self._ended.append(record)
 
     def settle(self) -> None:

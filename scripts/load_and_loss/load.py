@@ -35,9 +35,9 @@ class Tenant:
     old_tokens: list[str] = field(default_factory=list[str])
     revoked: bool = False
     uncertain: bool = False
+    """Whether a change was in flight when its replica died: it may have been done or not."""
     token_uncertain: bool = False
     """Whether a rotation had no answer, and may have replaced the token."""
-    """Whether a change was in flight when its replica died: it may have been done or not."""
 
     @property
     def address(self) -> str:

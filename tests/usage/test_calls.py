@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 
 import anyio
 import pytest
@@ -187,6 +188,24 @@ async def test_the_calls_of_a_moment_are_taken_together_and_each_once():
     groups.settle()
 
     assert groups.taken == [["a", "b"], ["c"]]
+
+
+async def test_calls_are_taken_outside_of_the_trace_of_any_of_them():
+    trace: ContextVar[str] = ContextVar("trace", default="none")
+    seen: list[str] = []
+
+    class Traced(Groups):
+        def take(self, ended: Sequence[CallRecord]) -> None:
+            seen.append(trace.get())
+            super().take(ended)
+
+    groups = Traced()
+    trace.set("of the first call")
+    groups.call_ended(ended("a"))
+    with anyio.fail_after(5):
+        await groups.took.wait()
+
+    assert seen == ["none"]
 
 
 async def test_calls_that_nobody_has_taken_are_taken_when_the_server_stops(mistral_url: str):
