@@ -9,6 +9,7 @@ import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain, product
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -58,7 +59,8 @@ class Mask:
     """Masks the secrets of one caller, in all their encodings, in whatever is returned to that caller."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        values = {form for secret in secrets if len(secret) >= 4 for form in _forms(secret)}  # noqa: PLR2004 - shorter is no secret
+        long_enough = (secret for secret in secrets if len(secret) >= 4)  # noqa: PLR2004 - shorter is no secret
+        values = set(chain.from_iterable(map(_forms, long_enough)))
         # Longest first, so that a shorter form never leaves the rest of a longer one unmasked.
         self._forms = sorted(values, key=len, reverse=True)
         self._bytes = [form.encode() for form in self._forms]
@@ -66,7 +68,7 @@ class Mask:
     @cached_property
     def _encoded(self) -> list[bytes]:
         """For the few replies that are no text."""
-        return [form.encode(encoding) for form in self._forms for encoding in _ENCODINGS]
+        return [form.encode(encoding) for form, encoding in product(self._forms, _ENCODINGS)]
 
     def text(self, text: str) -> str:
         for form in self._forms:

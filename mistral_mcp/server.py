@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from itertools import chain
 from typing import Any, cast
 
 import anyio.to_thread
@@ -155,7 +156,7 @@ class _Server(MCPServer[Served]):
             wanted = self._toolsets = self._toolsets.union(toolsets)
             # In the same order, whichever toolset was selected first.
             names = [name for name in tools.TOOLSETS if name in wanted]
-            loaded = (tool for name in names for tool in tools.build(name, local_files=self._local_files))
+            loaded = chain.from_iterable(tools.build(name, local_files=self._local_files) for name in names)
             self._tools = {tool.name: tool for tool in loaded}
             self._tools.setdefault(READ_TOOL, tools.reading_tool())
 

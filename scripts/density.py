@@ -1,6 +1,7 @@
-"""Measure how dense the code is, and list participles and nested conditionals: `python scripts/density.py [FOLDER …]`.
+"""Measure how dense the code is, and list what breaks a rule: `python scripts/density.py [FOLDER …]`.
 
-"Participles" are functions named by one; a nested conditional expression is inside another or inside an f-string.
+"Participles" are functions named by one; a nested conditional expression is inside another or inside an f-string; a crowded
+comprehension has two `for`s, or two `if`s.
 The limits are this project's own. Other libraries, measured by this script: httpx2 6.5 tokens per line, Starlette 7.4.
 """
 
@@ -12,10 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LIMITS = {"participles": 2.0, "tokens": 8.5, "conditionals": 15.0, "nested": 0.0}
+LIMITS = {"participles": 2.0, "tokens": 8.5, "conditionals": 15.0, "nested": 0.0, "crowded": 0.0}
 PROGRAM_LIMITS = {**LIMITS, "tokens": 10.0}
 """Of programs that nobody imports: they are full of tables and of literal requests."""
-LIMITS_OF = {"mistral_mcp": LIMITS, "scripts": PROGRAM_LIMITS, "benchmarks": PROGRAM_LIMITS}
+TEST_LIMITS = {"nested": 0.0, "crowded": 0.0}
+"""Of tests, whose names are sentences."""
+LIMITS_OF = {
+    "mistral_mcp": LIMITS,
+    "scripts": PROGRAM_LIMITS,
+    "benchmarks": PROGRAM_LIMITS,
+    "tests": TEST_LIMITS,
+}
 
 _IRREGULAR = frozenset(
     "begun born bought bound broken brought built caught chosen done drawn driven eaten fallen fed felt found forgotten "
@@ -44,6 +52,11 @@ class Density:
     participles: list[str] = field(default_factory=list[str])
     nested: list[str] = field(default_factory=list[str])
     """Conditional expressions inside another or inside an f-string."""
+    crowded: list[str] = field(default_factory=list[str])
+    """Comprehensions with two `for`s or two `if`s."""
+
+    def places(self) -> dict[str, list[str]]:
+        return {"participles": self.participles, "nested": self.nested, "crowded": self.crowded}
 
     def rates(self) -> dict[str, float]:
         """Participles in percent of all functions, tokens per line of code, the others per 1,000 lines of code."""
@@ -52,6 +65,7 @@ class Density:
             "tokens": self.tokens / max(self.lines, 1),
             "conditionals": 1000 * self.conditionals / max(self.lines, 1),
             "nested": 1000 * len(self.nested) / max(self.lines, 1),
+            "crowded": 1000 * len(self.crowded) / max(self.lines, 1),
             "comprehensions": 1000 * self.comprehensions / max(self.lines, 1),
         }
 
@@ -111,6 +125,8 @@ def count_node(density: Density, node: ast.AST, path: Path) -> None:
         density.conditionals += 1
     elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
         density.comprehensions += 1
+        if is_crowded(node.generators):
+            density.crowded.append(f"{path.as_posix()}:{node.lineno}")
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         density.functions += 1
         if is_named_by_participle(node.name):
@@ -119,6 +135,10 @@ def count_node(density: Density, node: ast.AST, path: Path) -> None:
 
 def has_conditional_inside(node: ast.expr) -> bool:
     return any(isinstance(each, ast.IfExp) for each in ast.walk(node) if each is not node)
+
+
+def is_crowded(loops: list[ast.comprehension]) -> bool:
+    return len(loops) > 1 or len(loops[0].ifs) > 1
 
 
 def is_named_by_participle(name: str) -> bool:
@@ -136,15 +156,16 @@ def is_participle(word: str) -> bool:
 def main(folders: list[str]) -> int:
     missed = 0
     for folder in folders or LIMITS_OF:
-        density = measure(Path(folder))
+        density, limits = measure(Path(folder)), LIMITS_OF.get(folder, LIMITS)
         print(f"{folder}: {density.functions} functions, {density.lines} lines of code")
         for name, rate in density.rates().items():
-            limit = LIMITS_OF.get(folder, LIMITS).get(name)
+            limit = limits.get(name)
             missed += limit is not None and rate > limit
             bound = "" if limit is None else f"  at most {limit}"
             print(f"  {name:15}{rate:6.1f}{bound}")
-        for found in (*density.participles, *density.nested):
-            print(f"    {found}")
+        for name, places in density.places().items():
+            if name in limits:
+                print("".join(f"    {name}: {place}\n" for place in places), end="")
     return min(missed, 1)
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import partial
+from itertools import chain
 from urllib.parse import urlsplit
 
 import anyio
@@ -161,7 +162,7 @@ def _skew(headers: httpx2.Headers) -> float | None:
 
 
 def _check_models(settings: Settings, reply: ModelList) -> Finding:
-    known = {name for card in reply.data for name in (card.id, *card.aliases)}
+    known = set(chain.from_iterable((card.id, *card.aliases) for card in reply.data))
     wanted = {settings.chat_model, settings.code_model, settings.embed_model, settings.moderation_model}
     missing = sorted(wanted - known)
     if missing:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 from mistral_mcp.install.deeplinks import vscode_definition
 from mistral_mcp.install.entries import KEY_HEADER, Entry, command_of
@@ -49,7 +50,8 @@ def _gemini(plan: InstallPlan, new: Entry) -> list[str]:
 
 
 def _variables(new: Entry) -> list[str]:
-    return [part for name, value in new["env"].items() for part in ("--env", f"{name}={value}")]
+    flags = (("--env", f"{name}={value}") for name, value in new["env"].items())
+    return [*chain.from_iterable(flags)]
 
 
 def _vscode(plan: InstallPlan, new: Entry) -> list[str]:

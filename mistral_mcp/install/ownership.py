@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -62,8 +63,8 @@ def merge(plan: InstallPlan, old: Entry | None, key: str | None) -> Entry:
 
 def literal_key(entry: Entry) -> str | None:
     """The key or token in an entry; None if it is only a reference."""
-    values = [value for name in _VARIABLES for value in _credentials(_mapping(entry, name))]
-    values += [value for name in _HEADERS for value in _credentials(_mapping(entry, name))]
+    mappings = [_mapping(entry, name) for name in (*_VARIABLES, *_HEADERS)]
+    values = chain.from_iterable(map(_credentials, mappings))
     return next((value for value in values if value and not _NOT_A_KEY.search(value)), None)
 
 

@@ -12,7 +12,7 @@ because it can be bounded.
 import json
 from collections.abc import Mapping
 from importlib import import_module
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pydantic import JsonValue
@@ -77,7 +77,8 @@ class CallerSchema:
             return ["$: cannot be checked against this schema"]
         finally:
             current_check.reset(running)
-        return list(dict.fromkeys(sentence for error in errors for sentence in explain(error)))[:limit]
+        sentences = chain.from_iterable(map(explain, errors))
+        return list(dict.fromkeys(sentences))[:limit]
 
     def _prepare(self) -> Any:
         """The library's validator, after checking everything that it may meet in the schema."""

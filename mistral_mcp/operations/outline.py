@@ -5,6 +5,7 @@ Every cut says how to see the rest: `responses.create#tools` is the member `tool
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, cast
 
 from mistral_mcp.errors import BadArgument
@@ -62,7 +63,7 @@ def alternatives(schema: Schema) -> list[Schema]:
     arms: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or []
     if not arms:
         return [_not_null(schema)]
-    return [each for arm in arms if arm != _NULL for each in alternatives(arm)]
+    return [*chain.from_iterable(alternatives(arm) for arm in arms if arm != _NULL)]
 
 
 def _not_null(schema: Schema) -> Schema:

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from mistral_mcp.operations.operation import READS, Operation, operations
@@ -43,8 +44,7 @@ def search(question: str, limit: int) -> list[Operation]:
                 best[name] = max(weight * score, best.get(name, 0.0))
         for name, score in best.items():
             scores[name] += score
-    asked = {word for group in groups for word in group}
-    query = Query.of(words(question[:MAX_CHARACTERS]), asked)
+    query = Query.of(words(question[:MAX_CHARACTERS]), set(chain.from_iterable(groups)))
     for name in scores:
         scores[name] *= _fit(known[name], query)
     if question.strip() in known:
@@ -213,7 +213,7 @@ def _index() -> Postings:
     """For each stem, the operations that hold it, with their BM25 weights."""
     documents = {name: _document(operation) for name, operation in operations().items()}
     average = sum(sum(document.values()) for document in documents.values()) / len(documents)
-    holders = Counter(word for document in documents.values() for word in document)
+    holders = Counter(chain.from_iterable(documents.values()))
     index: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
     for name, document in documents.items():
         length = sum(document.values()) / average

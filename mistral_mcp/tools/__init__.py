@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from typing import cast
 
 from mistral_mcp.tools.framework.adapter import MistralTool
-from mistral_mcp.tools.framework.declare import Toolset
+from mistral_mcp.tools.framework.declare import Declaration, Toolset
 from mistral_mcp.tools.framework.kept import READ_TOOL
 
 # Each with its files, which are imported when the toolset is first selected: most callers use two of eleven.
@@ -36,8 +37,7 @@ DEFAULT = ("core", "models")
 @cache
 def build(toolset: str, *, local_files: bool = False) -> tuple[MistralTool, ...]:
     """A toolset's tools with their schemas. `local_files`: with the parameters that name local files of the server."""
-    declarations = [declared for part in _parts(toolset) for declared in part.declarations]
-    tools = [MistralTool.of(declared) for declared in declarations]
+    tools = [MistralTool.of(declared) for declared in _declarations(toolset)]
     return tuple(tools if local_files else [tool.without_local_files() for tool in tools])
 
 
@@ -57,7 +57,7 @@ def build_all(*, local_files: bool = False) -> dict[str, tuple[MistralTool, ...]
 @cache
 def names(toolsets: tuple[str, ...], *, read_only: bool) -> frozenset[str]:
     """The names of the tools that these toolsets offer."""
-    declarations = [declared for toolset in toolsets for part in _parts(toolset) for declared in part.declarations]
+    declarations = [*chain.from_iterable(map(_declarations, toolsets))]
     offered = [declared for declared in declarations if declared.effect == "reads" or not read_only]
     # A stored result can be read, whatever toolset stored it.
     if any(declared.keeps_results for declared in offered):
@@ -74,7 +74,11 @@ def toolset_of(tool: str) -> str | None:
 
 def titles(toolset: str) -> list[str]:
     """The titles of a toolset's tools."""
-    return [title for part in _parts(toolset) for title in part.titles()]
+    return [*chain.from_iterable(part.titles() for part in _parts(toolset))]
+
+
+def _declarations(toolset: str) -> Iterator[Declaration]:
+    return chain.from_iterable(part.declarations for part in _parts(toolset))
 
 
 def _parts(toolset: str) -> Iterator[Toolset]:

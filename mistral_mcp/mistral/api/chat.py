@@ -5,6 +5,7 @@ Source: `POST /v1/chat/completions`, `POST /v1/fim/completions`, `POST /v1/agent
 
 import hashlib
 import json
+from itertools import chain
 from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, Field, JsonValue
@@ -91,7 +92,7 @@ class ChatReply(TokenReply):
 
     @property
     def tool_calls(self) -> list[ToolCallReply]:
-        return [call for message in self._messages for call in message.tool_calls or ()]
+        return [*chain.from_iterable(message.tool_calls or () for message in self._messages)]
 
     @property
     def finish_reason(self) -> str:

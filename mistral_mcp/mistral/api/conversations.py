@@ -3,6 +3,7 @@
 Source: `/v1/conversations`.
 """
 
+from itertools import chain
 from typing import Annotated, Literal
 
 from pydantic import JsonValue
@@ -67,7 +68,7 @@ class ConversationReply(Reply):
         return next(named, "")
 
     def chunks(self, kind: str) -> list[Chunk]:
-        return [chunk for entry in self.outputs for chunk in entry.chunks(kind)]
+        return [*chain.from_iterable(entry.chunks(kind) for entry in self.outputs)]
 
 
 class ConversationCall(Call[ConversationReply]):

@@ -7,6 +7,7 @@ What the reply is, is for whoever knows the operation: here it is the body as it
 """
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import ClassVar, cast
 from urllib.parse import urlencode
@@ -41,9 +42,8 @@ class OperationCall(Call[bytes]):
     def url(self) -> str:
         segments = {name: path_segment(name, self.segments.get(name, "")) for name in self.path_names()}
         path = self.path.format_map(segments)
-        pairs = [(name, _text(item)) for name, value in self.query.items() for item in _items(value)]
-        if pairs:
-            return f"{path}?{urlencode(pairs)}"
+        if fields := _fields(self.query):
+            return f"{path}?{urlencode(fields)}"
         return path
 
     def body(self) -> bytes | None:
@@ -55,8 +55,7 @@ class OperationCall(Call[bytes]):
         if not self.is_form:
             return super().payload()
         members = cast("dict[str, JsonValue]", self.content or {})
-        fields = [(name, _text(item)) for name, value in members.items() for item in _items(value)]
-        form = Form(fields, self.part, self.file)
+        form = Form(_fields(members), self.part, self.file)
         return form, form.headers
 
     @classmethod
@@ -90,6 +89,14 @@ def meter_units(meter: Meter, path: str, body: JsonValue, counted: JsonValue) ->
             meter.add_units(name, pages, per)
 
 
+def _fields(members: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
+    """As queries and forms have them: a list is its name and an item, for each item."""
+    fields: list[tuple[str, str]] = []
+    for name, value in members.items():
+        fields += [(name, _text(item)) for item in _items(value)]
+    return fields
+
+
 def _items(value: JsonValue) -> list[JsonValue]:
     if isinstance(value, list):
         return value
@@ -97,7 +104,7 @@ def _items(value: JsonValue) -> list[JsonValue]:
 
 
 def _text(value: JsonValue) -> str:
-    """As queries and forms have it: what has members is JSON."""
+    """What has members is JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"))

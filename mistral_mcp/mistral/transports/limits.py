@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from itertools import chain
 from typing import NamedTuple, cast
 
 import anyio
@@ -117,8 +118,7 @@ class Limits(httpx2.AsyncBaseTransport):
             )
         reservations = [
             Reservation(dimension, window, exchange.tokens if dimension == "tokens" else window.cost)
-            for windows in (key.windows, model_queue.windows)
-            for (dimension, _), window in windows.items()
+            for (dimension, _), window in chain(key.windows.items(), model_queue.windows.items())
         ]
         key.waiting += 1
         exchange.queued, since = True, self._now()

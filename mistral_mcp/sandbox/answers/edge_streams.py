@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from mistral_mcp.sandbox.answers.completions import Completion
@@ -22,7 +23,7 @@ def stream_completion(completion: Completion) -> Reply:
     events = completion.events()
     match completion.model:
         case "sandbox-fragments" | "sandbox-changing-ids":
-            return stream_reply([part for event in events for part in _fragment(event, completion.model)])
+            return stream_reply([*chain.from_iterable(_fragment(event, completion.model) for event in events)])
         case "sandbox-object-fragments":
             return stream_reply([_without_index(event) for event in events])
         case "sandbox-odd-stream":
@@ -36,7 +37,7 @@ def stream_completion(completion: Completion) -> Reply:
 def stream_conversation(model: str | None, payloads: Iterable[Mapping[str, Any]]) -> Reply:
     """The events of a conversation; with tool calls in fragments or unknown events, if the model shows these."""
     if model == "sandbox-fragments":
-        return named_stream_reply(part for payload in payloads for part in _fragment_call(payload))
+        return named_stream_reply(chain.from_iterable(map(_fragment_call, payloads)))
     if model != "sandbox-odd-stream":
         return named_stream_reply(payloads)
     started, *rest = payloads

@@ -5,6 +5,7 @@ import functools
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -32,10 +33,9 @@ from mistral_mcp.sandbox.state.files import Files, add_request_file, jsonl
 from mistral_mcp.sandbox.state.fine_tuned_models import find_model
 
 MAX_REQUESTS = 10_000
+_SECTIONS = (chat, fim, embeddings, moderations, classifiers, ocr, conversations)
 ANSWERS: Mapping[str, Callable[[Call], Reply]] = {
-    endpoint.path: endpoint.answer
-    for section in (chat, fim, embeddings, moderations, classifiers, ocr, conversations)
-    for endpoint in section.ENDPOINTS
+    endpoint.path: endpoint.answer for endpoint in chain.from_iterable(section.ENDPOINTS for section in _SECTIONS)
 } | {"/v1/audio/transcriptions": transcriptions.transcribe_line}
 
 Target = Literal[

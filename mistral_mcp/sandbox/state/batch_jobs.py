@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal, cast
 
 from mistral_mcp.sandbox.protocol.clock import unix_time
@@ -97,8 +98,8 @@ class BatchJob:
         return None
 
     def _lines(self, account: Account) -> list[dict[str, Any]]:
-        files = [account.section(Files).find(name) for name in self.input_files]
-        return [json.loads(line) for file in files if file for line in file.lines]
+        files = filter(None, map(account.section(Files).find, self.input_files))
+        return [json.loads(line) for line in chain.from_iterable(file.lines for file in files)]
 
     def _process_lines(self, lines: list[dict[str, Any]]) -> None:
         for line in lines:

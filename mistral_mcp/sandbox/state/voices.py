@@ -1,6 +1,7 @@
 """The preset voices, and the voices that one key has created."""
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from mistral_mcp.sandbox.protocol.clock import iso_time
@@ -88,10 +89,11 @@ VOXTRAL_3 = tuple(
 )
 VOXTRAL_2 = tuple(
     _preset(256 + number, language, name, mood)
-    for number, (language, name, mood) in enumerate(
-        (language, name, mood)
-        for language, name in (("en_us", "Paul"), ("en_gb", "Jane"), ("fr_fr", "Marie"))
-        for mood in ("neutral", "happy", "sad", "angry")
+    for number, ((language, name), mood) in enumerate(
+        product(
+            (("en_us", "Paul"), ("en_gb", "Jane"), ("fr_fr", "Marie")),
+            ("neutral", "happy", "sad", "angry"),
+        )
     )
 )
 PRESETS = VOXTRAL_3 + VOXTRAL_2

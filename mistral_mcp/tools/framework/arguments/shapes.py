@@ -5,6 +5,7 @@ Both happen before pydantic validates. Bounds are checked first, so that nothing
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from pydantic_core import from_json
@@ -178,7 +179,7 @@ class _Measure:
             self._left -= sum(map(len, containers))
             if self._left < 0:
                 return _TOO_MANY
-            level = [item for container in containers for item in _contents(container)]
+            level = [*chain.from_iterable(map(_contents, containers))]
         return f"{path} is nested more than {MAX_DEPTH} deep"
 
 

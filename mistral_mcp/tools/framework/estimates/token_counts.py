@@ -6,6 +6,7 @@ as many as bytes.
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import cast
 
 import anyio.lowlevel
@@ -52,7 +53,8 @@ def holds_files(messages: JsonValue) -> bool:
     """Whether a chat's messages hold images, audio or documents, whose tokens cannot be counted."""
     if not isinstance(messages, list):
         return False
-    return any(kind not in _TEXT_CHUNKS for message in messages for kind in _chunk_types(message))
+    kinds = chain.from_iterable(map(_chunk_types, messages))
+    return any(kind not in _TEXT_CHUNKS for kind in kinds)
 
 
 def completion_of(catalog: Catalog, model: str, prompt: Range, max_tokens: JsonValue, choices: JsonValue) -> Range:
