@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,11 +20,12 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent
 
-from mistral_mcp import Settings, create_server
+from mistral_mcp import Settings, create_server, tools
 from mistral_mcp.credentials import from_key
 from mistral_mcp.http.app import create_app
 from mistral_mcp.http.uvicorn_protocol import ClientProtocol
 from mistral_mcp.sandbox import Sandbox, serve_app
+from mistral_mcp.tools.framework.adapter import MistralTool
 
 KEY = "tEsTkEy0123456789abcdefghijklmn1"
 FIXTURES = Path(__file__).parent / "fixtures" / "mistral"
@@ -132,6 +135,17 @@ async def client(mistral_url: str) -> AsyncIterator[Client]:
     """A client in memory, for what no transport changes."""
     async with connect_in_memory(mistral_url) as client:
         yield client
+
+
+def every_tool(*, local_files: bool = False) -> list[MistralTool]:
+    """The tools of all toolsets."""
+    return list(chain.from_iterable(tools.build_all(local_files=local_files).values()))
+
+
+def pairs_of(several: Mapping[str, Iterable[Any]]) -> Iterator[tuple[str, Any]]:
+    """Each key with each of its values."""
+    for key, values in several.items():
+        yield from ((key, value) for value in values)
 
 
 def text_of(result: CallToolResult) -> str:

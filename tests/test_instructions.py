@@ -7,9 +7,9 @@ import pytest
 
 from mistral_mcp import tools
 from mistral_mcp.instructions import MAX_CHARACTERS, instructions
-from tests.conftest import TRANSPORTS, connect_in_memory, text_of
+from tests.conftest import TRANSPORTS, connect_in_memory, every_tool, text_of
 
-NAMES = sorted(name for toolset in tools.build_all().values() for name in (tool.name for tool in toolset))
+NAMES = sorted(tool.name for tool in every_tool())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -49,8 +50,7 @@ def leaks(text: str, secret: str) -> bool:
     raw = secret.encode()
     cores = [
         encode(b"\0" * offset + raw).decode().rstrip("=")[(0, 2, 3)[offset] : -2]
-        for offset in range(3)
-        for encode in (base64.b64encode, base64.urlsafe_b64encode)
+        for offset, encode in product(range(3), (base64.b64encode, base64.urlsafe_b64encode))
     ]
     forms = [secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], *cores]
     return any(form in text for form in forms)

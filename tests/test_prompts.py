@@ -8,9 +8,9 @@ from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import TextContent
 
-from mistral_mcp import Settings, tools
+from mistral_mcp import Settings
 from mistral_mcp.http.app import create_app
-from tests.conftest import KEY, TRANSPORTS, connect_in_memory, serving
+from tests.conftest import KEY, TRANSPORTS, connect_in_memory, every_tool, serving
 
 
 async def test_prompts_are_described_down_to_their_arguments(client: Client) -> None:
@@ -25,7 +25,7 @@ async def test_prompts_are_described_down_to_their_arguments(client: Client) -> 
 
 
 async def test_every_prompt_holds_what_was_given_and_names_tools_that_exist(client: Client) -> None:
-    names = {tool.name for toolset in tools.build_all().values() for tool in toolset}
+    names = {tool.name for tool in every_tool()}
     for prompt in (await client.list_prompts()).prompts:
         given = {argument.name: f"given {argument.name}" for argument in prompt.arguments or []}
         [message] = (await client.get_prompt(prompt.name, given)).messages

@@ -16,12 +16,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.sandbox.protocol.forms import read_form
 from mistral_mcp.sandbox.protocol.request import Received
-from tests.conftest import FIXTURES, connect_in_memory
+from tests.conftest import FIXTURES, connect_in_memory, every_tool
 
 SPECIFICATIONS = [
     FIXTURES / "schemas-2026-11.json",
@@ -350,9 +349,7 @@ async def test_what_is_sent_is_what_mistral_takes(mistral_url: str, sandbox: San
 
 
 def test_every_tool_has_rows_with_all_that_it_takes() -> None:
-    built = {
-        tool.name: set(tool.parameters["properties"]) for toolset in tools.build_all().values() for tool in toolset
-    }
+    built = {tool.name: set(tool.parameters["properties"]) for tool in every_tool()}
     used: dict[str, set[str]] = {}
     for row in ROWS:
         used.setdefault(row.tool, set()).update(row.arguments.keys() - ESTIMATED)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,9 @@ def test_what_an_operator_makes_and_ends_has_its_line_in_the_audit(tmp_path: Pat
     ended.append(run("connections", "revoke", identities[0], **environment))
     ended.append(run("connections", "revoke", "--all", **environment))
 
-    lines = [json.loads(line) for each in ended for line in each.stderr.splitlines() if line.startswith("{")]
-    audit = [(each["event"], each["connection_id"], each["address"]) for each in lines if "event" in each]
+    lines = chain.from_iterable(each.stderr.splitlines() for each in ended)
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    audit = [(each["event"], each["connection_id"], each["address"]) for each in logged if "event" in each]
     assert audit[:3] == [("connection_created", identity, "operator") for identity in identities]
     assert audit[3] == ("connection_revoked", identities[0], "operator")
     # Those that end together have no order.

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from itertools import chain
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -35,8 +36,7 @@ async def test_without_a_key_the_demo_says_first_that_the_sandbox_answers_then_s
     stdio, http = (
         next(n for n, line in enumerate(lines) if line.startswith(kind)) for kind in ("stdio (", "HTTP (")
     )
-    built = tools.build_all()
-    offered = {tool.name for toolset in tools.DEFAULT for tool in built[toolset]}
+    offered = {tool.name for tool in chain.from_iterable(map(tools.build, tools.DEFAULT))}
     for part in (lines[stdio:http], lines[http:]):
         called = {line.split()[0] for line in part if line.startswith("mistral_")}
         assert called == offered

@@ -30,7 +30,7 @@ def test_the_help_of_a_setting_names_its_type_and_its_default(command: str) -> N
 
 
 def test_every_setting_is_an_option_of_some_command_or_a_secret() -> None:
-    options = {option.name for name in ("stdio", "serve") for option in main.commands[name].params}
+    options = {option.name for option in main.commands["stdio"].params + main.commands["serve"].params}
 
     assert set(SETTINGS) - options == set(SECRETS) | VARIABLES_ONLY
 

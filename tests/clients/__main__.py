@@ -172,7 +172,9 @@ async def main(node_modules: Path, environments: Path, work: Path) -> bool:
                 place.prepare_browser()
             return Row(kind, place, sign_in)
 
-        rows = [await make_row(kind, door) for kind in (*KINDS, *SIGN_INS) for door in kind.doors]
+        rows: list[Row] = []
+        for kind in (*KINDS, *SIGN_INS):
+            rows += [await make_row(kind, door) for door in kind.doors]
         await _run(rows, http)
         for number, row in enumerate(rows):
             if row.failed:  # alone: a client that gave up while the machine was busy is not at fault

@@ -5,6 +5,7 @@ tools it was offered. It speaks as much of each vendor's wire as the host needs.
 """
 
 import json
+from itertools import chain
 from typing import Any
 
 from starlette.applications import Starlette
@@ -78,7 +79,7 @@ async def anthropic(request: Request) -> Response:
 
 async def gemini(request: Request) -> Response:
     asked: dict[str, Any] = await request.json()
-    declared = (each for tool in asked.get("tools", []) for each in tool.get("functionDeclarations", []))
+    declared = chain.from_iterable(tool.get("functionDeclarations", []) for tool in asked.get("tools", []))
     offered = [each["name"] for each in declared]
     tool, text = _choose_next(offered, answered="functionResponse" in json.dumps(asked["contents"]))
     part = {"text": text} if tool is None else {"functionCall": {"name": tool, "args": ARGUMENTS}}

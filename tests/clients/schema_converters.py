@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import anyio
@@ -90,7 +91,7 @@ async def main(command: str) -> bool:
         tools = (await client.list_tools()).tools
     fine = True
     for library, convert in CONVERTERS.items():
-        found = [problem for tool in tools for problem in problems(tool, convert)]
+        found = list(chain.from_iterable(problems(tool, convert) for tool in tools))
         print(f"{library} {importlib.metadata.version(library)}: {len(tools)} tools, {len(found)} problems")  # noqa: T201 - a report
         print(*(f"    {problem}" for problem in found), sep="\n", end="")  # noqa: T201
         fine = fine and not found

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import AsyncExitStack
+from itertools import chain
 from typing import Any
 
 import anyio
@@ -25,7 +26,8 @@ async def main(server: dict[str, Any], calls: dict[str, dict[str, Any]]) -> None
         await session.initialize()
         listed = await session.list_tools()
         adapter = McpToGenAiToolAdapter(session, listed)
-        names = [function.name for tool in adapter.tools for function in tool.function_declarations or []]
+        functions = chain.from_iterable(tool.function_declarations or [] for tool in adapter.tools)
+        names = [function.name for function in functions]
         for name, arguments in calls.items():
             result = await adapter.call_tool(types.FunctionCall(name=name, args=arguments))
             assert not result.is_error, f"{name}: {result}"

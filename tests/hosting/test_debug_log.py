@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from mistral_mcp.sandbox import Fault, Sandbox
-from mistral_mcp.tools import build_all
+from tests.conftest import every_tool
 from tests.hosting.conftest import tool_call
 from tests.monitoring.test_audit import MEMBERS
 
@@ -25,7 +25,7 @@ MARK = "mArKeD"
 """In whatever a caller writes."""
 KEY = f"{MARK}kEy0123456789abcdefghijklmn1"
 OWN_KEY = f"{MARK}kEy0123456789abcdefghijklmn2"
-TOOLS = {tool.name: tool for toolset in build_all().values() for tool in toolset}
+TOOLS = {tool.name: tool for tool in every_tool()}
 PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 AUDITED = {"time", *MEMBERS}
 

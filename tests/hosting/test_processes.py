@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import pytest
 from pydantic import SecretStr
@@ -81,7 +82,8 @@ async def test_processes_that_start_on_one_empty_database_at_once_all_succeed(se
     finished = [process.communicate() for process in processes]
 
     assert [process.returncode for process in processes] == [0] * 3, [errors for _, errors in finished]
-    made = [json.loads(line) for out, _ in finished for line in out.splitlines()]
+    lines = chain.from_iterable(out.splitlines() for out, _ in finished)
+    made = [json.loads(line) for line in lines]
     assert len(made) == 15
     async with Vault.open(settings) as vault:
         assert len(await vault.connections()) == 15

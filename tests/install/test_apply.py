@@ -9,6 +9,7 @@ import pytest
 
 from mistral_mcp.errors import CannotInstall
 from mistral_mcp.install import HOSTS, Machine
+from tests.conftest import pairs_of
 from tests.install.machines import (
     ASKING,
     FILES,
@@ -122,7 +123,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(
-    ("host", "content"), [(host, content) for host in HOSTS for content in BROKEN[HOSTS[host].language]]
+    ("host", "content"), list(pairs_of({name: BROKEN[host.language] for name, host in HOSTS.items()}))
 )
 def test_a_broken_file_is_refused_and_stays_as_it_is(machine: Machine, put, host: str, content: bytes):
     file = put(host, content)
@@ -170,7 +171,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize(("host", "content"), [(host, content) for host in ODD for content in ODD[host]])
+@pytest.mark.parametrize(("host", "content"), list(pairs_of(ODD)))
 def test_oddly_written_files_keep_their_data_and_their_line_ends(machine: Machine, put, host: str, content: str):
     file = put(host, content.encode())
 

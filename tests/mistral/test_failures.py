@@ -49,9 +49,12 @@ def exchange(
 
 
 def reply(status: int, body: Any = b"", **headers: str) -> httpx2.Response:
-    content = (
-        body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    )
+    if isinstance(body, bytes):
+        content = body
+    elif isinstance(body, str):
+        content = body.encode()
+    else:
+        content = json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx2.Response(status, content=content, headers=named)
 

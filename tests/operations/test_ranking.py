@@ -37,7 +37,7 @@ def test_the_set_is_what_it_says_it_is():
     assert sum(each.written == "after" for each in SET) == 40
     assert sum(each.language == "fr" for each in SET) >= 20
     assert len({each.text for each in QUESTIONS}) == len(QUESTIONS)
-    assert {answer for each in QUESTIONS for answer in each.answers} <= operations().keys()
+    assert frozenset().union(*(each.answers for each in QUESTIONS)) <= operations().keys()
 
 
 def test_questions_find_their_operation(capsys: pytest.CaptureFixture[str]):

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("benchmarks.tokens", reason="the benchmarks are not here, or mistral-common is not")
 
 from benchmarks.rows import Goal, Row, Saved, as_json, comparison, median_row, missing_row, table
-from tests.conftest import skip_without
+from tests.conftest import pairs_of, skip_without
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,9 +122,7 @@ def test_the_whole_suite_runs_quickly_and_every_row_is_there(tmp_path: Path) -> 
     assert ran.returncode == 0, ran.stderr
     report = json.loads(file.read_bytes())
     rows = [row for row in report["rows"] if row["name"] != "everything beside a peer"]
-    assert [(row["name"], row["beside"]) for row in rows] == [
-        (name, beside) for name, others in EXPECTED.items() for beside in others
-    ]
+    assert [(row["name"], row["beside"]) for row in rows] == list(pairs_of(EXPECTED))
     for row in rows:
         if row["note"] == "not measured: Postgres is not there":
             skip_without("Postgres")

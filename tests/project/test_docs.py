@@ -40,9 +40,11 @@ def commands(group: click.Group = main) -> Iterator[click.Command]:
 ONE_RUN = {"--version", "--help", "--ask-key", "--print", "--remove", "--all"}
 
 
-def options() -> list[tuple[str, click.Option]]:
-    found = [(command.name, option) for command in [main, *commands()] for option in command.params]
-    return [(f"{name} {option.opts[0]}", option) for name, option in found if isinstance(option, click.Option)]
+def options() -> Iterator[tuple[str, click.Option]]:
+    for command in [main, *commands()]:
+        for option in command.params:
+            if isinstance(option, click.Option):
+                yield f"{command.name} {option.opts[0]}", option
 
 
 def test_the_readme_s_tables_are_those_that_make_docs_writes():
@@ -94,7 +96,7 @@ def test_the_commands_in_the_documents_take_the_options_they_are_shown_with(docu
         for word in words[1:]:
             if isinstance(command, click.Group) and word in command.commands:
                 command = command.commands[word]
-        known = {option for each in command.params for option in each.opts} | {"--help"}
+        known = {"--help"}.union(*(option.opts for option in command.params))
         assert {word for word in words if word.startswith("--")} <= known, line
 
 

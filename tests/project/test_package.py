@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from mistral_mcp import __version__
 
 ROOT = Path(__file__).parents[2]
 STEM = f"mistral_mcp-{__version__}"
+CACHES = {"__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache"}
 
 
 @pytest.fixture(scope="session")
@@ -88,12 +90,9 @@ def test_only_the_oracle_s_users_need_the_oracle(wheel: dict[str, bytes]):
 def test_the_sdist_brings_all_that_its_own_tests_and_commands_need_and_no_stray_file(sdist: set[str]):
     asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = [ROOT / name.strip("/") for name in asked["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]]
-    tree = {
-        path.relative_to(ROOT).as_posix()
-        for root in included
-        for path in ([root] if root.is_file() else root.rglob("*"))
-        if path.is_file() and not {"__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache"} & set(path.parts)
-    }
+    paths = chain(included, *(root.rglob("*") for root in included))
+    files = [path for path in paths if path.is_file() and not CACHES & set(path.parts)]
+    tree = {path.relative_to(ROOT).as_posix() for path in files}
 
     assert sdist == tree | {"pyproject.toml", "PKG-INFO", ".gitignore"}
     for needed in (

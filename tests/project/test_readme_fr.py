@@ -1,6 +1,7 @@
 """The French README is in step with the English one."""
 
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,8 @@ def test_its_tables_are_those_that_make_docs_writes():
 @pytest.mark.parametrize("name", ["toolsets", "costs", "settings", "options"])
 def test_every_text_of_a_generated_table_is_translated(name: str):
     known = readme_tables.translations()
-    cells = {cell.strip() for row in readme_tables.TABLES[name]() for cell in row.split("|")}
+    rows = [row.split("|") for row in readme_tables.TABLES[name]()]
+    cells = {cell.strip() for cell in chain.from_iterable(rows)}
     texts = {cell for cell in cells if re.search(r"[a-z]{2}", re.sub(r"`[^`]*`|\*\*\w+\*\*", "", cell))}
     lists = {cell for cell in texts if " · " in cell or re.fullmatch(r"\w+", cell)} - set(known)
     prices = {cell for cell in texts if re.match(r"[\d.]+( input|; )", cell)}

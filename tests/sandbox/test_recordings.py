@@ -28,9 +28,9 @@ def shape(value: Any, name: str = "") -> Any:
         return {key: shape(item, key) for key, item in value.items()}
     if isinstance(value, list):
         members = [shape(item) for item in value]
-        return (
-            members if name in CERTAIN_LENGTH[:2] else [len(value) if name in CERTAIN_LENGTH else 0, members[:1]]
-        )
+        if name in CERTAIN_LENGTH[:2]:
+            return members
+        return [len(value) if name in CERTAIN_LENGTH else 0, members[:1]]
     return type(value).__name__
 
 

@@ -11,14 +11,13 @@ import anyio
 import pytest
 from mcp.client import Client
 
-from mistral_mcp import tools
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.kept_results import MAX_BYTES
 from mistral_mcp.local_files import open_local_file
 from mistral_mcp.sandbox import Sandbox
 from mistral_mcp.sandbox.faults import Fault
 from mistral_mcp.tools.framework.kept import LONG
-from tests.conftest import KEY, connect_in_memory, expect_refusal_at_once, read_kept_file, text_of
+from tests.conftest import KEY, connect_in_memory, every_tool, expect_refusal_at_once, read_kept_file, text_of
 
 BATCH = '{"custom_id": "a", "body": {"messages": []}}\n{"custom_id": "b", "body": {"messages": []}}\n'
 
@@ -252,8 +251,8 @@ async def test_with_a_folder_path_is_listed(client: Client) -> None:
 
 def test_only_what_is_marked_as_local_is_hidden() -> None:
     def properties(*, local_files: bool) -> dict[str, set[str]]:
-        built = tools.build_all(local_files=local_files)
-        return {tool.name: set(tool.parameters["properties"]) for toolset in built.values() for tool in toolset}
+        offered = every_tool(local_files=local_files)
+        return {tool.name: set(tool.parameters["properties"]) for tool in offered}
 
     hidden = {
         name: properties(local_files=True)[name] - shown for name, shown in properties(local_files=False).items()

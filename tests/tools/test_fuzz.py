@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.adapter import MistralTool
-from tests.conftest import connect_in_memory, text_of
+from tests.conftest import connect_in_memory, every_tool, text_of
 
-TOOLS = [tool for toolset in tools.build_all().values() for tool in toolset]
+TOOLS = every_tool()
 # What Mistral says of members that it does not know, or misses: our mistakes, whatever the caller sent.
 MALFORMED = ("Extra inputs are not permitted", "Field required")
 PASSED_ON = {"hyperparameters"}

@@ -10,10 +10,9 @@ import pytest
 from mcp.client import Client
 from mcp_types import AudioContent, CallToolResult, ImageContent, TextContent
 
-from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox, serve_app
 from mistral_mcp.tools.framework.kept import LONG
-from tests.conftest import connect_in_memory, text_of
+from tests.conftest import connect_in_memory, every_tool, text_of
 
 MODEL = "mistral-small-latest"
 LARGE = "A sentence that is said again and again. " * 2_500  # 100,000 characters
@@ -79,7 +78,7 @@ async def test_no_tool_floods_a_context_or_returns_a_binary_resource(client: Cli
     await walk_fine_tuning(walk)
 
     assert walk.problems == []
-    every = {tool.name for toolset in tools.build_all().values() for tool in toolset}
+    every = {tool.name for tool in every_tool()}
     # Which makes a link, and needs a server that people can open a page of.
     assert every - walk.called == {"mistral_request_upload"}
 

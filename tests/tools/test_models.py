@@ -13,7 +13,10 @@ from tests.conftest import text_of
 async def test_aliases_are_folded_into_one_entry(client: Client) -> None:
     result = await client.call_tool("mistral_list_models", {})
 
-    names = [name for model in result.structured_content["models"] for name in (model["id"], *model["aliases"])]
+    names: list[str] = []
+    for model in result.structured_content["models"]:
+        names += [model["id"], *model["aliases"]]
+
     assert len(names) == len(set(names))
     assert "mistral-small-latest" in names
 

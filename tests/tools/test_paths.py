@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from mcp.client import Client
 
-from mistral_mcp import tools
 from mistral_mcp.sandbox import Sandbox
-from tests.conftest import connect_in_memory, text_of
+from tests.conftest import connect_in_memory, every_tool, text_of
 
 ESCAPES = ["../models", "a/b", "%2e%2e", "x?y", "..", ".", "a\\b", "a#b", " ", "a\nb", "%2fmodels", "a b", "\0"]
 
@@ -38,7 +37,7 @@ IN_BODY = {
 }
 
 
-PARAMETERS = {tool.name: tool.parameters for toolset in tools.build_all().values() for tool in toolset}
+PARAMETERS = {tool.name: tool.parameters for tool in every_tool()}
 
 
 def ids() -> Iterator[tuple[str, str]]:

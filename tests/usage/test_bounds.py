@@ -9,11 +9,11 @@ import pytest
 from mistral_mcp.mistral.api import audio, ocr
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.settings import Settings
-from mistral_mcp.tools import build_all
 from mistral_mcp.tools.framework.estimates.estimate import Estimate, Pricing
 from mistral_mcp.tools.framework.estimates.token_counts import estimate_texts
 from mistral_mcp.usage.bounds import DEFAULTS, FRAME, has_dry_run, highest_cost
 from mistral_mcp.usage.sums import DOLLAR
+from tests.conftest import every_tool
 
 CATALOG = Catalog.load()
 TAKES = {"prompt": {}, "model": {}}
@@ -128,8 +128,7 @@ def test_what_is_no_dry_run_is_counted(dry_run: object):
 
 
 def test_every_tool_with_an_estimate_is_looked_into_but_embeddings_whose_arguments_tell_as_much():
-    tools = [tool for toolset in build_all().values() for tool in toolset]
-    estimating = {tool.name for tool in tools if Estimate in get_args(signature(tool.fn).return_annotation)}
+    estimating = {tool.name for tool in every_tool() if Estimate in get_args(signature(tool.fn).return_annotation)}
 
     assert "mistral_ocr" in estimating
     assert {name for name in estimating if not has_dry_run(name, {})} == {"mistral_embed"}

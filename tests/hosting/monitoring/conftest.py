@@ -1,17 +1,24 @@
 """Calls to a hosted server, and its /metrics."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import Metric
+from prometheus_client.samples import Sample
 
 from tests.conftest import KEY
 from tests.hosting.conftest import tool_call
 
 Call = Callable[..., Awaitable[None]]
 Value = Callable[[str], Awaitable[float]]
+
+
+def samples_of(families: Iterable[Metric]) -> list[Sample]:
+    return list(chain.from_iterable(family.samples for family in families))
 
 
 @pytest.fixture

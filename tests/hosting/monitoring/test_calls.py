@@ -8,9 +8,9 @@ from mistral_mcp.hosting.monitoring.calls import CallMetrics
 from mistral_mcp.hosting.monitoring.metrics import Metrics
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.sandbox import Fault, Sandbox
-from mistral_mcp.tools import build_all
 from mistral_mcp.usage.calls import CallRecord
-from tests.hosting.monitoring.conftest import Call, Value
+from tests.conftest import every_tool
+from tests.hosting.monitoring.conftest import Call, Value, samples_of
 
 SMALL = {"prompt": "Hi", "model": "mistral-small-latest"}
 
@@ -72,12 +72,10 @@ def record(**facts: Any) -> CallRecord:
 def test_every_model_with_every_tool_leaves_a_bounded_number_of_series() -> None:
     metrics = Metrics()
     observer = CallMetrics(metrics)
-    tools = [tool.name for tools in build_all().values() for tool in tools]
-    for tool in tools:
-        observer.take([record(tool=tool, model=model) for model in Catalog.load()._prices.models])
-    series = [sample for family in metrics.registry.collect() for sample in family.samples]
+    for tool in every_tool():
+        observer.take([record(tool=tool.name, model=model) for model in Catalog.load()._prices.models])
 
-    assert len(series) < 400
+    assert len(samples_of(metrics.registry.collect())) < 400
 
 
 async def test_what_alerts_wait_for_is_counted_from_0(http: httpx2.AsyncClient) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from ruamel.yaml import YAML
 
 from mistral_mcp.sandbox import Fault, Sandbox
 from tests.conftest import KEY
-from tests.hosting.monitoring.conftest import Call
+from tests.hosting.monitoring.conftest import Call, samples_of
 
 ROOT = Path(__file__).parents[3]
 DASHBOARD = json.loads((ROOT / "manifests/grafana-dashboard.json").read_text(encoding="utf-8"))
 ALERTS = YAML(typ="safe", pure=True).load((ROOT / "manifests/prometheus-alerts.yaml").read_text(encoding="utf-8"))
-RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+RULES: list[dict[str, Any]] = list(chain.from_iterable(group["rules"] for group in ALERTS["groups"]))
 NAME = re.compile(r"\b(?:mistral_mcp|process)_\w+")
 SELECTED = re.compile(r"(\b(?:mistral_mcp|process)_\w+)\{([^}]*)\}")
 GROUPED = re.compile(r"\bby \(([^)]*)\)")
@@ -26,8 +27,8 @@ OF_THE_SCRAPER = {"job", "instance"}
 
 
 def queries() -> list[str]:
-    targets = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
-    return targets + [rule["expr"] for rule in RULES]
+    targets = chain.from_iterable(panel.get("targets", []) for panel in DASHBOARD["panels"])
+    return [each["expr"] for each in (*targets, *RULES)]
 
 
 @pytest.fixture
@@ -39,11 +40,7 @@ async def exported_series(http: httpx2.AsyncClient, call: Call, sandbox: Sandbox
     await call("mistral_chat", {"prompt": "Hi"})
     await call("mistral_chat", {"prompt": "Hi", "model": "unknown"})
     text = (await http.get("/metrics")).text
-    return {
-        sample.name: set(sample.labels)
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+    return {sample.name: set(sample.labels) for sample in samples_of(text_string_to_metric_families(text))}
 
 
 def missing_labels(query: str, exported: dict[str, set[str]]) -> Iterator[str]:
@@ -59,11 +56,11 @@ def missing_labels(query: str, exported: dict[str, set[str]]) -> Iterator[str]:
 async def test_every_query_of_the_dashboard_and_of_the_alerts_is_of_series_that_there_are(
     exported_series: dict[str, set[str]],
 ) -> None:
-    named = {name for query in queries() for name in NAME.findall(query)}
+    named = set(chain.from_iterable(map(NAME.findall, queries())))
 
     assert len(named) > 15
     assert not named - set(exported_series)
-    assert not [missing for query in queries() for missing in missing_labels(query, exported_series)]
+    assert not list(chain.from_iterable(missing_labels(query, exported_series) for query in queries()))
 
 
 async def test_the_documentation_names_series_that_there_are(exported_series: dict[str, set[str]]) -> None:
@@ -75,14 +72,15 @@ async def test_the_documentation_names_series_that_there_are(exported_series: di
     assert not named - set(exported_series) - families
 
 
+def cells_of(panel: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """The cells of the dashboard's grid that a panel covers."""
+    at = panel["gridPos"]
+    return product(range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"]))
+
+
 def test_every_panel_shows_something_and_no_two_overlap() -> None:
     panels = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-    cells = [
-        (panel["gridPos"]["x"] + column, panel["gridPos"]["y"] + line)
-        for panel in panels
-        for column in range(panel["gridPos"]["w"])
-        for line in range(panel["gridPos"]["h"])
-    ]
+    cells = list(chain.from_iterable(map(cells_of, panels)))
 
     assert all(panel["targets"] and panel["title"] for panel in panels)
     assert len(cells) == len(set(cells))

@@ -5,7 +5,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.hosting.monitoring.conftest import Call
+from tests.hosting.monitoring.conftest import Call, samples_of
 
 AT_ONCE = 8
 
@@ -29,6 +29,6 @@ async def test_invented_models_tools_and_methods_leave_few_series(
 
     assert "INVENTED" not in text
     assert 'mistral_mcp_tool_calls_total{model="other",outcome="error",tool="mistral_chat"}' in text
-    series = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    series = samples_of(text_string_to_metric_families(text))
     assert len(series) <= 400
     print(f"{len(series)} series after {each} invented models, as many tools and as many methods")  # noqa: T201

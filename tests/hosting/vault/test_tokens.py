@@ -2,6 +2,7 @@
 
 import re
 import string
+from itertools import product
 
 import pytest
 from pydantic import SecretStr
@@ -54,10 +55,9 @@ def test_a_token_is_not_shown_by_accident():
 
 def test_every_single_wrong_character_is_recognised():
     text = text_of_new_token()
+    characters = string.ascii_letters + string.digits + "-_ "
     wrong = {
-        text[:place] + character + text[place + 1 :]
-        for place in range(len(text))
-        for character in string.ascii_letters + string.digits + "-_ "
+        text[:place] + character + text[place + 1 :] for place, character in product(range(len(text)), characters)
     } - {text}
 
     assert {each for each in wrong if not is_refused(each)} == set()

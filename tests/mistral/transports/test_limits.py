@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from itertools import chain
 
 import anyio
 import httpx2
@@ -574,11 +575,12 @@ async def test_keys_are_remembered_in_bounded_number_and_never_as_themselves(mon
     for number in range(200):
         await call(limits, f"secret-key-{number:04}", model="m")
         await call(limits, "the-only-one", model=f"model-{number}" + "x" * 9999)
-    weights = [1 + len(key.model_queues) for key in limits._keys.states.values()]
+    queues = [key.model_queues for key in limits._keys.states.values()]
+    weights = [1 + len(each) for each in queues]
     assert 100 < len(weights) < 150
     assert sum(weights) <= 300
-    assert all(len(key.model_queues) <= 5 for key in limits._keys.states.values())
-    assert all(len(name) <= 100 for key in limits._keys.states.values() for name in key.model_queues)
+    assert all(len(each) <= 5 for each in queues)
+    assert all(len(name) <= 100 for name in chain.from_iterable(queues))
     gc.collect()
     text = repr(
         [(digest, [getattr(key, name) for name in key.__slots__]) for digest, key in limits._keys.states.items()]

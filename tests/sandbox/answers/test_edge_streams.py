@@ -1,6 +1,7 @@
 """Streams in rare shapes, from the models that only the sandbox has."""
 
 import json
+from itertools import chain
 
 import httpx2
 import pytest
@@ -27,8 +28,8 @@ def payloads(text: str) -> list[dict]:
 
 
 def fragments(text: str) -> list[dict]:
-    deltas = [choice["delta"] for payload in payloads(text) for choice in payload.get("choices", [])]
-    return [call for delta in deltas for call in delta.get("tool_calls", [])]
+    choices = chain.from_iterable(payload.get("choices", []) for payload in payloads(text))
+    return list(chain.from_iterable(choice["delta"].get("tool_calls", []) for choice in choices))
 
 
 async def test_a_call_comes_in_fragments(stream_text, weather: dict):

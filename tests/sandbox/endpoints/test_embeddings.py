@@ -4,6 +4,7 @@ import base64
 import math
 import struct
 import time
+from itertools import product
 
 import httpx2
 import pytest
@@ -79,7 +80,7 @@ async def test_types_of_a_byte_are_a_byte_each_in_base64(embed_code):
 async def test_bits_are_the_signs(embed_code):
     signs = [value > 0 for value in await embed_code(output_dimension=64)]
     packed = await embed_code(output_dimension=64, output_dtype="ubinary")
-    assert [bool(byte & 128 >> place) for byte in packed for place in range(8)] == signs
+    assert [bool(byte & 128 >> place) for byte, place in product(packed, range(8))] == signs
 
 
 @pytest.mark.parametrize(

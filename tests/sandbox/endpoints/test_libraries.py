@@ -50,7 +50,7 @@ async def test_libraries_are_listed_by_token(sdk: Mistral):
         await sdk.beta.libraries.create_async(name=f"Library {number}")
     first = await sdk.beta.libraries.list_async(page_size=2)
     second = await sdk.beta.libraries.list_async(page_size=2, page_token=first.next_page_token)
-    names = [library.name for page in (first, second) for library in page.data]
+    names = [library.name for library in (*first.data, *second.data)]
     assert names == ["Library 2", "Library 1", "Library 0"]
     assert second.next_page_token is None
     assert len((await sdk.beta.libraries.list_async(search="LIBRARY 1")).data) == 1

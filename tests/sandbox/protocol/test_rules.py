@@ -23,11 +23,16 @@ def function(name: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/chat/completions", "/v1/fim/completions", "/v1/embeddings", "/v1/moderations"]
+    ("path", "needed"),
+    [
+        ("/v1/chat/completions", {"messages": [USER]}),
+        ("/v1/fim/completions", {"prompt": "x"}),
+        ("/v1/embeddings", {"input": "x"}),
+        ("/v1/moderations", {"input": "x"}),
+    ],
 )
-async def test_an_unknown_model_is_1500(path: str, api: httpx2.AsyncClient):
+async def test_an_unknown_model_is_1500(path: str, needed: dict, api: httpx2.AsyncClient):
     for model in ("gpt-5", "open-mistral-7b"):
-        needed = {"messages": [USER]} if "chat" in path else {"prompt": "x"} if "fim" in path else {"input": "x"}
         reply = await api.post(path, json={"model": model, **needed})
         assert reply.status_code == 400
         assert reply.json() == {

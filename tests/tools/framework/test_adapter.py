@@ -26,10 +26,10 @@ from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import KEYWORDS
 from mistral_mcp.usage.ledger import Ledger, digest_of_key
 from mistral_mcp.usage.store import MemoryUsage
-from tests.conftest import KEY, connect_in_memory, text_of
+from tests.conftest import KEY, connect_in_memory, every_tool, text_of
 
 SNAPSHOTS = Path(__file__).parents[1] / "snapshots"
-TOOLS = [tool for toolset in tools.build_all().values() for tool in toolset]
+TOOLS = every_tool()
 
 
 def name_of(tool: MistralTool) -> str:

@@ -5,6 +5,7 @@ import string
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from html import unescape
+from itertools import chain
 from pathlib import Path
 
 import httpx2
@@ -24,12 +25,12 @@ from mistral_mcp.hosting.web.pages.languages import (
 )
 from mistral_mcp.http.uploads import incoming_files
 from mistral_mcp.tools import TOOLSETS
-from tests.conftest import KEY, serving
+from tests.conftest import KEY, pairs_of, serving
 from tests.hosting.conftest import MASTER_KEY
 
 HERE = {"sec-fetch-site": "same-origin"}
 FRENCH = {"accept-language": "fr-FR,fr;q=0.9,en;q=0.8"}
-NAMES = sorted((page, name) for page, texts in read_texts("en").items() for name in texts)
+NAMES = sorted(pairs_of(read_texts("en")))
 
 # Words that no French sentence holds.
 ENGLISH = re.compile(
@@ -94,7 +95,7 @@ def test_every_toolset_is_described_for_people() -> None:
 
 def test_every_sentence_of_a_problem_is_some_errors() -> None:
     modules = (errors, connect, forms, incoming_files, key_holders, manage_page, test_calls)
-    classes = {name for module in modules for name in vars(module)} | {TooManyConnections.__name__}
+    classes = {TooManyConnections.__name__, *chain.from_iterable(map(vars, modules))}
 
     for name in read_texts("en")["problems"]:
         assert name.partition("_")[0] in classes
@@ -108,12 +109,16 @@ def test_dates_and_numbers_are_written_as_the_language_does() -> None:
     assert [format_number(1234.5, 1, language) for language in LANGUAGES] == ["1,234.5", "1\u202f234,5"]
 
 
-def test_no_french_line_begins_with_a_sign_that_a_space_stands_before() -> None:
-    texts = [text for page in read_texts("fr").values() for text in page.values()]
+def texts_of(language: str) -> list[str]:
+    return list(chain.from_iterable(page.values() for page in read_texts(language).values()))
 
-    assert not [text for text in texts if re.search(r" [:;?!]", text)]
-    assert any("\u00a0:" in text for text in texts)
-    assert not [text for page in read_texts("en").values() for text in page.values() if "\u00a0" in text]
+
+def test_no_french_line_begins_with_a_sign_that_a_space_stands_before() -> None:
+    french = texts_of("fr")
+
+    assert not [text for text in french if re.search(r" [:;?!]", text)]
+    assert any("\u00a0:" in text for text in french)
+    assert not [text for text in texts_of("en") if "\u00a0" in text]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from mistral_mcp.hosting.vault.vault import AlreadyCreated, Vault
 from mistral_mcp.hosting.web import pages
 from mistral_mcp.hosting.web.forms import LIFETIME, FormTokens
 from mistral_mcp.sandbox import Fault, Sandbox
-from tests.conftest import KEY, connect_to, serving, text_of
+from tests.conftest import KEY, connect_to, pairs_of, serving, text_of
 from tests.hosting.conftest import MASTER_KEY
 from tests.http.conftest import HEADERS, PING
 
@@ -129,20 +129,17 @@ def test_every_colour_of_text_can_be_read_on_its_ground() -> None:
     light, dark = (
         dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{([^}]*)\}", css)
     )
-    pairs = {
-        (text, ground): 4.5
-        for text, grounds in {
-            "ink": ("paper", "card", "tint", "bad-tint"),
-            "quiet": ("paper", "card", "tint"),
-            "accent": ("paper", "card", "tint"),
-            "accent-strong": ("paper", "card", "tint"),
-            "on-accent": ("accent", "accent-strong"),
-            "bad": ("card", "bad-tint"),
-        }.items()
-        for ground in grounds
+    grounds = {
+        "ink": ("paper", "card", "tint", "bad-tint"),
+        "quiet": ("paper", "card", "tint"),
+        "accent": ("paper", "card", "tint"),
+        "accent-strong": ("paper", "card", "tint"),
+        "on-accent": ("accent", "accent-strong"),
+        "bad": ("card", "bad-tint"),
     }
+    contrasts = dict.fromkeys(pairs_of(grounds), 4.5) | {("edge", "card"): 3.0}
     for scheme in (light, dark):
-        for (text, ground), least in (pairs | {("edge", "card"): 3.0}).items():
+        for (text, ground), least in contrasts.items():
             assert contrast(scheme[text], scheme[ground]) >= least, (text, ground)
 
 

@@ -46,18 +46,15 @@ async def mistral_nothing(mistral: Mistral) -> Result:
     raise NotImplementedError
 
 
-DECLARED = {
-    declared.name: declared
-    for toolset in (
-        batch.toolset,
-        chat.toolset,
-        conversations.toolset,
-        embeddings.toolset,
-        function_calling.toolset,
-        probes,
-    )
-    for declared in toolset.declarations
-}
+DECLARATIONS = [
+    *batch.toolset.declarations,
+    *chat.toolset.declarations,
+    *conversations.toolset.declarations,
+    *embeddings.toolset.declarations,
+    *function_calling.toolset.declarations,
+    *probes.declarations,
+]
+DECLARED = {declared.name: declared for declared in DECLARATIONS}
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from mistral_mcp import tools
 from mistral_mcp.errors import BadArgument
 from mistral_mcp.masking import Mask
 from mistral_mcp.tools.framework.adapter import MistralTool
 from mistral_mcp.tools.framework.arguments import Shape
+from tests.conftest import every_tool
 
-TOOLS = {tool.name: tool for toolset in tools.build_all().values() for tool in toolset}
+TOOLS = {tool.name: tool for tool in every_tool()}
 
 FREE = {
     "prompt", "system", "instructions", "suffix", "inputs", "query", "documents", "content", "content_base64", "text",
