@@ -62,5 +62,6 @@ def _credential(headers: Headers) -> str | None:
     for name in ("Authorization", "X-API-Key", "X-Mistral-Api-Key"):
         if value := headers.get(name):
             scheme = "Bearer " if value.lower().startswith("bearer ") else ""
-            return f"{name}: {scheme}{'TOKEN' if 'mmcp_' in value else 'KEY'}"
+            kind = "TOKEN" if "mmcp_" in value else "KEY"
+            return f"{name}: {scheme}{kind}"
     return None

@@ -93,7 +93,8 @@ def objects(draw: st.DrawFn, inner: st.SearchStrategy[str] = values) -> str:
     members = draw(st.dictionaries(names, inner, max_size=3))
     text = draw(blanks)
     for place, (name, value) in enumerate(members.items()):
-        text += f"{',' if place else ''}{draw(blanks)}{json.dumps(name)}{draw(blanks)}:{draw(blanks)}{value}{draw(blanks)}"
+        comma = "," if place else ""
+        text += f"{comma}{draw(blanks)}{json.dumps(name)}{draw(blanks)}:{draw(blanks)}{value}{draw(blanks)}"
     trailing = draw(st.sampled_from(["", ","])) if members else ""
     return f"{{{text}{trailing}{draw(blanks)}}}"
 
@@ -106,7 +107,8 @@ def test_whatever_a_person_wrote_keeps_its_data_and_its_words(
     tail: str,
     trailing: bool,  # noqa: FBT001
 ):
-    text = f'{head}{{"other": {other}, "s": {servers}{"," if trailing else ""}}}{tail}'
+    comma = "," if trailing else ""
+    text = f'{head}{{"other": {other}, "s": {servers}{comma}}}{tail}'
     before = json_text.parse(text)
 
     after = json_text.with_member(text, ("s", "new"), ENTRY)

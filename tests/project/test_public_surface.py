@@ -57,7 +57,8 @@ def parameters_of(tool: MistralTool) -> Iterator[str]:
     required = tool.parameters.get("required", ())
     for name, schema in tool.parameters["properties"].items():
         default = f" = {schema['default']}" if "default" in schema else ""
-        yield f"{name}{'' if name in required else '?'}: {type_of(schema)}{default}"
+        mark = "" if name in required else "?"
+        yield f"{name}{mark}: {type_of(schema)}{default}"
 
 
 def type_of(schema: dict[str, Any]) -> str:

@@ -67,7 +67,8 @@ async def serve_connections(
     server = await asyncio.start_server(serve_and_close, "127.0.0.1", 0, ssl=tls)
     wire = AiohttpTransport(ssl.create_default_context())
     try:
-        yield wire, f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/x?y=1"
+        scheme = "https" if tls else "http"
+        yield wire, f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/x?y=1"
     finally:
         await wire.aclose()
         server.close()
