@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cachetools import LRUCache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -98,6 +98,13 @@ class Price:
     """The day on which it was read, as YYYY-MM-DD."""
 
 
+class _Current(NamedTuple):
+    """A model, as of today."""
+
+    prices: Prices
+    context: int | None
+
+
 def _today() -> Date:
     """In UTC."""
     return _date_of(int(time.time()) // _DAY)
@@ -119,8 +126,8 @@ class Catalog:
         self._today = today
         self._learnt: LRUCache[str, str] = LRUCache(_LEARNT)
         self._day = Date.min
-        self._current: dict[str, Prices] = {}
-        """Prices of `_day` by id or alias: of names that are published or learnt, which are bounded."""
+        self._current: dict[str, _Current] = {}
+        """By id or alias: of names that are published or learnt, which are bounded."""
 
     @classmethod
     def load(cls, override: Path | None = None) -> "Catalog":
@@ -175,12 +182,15 @@ class Catalog:
             date=(found.read or self._prices.date).isoformat(),
         )
 
-    def token_prices(self, model: str) -> tuple[float, float] | None:
-        """The prices of a million tokens of input and of output; None unless both are known."""
-        found = self._prices_of(model)
-        if found is None or found.input is None or found.output is None:
+    def token_rates(self, model: str) -> tuple[int | None, float, float] | None:
+        """A model's context, and the prices of a million tokens of input and of output; None unless both prices are known.
+
+        Together, since every call within a budget asks for them.
+        """
+        found = self._find(model)
+        if found is None or found.prices.input is None or found.prices.output is None:
             return None
-        return found.input, found.output
+        return found.context, found.prices.input, found.prices.output
 
     def context_window(self, model: str) -> int | None:
         """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
@@ -254,7 +264,13 @@ class Catalog:
         return entry is not None and entry.alias_of is None
 
     def _prices_of(self, model: str) -> Prices | None:
-        """A model's prices as of today, worked out once a day."""
+        found = self._find(model)
+        if found is None:
+            return None
+        return found.prices
+
+    def _find(self, model: str) -> "_Current | None":
+        """A model with its prices as of today, worked out once a day; None if it has no prices."""
         today = self._today()
         if today != self._day:
             self._day = today
@@ -264,7 +280,7 @@ class Catalog:
             entry = self._prices.models.get(self._learnt.get(model, model))
             if entry is None or not entry.prices:
                 return None
-            found = self._current[model] = self._as_of(today, entry)
+            found = self._current[model] = _Current(self._as_of(today, entry), entry.context)
         return found
 
     @staticmethod

@@ -89,7 +89,7 @@ def highest_cost(
     body = arguments.get("body")
     if isinstance(body, dict):  # of an operation of Mistral's API
         arguments = takes = cast("Mapping[str, object]", body)
-    if _NAMES_A_MODEL.isdisjoint(takes):
+    if takes.keys().isdisjoint(_NAMES_A_MODEL):
         return 0
     size = _count_bytes(arguments)
     given = arguments.get("max_tokens")
@@ -105,17 +105,25 @@ def highest_cost(
 
 def _cost(catalog: Catalog, model: str, size: int, answer: int, is_split: bool) -> float:  # noqa: FBT001
     """In dollars; 0 where no price is known."""
-    prompt = size
+    rates = catalog.token_rates(model)
+    if rates is None:
+        return _cost_in_units(catalog, model, size, answer, is_split)
+    context, input_price, output_price = rates
     if not is_split:
-        prompt = min(size, catalog.context_window(model) or _CONTEXT)
-    prices = catalog.token_prices(model)
-    if prices is not None:
-        return _tokens(prompt, prices[0], answer, prices[1])
+        size = min(size, context or _CONTEXT)
+    return (size * input_price + answer * output_price) / _MILLION
+
+
+def _cost_in_units(catalog: Catalog, model: str, size: int, answer: int, is_split: bool) -> float:  # noqa: FBT001
+    """Of a model without token prices, or with only one."""
     price = catalog.price_of(model)
     if price is None:
         return 0.0
-    tokens = _tokens(prompt, price.input_usd_per_mtok or 0, answer, price.output_usd_per_mtok or 0)
-    return tokens + _units(price, size)
+    prompt = size
+    if not is_split:
+        prompt = min(size, catalog.context_window(model) or _CONTEXT)
+    tokens = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
+    return tokens / _MILLION + _units(price, size)
 
 
 def _models(tool: str, arguments: Mapping[str, object], settings: Settings) -> list[str]:
@@ -140,10 +148,6 @@ DEFAULTS = {
     "mistral_transcribe": "voxtral-mini-transcribe-latest",
     "mistral_speak": "voxtral-mini-tts-latest",
 }
-
-
-def _tokens(prompt: int, input_price: float, answer: int, output_price: float) -> float:
-    return (prompt * input_price + answer * output_price) / _MILLION
 
 
 def _units(price: Price, size: int) -> float:

@@ -43,8 +43,11 @@ class _Account:
 
     limits: Limits
     day: str
-    left: Amount = NONE
-    under_way: Amount = NONE
+    # Plain numbers, since each call changes them.
+    calls_left: int = 0
+    cost_left: int = 0
+    calls_under_way: int = 0
+    cost_under_way: int = 0
     spent: Amount = NONE
     """By all processes, when a share was last taken."""
     period: int = 0
@@ -60,14 +63,34 @@ class _Account:
     notes: list[str] = field(default_factory=list[str])
     """Notes for the next result."""
 
-    def has_room(self, least: int) -> bool:
+    @property
+    def left(self) -> Amount:
+        return Amount(self.calls_left, self.cost_left)
+
+    @property
+    def under_way(self) -> Amount:
+        return Amount(self.calls_under_way, self.cost_under_way)
+
+    def has_room(self, least: int = 1) -> bool:
         """Whether `least` is left, in ten-billionths of a dollar, and a call."""
-        if self.limits.budget_calls_per_day is not None and self.left.calls < 1:
+        if self.limits.budget_calls_per_day is not None and self.calls_left < 1:
             return False
-        return self.limits.budget_usd is None or self.left.cost >= least
+        return self.limits.budget_usd is None or self.cost_left >= least
+
+    def reserve(self, cost: int) -> "Reservation":
+        self.calls_left -= 1
+        self.cost_left -= cost
+        self.calls_under_way += 1
+        self.cost_under_way += cost
+        return Reservation(self, cost, self.period)
+
+    def add(self, amount: Amount) -> None:
+        """Add to what is left."""
+        self.calls_left += amount.calls
+        self.cost_left += amount.cost
 
     def give_back(self) -> None:
-        self.left = NONE
+        self.calls_left = self.cost_left = 0
         self.period += 1
 
 
@@ -128,21 +151,22 @@ class Budgets:
         owner, cost = self._ledger.owner_of(credentials), 0
         if limits.budget_usd is not None:
             cost = bound()
-        account = await self._find_room(owner, limits, Needs(cost), patience)
+        account = self._account(owner, limits)
+        if not account.has_room():
+            account = await self._find_room(owner, limits, Needs(cost), patience)
         if limits.budget_usd is not None and estimate is not None:
             needs = await estimate(cost)
             cost = needs.reserved
             account = await self._find_room(owner, limits, needs, patience)
-        return self._reserve(account, cost)
+        return account.reserve(cost)
 
     def end(self, reservation: Reservation, cost: int) -> None:
         """Record the cost of a finished call; the rest of its reservation is released."""
         account = reservation.account
-        calls, reserved = account.under_way
-        account.under_way = Amount(calls - 1, reserved - reservation.cost)
+        account.calls_under_way -= 1
+        account.cost_under_way -= reservation.cost
         if account.period == reservation.period:
-            calls, left = account.left
-            account.left = Amount(calls, left + reservation.cost - cost)
+            account.cost_left += reservation.cost - cost
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -164,9 +188,6 @@ class Budgets:
         patience: float,
     ) -> _Account:
         """The owner's account, once it has room. Raises `BudgetSpent` or `VaultUnavailable`."""
-        account = self._account(owner, limits)
-        if account.has_room(needs.least):
-            return account
         deadline = time.monotonic() + min(patience, self._patience)
         while True:
             account = self._account(owner, limits)
@@ -198,13 +219,6 @@ class Budgets:
         account.used_at = time.monotonic()
         return account
 
-    def _reserve(self, account: _Account, cost: int) -> Reservation:
-        calls, left = account.left
-        account.left = Amount(calls - 1, left - cost)
-        calls, reserved = account.under_way
-        account.under_way = Amount(calls + 1, reserved + cost)
-        return Reservation(account, cost, account.period)
-
     async def _request_share(self, owner: str, account: _Account, needs: Needs) -> None:
         """Request a share from the store, unless another call just did."""
         async with self._share_lock:
@@ -228,9 +242,8 @@ class Budgets:
             account.held = claim.under_way.plus(unwritten).plus(grant.left.positive())
             account.held_at = time.monotonic()
             if account.period == period:
-                # Released or reserved meanwhile.
-                change = account.left.minus(claim.left)
-                account.left = grant.left.plus(change)
+                # A difference, since calls may have begun or ended meanwhile.
+                account.add(grant.left.minus(claim.left))
             if not account.has_room(needs.least):
                 account.quiet_until = account.held_at + _PAUSE
             if grant.near is not None:
@@ -239,7 +252,7 @@ class Budgets:
     def _total(self, owner: str, account: _Account) -> Amount:
         """The amount spent, as far as this process knows; running calls count as calls."""
         own = Amount(*self._ledger.unwritten(owner))
-        return account.spent.plus(own).plus(Amount(account.under_way.calls, 0))
+        return account.spent.plus(own).plus(Amount(account.calls_under_way, 0))
 
     async def _tidy_forever(self) -> None:
         while True:

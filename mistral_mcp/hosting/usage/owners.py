@@ -50,10 +50,11 @@ class OwnerNames:
         if credentials.connection_id is not None:
             return credentials.connection_id
         identity = _identity(credentials)
-        name = self._names.get(identity)
-        if name is None:
+        try:
+            return self._names[identity]
+        except KeyError:
             name = self._names[identity] = self._find(credentials)
-        return name
+            return name
 
 
 class KnownKeys:
