@@ -9,6 +9,7 @@ import click
 
 from mistral_mcp.cli.environment import (
     forbid_core_dumps,
+    free_requests_at_once,
     gc_frozen_during_startup,
     has_hosting,
     hide_rich,
@@ -82,6 +83,7 @@ def worker() -> "Starlette":
 
 def _app(settings: Settings, *, prepare: bool) -> "Starlette":
     """The hosted app if the extra is installed, else the core's. `prepare`: check now what would stop the start."""
+    free_requests_at_once()
     if not has_hosting():
         from mistral_mcp.http.app import create_app  # noqa: PLC0415
 

@@ -1,19 +1,30 @@
 """Settings from the environment."""
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import pytest
+from mcp.server.runner import ServerRunner
 
-from mistral_mcp.cli.environment import api_key, settings_from, warn_about_unknown_names
+from mistral_mcp.cli.environment import (
+    api_key,
+    free_requests_at_once,
+    settings_from,
+    warn_about_unknown_names,
+)
 from mistral_mcp.cli.main import main
 from mistral_mcp.cli.options import SECRETS, command_variables
 from mistral_mcp.errors import BadSetting
+from mistral_mcp.http.app import create_app
 from mistral_mcp.settings import Settings
 from tests.cli.commands import run
+from tests.conftest import KEY, connect_to, serving
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -25,6 +36,35 @@ def test_a_server_leaves_no_memory_for_others_to_read() -> None:
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
 
     assert found.stdout.split() == ["0", "0"]
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_what_a_request_took_is_freed_with_its_answer(
+    mode: str, mistral_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("on_request", "on_notify"):
+        monkeypatch.setattr(ServerRunner, name, vars(ServerRunner)[name])  # put back afterwards
+    free_requests_at_once()
+
+    async with (
+        serving(create_app(Settings(route=mistral_url))) as base,
+        connect_to(f"{base}/mcp", {"x-mistral-api-key": KEY}, mode) as client,
+    ):
+        result = await client.call_tool("mistral_chat", {"prompt": "Hello"})
+        with anyio.fail_after(5):
+            while any(type(each) is ServerRunner for each in gc.get_objects()):
+                await anyio.lowlevel.checkpoint()
+
+    assert not result.is_error
 
 
 def test_options_go_before_the_environment_and_the_environment_before_defaults() -> None:
