@@ -153,13 +153,18 @@ class Bench:
 
     # The load
 
-    async def load(self, plan: Plan, *servers: Costs) -> Load:
-        """Let the generator run the plan. Time and CPU time are measured from when all connections are open."""
+    async def load(self, plan: Plan, *servers: Costs, finish: Callable[[], Awaitable[None]] | None = None) -> Load:
+        """Let the generator run the plan. Time and CPU time are measured from when all connections are open.
+
+        The CPU time of `finish` is counted too: what the servers do after the last call.
+        """
         await self.generator.send_line(plan.model_dump_json().encode())
         await self.generator.read_line()
         before = sum(server.cpu_seconds() for server in servers)
         await self.generator.send_line(b"go")
         outcome = Outcome.model_validate_json(await self.generator.read_line())
+        if finish is not None:
+            await finish()
         used = sum(server.cpu_seconds() for server in servers) - before
         self._note(outcome)
         return Load(outcome, used / plan.calls * 1000)

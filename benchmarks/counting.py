@@ -1,46 +1,57 @@
-"""The cost of usage, budgets, an audit line and metrics for each call, compared with the same server without them."""
+"""The cost of usage, budgets, an audit line and metrics for each call, compared with the same process without them."""
 
+import os
+import signal
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from benchmarks.bench import Bench, Contender, Load, run_interleaved
+import anyio
+
+from benchmarks.bench import Bench, Load, run_interleaved
 from benchmarks.plans import percentile
 from benchmarks.processes import Server, python
 from benchmarks.rows import Goal, Row, median_row
+from benchmarks.switched import STATE
 
 _CALLERS = 32
+_ROUNDS = 4
+"""Times as many as elsewhere: the difference is small."""
 _BESIDE = "uncounted"
 _NAME = "CPU per call, 32 callers, with usage, budgets, audit lines and metrics"
 _P99 = "p99 of a call, 32 callers, counted"
 
 
 async def measure(bench: Bench) -> list[Row]:
+    state = bench.new_folder() / "state"
     limits = {"budget_usd": 1000, "budget_calls_per_day": 1_000_000}
-    counted = bench.ours("counted", log_level="INFO", **limits)
+    ours = bench.ours("counted", log_level="INFO", **limits)
 
     def command(port: int) -> Sequence[str]:
-        return python("-m", "benchmarks.uncounted", "serve", "--port", str(port))
+        return python("-m", "benchmarks.switched", "serve", "--port", str(port))
 
-    uncounted = replace(bench.ours(_BESIDE, log_level="INFO"), http=command)
-    contenders = [counted, uncounted]
+    contender = replace(ours, http=command, environment={**ours.environment, STATE: str(state)})
+    async with bench.start_servers(contender) as (server,):
+        accounting = _Accounting(server, state)
 
-    async def load(contender: Contender, server: Server, calls: int) -> Load:
-        return await bench.load(bench.plan(contender, server.port, _CALLERS, calls), server)
+        async def load(wanted: str, calls: int) -> Load:
+            if accounting.state != wanted:
+                await accounting.switch()
+            # What is left of counted calls is done while it is switched off, and belongs to them.
+            return await bench.load(
+                bench.plan(contender, server.port, _CALLERS, calls), server, finish=accounting.switch
+            )
 
-    async with bench.start_servers(*contenders) as servers:
-        ways = list(zip(contenders, servers, strict=True))
-        for contender, server in ways:
-            await load(contender, server, bench.scale.calls // 5)  # warms caches and pools
-        runs = await run_interleaved(
-            {
-                each.name: lambda each=each, server=server: load(each, server, bench.scale.calls)
-                for each, server in ways
-            },
-            bench.scale.rounds,
-        )
+        ways = {
+            "on": lambda: load("on", bench.scale.calls),
+            "off": lambda: load("off", bench.scale.calls),
+        }
+        for wanted in ways:
+            await load(wanted, bench.scale.calls // 2)  # warms caches and pools
+        runs = await run_interleaved(ways, bench.scale.rounds * _ROUNDS)
 
     def row(name: str, unit: str, figure: Callable[[Load], float], goal: Goal | None = None) -> Row:
-        ours, theirs = ([figure(each) for each in runs[contender.name]] for contender in contenders)
+        ours, theirs = ([figure(each) for each in runs[state]] for state in ("on", "off"))
         return median_row(name, unit, ours, beside=_BESIDE, baseline=theirs, goal=goal)
 
     return [
@@ -48,3 +59,19 @@ async def measure(bench: Bench) -> list[Row]:
         row(_P99, "ms", lambda each: percentile(each.outcome.latencies, 99) * 1000, Goal(1.05)),
         row("calls a second, counted", "calls/s", lambda each: each.outcome.per_second),
     ]
+
+
+@dataclass
+class _Accounting:
+    """The accounting of a running `benchmarks.switched`: "on" or "off"."""
+
+    server: Server
+    file: Path
+    state: str = "on"
+
+    async def switch(self) -> None:
+        self.state = {"on": "off", "off": "on"}[self.state]
+        os.kill(self.server.pid, signal.SIGUSR1)
+        with anyio.fail_after(30):
+            while not self.file.exists() or self.file.read_text(encoding="ascii") != self.state:  # noqa: ASYNC110 - another process's
+                await anyio.sleep(0.001)
