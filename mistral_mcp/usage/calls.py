@@ -90,7 +90,7 @@ class CallObserver(Protocol):
 class CallGroups(ABC):
     """A `CallObserver` that takes the calls of a moment together.
 
-    Within the call the processor would have to load each observer's code and data anew, which takes three times as long.
+    Within the call the processor would have to load each observer's code and data anew, which takes twice as long.
     """
 
     def __init__(self) -> None:
