@@ -53,13 +53,10 @@ def client_label(name: str | None) -> str | None:
 
 
 class AuditLog(CallGroups):
-    def call_ended(self, record: CallRecord) -> None:
-        if _log.isEnabledFor(logging.INFO):
-            super().call_ended(record)
-
     def take(self, ended: Sequence[CallRecord]) -> None:
-        for record in ended:
-            self._write(record)
+        if _log.isEnabledFor(logging.INFO):
+            for record in ended:
+                self._write(record)
 
     def _write(self, record: CallRecord) -> None:
         used = record.used
