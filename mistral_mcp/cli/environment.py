@@ -171,8 +171,8 @@ def import_aiohttp() -> None:
 
 
 def free_requests_at_once() -> None:
-    """Has the SDK's runner of a request make its handlers when they are asked for. It keeps them, and they hold the runner: all
-    that a call took stays until garbage is collected, at a fortieth of the processor time of short calls.
+    """Frees what a request took with its answer. The SDK's runner of a request keeps its handlers, and they hold the runner: all
+    of it would stay until garbage is collected, at a fortieth of the processor time of short calls. So it does not keep them.
     """
     from mcp.server.runner import ServerRunner  # noqa: PLC0415
 
