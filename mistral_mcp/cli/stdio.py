@@ -8,6 +8,7 @@ import click
 
 from mistral_mcp.cli.environment import (
     api_key,
+    free_requests_at_once,
     gc_frozen_during_startup,
     has_browser,
     hide_rich,
@@ -30,6 +31,7 @@ def stdio(**given: object) -> None:
         raise BadSetting(f"{PREFIX}FILES_DIR cannot be used: there is no such folder.")
     key = api_key(os.environ)
     with gc_frozen_during_startup(), hide_rich():
+        free_requests_at_once()
         import anyio  # noqa: PLC0415 - commands import what they need: stdio must start fast
 
         from mistral_mcp.credentials import from_key  # noqa: PLC0415
