@@ -4,7 +4,9 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import anyio
 
@@ -17,22 +19,23 @@ from benchmarks.switched import STATE
 _CALLERS = 32
 _ROUNDS = 4
 """Times as many as elsewhere: the difference is small."""
+_STATES = ("on", "off")
 _BESIDE = "uncounted"
 _NAME = "CPU per call, 32 callers, with usage, budgets, audit lines and metrics"
 _P99 = "p99 of a call, 32 callers, counted"
 
 
 async def measure(bench: Bench) -> list[Row]:
-    state = bench.new_folder() / "state"
+    state_file = bench.new_folder() / "state"
     limits = {"budget_usd": 1000, "budget_calls_per_day": 1_000_000}
     ours = bench.ours("counted", log_level="INFO", **limits)
 
     def command(port: int) -> Sequence[str]:
         return python("-m", "benchmarks.switched", "serve", "--port", str(port))
 
-    contender = replace(ours, http=command, environment={**ours.environment, STATE: str(state)})
+    contender = replace(ours, http=command, environment={**ours.environment, STATE: str(state_file)})
     async with bench.start_servers(contender) as (server,):
-        accounting = _Accounting(server, state)
+        accounting = _Switch(server, state_file)
 
         async def load(wanted: str, calls: int) -> Load:
             if accounting.state != wanted:
@@ -42,16 +45,14 @@ async def measure(bench: Bench) -> list[Row]:
                 bench.plan(contender, server.port, _CALLERS, calls), server, finish=accounting.switch
             )
 
-        ways = {
-            "on": lambda: load("on", bench.scale.calls),
-            "off": lambda: load("off", bench.scale.calls),
-        }
-        for wanted in ways:
-            await load(wanted, bench.scale.calls // 2)  # warms caches and pools
-        runs = await run_interleaved(ways, bench.scale.rounds * _ROUNDS)
+        for state in _STATES:
+            await load(state, bench.scale.calls // 2)  # warms caches and pools
+        runs = await run_interleaved(
+            {state: partial(load, state, bench.scale.calls) for state in _STATES}, bench.scale.rounds * _ROUNDS
+        )
 
     def row(name: str, unit: str, figure: Callable[[Load], float], goal: Goal | None = None) -> Row:
-        ours, theirs = ([figure(each) for each in runs[state]] for state in ("on", "off"))
+        ours, theirs = ([figure(each) for each in runs[state]] for state in _STATES)
         return median_row(name, unit, ours, beside=_BESIDE, baseline=theirs, goal=goal)
 
     return [
@@ -62,15 +63,15 @@ async def measure(bench: Bench) -> list[Row]:
 
 
 @dataclass
-class _Accounting:
-    """The accounting of a running `benchmarks.switched`: "on" or "off"."""
+class _Switch:
+    """Switches the accounting of a running `benchmarks.switched`."""
 
     server: Server
     file: Path
-    state: str = "on"
+    state: Literal["on", "off"] = "on"
 
     async def switch(self) -> None:
-        self.state = {"on": "off", "off": "on"}[self.state]
+        self.state = "off" if self.state == "on" else "on"
         os.kill(self.server.pid, signal.SIGUSR1)
         with anyio.fail_after(30):
             while not self.file.exists() or self.file.read_text(encoding="ascii") != self.state:  # noqa: ASYNC110 - another process's

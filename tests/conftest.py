@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import gc
 import os
 import shutil
 import sys
@@ -137,6 +138,15 @@ async def client(mistral_url: str) -> AsyncIterator[Client]:
         yield client
 
 
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """No garbage collection while the test runs."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 def every_tool(*, local_files: bool = False) -> list[MistralTool]:
     """The tools of all toolsets."""
     return list(chain.from_iterable(tools.build_all(local_files=local_files).values()))
@@ -145,7 +155,8 @@ def every_tool(*, local_files: bool = False) -> list[MistralTool]:
 def pairs_of(several: Mapping[str, Iterable[Any]]) -> Iterator[tuple[str, Any]]:
     """Each key with each of its values."""
     for key, values in several.items():
-        yield from ((key, value) for value in values)
+        for value in values:
+            yield key, value
 
 
 def text_of(result: CallToolResult) -> str:

@@ -57,6 +57,7 @@ def serve(**given: object) -> None:
     forbid_core_dumps()
     with gc_frozen_during_startup(), hide_rich():
         import_aiohttp()
+        free_requests_at_once()
         from mistral_mcp.http.uvicorn_server import run  # noqa: PLC0415
 
         app = _app(settings, prepare=True)
@@ -76,6 +77,7 @@ def worker() -> "Starlette":
     forbid_core_dumps()
     with gc_frozen_during_startup(), hide_rich():
         import_aiohttp()
+        free_requests_at_once()
         app = _app(settings, prepare=False)
         release_garbage()
     return app
@@ -83,7 +85,6 @@ def worker() -> "Starlette":
 
 def _app(settings: Settings, *, prepare: bool) -> "Starlette":
     """The hosted app if the extra is installed, else the core's. `prepare`: check now what would stop the start."""
-    free_requests_at_once()
     if not has_hosting():
         from mistral_mcp.http.app import create_app  # noqa: PLC0415
 

@@ -127,7 +127,7 @@ class Catalog:
         self._learnt: LRUCache[str, str] = LRUCache(_LEARNT)
         self._day = Date.min
         self._current: dict[str, _Current] = {}
-        """By id or alias: of names that are published or learnt, which are bounded."""
+        """Models as of `_day`, by id or alias: of names that are published or learnt, which are bounded."""
 
     @classmethod
     def load(cls, override: Path | None = None) -> "Catalog":

@@ -1,24 +1,17 @@
 """Objects in the frames of an error are freed with the error."""
 
-import gc
 import weakref
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
 from mistral_mcp.bounds.cycles import raise_first, run_in_thread
 
+pytestmark = pytest.mark.usefixtures("no_collector")
+
 
 class Large:
     """What a frame holds."""
-
-
-@pytest.fixture(autouse=True)
-def no_collector() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
 
 
 async def test_what_failed_in_a_thread_holds_nothing_once_it_was_handled() -> None:
