@@ -96,13 +96,15 @@ class Price:
     units: tuple[UnitPrice, ...]
     date: str
     """The day on which it was read, as YYYY-MM-DD."""
+    context: int | None
+    """Tokens that fit into the model's context."""
 
 
 class _Current(NamedTuple):
-    """A model, as of today."""
+    """A model's prices as of today: as the file has them, and as a list price."""
 
     prices: Prices
-    context: int | None
+    price: Price
 
 
 def _today() -> Date:
@@ -165,32 +167,10 @@ class Catalog:
 
     def price_of(self, model: str) -> Price | None:
         """The price of a model, by id or alias; None if it is unknown, as that of a fine-tuned model always is."""
-        found = self._prices_of(model)
+        found = self._find(model)
         if found is None:
             return None
-        units: tuple[tuple[Per, float | None], ...] = (
-            ("1000 pages", found.page),
-            ("1000 annotated pages", found.annotated_page),
-            ("minute", found.minute),
-            ("million characters", found.character),
-        )
-        return Price(
-            input_usd_per_mtok=found.input,
-            output_usd_per_mtok=found.output,
-            cached_input_usd_per_mtok=found.cached_input,
-            units=tuple(UnitPrice(usd, per) for per, usd in units if usd is not None),
-            date=(found.read or self._prices.date).isoformat(),
-        )
-
-    def token_rates(self, model: str) -> tuple[int | None, float, float] | None:
-        """A model's context, and the prices of a million tokens of input and of output; None unless both prices are known.
-
-        Together, since every call within a budget asks for them.
-        """
-        found = self._find(model)
-        if found is None or found.prices.input is None or found.prices.output is None:
-            return None
-        return found.context, found.prices.input, found.prices.output
+        return found.price
 
     def context_window(self, model: str) -> int | None:
         """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
@@ -280,8 +260,25 @@ class Catalog:
             entry = self._prices.models.get(self._learnt.get(model, model))
             if entry is None or not entry.prices:
                 return None
-            found = self._current[model] = _Current(self._as_of(today, entry), entry.context)
+            prices = self._as_of(today, entry)
+            found = self._current[model] = _Current(prices, self._list_price(prices, entry.context))
         return found
+
+    def _list_price(self, found: Prices, context: int | None) -> Price:
+        units: tuple[tuple[Per, float | None], ...] = (
+            ("1000 pages", found.page),
+            ("1000 annotated pages", found.annotated_page),
+            ("minute", found.minute),
+            ("million characters", found.character),
+        )
+        return Price(
+            input_usd_per_mtok=found.input,
+            output_usd_per_mtok=found.output,
+            cached_input_usd_per_mtok=found.cached_input,
+            units=tuple(UnitPrice(usd, per) for per, usd in units if usd is not None),
+            date=(found.read or self._prices.date).isoformat(),
+            context=context,
+        )
 
     @staticmethod
     def _as_of(today: Date, entry: Entry) -> Prices:

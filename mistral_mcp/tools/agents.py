@@ -20,6 +20,7 @@ from mistral_mcp.tools.framework.functions import (
 from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Answer, Maybe, usage_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -36,7 +37,7 @@ class AgentAnswer(Answer):
         return calls_text(self.calls, super().to_text())
 
 
-@toolset.tool("Ask an agent", effect="reads")
+@toolset.tool("Ask an agent", effect="reads", charge=Charge())
 async def mistral_agent_complete(
     mistral: Mistral,
     kept_results: KeptResults,

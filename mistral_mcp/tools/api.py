@@ -114,12 +114,12 @@ async def mistral_api_describe(mistral: Mistral, operation: OperationName) -> De
     return await run_heavy(_describe, mistral, operation)
 
 
-async def _find_needs(mistral: Mistral, tool: str, arguments: Mapping[str, JsonValue], otherwise: int) -> Needs:
+async def _find_needs(mistral: Mistral, arguments: Mapping[str, JsonValue]) -> Needs:
     """A body tells more once it is validated."""
     # Brings the estimates of documents, which most servers never need.
     from mistral_mcp.tools.framework.estimates.operations import operation_needs  # noqa: PLC0415
 
-    return await operation_needs(mistral, tool, arguments, otherwise)
+    return await operation_needs(mistral, arguments)
 
 
 @toolset.tool("Read or compute by an operation", effect="reads", find_needs=_find_needs)

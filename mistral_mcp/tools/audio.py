@@ -28,6 +28,7 @@ from mistral_mcp.tools.framework.paging import PageSize, counted
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, UnitUsage, unit_cost_of
 from mistral_mcp.tools.framework.transcripts import Transcription, transcription_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -56,7 +57,7 @@ class Pronunciation(BaseModel):
 Language = Annotated[str, StringConstraints(min_length=2, max_length=35)]
 
 
-@toolset.tool("Transcribe audio", effect="reads")
+@toolset.tool("Transcribe audio", effect="reads", charge=Charge(model=audio.TRANSCRIBE, asks_dry_run=True))
 async def mistral_transcribe(
     mistral: Mistral,
     kept_results: KeptResults,
@@ -172,7 +173,7 @@ class Speech(Result):
         return [AudioContent(type="audio", data=self._audio, mime_type=MIME_TYPES[self.format])]
 
 
-@toolset.tool("Speak a text", effect="reads")
+@toolset.tool("Speak a text", effect="reads", charge=Charge(model=audio.SPEAK, asks_dry_run=True))
 async def mistral_speak(
     mistral: Mistral,
     kept_results: KeptResults,

@@ -21,6 +21,7 @@ from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.paging import Page, PageSize, counted, list_text, next_page
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -122,7 +123,7 @@ class Rows(Result):
         return f"{text}\n\nSome answers are cut. {self.kept.note()}"
 
 
-@toolset.tool("Create a batch job", effect="creates")
+@toolset.tool("Create a batch job", effect="creates", charge=Charge(asks_dry_run=True, is_later=True))
 async def mistral_create_batch_job(
     mistral: Mistral,
     endpoint: Annotated[Endpoint, Field(description="API endpoint that answers the requests.")],

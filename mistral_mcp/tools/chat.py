@@ -8,11 +8,12 @@ from mistral_mcp.tools.framework.declare import Toolset
 from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Answer, usage_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
 
-@toolset.tool("Chat with Mistral", effect="reads")
+@toolset.tool("Chat with Mistral", effect="reads", charge=Charge())
 async def mistral_chat(
     mistral: Mistral,
     kept_results: KeptResults,

@@ -19,6 +19,7 @@ from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -63,7 +64,7 @@ def _targets_text(targets: dict[str, Target]) -> str:
     return ", ".join(f"{name}: {target.text()}" for name, target in targets.items())
 
 
-@toolset.tool("Classify", effect="reads")
+@toolset.tool("Classify", effect="reads", charge=Charge(is_split=True))
 async def mistral_classify(
     mistral: Mistral,
     kept_results: KeptResults,

@@ -13,6 +13,7 @@ from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, cut_note, kept_note, usage_of
 from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -30,7 +31,7 @@ class CodeCompletion(Result):
         return self.completion + kept_note(self.kept, self.completion) + cut_note(self.finish_reason)
 
 
-@toolset.tool("Complete code", effect="reads")
+@toolset.tool("Complete code", effect="reads", charge=Charge("code_model"))
 async def mistral_code_complete(
     mistral: Mistral,
     kept_results: KeptResults,

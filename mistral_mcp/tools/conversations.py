@@ -29,6 +29,7 @@ from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.paging import Page, PageSize, counted, list_text, next_page
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Deleted, Maybe, Result
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -39,7 +40,7 @@ AgentVersion = Annotated[
 ]
 
 
-@toolset.tool("Start a conversation", effect="creates")
+@toolset.tool("Start a conversation", effect="creates", charge=Charge())
 async def mistral_start_conversation(
     mistral: Mistral,
     kept_results: KeptResults,
@@ -104,7 +105,7 @@ async def mistral_start_conversation(
     return await conversation_of(mistral, kept_results, reply, chosen, schema)
 
 
-@toolset.tool("Continue a conversation", effect="creates")
+@toolset.tool("Continue a conversation", effect="creates", charge=Charge())
 async def mistral_append_conversation(
     mistral: Mistral,
     kept_results: KeptResults,

@@ -25,6 +25,7 @@ from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, UnitUsage, unit_cost_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -110,7 +111,7 @@ class Ocr(Result):
         return [figure for figure in self.figures or () if figure.description]
 
 
-@toolset.tool("Read a document (OCR)", effect="reads")
+@toolset.tool("Read a document (OCR)", effect="reads", charge=Charge(model=ocr.MODEL, asks_dry_run=True))
 async def mistral_ocr(
     mistral: Mistral,
     kept_results: KeptResults,

@@ -22,6 +22,7 @@ from mistral_mcp.tools.framework.paging import counted
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
 from mistral_mcp.tools.framework.slim_schema import MAX_INTEGER
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -64,7 +65,7 @@ class Embeddings(Result):
         return f"{vectors}, little-endian, row after row.\n{self.kept.note()}"
 
 
-@toolset.tool("Embed texts", effect="reads")
+@toolset.tool("Embed texts", effect="reads", charge=Charge("embed_model", is_split=True))
 async def mistral_embed(
     mistral: Mistral,
     kept_results: KeptResults,
@@ -145,7 +146,7 @@ class Ranking(Result):
         return "\n".join(f"{hit.score:.4f}  [{hit.index}] {hit.document}" for hit in self.results)
 
 
-@toolset.tool("Rank documents", effect="reads")
+@toolset.tool("Rank documents", effect="reads", charge=Charge("embed_model", is_split=True))
 async def mistral_rank(
     mistral: Mistral,
     query: Annotated[parameters.Text, Field(description="What to look for.")],

@@ -22,6 +22,7 @@ from mistral_mcp.tools.framework.functions import (
 from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, cut_note, kept_note, usage_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -41,7 +42,7 @@ class FunctionCalls(Result):
         return calls_text(self.calls, self.text + kept_note(self.kept, self.text) + cut_note(self.finish_reason))
 
 
-@toolset.tool("Call functions", effect="reads")
+@toolset.tool("Call functions", effect="reads", charge=Charge())
 async def mistral_function_call(
     mistral: Mistral,
     kept_results: KeptResults,

@@ -19,6 +19,7 @@ from mistral_mcp.tools.framework.kept import Kept, KeptResults
 from mistral_mcp.tools.framework.model_capability import needs_capability
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, Result, Usage, usage_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -69,7 +70,7 @@ class Moderation(Result):
         return "\n".join(lines)
 
 
-@toolset.tool("Moderate content", effect="reads")
+@toolset.tool("Moderate content", effect="reads", charge=Charge("moderation_model", is_split=True))
 async def mistral_moderate(
     mistral: Mistral,
     kept_results: KeptResults,

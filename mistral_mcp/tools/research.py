@@ -27,6 +27,7 @@ from mistral_mcp.tools.framework.fitting import keep_beginning
 from mistral_mcp.tools.framework.kept import LONG, Kept, KeptResults
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Maybe, MaybeJson, Result, Usage, cut_note, kept_note, usage_of
+from mistral_mcp.usage.bounds import Charge
 
 toolset = Toolset()
 
@@ -69,7 +70,7 @@ class Comparison(Result):
         return "\n\n".join(answer.text_for_reader() for answer in self.answers)
 
 
-@toolset.tool("Compare models", effect="reads")
+@toolset.tool("Compare models", effect="reads", charge=Charge(asks_dry_run=True))
 async def mistral_compare(
     mistral: Mistral,
     kept_results: KeptResults,
@@ -176,7 +177,7 @@ class WebAnswer(Result):
         )
 
 
-@toolset.tool("Search the web", effect="reads")
+@toolset.tool("Search the web", effect="reads", charge=Charge())
 async def mistral_web_search(
     mistral: Mistral,
     kept_results: KeptResults,

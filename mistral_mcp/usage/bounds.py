@@ -5,10 +5,11 @@ few answers reach is assumed. The figure is reserved while the call runs, and re
 recordings, comparisons and batches the tool's own dry run gives it.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, cast
 
-from mistral_mcp.mistral.catalog import Catalog, Price
+from mistral_mcp.mistral.catalog import Catalog, UnitPrice
 from mistral_mcp.settings import Settings
 from mistral_mcp.usage.sums import DOLLAR
 
@@ -22,19 +23,7 @@ _MINUTES = 60
 _MILLION = 1_000_000
 _VALUES = 50_000  # counted at most: this runs before the arguments' bounds are checked
 _ENDLESS = 10 * _MILLION  # bytes, or tokens of an answer: more than any model has
-
-_ESTIMATED = frozenset(
-    {
-        "mistral_ocr",
-        "mistral_transcribe",
-        "mistral_speak",
-        "mistral_compare",
-    }
-)
-_NAMES_A_MODEL = frozenset({"model", "models", "agent_id", "conversation_id"})
-"""Parameters of tools that use one."""
-_RUNS_LATER = frozenset({"mistral_create_batch_job"})
-"""What they start is paid for later, when no call is running that could be counted."""
+_MODELS = 8
 
 
 class Needs(NamedTuple):
@@ -46,114 +35,72 @@ class Needs(NamedTuple):
     """What must be left for it to start."""
 
 
-def has_dry_run(tool: str, arguments: Mapping[str, object]) -> bool:
-    """Whether this call's dry run knows more about its cost than its arguments tell.
-
-    That of embeddings does not: it counts the same bytes.
-    """
-    if tool in _ESTIMATED or tool in _RUNS_LATER:
-        return not _is_dry_run(arguments)
-    return False
-
-
-def needs_of(
-    tool: str,
-    least_usd: float | None,
-    most_usd: float | None,
-    otherwise: int,
-) -> Needs:
-    """From a dry run's figures in dollars; `otherwise` is reserved if it has no upper bound."""
-    if tool in _RUNS_LATER:
-        return needs_of_batch(least_usd)
-    if most_usd is None:
-        return Needs(otherwise)
-    return Needs(round(most_usd * DOLLAR))
-
-
 def needs_of_batch(least_usd: float | None) -> Needs:
     """The least that it costs, in dollars, must be left."""
     least = round((least_usd or 0) * DOLLAR)
     return Needs(least, max(least, 1))
 
 
-def highest_cost(
-    tool: str,
-    arguments: Mapping[str, object],
-    takes: Mapping[str, object],
-    settings: Settings,
-    catalog: Catalog,
-) -> int:
-    """In ten-billionths of a dollar. `takes` are the tool's parameters: without `model` or `models` it uses no model."""
-    if _is_dry_run(arguments):
-        return 0
-    body = arguments.get("body")
-    if isinstance(body, dict):  # of an operation of Mistral's API
-        arguments = takes = cast("Mapping[str, object]", body)
-    if takes.keys().isdisjoint(_NAMES_A_MODEL):
-        return 0
-    size = _count_bytes(arguments)
-    given = arguments.get("max_tokens")
-    answer = _ANSWER
-    if isinstance(given, int) and given > 0:
-        answer = min(given, _ENDLESS)
-    is_split = tool in _SPLIT
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What the calls of a tool are charged for, as far as their arguments do not tell."""
+
+    default: Literal["chat_model", "embed_model", "code_model", "moderation_model"] = "chat_model"
+    """The setting with the model of a call that names none."""
+    model: str | None = None
+    """This model in place of a setting's."""
+    is_split: bool = False
+    """Whether it takes many texts, each of which may fill the model's context."""
+    asks_dry_run: bool = False
+    """Whether its dry run knows more about the cost than the arguments tell. That of embeddings does not: it counts the
+    same bytes.
+    """
+    is_later: bool = False
+    """Whether what it starts is paid for later, when no call is running that could be counted."""
+
+    def needs(self, least_usd: float | None, most_usd: float | None, otherwise: int) -> Needs:
+        """From a dry run's figures in dollars; `otherwise` is reserved if it has no upper bound."""
+        if self.is_later:
+            return needs_of_batch(least_usd)
+        if most_usd is None:
+            return Needs(otherwise)
+        return Needs(round(most_usd * DOLLAR))
+
+    def highest_cost(self, arguments: Mapping[str, object], settings: Settings, catalog: Catalog) -> int:
+        """In ten-billionths of a dollar.
+
+        In few functions, since it runs once in a call, between much else: each of them has to be fetched from memory.
+        """
+        if "dry_run" in arguments and is_dry_run(arguments):
+            return 0
+        several, model, given = arguments.get("models"), arguments.get("model"), arguments.get("max_tokens")
+        answer = _ANSWER
+        if isinstance(given, int) and given > 0:
+            answer = min(given, _ENDLESS)
+        size = _count_bytes(arguments)
+        if isinstance(several, list):
+            names = [name for name in cast("list[object]", several)[:_MODELS] if isinstance(name, str)]
+            return sum(self._cost(catalog, name, size, answer) for name in names)
+        if not isinstance(model, str) or not model:
+            model = self.model or getattr(settings, self.default)
+        return self._cost(catalog, model, size, answer)
+
+    def _cost(self, catalog: Catalog, model: str, size: int, answer: int) -> int:
+        """Of one model; 0 if it has no known price."""
+        price = catalog.price_of(model)
+        if price is None:
+            return 0
+        prompt = size
+        if not self.is_split:
+            prompt = min(size, price.context or _CONTEXT)
+        cost = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
+        return round((cost / _MILLION + _cost_of_units(price.units, size)) * DOLLAR)
+
+
+def _cost_of_units(units: Iterable[UnitPrice], size: int) -> float:
+    """In dollars. A price by the minute in addition to one for tokens is for audio in a chat, which is rare."""
     cost = 0.0
-    for model in _models(tool, arguments, settings):
-        cost += _cost(catalog, model, size, answer, is_split)
-    return round(cost * DOLLAR)
-
-
-def _cost(catalog: Catalog, model: str, size: int, answer: int, is_split: bool) -> float:  # noqa: FBT001
-    """In dollars; 0 where no price is known."""
-    rates = catalog.token_rates(model)
-    if rates is None:
-        return _cost_in_units(catalog, model, size, answer, is_split)
-    context, input_price, output_price = rates
-    if not is_split:
-        size = min(size, context or _CONTEXT)
-    return (size * input_price + answer * output_price) / _MILLION
-
-
-def _cost_in_units(catalog: Catalog, model: str, size: int, answer: int, is_split: bool) -> float:  # noqa: FBT001
-    """Of a model without token prices, or with only one."""
-    price = catalog.price_of(model)
-    if price is None:
-        return 0.0
-    prompt = size
-    if not is_split:
-        prompt = min(size, catalog.context_window(model) or _CONTEXT)
-    tokens = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
-    return tokens / _MILLION + _units(price, size)
-
-
-def _models(tool: str, arguments: Mapping[str, object], settings: Settings) -> list[str]:
-    several, one = arguments.get("models"), arguments.get("model")
-    if isinstance(several, list):
-        return [name for name in cast("list[object]", several)[:8] if isinstance(name, str)]
-    if isinstance(one, str) and one:
-        return [one]
-    return [DEFAULTS.get(tool) or getattr(settings, _SETTINGS.get(tool, "chat_model"))]
-
-
-_SETTINGS = {
-    "mistral_embed": "embed_model",
-    "mistral_rank": "embed_model",
-    "mistral_code_complete": "code_model",
-    "mistral_moderate": "moderation_model",
-}
-_SPLIT = {"mistral_embed", "mistral_rank", "mistral_moderate", "mistral_classify"}
-"""Tools for many texts, each of which may fill the model's context."""
-DEFAULTS = {
-    "mistral_ocr": "mistral-ocr-latest",
-    "mistral_transcribe": "voxtral-mini-transcribe-latest",
-    "mistral_speak": "voxtral-mini-tts-latest",
-}
-
-
-def _units(price: Price, size: int) -> float:
-    """A price by the minute in addition to one for tokens is for audio in a chat, which is rare."""
-    cost = 0.0
-    for unit in price.units:
+    for unit in units:
         match unit.per:
             case "million characters":
                 cost = max(cost, size * unit.usd / _MILLION)
@@ -190,7 +137,7 @@ def _size(text: str) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
-def _is_dry_run(arguments: Mapping[str, object]) -> bool:
-    """Some models write booleans as text."""
+def is_dry_run(arguments: Mapping[str, object]) -> bool:
+    """Whether the call only asks what it would cost. Some models write booleans as text."""
     asked = arguments.get("dry_run")
     return asked is True or (isinstance(asked, str) and asked.lower() == "true")

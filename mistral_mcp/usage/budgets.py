@@ -1,6 +1,6 @@
 """Budgets: whether a call may start, checked before anything is sent.
 
-    reservation = await budgets.begin(credentials, bound, estimate, patience)  # None where there is no limit
+    reservation = await budgets.begin(credentials, highest, estimate, deadline)  # None where there is no limit
     …
     budgets.end(reservation, cost)
 
@@ -23,7 +23,7 @@ import anyio
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import BudgetSpent, VaultUnavailable
 from mistral_mcp.usage.allowances import NONE, AllowanceStore, Amount, Claim
-from mistral_mcp.usage.answer import Limits, day_of
+from mistral_mcp.usage.answer import NO_LIMITS, Limits
 from mistral_mcp.usage.bounds import Needs
 from mistral_mcp.usage.budget_texts import BudgetTexts
 from mistral_mcp.usage.ledger import Ledger
@@ -42,7 +42,8 @@ class _Account:
     """One owner's share in this process."""
 
     limits: Limits
-    day: str
+    day: int
+    """In UTC, counted as `datetime.toordinal` does."""
     # Plain numbers, since each call changes them.
     calls_left: int = 0
     cost_left: int = 0
@@ -136,28 +137,31 @@ class Budgets:
     async def begin(
         self,
         credentials: Credentials,
-        bound: Callable[[], int],
+        highest: Callable[[], int] | None,
         estimate: Callable[[int], Awaitable[Needs]] | None,
-        patience: float,
+        deadline: float,
     ) -> Reservation | None:
         """Reserve what a call costs at most, in ten-billionths of a dollar. Raises `BudgetSpent` or `VaultUnavailable`.
 
-        `bound` is the highest cost by the call's arguments; `estimate` takes that and may know better, and is asked only if
-        some budget is left. If running calls have reserved the rest, it waits for them, `patience` seconds at most.
+        `highest` is the highest cost by the call's arguments; `estimate` takes that and may know better, and is asked only if
+        some budget is left. If running calls have reserved the rest, it waits for them, until `deadline` by the monotonic
+        clock at most.
         """
         limits = self._ledger.limits_of(credentials)
-        if not limits.exist:
+        if limits == NO_LIMITS:
             return None
         owner, cost = self._ledger.owner_of(credentials), 0
-        if limits.budget_usd is not None:
-            cost = bound()
+        if limits.budget_usd is None:
+            highest = estimate = None
+        if highest is not None:
+            cost = highest()
         account = self._account(owner, limits)
         if not account.has_room():
-            account = await self._find_room(owner, limits, Needs(cost), patience)
-        if limits.budget_usd is not None and estimate is not None:
+            account = await self._find_room(owner, limits, Needs(cost), deadline)
+        if estimate is not None:
             needs = await estimate(cost)
             cost = needs.reserved
-            account = await self._find_room(owner, limits, needs, patience)
+            account = await self._find_room(owner, limits, needs, deadline)
         return account.reserve(cost)
 
     def end(self, reservation: Reservation, cost: int) -> None:
@@ -185,10 +189,10 @@ class Budgets:
         owner: str,
         limits: Limits,
         needs: Needs,
-        patience: float,
+        deadline: float,
     ) -> _Account:
         """The owner's account, once it has room. Raises `BudgetSpent` or `VaultUnavailable`."""
-        deadline = time.monotonic() + min(patience, self._patience)
+        deadline = min(deadline, time.monotonic() + self._patience)
         while True:
             account = self._account(owner, limits)
             if not account.has_room(needs.least):
@@ -209,7 +213,7 @@ class Budgets:
 
     def _account(self, owner: str, limits: Limits) -> _Account:
         """The owner's account, with the current limits; a share of another day, or under other limits, is returned."""
-        day = day_of(self._now())
+        day = self._now().toordinal()
         account = self._accounts.get(owner)
         if account is None:
             account = self._accounts[owner] = _Account(limits, day)

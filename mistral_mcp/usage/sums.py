@@ -83,7 +83,10 @@ def add_all(sums: Iterable[Sums]) -> Sums:
 
 def cost_of(by_model: Iterable[Consumption]) -> int:
     """The cost of a call in ten-billionths of a dollar."""
-    return sum(_cost(used) for used in by_model)
+    cost = 0
+    for used in by_model:
+        cost += _cost(used)
+    return cost
 
 
 def add_to(rows: dict[Key, Sums], more: Mapping[Key, Sums]) -> None:

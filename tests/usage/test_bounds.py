@@ -6,21 +6,32 @@ from typing import Any, get_args
 
 import pytest
 
-from mistral_mcp.mistral.api import audio, ocr
 from mistral_mcp.mistral.catalog import Catalog
 from mistral_mcp.settings import Settings
 from mistral_mcp.tools.framework.estimates.estimate import Estimate, Pricing
 from mistral_mcp.tools.framework.estimates.token_counts import estimate_texts
-from mistral_mcp.usage.bounds import DEFAULTS, FRAME, has_dry_run, highest_cost
+from mistral_mcp.usage.bounds import FRAME, Charge, is_dry_run
 from mistral_mcp.usage.sums import DOLLAR
 from tests.conftest import every_tool
 
 CATALOG = Catalog.load()
-TAKES = {"prompt": {}, "model": {}}
+FREE = {
+    *("mistral_get_model", "mistral_list_batch_jobs", "mistral_get_conversation", "mistral_delete_conversation"),
+    *("mistral_update_fine_tuned_model", "mistral_archive_fine_tuned_model", "mistral_unarchive_fine_tuned_model"),
+    "mistral_delete_fine_tuned_model",
+    "mistral_create_fine_tuning_job",  # no price is published
+}
+"""Tools that name a model, but do not ask it."""
 
 
-def highest_usd(tool: str, arguments: dict[str, Any], takes: dict[str, Any] = TAKES) -> float:
-    return highest_cost(tool, arguments, takes, Settings(), CATALOG) / DOLLAR
+def charge_of(tool: str) -> Charge:
+    charge = next(known.charge for known in every_tool() if known.name == tool)
+    assert charge is not None
+    return charge
+
+
+def highest_usd(tool: str, arguments: dict[str, Any]) -> float:
+    return charge_of(tool).highest_cost(arguments, Settings(), CATALOG) / DOLLAR
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "語", "🧮"])
@@ -44,7 +55,7 @@ def test_texts_that_are_embedded_one_by_one_are_counted_beyond_the_context():
     texts = ["x" * 5000] * 100
     tokens = 500_000 + 100 * FRAME
 
-    most = highest_usd("mistral_embed", {"inputs": texts, "max_tokens": 1}, {"model": {}})
+    most = highest_usd("mistral_embed", {"inputs": texts, "max_tokens": 1})
     assert most == pytest.approx(CATALOG.cost_usd("mistral-embed", prompt_tokens=tokens, completion_tokens=0))
 
 
@@ -69,7 +80,6 @@ def test_each_of_several_models_is_counted():
     both = highest_usd(
         "mistral_compare",
         {"prompt": "Hi", "models": ["mistral-small-latest", "mistral-large-latest"]},
-        {"models": {}},
     )
 
     assert both == pytest.approx(sum(alone), rel=0.01)
@@ -97,26 +107,12 @@ def test_arguments_that_are_wrong_stop_nothing(arguments: dict[str, Any]):
     assert highest_usd("mistral_chat", arguments) >= 0
 
 
-def test_the_default_models_are_those_of_the_tools():
-    known = {"mistral_ocr": ocr.MODEL, "mistral_transcribe": audio.TRANSCRIBE, "mistral_speak": audio.SPEAK}
-    assert known == DEFAULTS
-
-
-def test_an_operation_is_counted_by_its_body():
-    body = {"model": "mistral-large-latest", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
-    operation = {"operation": "chat_completion", "body": body}
-
-    assert highest_usd("mistral_api_write", operation, {"operation": {}, "body": {}}) == highest_usd(
-        "mistral_chat", body
-    )
-
-
 @pytest.mark.parametrize("dry_run", [True, "true", "True"])
 def test_a_dry_run_is_free_and_not_looked_into(dry_run: object):
     arguments = {"document": "https://example.org/a.pdf", "dry_run": dry_run}
 
     assert highest_usd("mistral_ocr", arguments) == 0
-    assert not has_dry_run("mistral_ocr", arguments)
+    assert is_dry_run(arguments)
 
 
 @pytest.mark.parametrize("dry_run", [False, "false", None])
@@ -124,22 +120,25 @@ def test_what_is_no_dry_run_is_counted(dry_run: object):
     arguments = {"document": "https://example.org/a.pdf", "dry_run": dry_run}
 
     assert highest_usd("mistral_ocr", arguments) > 0
-    assert has_dry_run("mistral_ocr", arguments)
+    assert not is_dry_run(arguments)
 
 
 def test_every_tool_with_an_estimate_is_looked_into_but_embeddings_whose_arguments_tell_as_much():
     estimating = {tool.name for tool in every_tool() if Estimate in get_args(signature(tool.fn).return_annotation)}
 
     assert "mistral_ocr" in estimating
-    assert {name for name in estimating if not has_dry_run(name, {})} == {"mistral_embed"}
+    assert {name for name in estimating if not charge_of(name).asks_dry_run} == {"mistral_embed"}
 
 
 async def test_embeddings_cost_no_more_than_their_arguments_tell():
     texts = ["a", "été", "数学" * 500, "🧮", ""]
     found = await estimate_texts(Pricing(CATALOG, "mistral-embed", regional=False), texts)
 
-    assert highest_usd("mistral_embed", {"inputs": texts}, {"model": {}}) >= found.cost_usd.max
+    assert highest_usd("mistral_embed", {"inputs": texts}) >= found.cost_usd.max
 
 
-def test_what_asks_no_model_is_free():
-    assert highest_usd("mistral_list_files", {"search": "x"}, {"search": {}}) == 0
+def test_every_tool_that_asks_a_model_says_what_it_is_charged_for():
+    naming = {"model", "models", "agent_id", "conversation_id"}
+    asking = {tool.name for tool in every_tool() if naming & tool.parameters["properties"].keys()}
+
+    assert {tool.name for tool in every_tool() if tool.charge is not None} == asking - FREE

@@ -1,6 +1,6 @@
 """Owners of usage in the vault's database: connections, and callers with their own keys."""
 
-from cachetools import LRUCache
+from typing import Any
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.hosting.usage.allowances import VaultAllowances
@@ -44,36 +44,43 @@ class OwnerNames:
 
     def __init__(self, find: OwnerName) -> None:
         self._find = find
-        self._names: LRUCache[int, str] = LRUCache(_KNOWN_KEYS)
+        self._names: dict[int, str] = {}
 
     def of(self, credentials: Credentials) -> str:
         if credentials.connection_id is not None:
             return credentials.connection_id
         identity = _identity(credentials)
-        try:
-            return self._names[identity]
-        except KeyError:
+        name = self._names.get(identity)
+        if name is None:
             name = self._names[identity] = self._find(credentials)
-            return name
+            _forget_the_oldest(self._names)
+        return name
 
 
 class KnownKeys:
     """Callers' own keys that Mistral has accepted. Only these are counted: each invented key would get its own rows."""
 
     def __init__(self) -> None:
-        self._known: LRUCache[int, bool] = LRUCache(_KNOWN_KEYS)
+        self._known: dict[int, bool] = {}
 
     def is_counted(self, record: CallRecord) -> bool:
         credentials = record.credentials
         if credentials is None or credentials.connection_id is not None:
             return True
         identity = _identity(credentials)
-        if self._known.get(identity):
+        if identity in self._known:
             return True
         if record.outcome != "ok" or record.status is None:
             return False
         self._known[identity] = True
+        _forget_the_oldest(self._known)
         return True
+
+
+def _forget_the_oldest(known: dict[int, Any]) -> None:
+    """Of more than 10,000 keys. A plain dictionary, since each call looks for its key up to three times."""
+    if len(known) > _KNOWN_KEYS:
+        del known[next(iter(known))]
 
 
 def _identity(credentials: Credentials) -> int:

@@ -3,6 +3,7 @@
 httpx2's searches its pool and parses replies in Python, which would cost as much as the rest of a tool call.
 """
 
+import io
 import ssl
 from collections.abc import AsyncGenerator
 from functools import cache
@@ -21,6 +22,7 @@ from mistral_mcp.network import Network
 
 _AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _HEADER = 64 * 1024  # bytes of one header of a reply
+_AT_ONCE = 1024 * 1024  # bytes of a body, above which aiohttp warns
 
 
 def serving_wire(network: Network) -> Wire:
@@ -42,7 +44,6 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         session = self._session = self._session or _session(self._tls)
-        whole = isinstance(request.stream, httpx2.ByteStream)
         timeout = _timeout(request.extensions.get("timeout", {}).get("connect"))
         headers = CIMultiDict(
             (name.decode(HEADER_ENCODING), value.decode(HEADER_ENCODING))
@@ -57,7 +58,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 URL(str(request.url), encoded=True),
                 headers=headers,
                 skip_auto_headers=skipped or None,
-                data=request.read() if whole else cast("httpx2.AsyncByteStream", request.stream),
+                data=_content(request),
                 timeout=timeout,
                 allow_redirects=False,
             )
@@ -97,6 +98,16 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
     """Turns off aiohttp's own retries: only `retries` decides what is sent again."""
     with EXCEPTIONS_OF_HTTPX2:
         return await handler(request)
+
+
+def _content(request: httpx2.Request) -> bytes | io.BytesIO | httpx2.AsyncByteStream:
+    """The request's body. A large one is sent in pieces, between which the event loop does other work."""
+    if not isinstance(request.stream, httpx2.ByteStream):
+        return cast("httpx2.AsyncByteStream", request.stream)
+    body = request.read()
+    if len(body) > _AT_ONCE:
+        return io.BytesIO(body)
+    return body
 
 
 def _is_small(response: aiohttp.ClientResponse) -> bool:

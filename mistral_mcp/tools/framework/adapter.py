@@ -26,8 +26,8 @@ from mistral_mcp.tools.framework.fitting import shorten_partial, structured_cont
 from mistral_mcp.tools.framework.request import CallContext, Served, call_context
 from mistral_mcp.tools.framework.results import Result
 from mistral_mcp.tools.framework.slim_schema import merge_alternatives, slim, slim_parameters
-from mistral_mcp.usage.bounds import Needs, has_dry_run, highest_cost, needs_of
-from mistral_mcp.usage.budgets import Reservation
+from mistral_mcp.usage.bounds import Charge, Needs, is_dry_run
+from mistral_mcp.usage.budgets import Budgets, Reservation
 from mistral_mcp.usage.calls import RunningCall, client_name
 from mistral_mcp.usage.sums import cost_of
 
@@ -50,6 +50,7 @@ class MistralTool(Tool):
 
     keeps_results: bool = False
     takes_upload_links: bool = False
+    charge: Charge | None = None
     find_needs: FindNeeds | None = None
 
     @classmethod
@@ -73,6 +74,7 @@ class MistralTool(Tool):
             ),
             keeps_results=declared.keeps_results,
             takes_upload_links=declared.takes_upload_links,
+            charge=declared.charge,
             find_needs=declared.find_needs,
             is_async=True,
             context_kwarg=None,
@@ -121,7 +123,8 @@ class MistralTool(Tool):
             call = await call_context(request)
             running.credentials, running.mistral = call.credentials, call.mistral
             work_for(call.mistral.caller.digest)
-            reservation = await self._reserve(served, call, arguments)
+            if served.budgets is not None:
+                reservation = await self._reserve(served.budgets, call, arguments)
             result = await self._answer(call, arguments)
             fields = await structured_content(result, call.kept_results, f"{self.name}.json")
             return _with_note(_success(result, fields, call.mistral), reservation)
@@ -148,49 +151,38 @@ class MistralTool(Tool):
             for observer in served.observers:
                 observer.call_ended(record)
 
-    async def _reserve(self, served: Served, call: CallContext, arguments: dict[str, Any]) -> Reservation | None:
+    async def _reserve(self, budgets: Budgets, call: CallContext, arguments: dict[str, Any]) -> Reservation | None:
         """Reserve the call's highest cost, if the caller has a budget. Raises `BudgetSpent`."""
-        if served.budgets is None:
-            return None
-        mistral = call.mistral
+        mistral, charge = call.mistral, self.charge
+        highest = estimate = None
+        if charge is not None:
+            highest = functools.partial(charge.highest_cost, arguments, mistral.settings, mistral.catalog)
+            if charge.asks_dry_run and not is_dry_run(arguments):
+                estimate = functools.partial(self._estimate, charge, call, arguments)
+        elif self.find_needs is not None:
+            estimate = functools.partial(self._find_needs, self.find_needs, call, arguments)
+        return await budgets.begin(call.credentials, highest, estimate, mistral.ends_at)
 
-        def highest_bound() -> int:
-            return highest_cost(
-                self.name,
-                arguments,
-                self.parameters["properties"],
-                served.settings,
-                mistral.catalog,
-            )
-
-        estimate = None
-        if self.find_needs is not None or has_dry_run(self.name, arguments):
-            estimate = functools.partial(self._estimate, call, arguments)
-        return await served.budgets.begin(
-            call.credentials,
-            highest_bound,
-            estimate,
-            mistral.seconds_left,
-        )
+    async def _find_needs(
+        self, find_needs: FindNeeds, call: CallContext, arguments: dict[str, Any], otherwise: int
+    ) -> Needs:
+        """What the call needs of a budget; `otherwise` if that cannot be told: the call itself reports why."""
+        try:
+            return await find_needs(call.mistral, await self._validate(call, arguments))
+        except MistralMcpError:
+            return Needs(otherwise)
 
     async def _estimate(
-        self,
-        call: CallContext,
-        arguments: dict[str, Any],
-        otherwise: int,
+        self, charge: Charge, call: CallContext, arguments: dict[str, Any], otherwise: int
     ) -> Needs:
-        """What the call needs of a budget, by its own estimate or dry run; `otherwise` if that fails: the call reports why."""
+        """The same, by the tool's dry run."""
         try:
-            if self.find_needs is not None:
-                validated = await self._validate(call, arguments)
-                return await self.find_needs(call.mistral, self.name, validated, otherwise)
             result = await self._answer(call, {**arguments, "dry_run": True})
         except MistralMcpError:
             return Needs(otherwise)
         if not isinstance(result, Estimate):
             return Needs(otherwise)
-        cost = result.cost_usd
-        return needs_of(self.name, cost.min, cost.max, otherwise)
+        return charge.needs(result.cost_usd.min, result.cost_usd.max, otherwise)
 
     async def _answer(self, call: CallContext, arguments: dict[str, Any]) -> Result:
         validated = await self._validate(call, arguments)

@@ -1,6 +1,6 @@
 """Declares typed functions as tools.
 
-    @toolset.tool("Embed texts", effect="reads")
+    @toolset.tool("Embed texts", effect="reads", charge=Charge("embed_model"))
     async def mistral_embed(mistral: Mistral, inputs: list[str]) -> Embeddings:
         "Turn texts into vectors, for search, clustering or classification."
 
@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from mistral_mcp.tools.framework.request import Mistral
 from mistral_mcp.tools.framework.results import Result
-from mistral_mcp.usage.bounds import Needs
+from mistral_mcp.usage.bounds import Charge, Needs
 
 
 class LocalOnly:
@@ -30,20 +30,23 @@ Effect = Literal["reads", "creates", "changes", "deletes", "cancels", "writes"]
 Function = Callable[..., Awaitable[Result]]
 ResultT = TypeVar("ResultT", bound=Result)
 
-FindNeeds = Callable[[Mistral, str, Mapping[str, JsonValue], int], Awaitable[Needs]]
-"""Estimates what a call needs of a budget, from the tool's name, its validated arguments, and what would be reserved
-otherwise. Raises `MistralMcpError`: the call itself then reports why.
+FindNeeds = Callable[[Mistral, Mapping[str, JsonValue]], Awaitable[Needs]]
+"""Estimates what a call needs of a budget, from its validated arguments. Raises `MistralMcpError`: the call itself then
+reports why.
 """
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """A function, its title and its effect, and how its cost is estimated if its arguments and dry run do not tell."""
+    """A function, its title and its effect, and what its calls cost."""
 
     function: Function
     title: str
     effect: Effect
+    charge: Charge | None = None
+    """None: its calls cost nothing."""
     find_needs: FindNeeds | None = None
+    """In place of `charge`, for what neither the arguments nor a dry run tell."""
 
     @property
     def name(self) -> str:
@@ -67,10 +70,15 @@ class Toolset:
         self.declarations: list[Declaration] = []
 
     def tool(
-        self, title: str, *, effect: Effect, find_needs: FindNeeds | None = None
+        self,
+        title: str,
+        *,
+        effect: Effect,
+        charge: Charge | None = None,
+        find_needs: FindNeeds | None = None,
     ) -> Callable[[Callable[..., Awaitable[ResultT]]], Callable[..., Awaitable[ResultT]]]:
         def declare(function: Callable[..., Awaitable[ResultT]]) -> Callable[..., Awaitable[ResultT]]:
-            self.declarations.append(Declaration(function, title, effect, find_needs))
+            self.declarations.append(Declaration(function, title, effect, charge, find_needs))
             return function
 
         return declare

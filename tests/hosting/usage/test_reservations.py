@@ -19,6 +19,7 @@ from tests.tools.framework.estimates.files import flac, pdf
 BUDGET = 0.1
 UNKNOWN_FILE = "3f0b1c7e-2f0e-4b57-9a51-0d8f6a1f2b11"
 CHAT = ("mistral_chat", {"prompt": "Hello", "max_tokens": 10})
+LARGE = "mistral-large-latest"
 ROWS = "/v1/chat/completions"
 
 
@@ -55,7 +56,8 @@ async def call_during(
     async with anyio.create_task_group() as group:
         asked = tool_call(under_way, listens=True)  # which may take longer than two seconds
         group.start_soon(lambda: http.post(f"/c/{token}/mcp", **asked))
-        await sandbox.wait_for_request()
+        with anyio.fail_after(10):
+            await sandbox.wait_for_request()
         result = await call(http, token, CHAT)
         group.cancel_scope.cancel()
     return result
@@ -155,13 +157,20 @@ async def test_a_batch_by_an_operation_is_held_to_the_same(
 
 
 @pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("chat.complete", {"model": LARGE, "messages": [{"role": "user", "content": "x" * 400_000}]}),
+        # Each of its texts fits into the model's context, all of them together do not.
+        ("embeddings.create", {"model": "codestral-embed", "input": ["x" * 8_000] * 90}),
+    ],
+)
 async def test_an_operation_reserves_what_its_body_may_cost_also_where_that_is_text(
-    http: httpx2.AsyncClient, sandbox: Sandbox, *, as_text: bool
+    http: httpx2.AsyncClient, sandbox: Sandbox, operation: str, body: object, *, as_text: bool
 ):
-    body: object = {"model": "mistral-large-latest", "messages": [{"role": "user", "content": "x" * 400_000}]}
     if as_text:
         body = json.dumps(body)
-    result = await call_during(http, sandbox, ("mistral_api_read", {"operation": "chat.complete", "body": body}))
+    result = await call_during(http, sandbox, ("mistral_api_read", {"operation": operation, "body": body}))
 
     assert result["isError"]
     assert "running calls have reserved it" in text(result)

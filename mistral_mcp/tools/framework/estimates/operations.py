@@ -9,21 +9,27 @@ from mistral_mcp.mistral.api.batch import MOST_REQUESTS
 from mistral_mcp.operations.operation import find
 from mistral_mcp.tools.framework.estimates.batches import Body, estimate_batch
 from mistral_mcp.tools.framework.request import Mistral
-from mistral_mcp.usage.bounds import Needs, highest_cost, needs_of_batch
+from mistral_mcp.usage.bounds import Charge, Needs, needs_of_batch
 
 _CREATE_BATCH = "batch.create"
+_NAMES_A_MODEL = frozenset({"model", "models", "agent_id", "conversation_id"})
+"""Members of the bodies of operations that use a model."""
+_SPLIT = ("embeddings.", "moderations.", "classifications.")
+"""Operations for many texts, each of which may fill the model's context."""
 
 
-async def operation_needs(
-    mistral: Mistral, tool: str, arguments: Mapping[str, JsonValue], otherwise: int
-) -> Needs:
+async def operation_needs(mistral: Mistral, arguments: Mapping[str, JsonValue]) -> Needs:
     """Raises `MistralMcpError`: the call itself then reports why."""
     body = arguments.get("body")
     if not isinstance(body, dict):
-        return Needs(otherwise)
-    if find(str(arguments["operation"])).id == _CREATE_BATCH:
+        return Needs(0)
+    operation = find(str(arguments["operation"])).id
+    if operation == _CREATE_BATCH:
         return await _batch_needs(mistral, body)
-    return Needs(highest_cost(tool, arguments, {}, mistral.settings, mistral.catalog))
+    if body.keys().isdisjoint(_NAMES_A_MODEL):
+        return Needs(0)
+    charge = Charge(is_split=operation.startswith(_SPLIT))
+    return Needs(charge.highest_cost(body, mistral.settings, mistral.catalog))
 
 
 async def _batch_needs(mistral: Mistral, body: Body) -> Needs:
