@@ -7,28 +7,34 @@ one start differs from the next by as much as accounting costs.
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mistral_mcp import server
 from mistral_mcp.cli.main import main
 from mistral_mcp.tools.framework.request import Served
-from mistral_mcp.usage.calls import CallGroups, RunningCall
+from mistral_mcp.usage.budgets import Budgets
+from mistral_mcp.usage.calls import RunningCall
+from mistral_mcp.usage.ended_calls import EndedCalls
 
 STATE = "BENCH_ACCOUNTING"
 """The environment variable that names a file, which says "on" or "off" once the server has switched."""
 
 
-def skip_record(_running: RunningCall) -> None:
-    """Replaces `RunningCall.record`."""
+def end_nothing(self: RunningCall) -> None:
+    """Replaces `RunningCall.end`."""
+
+
+def add_nothing(self: EndedCalls, call: RunningCall) -> None:
+    """Replaces `EndedCalls.add`."""
 
 
 class Accounting:
     def __init__(self, served: Served) -> None:
         self._served = served
-        self._parts = {"budgets": served.budgets, "observers": served.observers}
-        self._record = RunningCall.record
+        self._budgets = served.budgets
+        self._end, self._add = RunningCall.end, EndedCalls.add
+        self._is_on = True
         self._state = Path(os.environ[STATE])
         self._switching: asyncio.Task[None] | None = None
 
@@ -36,24 +42,20 @@ class Accounting:
         self._switching = asyncio.create_task(self._switch())
 
     async def _switch(self) -> None:
-        if self._served.observers:
-            await self._finish()
-            self._set("off", skip_record, {"budgets": None, "observers": ()})
+        self._is_on = not self._is_on
+        if self._is_on:
+            RunningCall.end, EndedCalls.add = self._end, self._add
+            self._set("on", self._budgets)
         else:
-            self._set("on", self._record, self._parts)
+            # What is left of the calls until now must not be paid for while accounting is off.
+            await self._served.ledger.flush()
+            RunningCall.end, EndedCalls.add = end_nothing, add_nothing
+            self._set("off", None)
 
-    def _set(self, state: str, record: Callable[[RunningCall], object], parts: Mapping[str, object]) -> None:
+    def _set(self, state: str, budgets: Budgets | None) -> None:
         # Frozen for the program; no call is running that would see it change.
-        vars(self._served).update(parts)
-        setattr(RunningCall, "record", record)  # noqa: B010 - of another type
+        vars(self._served).update(budgets=budgets)
         self._state.write_text(state, encoding="ascii")
-
-    async def _finish(self) -> None:
-        """Do what is left of the calls until now, so that nothing of it is paid for while accounting is off."""
-        for observer in self._served.observers:
-            if isinstance(observer, CallGroups):
-                observer.settle()
-        await self._served.ledger.flush()
 
 
 def serve_switchable(*members: Any) -> Served:

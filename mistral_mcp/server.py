@@ -23,7 +23,6 @@ from mistral_mcp.mistral.client import Upstream
 from mistral_mcp.mistral.transports.observing import ExchangeObserver
 from mistral_mcp.monitoring.audit import AuditLog
 from mistral_mcp.monitoring.server_spans import ServerSpans
-from mistral_mcp.monitoring.span_usage import SpanUsage
 from mistral_mcp.selection import AllowedToolsets, Selection, selection_of
 from mistral_mcp.settings import Settings
 from mistral_mcp.skills.extension import SCHEME, Skills
@@ -34,7 +33,7 @@ from mistral_mcp.tools.framework.kept import READ_TOOL
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
 from mistral_mcp.usage.budgets import Budgets
-from mistral_mcp.usage.calls import CallGroups, CallObserver
+from mistral_mcp.usage.ended_calls import CallObserver
 from mistral_mcp.usage.ledger import Ledger, digest_of_key
 from mistral_mcp.usage.store import MemoryUsage
 
@@ -65,11 +64,12 @@ def create_server(
     `credentials` is called for every request. `transport` is the innermost one; None: real connections.
     `result_store` stores long and binary results; None: OUTPUT_DIR if it is set, else this process's memory.
     `upload_links` stores upload links; None: there are none. `exchange_observer` is called for each exchange with Mistral.
-    `observers` are called for each finished call. `ledger` adds up usage; None: one in this process's memory.
+    `observers` are told of calls that have ended. `ledger` adds up usage; None: one in this process's memory.
     `budgets` are checked before each call; None: there are no limits.
     """
     store = result_store or _default_store(settings)
     sums = ledger or Ledger(MemoryUsage(), digest_of_key)
+    sums.ended.add_observers(AuditLog(), *observers)
 
     running: Served | None = None
 
@@ -80,16 +80,12 @@ def create_server(
             yield running
             return
         upstream = Upstream(settings, transport, exchange_observer)
-        hear: tuple[CallObserver, ...] = (sums, AuditLog(), SpanUsage(), *observers)
         try:
             async with budgets.running() if budgets else nullcontext(), sums.running():
-                running = Served(settings, credentials, upstream, store, upload_links, sums, budgets, hear)
+                running = Served(settings, credentials, upstream, store, upload_links, sums, budgets)
                 yield running
         finally:
             running = None
-            for each in hear:
-                if isinstance(each, CallGroups):
-                    each.settle()
             await upstream.aclose()
 
     allowed = AllowedToolsets.of(settings)

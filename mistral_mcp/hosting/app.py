@@ -128,7 +128,7 @@ def create_app(
             *Downloads(vault.results).routes(),
             *UploadPages(vault.uploads, upstream, renderer).routes(),
             Route("/readyz", readyz),
-            Route("/metrics", metrics.page(settings.metrics_token, calls.settle)),
+            Route("/metrics", metrics.page(settings.metrics_token, ledger.ended.settle)),
         ],
         middleware=middleware,
         lifespan=lifespan,

@@ -40,7 +40,7 @@ from mistral_mcp.settings import Settings
 from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.upload_links import UploadLinks
 from mistral_mcp.usage.budgets import Budgets
-from mistral_mcp.usage.calls import CallObserver
+from mistral_mcp.usage.ended_calls import CallObserver
 from mistral_mcp.usage.ledger import Ledger
 
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]

@@ -8,7 +8,7 @@ Each class of call measures its replies in `Call.measure`; `client` calls it for
 the tool fails afterwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -53,6 +53,13 @@ class Consumption(NamedTuple):
 NOTHING = Consumption()
 
 
+def add_all(used: Sequence[Consumption]) -> Consumption:
+    """The usage of all models together."""
+    if len(used) == 1:
+        return used[0]
+    return reduce(Consumption.plus, used, NOTHING)
+
+
 def _sum(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return None
@@ -82,9 +89,7 @@ class Meter:
     @property
     def total(self) -> Consumption:
         """The usage of all models together."""
-        if len(self._used) == 1:
-            return next(iter(self._used.values()))
-        return reduce(Consumption.plus, self._used.values(), NOTHING)
+        return add_all(self.used)
 
     def add(self, consumption: Consumption, reply: object = None) -> None:
         """Add usage whose cost is known. `reply`: what it was computed from, for `of_reply`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from mistral_mcp.logs import Members
-from mistral_mcp.usage.calls import OTHER, CallGroups, CallRecord
+from mistral_mcp.usage.calls import OTHER, CallRecord
 
 _log = logging.getLogger("mistral_mcp.audit")
 
@@ -52,10 +52,12 @@ def client_label(name: str | None) -> str | None:
     return _CLIENTS[found[0]]
 
 
-class AuditLog(CallGroups):
-    def take(self, ended: Sequence[CallRecord]) -> None:
+class AuditLog:
+    """A `CallObserver`."""
+
+    def calls_ended(self, records: Sequence[CallRecord]) -> None:
         if _log.isEnabledFor(logging.INFO):
-            for record in ended:
+            for record in records:
                 self._write(record)
 
     def _write(self, record: CallRecord) -> None:

@@ -93,8 +93,11 @@ class Charge:
         prompt = size
         if not self.is_split:
             prompt = min(size, price.context or _CONTEXT)
-        cost = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
-        return round((cost / _MILLION + _cost_of_units(price.units, size)) * DOLLAR)
+        tokens = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
+        cost = tokens / _MILLION
+        if price.units:
+            cost += _cost_of_units(price.units, size)
+        return round(cost * DOLLAR)
 
 
 def _cost_of_units(units: Iterable[UnitPrice], size: int) -> float:
@@ -112,7 +115,7 @@ def _cost_of_units(units: Iterable[UnitPrice], size: int) -> float:
 
 
 def _count_bytes(arguments: Mapping[str, object]) -> int:
-    """Bytes of all strings at any depth, each with its frame; for more values than a call may have, a number larger than any
+    """Bytes of UTF-8 of all strings at any depth, each with its frame; for more values than a call may have, a number larger than any
     context.
     """
     size = 0
@@ -122,19 +125,16 @@ def _count_bytes(arguments: Mapping[str, object]) -> int:
             return size
         value = rest.pop()
         if isinstance(value, str):
-            size += _size(value) + FRAME
+            size += FRAME
+            if value.isascii():  # a flag of the string: costs nothing
+                size += len(value)
+            else:
+                size += len(value.encode(errors="surrogatepass"))
         elif isinstance(value, dict):
             rest += cast("dict[str, object]", value).values()
         elif isinstance(value, list):
             rest += cast("list[object]", value)
     return _ENDLESS
-
-
-def _size(text: str) -> int:
-    """In bytes of UTF-8."""
-    if text.isascii():  # a flag of the string: costs nothing
-        return len(text)
-    return len(text.encode(errors="surrogatepass"))
 
 
 def is_dry_run(arguments: Mapping[str, object]) -> bool:

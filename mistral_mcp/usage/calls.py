@@ -1,29 +1,19 @@
-"""A record of each finished tool call, and its observers: the ledger, audit lines, metrics.
+"""Running tool calls, and the record of each that has ended.
 
-    class Printer:
-        def call_ended(self, record: CallRecord) -> None:
-            print(record.tool, record.outcome, record.used.cost_usd)
-
-    create_server(settings, credentials, observers=[Printer()])      # `http.app.assemble(…, observers=…)` passes it on
-
-Records are made in `tools/framework/adapter.py` only, for every call of a known tool: answered, failed, refused or
-cancelled. A call of a tool that does not exist, or is not offered, has none.
+Every call of a known tool has a record, by `tools/framework/adapter.py`: answered, failed, refused or cancelled. A call of a
+tool that does not exist, or is not offered, has none.
 """
 
-import asyncio
 import random
 import re
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import BudgetSpent, UpstreamError
-from mistral_mcp.mistral.client import MistralClient
-from mistral_mcp.mistral.consumption import NOTHING, Consumption
+from mistral_mcp.mistral.client import MistralClient, Upstream
+from mistral_mcp.mistral.consumption import NOTHING, Consumption, add_all
 from mistral_mcp.route import RouteKind
 
 OTHER = "other"
@@ -31,9 +21,6 @@ OTHER = "other"
 
 _UNCLEAR = re.compile(r"[^\w.+/() -]", re.ASCII)
 _LONGEST_CLIENT = 64  # characters
-
-MOMENT = 0.05
-"""Seconds after which ended calls are taken together. If the process is killed, those of the last moment are lost."""
 
 Outcome = Literal["ok", "error"]
 
@@ -81,37 +68,6 @@ class CallRecord(NamedTuple):
         return None
 
 
-class CallObserver(Protocol):
-    """Is called when a tool call has ended. It must not fail or wait, and must be fast."""
-
-    def call_ended(self, record: CallRecord) -> None: ...
-
-
-class CallGroups(ABC):
-    """A `CallObserver` that takes the calls of a moment together.
-
-    Within the call the processor would have to load each observer's code and data anew, which takes twice as long.
-    """
-
-    def __init__(self) -> None:
-        self._ended: list[CallRecord] = []
-
-    def call_ended(self, record: CallRecord) -> None:
-        if not self._ended:
-            # In a context of its own: else all of them would be logged within the first one's trace.
-            asyncio.get_running_loop().call_later(MOMENT, self.settle, context=Context())
-        self._ended.append(record)
-
-    def settle(self) -> None:
-        """Take all calls that have ended until now."""
-        ended, self._ended = self._ended, []
-        if ended:
-            self.take(ended)
-
-    @abstractmethod
-    def take(self, ended: Sequence[CallRecord]) -> None: ...
-
-
 @dataclass(slots=True)
 class RunningCall:
     """A running call: what is known so far, for its record."""
@@ -123,34 +79,73 @@ class RunningCall:
     credentials: Credentials | None = None
     mistral: MistralClient | None = None
     error: BaseException | None = None
-    _began: float = field(default_factory=time.perf_counter)
+    began: float = field(default_factory=time.perf_counter)
+    # Known at its end.
+    ended_at: float = 0.0
+    seconds: float = 0.0
+    used: tuple[Consumption, ...] = ()
+    """By model."""
+    upstream: Upstream | None = None
+    requested_model: str = ""
+    status: int | None = None
+    attempts: int = 0
+    correlation_id: str | None = None
+    error_name: str | None = None
+    counts: bool = True
+
+    def end(self) -> None:
+        """Note what its record needs of objects that are dropped now: the client holds replies, the error its frames."""
+        self.ended_at, self.seconds = time.time(), time.perf_counter() - self.began
+        mistral, error = self.mistral, self.error
+        self.mistral = self.error = None
+        if mistral is not None:
+            self.upstream, self.route = mistral.upstream, mistral.caller.route.kind
+            self.used, self.requested_model = mistral.meter.used, mistral.last_model
+            if mistral.status is not None:
+                self.status, self.attempts = mistral.status, mistral.attempts
+                self.correlation_id = mistral.correlation_id
+        if error is not None:
+            self._note_error(error)
+
+    def _note_error(self, error: BaseException) -> None:
+        name = type(error).__name__
+        self.error_name = {"CancelledError": "Cancelled", "_Crash": "Crash"}.get(name, name)
+        self.counts = not isinstance(error, BudgetSpent)
+        if isinstance(error, UpstreamError):
+            self.status = error.status
+            self.attempts = max(error.attempts, self.attempts)
+            self.correlation_id = error.correlation_id or self.correlation_id
 
     def record(self) -> CallRecord:
-        """The record, once the call has ended."""
-        mistral, error = self.mistral, self.error
-        by_model: tuple[Consumption, ...] = ()
-        used = NOTHING
-        if mistral:
-            by_model, used = mistral.meter.used, mistral.meter.total
-        status, attempts, correlation_id = _upstream_facts(mistral, error)
+        """Its record, once it has ended."""
         return CallRecord(
-            ended_at=time.time(),
+            ended_at=self.ended_at,
             tool=self.tool,
-            model=_model_of(mistral, by_model),
+            model=self._model_name(),
             credentials=self.credentials,
             client=self.client,
-            route=mistral.caller.route.kind if mistral else self.route,
-            outcome="error" if error else "ok",
-            error=_name_of(error),
-            status=status,
-            attempts=attempts,
-            ms=round((time.perf_counter() - self._began) * 1000, 1),
+            route=self.route,
+            outcome="error" if self.error_name else "ok",
+            error=self.error_name,
+            status=self.status,
+            attempts=self.attempts,
+            ms=round(self.seconds * 1000, 1),
             request_id=_new_id(),
-            correlation_id=correlation_id,
-            by_model=by_model,
-            used=used,
-            counts=not isinstance(error, BudgetSpent),
+            correlation_id=self.correlation_id,
+            by_model=self.used,
+            used=add_all(self.used),
+            counts=self.counts,
         )
+
+    def _model_name(self) -> str | None:
+        name = self.requested_model
+        if self.used:
+            name = self.used[0].model
+        if not name or self.upstream is None:
+            return None
+        if self.upstream.catalog.is_published(name):
+            return name
+        return OTHER
 
 
 def client_name(name: str, version: str) -> str:
@@ -164,37 +159,3 @@ def _new_id() -> str:
     Python seeds `random` from the system, also after a fork.
     """
     return f"{random.getrandbits(64):016x}"
-
-
-def _upstream_facts(
-    mistral: MistralClient | None, error: BaseException | None
-) -> tuple[int | None, int, str | None]:
-    """Status, attempts and correlation id; taken from the error, if there is one."""
-    if mistral is None:
-        return None, 0, None
-    if isinstance(error, UpstreamError):
-        return error.status, max(error.attempts, mistral.attempts), error.correlation_id or mistral.correlation_id
-    if mistral.status is None:
-        return None, 0, None
-    return mistral.status, mistral.attempts, mistral.correlation_id
-
-
-def _model_of(mistral: MistralClient | None, by_model: tuple[Consumption, ...]) -> str | None:
-    if mistral is None:
-        return None
-    if by_model:
-        name = by_model[0].model
-    else:
-        name = mistral.last_model
-    if not name:
-        return None
-    if mistral.catalog.is_published(name):
-        return name
-    return OTHER
-
-
-def _name_of(error: BaseException | None) -> str | None:
-    if error is None:
-        return None
-    name = type(error).__name__
-    return {"CancelledError": "Cancelled", "_Crash": "Crash"}.get(name, name)

@@ -1,7 +1,7 @@
 """The usage of each connection, by tool, model and day: counted in memory, and written in batches outside of calls.
 
     ledger = Ledger(MemoryUsage(), digest_of_key)
-    create_server(settings, credentials, ledger=ledger)       # observes each call, and is written while the server runs
+    create_server(settings, credentials, ledger=ledger)       # is told of each call, and written while the server runs
     answer = await ledger.usage_of(owner, limits)
 
 If the process is killed, unwritten usage is lost: two seconds of calls, and the time that a batch takes.
@@ -21,7 +21,8 @@ from cachetools import LRUCache
 from mistral_mcp.credentials import Credentials
 from mistral_mcp.errors import VaultUnavailable
 from mistral_mcp.usage.answer import NO_LIMITS, Limits, UsageAnswer, day_of, first_of_month, usage_answer
-from mistral_mcp.usage.calls import OTHER, CallGroups, CallRecord
+from mistral_mcp.usage.calls import OTHER, CallRecord
+from mistral_mcp.usage.ended_calls import EndedCalls
 from mistral_mcp.usage.store import Batch, Rows, UsageStore
 from mistral_mcp.usage.sums import Key, Sums
 
@@ -41,8 +42,8 @@ OwnerName = Callable[[Credentials], str]
 _utc_now = partial(datetime.now, UTC)
 
 
-class Ledger(CallGroups):
-    """Adds up usage and writes it to a store."""
+class Ledger:
+    """Adds up usage and writes it to a store. A `CallObserver`: the first that is told of calls that have ended."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Ledger(CallGroups):
         every: float = EVERY,
     ) -> None:
         """`ceiling` applies to every owner; the lower of it and the owner's own limits counts."""
-        super().__init__()
+        self.ended = EndedCalls(self)
         self._store = store
         self.owner_of = owner_of
         self._is_counted = is_counted
@@ -69,9 +70,9 @@ class Ledger(CallGroups):
         self._writing = asyncio.Lock()
         self._names: LRUCache[str, set[str]] = LRUCache(_OWNERS)
 
-    def take(self, ended: Sequence[CallRecord]) -> None:
+    def calls_ended(self, records: Sequence[CallRecord]) -> None:
         day = day_of(self._now())
-        for record in ended:
+        for record in records:
             self._count(day, record)
 
     def _count(self, day: str, record: CallRecord) -> None:
@@ -102,7 +103,7 @@ class Ledger(CallGroups):
 
     def unwritten(self, owner: str) -> tuple[int, int]:
         """An owner's calls that the store may not have yet: their number, and their cost in ten-billionths of a dollar."""
-        self.settle()
+        self.ended.settle()
         calls = cost = 0
         batches = [self._pending] if self._unwritten is None else [self._pending, self._unwritten.rows]
         for rows in batches:
@@ -124,7 +125,7 @@ class Ledger(CallGroups):
 
     async def flush(self) -> None:
         """Write what was counted until now. Raises `VaultUnavailable`; the batch is then retried next time."""
-        self.settle()
+        self.ended.settle()
         async with self._writing:
             if self._unwritten:
                 await self._write(self._unwritten)

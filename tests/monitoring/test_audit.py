@@ -85,7 +85,7 @@ async def test_a_call_is_one_line_with_the_contract_s_members(
 
 
 def test_a_line_has_the_time_at_which_the_call_ended(audit: list[dict[str, Any]]) -> None:
-    AuditLog().take([RunningCall("mistral_chat", "base").record()._replace(ended_at=1_000_000.25)])
+    AuditLog().calls_ended([RunningCall("mistral_chat", "base").record()._replace(ended_at=1_000_000.25)])
 
     assert [line["time"] for line in audit] == ["1970-01-12T13:46:40.250+00:00"]
 

@@ -1,25 +1,43 @@
 """The record of each finished call, and its observers."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 
 import anyio
 import pytest
 from mcp.client import Client
+from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 
 from mistral_mcp import Settings, create_server
 from mistral_mcp.credentials import from_key
 from mistral_mcp.sandbox import Fault, Sandbox
 from mistral_mcp.tools.framework import adapter
-from mistral_mcp.usage.calls import CallGroups, CallRecord, RunningCall
+from mistral_mcp.tools.framework.request import Served
+from mistral_mcp.usage.calls import CallRecord, RunningCall
+from mistral_mcp.usage.ended_calls import EndedCalls
+from mistral_mcp.usage.ledger import Ledger, digest_of_key
+from mistral_mcp.usage.store import MemoryUsage
 from tests.conftest import KEY
 
 
-class Records(list[CallRecord]):
-    def call_ended(self, record: CallRecord) -> None:
-        self.append(record)
+class Records:
+    """The records of all calls that have ended until it is asked."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger(MemoryUsage(), digest_of_key)
+        self._records: list[CallRecord] = []
+
+    def calls_ended(self, records: Sequence[CallRecord]) -> None:
+        self._records += records
+
+    def __iter__(self) -> Iterator[CallRecord]:
+        self.ledger.ended.settle()
+        return iter(self._records)
+
+    def server(self, settings: Settings, key: str | None = KEY) -> MCPServer[Served]:
+        return create_server(settings, from_key(key), observers=[self], ledger=self.ledger)
 
 
 @pytest.fixture
@@ -30,7 +48,7 @@ def records() -> Records:
 @pytest.fixture
 async def client(mistral_url: str, records: Records) -> AsyncIterator[Client]:
     settings = Settings.model_validate({"route": mistral_url, "toolsets": "all", "max_retries": 2})
-    async with Client(create_server(settings, from_key(KEY), observers=[records])) as client:
+    async with Client(records.server(settings)) as client:
         yield client
 
 
@@ -98,13 +116,13 @@ async def test_a_failed_call_says_what_failed(client: Client, sandbox: Sandbox, 
 
 def test_a_bug_is_called_a_crash() -> None:
     running = RunningCall("mistral_chat", "direct", error=adapter._Crash("what happened"))
+    running.end()
 
     assert running.record().error == "Crash"
 
 
 async def test_a_call_without_a_key_is_recorded_without_credentials(mistral_url: str, records: Records):
-    server = create_server(Settings.model_validate({"route": mistral_url}), from_key(None), observers=[records])
-    async with Client(server) as client:
+    async with Client(records.server(Settings(route=mistral_url), None)) as client:
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
 
     [record] = records
@@ -127,7 +145,7 @@ async def test_a_tool_that_does_not_exist_is_not_recorded(client: Client, record
     with suppress(MCPError):
         await client.call_tool("mistral_nothing", {})
 
-    assert not records
+    assert list(records) == []
 
 
 async def test_pages_seconds_and_characters_are_metered(client: Client, records: Records):
@@ -160,58 +178,70 @@ async def test_operations_of_the_whole_api_are_metered_too(client: Client, recor
     assert all(used.cost_usd for used in (chat_used, ocr, speech))
 
 
-class Groups(CallGroups):
+class Groups:
+    """The names of the tools whose calls were told of together."""
+
     def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[list[str]] = []
-        self.took = anyio.Event()
+        self.told: list[list[str]] = []
+        self.was_told = anyio.Event()
 
-    def take(self, ended: Sequence[CallRecord]) -> None:
-        self.taken.append([record.request_id for record in ended])
-        self.took.set()
-
-
-def ended(request_id: str) -> CallRecord:
-    return RunningCall("mistral_chat", "base").record()._replace(request_id=request_id)
+    def calls_ended(self, records: Sequence[CallRecord]) -> None:
+        self.told.append([record.tool for record in records])
+        self.was_told.set()
 
 
-async def test_the_calls_of_a_moment_are_taken_together_and_each_once():
+def ended(tool: str) -> RunningCall:
+    call = RunningCall(tool, "base")
+    call.end()
+    return call
+
+
+async def test_the_calls_of_a_moment_are_told_of_together_and_each_once():
     groups = Groups()
-    groups.call_ended(ended("a"))
-    groups.call_ended(ended("b"))
-    assert groups.taken == []
+    calls = EndedCalls(groups)
+    calls.add(ended("a"))
+    calls.add(ended("b"))
+    assert groups.told == []
 
     with anyio.fail_after(5):
-        await groups.took.wait()
-    groups.call_ended(ended("c"))
-    groups.settle()
-    groups.settle()
+        await groups.was_told.wait()
+    calls.add(ended("c"))
+    calls.settle()
+    calls.settle()
 
-    assert groups.taken == [["a", "b"], ["c"]]
+    assert groups.told == [["a", "b"], ["c"]]
 
 
-async def test_calls_are_taken_outside_of_the_trace_of_any_of_them():
+async def test_calls_are_told_of_outside_of_the_trace_of_any_of_them():
     trace: ContextVar[str] = ContextVar("trace", default="none")
     seen: list[str] = []
 
     class Traced(Groups):
-        def take(self, ended: Sequence[CallRecord]) -> None:
+        def calls_ended(self, records: Sequence[CallRecord]) -> None:
             seen.append(trace.get())
-            super().take(ended)
+            super().calls_ended(records)
 
     groups = Traced()
     trace.set("of the first call")
-    groups.call_ended(ended("a"))
+    EndedCalls(groups).add(ended("a"))
     with anyio.fail_after(5):
-        await groups.took.wait()
+        await groups.was_told.wait()
 
     assert seen == ["none"]
 
 
-async def test_calls_that_nobody_has_taken_are_taken_when_the_server_stops(mistral_url: str):
+async def test_calls_that_nobody_was_told_of_are_told_of_when_the_server_stops(mistral_url: str):
     groups = Groups()
     server = create_server(Settings(route=mistral_url), from_key(KEY), observers=[groups])
     async with Client(server) as client:
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
 
-    assert [len(each) for each in groups.taken] == [1]
+    assert groups.told == [["mistral_chat"]]
+
+
+async def test_an_ended_call_holds_neither_its_client_nor_its_error(client: Client, records: Records):
+    await client.call_tool("mistral_chat", {"prompt": "Hello"})
+    await client.call_tool("mistral_chat", {"tone": "kind"})
+    held = records.ledger.ended._ended
+
+    assert [(call.mistral, call.error) for call in held] == [(None, None)] * 2

@@ -67,7 +67,7 @@ class Busy(MemoryUsage):
         self.batches += 1
         assert self.batches < 10, "written without a pause"
         assert self.ledger is not None
-        self.ledger.call_ended(record())
+        self.ledger.calls_ended([record()])
         await super().add(batch)
 
 
@@ -79,11 +79,10 @@ def ledger(store: MemoryUsage | None = None, clock: Clock | None = None, **optio
 async def test_tokens_are_counted_by_day_tool_and_model():
     clock = Clock(2026, 11, 27, 23, 59)
     sums = ledger(clock=clock)
-    sums.call_ended(record(Consumption("mistral-small-latest", 10, 5, 15, 3, cost_usd=0.5)))
-    sums.settle()
+    sums.calls_ended([record(Consumption("mistral-small-latest", 10, 5, 15, 3, cost_usd=0.5))])
     clock.now = datetime(2026, 11, 28, 0, 1, tzinfo=UTC)
-    sums.call_ended(record(Consumption("mistral-small-latest", 1, 1, 2, cost_usd=0.25), outcome="error"))
-    sums.call_ended(record(tool="mistral_list_models"))
+    sums.calls_ended([record(Consumption("mistral-small-latest", 1, 1, 2, cost_usd=0.25), outcome="error")])
+    sums.calls_ended([record(tool="mistral_list_models")])
     answer = await sums.usage_of("c1")
 
     assert answer["today"]["calls"] == 2
@@ -99,8 +98,7 @@ async def test_tokens_are_counted_by_day_tool_and_model():
 async def test_a_new_month_begins_at_nothing():
     clock = Clock(2026, 11, 30, 23)
     sums = ledger(clock=clock)
-    sums.call_ended(record(Consumption("m", 1)))
-    sums.settle()
+    sums.calls_ended([record(Consumption("m", 1))])
     clock.now = datetime(2026, 12, 1, tzinfo=UTC)
 
     assert (await sums.usage_of("c1"))["month"]["calls"] == 0
@@ -108,7 +106,7 @@ async def test_a_new_month_begins_at_nothing():
 
 async def test_a_call_of_several_models_is_one_call_and_each_model_was_asked_once():
     sums = ledger()
-    sums.call_ended(record(Consumption("a", 1), Consumption("b", 2)))
+    sums.calls_ended([record(Consumption("a", 1), Consumption("b", 2))])
     answer = await sums.usage_of("c1")
 
     assert answer["month"]["calls"] == 1
@@ -117,14 +115,14 @@ async def test_a_call_of_several_models_is_one_call_and_each_model_was_asked_onc
 
 async def test_another_owner_has_used_nothing():
     sums = ledger()
-    sums.call_ended(record(Consumption("a", 1)))
+    sums.calls_ended([record(Consumption("a", 1))])
 
     assert (await sums.usage_of("c2"))["month"]["calls"] == 0
 
 
 async def test_a_call_that_a_budget_refused_is_none():
     sums = ledger()
-    sums.call_ended(record(outcome="error", counts=False))
+    sums.calls_ended([record(outcome="error", counts=False)])
 
     assert (await sums.usage_of("c1"))["month"]["calls"] == 0
 
@@ -132,8 +130,8 @@ async def test_a_call_that_a_budget_refused_is_none():
 async def test_names_beyond_a_bound_are_other():
     sums = ledger()
     for number in range(200):
-        sums.call_ended(record(Consumption(f"mine-{number}", 1), model="other"))
-    sums.call_ended(record(Consumption("no name\n" * 100, 1), model="other"))
+        sums.calls_ended([record(Consumption(f"mine-{number}", 1), model="other")])
+    sums.calls_ended([record(Consumption("no name\n" * 100, 1), model="other")])
     answer = await sums.usage_of("c1")
 
     assert len(answer["by_model"]) == 51
@@ -143,7 +141,7 @@ async def test_names_beyond_a_bound_are_other():
 
 async def test_figures_that_no_column_could_hold_are_bounded():
     sums = ledger()
-    sums.call_ended(record(Consumption("a", 10**40, -5)))
+    sums.calls_ended([record(Consumption("a", 10**40, -5))])
 
     assert (await sums.usage_of("c1"))["month"]["prompt_tokens"] == 10**15
 
@@ -152,10 +150,10 @@ async def test_a_batch_that_may_have_been_written_is_tried_again_under_its_id():
     store = Flaky()
     sums = ledger(store)
     store.away = True
-    sums.call_ended(record(Consumption("a", 1)))
+    sums.calls_ended([record(Consumption("a", 1))])
     with pytest.raises(VaultUnavailable):
         await sums.flush()
-    sums.call_ended(record(Consumption("a", 10)))
+    sums.calls_ended([record(Consumption("a", 10))])
     store.away = False
     answer = await sums.usage_of("c1")
 
@@ -168,7 +166,7 @@ async def test_what_is_counted_is_written_when_the_server_ends():
     store = MemoryUsage()
     sums = ledger(store, every=3600)
     async with sums.running():
-        sums.call_ended(record(Consumption("a", 1)))
+        sums.calls_ended([record(Consumption("a", 1))])
 
     assert len(await store.read("c1", "2026-11-01")) == 1
 
@@ -185,7 +183,7 @@ async def test_what_is_counted_is_written_when_the_server_ends():
 )
 async def test_the_lower_limits_count(own: Limits, ceiling: Limits, expected: tuple[object, ...] | None):
     sums = ledger(ceiling=ceiling)
-    sums.call_ended(record(Consumption("a", 1, cost_usd=0.5)))
+    sums.calls_ended([record(Consumption("a", 1, cost_usd=0.5))])
     budget = (await sums.usage_of("c1", own))["budget"]
 
     assert (budget and tuple(budget.values())) == expected
@@ -194,7 +192,7 @@ async def test_the_lower_limits_count(own: Limits, ceiling: Limits, expected: tu
 async def test_calls_that_end_while_a_batch_is_written_wait_for_the_next_one():
     store = Busy()
     store.ledger = sums = ledger(store)
-    sums.call_ended(record())
+    sums.calls_ended([record()])
     await sums.flush()
 
     assert store.batches == 1

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from mistral_mcp import errors
 from mistral_mcp.hosting.monitoring.metrics import OTHER, Metrics
-from mistral_mcp.usage.calls import CallGroups, CallRecord
+from mistral_mcp.usage.calls import CallRecord
 
 _MOST_MODELS = 16
 _MOST_PAIRS = 48
@@ -13,16 +13,17 @@ LabelT = TypeVar("LabelT")
 _ERRORS = frozenset(vars(errors)) | {"Cancelled", "MCPError"}
 
 
-class CallMetrics(CallGroups):
+class CallMetrics:
+    """A `CallObserver`."""
+
     def __init__(self, metrics: Metrics) -> None:
-        super().__init__()
         self._metrics = metrics
         # A caller may use every model of the catalogue with every tool: only the first combinations get labels.
         self._models = _First[str](_MOST_MODELS)
         self._pairs = _First[tuple[str, str]](_MOST_PAIRS)
 
-    def take(self, ended: Sequence[CallRecord]) -> None:
-        for record in ended:
+    def calls_ended(self, records: Sequence[CallRecord]) -> None:
+        for record in records:
             self._count(record)
 
     def _count(self, record: CallRecord) -> None:

@@ -16,7 +16,7 @@ from mistral_mcp.usage.budget_texts import is_near
 from mistral_mcp.usage.sums import DOLLAR
 
 _PART = 8  # a share is this part of what is left
-_MOST_CALLS = 512  # of one share
+_MOST_CALLS = 4096  # of one share
 
 _HOLD = text(
     "INSERT INTO mmcp_allowances (owner, holder, calls, cost, expires_at) "

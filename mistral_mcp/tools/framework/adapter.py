@@ -2,7 +2,7 @@
 
 import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import anyio
@@ -142,26 +142,26 @@ class MistralTool(Tool):
             running.error = error
             raise
         finally:
-            record = running.record()
             if running.mistral is not None:
                 running.mistral.memory.release()
-            running.error = None  # else a cycle: its traceback holds this frame (bounds/cycles.py)
+            running.end()
             if reservation and served.budgets:
-                served.budgets.end(reservation, cost_of(record.by_model))
-            for observer in served.observers:
-                observer.call_ended(record)
+                served.budgets.end(reservation, cost_of(running.used))
+            served.ledger.ended.add(running)
 
-    async def _reserve(self, budgets: Budgets, call: CallContext, arguments: dict[str, Any]) -> Reservation | None:
+    def _reserve(
+        self, budgets: Budgets, call: CallContext, arguments: dict[str, Any]
+    ) -> Awaitable[Reservation | None]:
         """Reserve the call's highest cost, if the caller has a budget. Raises `BudgetSpent`."""
         mistral, charge = call.mistral, self.charge
         highest = estimate = None
         if charge is not None:
-            highest = functools.partial(charge.highest_cost, arguments, mistral.settings, mistral.catalog)
+            highest = functools.partial(charge.highest_cost, arguments, mistral.settings, mistral.upstream.catalog)
             if charge.asks_dry_run and not is_dry_run(arguments):
                 estimate = functools.partial(self._estimate, charge, call, arguments)
         elif self.find_needs is not None:
             estimate = functools.partial(self._find_needs, self.find_needs, call, arguments)
-        return await budgets.begin(call.credentials, highest, estimate, mistral.ends_at)
+        return budgets.begin(call.credentials, highest, estimate, mistral.ends_at)
 
     async def _find_needs(
         self, find_needs: FindNeeds, call: CallContext, arguments: dict[str, Any], otherwise: int

@@ -16,7 +16,6 @@ from mistral_mcp.tools.framework.kept import KeptResults
 from mistral_mcp.tools.framework.upload_handles import UploadHandles
 from mistral_mcp.upload_links import UploadLinks
 from mistral_mcp.usage.budgets import Budgets
-from mistral_mcp.usage.calls import CallObserver
 from mistral_mcp.usage.ledger import Ledger
 
 Mistral = MistralClient
@@ -37,8 +36,6 @@ class Served:
     upload_links: UploadLinks | None
     ledger: Ledger
     budgets: Budgets | None
-    observers: tuple[CallObserver, ...]
-    """Called for each finished call; the ledger is one of them."""
 
 
 @dataclass(frozen=True, slots=True)

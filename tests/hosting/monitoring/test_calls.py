@@ -73,7 +73,7 @@ def test_every_model_with_every_tool_leaves_a_bounded_number_of_series() -> None
     metrics = Metrics()
     observer = CallMetrics(metrics)
     for tool in every_tool():
-        observer.take([record(tool=tool.name, model=model) for model in Catalog.load()._prices.models])
+        observer.calls_ended([record(tool=tool.name, model=model) for model in Catalog.load()._prices.models])
 
     assert len(samples_of(metrics.registry.collect())) < 400
 
@@ -87,6 +87,6 @@ async def test_what_alerts_wait_for_is_counted_from_0(http: httpx2.AsyncClient) 
 
 def test_an_error_that_is_none_of_ours_is_a_crash() -> None:
     metrics = Metrics()
-    CallMetrics(metrics).take([record(outcome="error", error="ZeroDivisionError")])
+    CallMetrics(metrics).calls_ended([record(outcome="error", error="ZeroDivisionError")])
 
     assert metrics.registry.get_sample_value("mistral_mcp_tool_errors_total", {"error": "Crash"}) == 1

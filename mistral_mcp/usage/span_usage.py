@@ -1,0 +1,20 @@
+"""Writes a call's usage on its span."""
+
+from opentelemetry.trace import get_current_span
+
+from mistral_mcp.usage.calls import RunningCall
+
+
+def write_on_span(ended: RunningCall) -> None:
+    """On the current span. Attribute names follow the conventions for generative AI, which have none for the cost."""
+    span = get_current_span()
+    if not span.is_recording():
+        return
+    record = ended.record()
+    if record.model is None:
+        return
+    span.set_attribute("gen_ai.response.model", record.model)
+    span.set_attribute("gen_ai.usage.input_tokens", record.used.prompt_tokens)
+    span.set_attribute("gen_ai.usage.output_tokens", record.used.completion_tokens)
+    if record.used.cost_usd is not None:
+        span.set_attribute("mistral_mcp.cost_usd", record.used.cost_usd)
