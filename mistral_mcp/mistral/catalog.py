@@ -172,6 +172,13 @@ class Catalog:
             return None
         return found.price
 
+    def latest_price_of(self, model: str) -> Price | None:
+        """The same, but of the day of the latest call that asked; cheaper, for what need not be exact."""
+        found = self._current.get(model)
+        if found is None:
+            return self.price_of(model)
+        return found.price
+
     def context_window(self, model: str) -> int | None:
         """Tokens that fit into the model's context, by id or alias; a fine-tuned model has that of its base."""
         if model.startswith("ft:"):

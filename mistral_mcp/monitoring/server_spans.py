@@ -13,6 +13,7 @@ from mcp_types import RequestParamsMeta
 
 from mistral_mcp.mistral.transports.spans import are_recorded
 from mistral_mcp.tools.framework.request import Served, caller_trace
+from mistral_mcp.usage.span_usage import IN_SPAN
 
 Request = ServerRequestContext[Served, Any]
 Middleware = Callable[[Request, CallNext], Awaitable[HandlerResult]]
@@ -51,7 +52,12 @@ class ServerSpans:
     async def __call__(self, ctx: Request, call_next: CallNext) -> HandlerResult:
         if not (are_recorded() or (ctx.meta and "traceparent" in ctx.meta)):
             return await call_next(ctx)
-        return await self._inner(self._without_unknown_names(ctx), lambda _: call_next(ctx))
+
+        async def call_in_span(_: Request) -> HandlerResult:
+            IN_SPAN.set(True)
+            return await call_next(ctx)
+
+        return await self._inner(self._without_unknown_names(ctx), call_in_span)
 
     def _without_unknown_names(self, ctx: Request) -> Request:
         """The message without what a trace must not show."""

@@ -67,7 +67,7 @@ class Charge:
         return Needs(round(most_usd * DOLLAR))
 
     def highest_cost(self, arguments: Mapping[str, object], settings: Settings, catalog: Catalog) -> int:
-        """In ten-billionths of a dollar.
+        """In ten-billionths of a dollar; a model without a known price counts as free.
 
         In few functions, since it runs once in a call, between much else: each of them has to be fetched from memory.
         """
@@ -77,26 +77,25 @@ class Charge:
         answer = _ANSWER
         if isinstance(given, int) and given > 0:
             answer = min(given, _ENDLESS)
-        size = _count_bytes(arguments)
         if isinstance(several, list):
-            names = [name for name in cast("list[object]", several)[:_MODELS] if isinstance(name, str)]
-            return sum(self._cost(catalog, name, size, answer) for name in names)
-        if not isinstance(model, str) or not model:
-            model = self.model or getattr(settings, self.default)
-        return self._cost(catalog, model, size, answer)
-
-    def _cost(self, catalog: Catalog, model: str, size: int, answer: int) -> int:
-        """Of one model; 0 if it has no known price."""
-        price = catalog.price_of(model)
-        if price is None:
-            return 0
-        prompt = size
-        if not self.is_split:
-            prompt = min(size, price.context or _CONTEXT)
-        tokens = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
-        cost = tokens / _MILLION
-        if price.units:
-            cost += _cost_of_units(price.units, size)
+            models = [name for name in cast("list[object]", several)[:_MODELS] if isinstance(name, str)]
+        elif isinstance(model, str) and model:
+            models = [model]
+        else:
+            models = [self.model or getattr(settings, self.default)]
+        size = _count_bytes(arguments)
+        cost = 0.0
+        for name in models:
+            price = catalog.latest_price_of(name)
+            if price is None:
+                continue
+            prompt = size
+            if not self.is_split:
+                prompt = min(size, price.context or _CONTEXT)
+            tokens = prompt * (price.input_usd_per_mtok or 0) + answer * (price.output_usd_per_mtok or 0)
+            cost += tokens / _MILLION
+            if price.units:
+                cost += _cost_of_units(price.units, size)
         return round(cost * DOLLAR)
 
 

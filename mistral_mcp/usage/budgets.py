@@ -62,7 +62,7 @@ class _Account:
     """Nothing was left: no request to the store before this time."""
     used_at: float = 0.0
     notes: list[str] = field(default_factory=list[str])
-    """Notes for the next result."""
+    """What the next results say, one each: that the budget is nearly used up."""
 
     @property
     def left(self) -> Amount:
@@ -102,13 +102,6 @@ class Reservation(NamedTuple):
     cost: int
     """In ten-billionths of a dollar."""
     period: int
-
-    def take_note(self) -> str:
-        """The note about the budget for this call's result, once; usually empty."""
-        notes = self.account.notes
-        if notes:
-            return notes.pop()
-        return ""
 
 
 class Budgets:

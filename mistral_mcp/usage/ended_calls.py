@@ -16,7 +16,7 @@ from contextvars import Context
 from typing import Protocol
 
 from mistral_mcp.usage.calls import CallRecord, RunningCall
-from mistral_mcp.usage.span_usage import write_on_span
+from mistral_mcp.usage.span_usage import IN_SPAN, write_on_span
 
 MOMENT = 0.05
 """Seconds after which ended calls are taken together. If the process is killed, those of the last moment are lost."""
@@ -42,7 +42,8 @@ class EndedCalls:
         self._observers += observers
 
     def add(self, call: RunningCall) -> None:
-        write_on_span(call)
+        if IN_SPAN.get():
+            write_on_span(call)
         if not self._ended:
             # In a context of its own: else all of them would be logged within the first one's trace.
             asyncio.get_running_loop().call_later(MOMENT, self.settle, context=Context())

@@ -47,7 +47,7 @@ class Sums:
         self.prompt_tokens += _bounded(used.prompt_tokens)
         self.completion_tokens += _bounded(used.completion_tokens)
         self.total_tokens += _bounded(used.total_tokens)
-        self.cost += _cost(used)
+        self.cost += cost_of((used,))
         if used.cached_tokens:
             self.cached_tokens += _bounded(used.cached_tokens)
         if used.pages or used.seconds or used.characters:  # few calls do
@@ -85,17 +85,14 @@ def cost_of(by_model: Iterable[Consumption]) -> int:
     """The cost of a call in ten-billionths of a dollar."""
     cost = 0
     for used in by_model:
-        cost += _cost(used)
+        if used.cost_usd:
+            cost += round(min(max(used.cost_usd * DOLLAR, 0), _MOST))
     return cost
 
 
 def add_to(rows: dict[Key, Sums], more: Mapping[Key, Sums]) -> None:
     for key, sums in more.items():
         rows.setdefault(key, Sums()).add(sums)
-
-
-def _cost(used: Consumption) -> int:
-    return _bounded((used.cost_usd or 0) * DOLLAR)
 
 
 def _bounded(amount: float) -> int:

@@ -40,10 +40,7 @@ def vault_budgets(settings: Settings, vault: Vault, holder: str, ledger: Ledger)
 
 
 class OwnerNames:
-    """Remembers the names of owners, whose digest costs more than all the rest of counting a call.
-
-    By hashes of their keys, which only this process can compute: no key stays in memory for it.
-    """
+    """Remembers the names of owners, whose digest costs more than all the rest of counting a call."""
 
     def __init__(self, find: OwnerName) -> None:
         self._find = find
@@ -52,7 +49,7 @@ class OwnerNames:
     def of(self, credentials: Credentials) -> str:
         if credentials.connection_id is not None:
             return credentials.connection_id
-        identity = hash(credentials.key)
+        identity = _identity(credentials)
         name = self._names.get(identity)
         if name is None:
             name = self._names[identity] = self._find(credentials)
@@ -70,7 +67,7 @@ class KnownKeys:
         credentials = record.credentials
         if credentials is None or credentials.connection_id is not None:
             return True
-        identity = hash(credentials.key)
+        identity = _identity(credentials)
         if identity in self._known:
             return True
         if record.outcome != "ok" or record.status is None:
@@ -84,3 +81,10 @@ def _forget_the_oldest(known: dict[int, Any]) -> None:
     """Of more than 10,000 keys. A plain dictionary, since each call looks for its key up to three times."""
     if len(known) > _KNOWN_KEYS:
         del known[next(iter(known))]
+
+
+def _identity(credentials: Credentials) -> int:
+    """A hash that only this process can compute: no key stays in memory for it."""
+    if credentials.key is None:
+        return 0
+    return hash(credentials.key.get_secret_value())

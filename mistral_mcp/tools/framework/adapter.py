@@ -127,7 +127,7 @@ class MistralTool(Tool):
                 reservation = await self._reserve(served.budgets, call, arguments)
             result = await self._answer(call, arguments)
             fields = await structured_content(result, call.kept_results, f"{self.name}.json")
-            return _with_note(_success(result, fields, call.mistral), reservation)
+            return _success(result, fields, call.mistral, reservation)
         except MistralMcpError as error:
             running.error = error
             return _failure(error, running.mistral)
@@ -244,22 +244,19 @@ def _output_schema(metadata: FuncMetadata) -> dict[str, Any]:
     return schema
 
 
-def _success(result: Result, fields: JsonValue, mistral: MistralClient) -> CallToolResult:
+def _success(
+    result: Result, fields: JsonValue, mistral: MistralClient, reservation: Reservation | None
+) -> CallToolResult:
     # Replies are masked already; what a result repeats of the caller's arguments is not.
     mask = mistral.caller.mask
-    text = TextContent(type="text", text=mask.text(result.to_text()))
+    content = [TextContent(type="text", text=mask.text(result.to_text())), *result.extra_content()]
+    if reservation is not None and reservation.account.notes:
+        content.append(TextContent(type="text", text=reservation.account.notes.pop()))
     return CallToolResult(
-        content=[text, *result.extra_content()],
+        content=content,
         structured_content=mask.value(fields),
         _meta=_result_meta(mistral) or None,
     )
-
-
-def _with_note(result: CallToolResult, reservation: Reservation | None) -> CallToolResult:
-    """Add a note if the caller's budget is nearly used up, and no result has said so yet."""
-    if reservation is not None and (note := reservation.take_note()):
-        result.content.append(TextContent(type="text", text=note))
-    return result
 
 
 def _failure(error: MistralMcpError, mistral: MistralClient | None) -> CallToolResult:

@@ -197,7 +197,7 @@ async def test_what_only_computes_ends_at_the_deadline_too(mistral_url: str) -> 
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncGenerator[Served]:
-        yield Served(settings, from_key(KEY), Upstream(settings), MemoryStore(60), None, ledger, None, ())
+        yield Served(settings, from_key(KEY), Upstream(settings), MemoryStore(60), None, ledger, None)
 
     server = MCPServer(
         "slow", tools=[MistralTool.of(declared) for declared in slow.declarations], lifespan=lifespan
