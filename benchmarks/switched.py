@@ -25,8 +25,9 @@ def end_nothing(self: RunningCall) -> None:
     """Replaces `RunningCall.end`."""
 
 
-def add_nothing(self: EndedCalls, call: RunningCall) -> None:
+def add_nothing(self: EndedCalls, call: RunningCall) -> None:  # noqa: ARG001 - the signature of what it replaces
     """Replaces `EndedCalls.add`."""
+    self.running -= 1
 
 
 class Accounting:

@@ -19,7 +19,7 @@ from mistral_mcp.usage.calls import CallRecord, RunningCall
 from mistral_mcp.usage.span_usage import IN_SPAN, write_on_span
 
 MOMENT = 0.05
-"""Seconds after which ended calls are taken together. If the process is killed, those of the last moment are lost."""
+"""Seconds after which ended calls are told of together. If the process is killed, those of the last moment are lost."""
 
 
 class CallObserver(Protocol):
@@ -29,14 +29,17 @@ class CallObserver(Protocol):
 
 
 class EndedCalls:
-    """Tells observers of the calls that have ended, those of a moment together.
+    """Tells observers of the calls that have ended: of one that ran alone at once, of others those of a moment together.
 
-    Within the call the processor would have to load each observer's code and data anew, which takes twice as long.
+    Among other calls the processor would have to load each observer's code and data anew, which takes twice as long.
     """
 
     def __init__(self, *observers: CallObserver) -> None:
         self._observers = list(observers)
         self._ended: list[RunningCall] = []
+        self.running = 0
+        """How many calls have begun, and are not added yet."""
+        self._last_end = 0.0  # by the clock of `RunningCall.began`
 
     def add_observers(self, *observers: CallObserver) -> None:
         self._observers += observers
@@ -44,10 +47,15 @@ class EndedCalls:
     def add(self, call: RunningCall) -> None:
         if IN_SPAN.get():
             write_on_span(call)
-        if not self._ended:
+        self.running -= 1
+        self._ended.append(call)
+        ran_alone = not self.running and call.began > self._last_end
+        self._last_end = call.began + call.seconds
+        if ran_alone:
+            self.settle()
+        elif len(self._ended) == 1:
             # In a context of its own: else all of them would be logged within the first one's trace.
             asyncio.get_running_loop().call_later(MOMENT, self.settle, context=Context())
-        self._ended.append(call)
 
     def settle(self) -> None:
         """Tell of all calls that have ended until now."""

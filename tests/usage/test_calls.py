@@ -27,14 +27,14 @@ class Records:
 
     def __init__(self) -> None:
         self.ledger = Ledger(MemoryUsage(), digest_of_key)
-        self._records: list[CallRecord] = []
+        self.told: list[CallRecord] = []
 
     def calls_ended(self, records: Sequence[CallRecord]) -> None:
-        self._records += records
+        self.told += records
 
     def __iter__(self) -> Iterator[CallRecord]:
         self.ledger.ended.settle()
-        return iter(self._records)
+        return iter(self.told)
 
     def server(self, settings: Settings, key: str | None = KEY) -> MCPServer[Served]:
         return create_server(settings, from_key(key), observers=[self], ledger=self.ledger)
@@ -196,9 +196,10 @@ def ended(tool: str) -> RunningCall:
     return call
 
 
-async def test_the_calls_of_a_moment_are_told_of_together_and_each_once():
+async def test_calls_that_end_while_others_run_are_told_of_together_and_each_once():
     groups = Groups()
     calls = EndedCalls(groups)
+    calls.running = 4
     calls.add(ended("a"))
     calls.add(ended("b"))
     assert groups.told == []
@@ -212,7 +213,29 @@ async def test_the_calls_of_a_moment_are_told_of_together_and_each_once():
     assert groups.told == [["a", "b"], ["c"]]
 
 
-async def test_calls_are_told_of_outside_of_the_trace_of_any_of_them():
+async def test_a_call_that_ran_alone_is_told_of_at_once_with_those_that_wait():
+    groups = Groups()
+    calls = EndedCalls(groups)
+    calls.running = 2
+    beside = RunningCall("b", "base")
+    calls.add(ended("a"))
+    calls.add(beside)  # the last one to end, but it began beside the first
+    calls.running = 1
+    assert groups.told == []
+
+    calls.add(ended("c"))
+
+    assert groups.told == [["a", "b", "c"]]
+
+
+async def test_a_call_that_runs_alone_is_told_of_before_its_answer(client: Client, records: Records):
+    await client.call_tool("mistral_chat", {"prompt": "Hello"})
+    await client.call_tool("mistral_chat", {"tone": "kind"})
+
+    assert [record.outcome for record in records.told] == ["ok", "error"]
+
+
+async def test_calls_that_waited_are_told_of_outside_of_the_trace_of_any_of_them():
     trace: ContextVar[str] = ContextVar("trace", default="none")
     seen: list[str] = []
 
@@ -222,8 +245,10 @@ async def test_calls_are_told_of_outside_of_the_trace_of_any_of_them():
             super().calls_ended(records)
 
     groups = Traced()
+    calls = EndedCalls(groups)
+    calls.running = 2
     trace.set("of the first call")
-    EndedCalls(groups).add(ended("a"))
+    calls.add(ended("a"))
     with anyio.fail_after(5):
         await groups.was_told.wait()
 
@@ -232,16 +257,18 @@ async def test_calls_are_told_of_outside_of_the_trace_of_any_of_them():
 
 async def test_calls_that_nobody_was_told_of_are_told_of_when_the_server_stops(mistral_url: str):
     groups = Groups()
-    server = create_server(Settings(route=mistral_url), from_key(KEY), observers=[groups])
+    ledger = Ledger(MemoryUsage(), digest_of_key)
+    server = create_server(Settings(route=mistral_url), from_key(KEY), observers=[groups], ledger=ledger)
     async with Client(server) as client:
+        ledger.ended.running += 1  # of another caller
         await client.call_tool("mistral_chat", {"prompt": "Hello"})
+        assert groups.told == []
 
     assert groups.told == [["mistral_chat"]]
 
 
-async def test_an_ended_call_holds_neither_its_client_nor_its_error(client: Client, records: Records):
-    await client.call_tool("mistral_chat", {"prompt": "Hello"})
-    await client.call_tool("mistral_chat", {"tone": "kind"})
-    held = records.ledger.ended._ended
+def test_an_ended_call_holds_neither_its_client_nor_its_error():
+    call = RunningCall("mistral_chat", "direct", error=ValueError("with its frames"))
+    call.end()
 
-    assert [(call.mistral, call.error) for call in held] == [(None, None)] * 2
+    assert (call.mistral, call.error) == (None, None)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, select, text
 from mistral_mcp.hosting.vault.database import Database
 from mistral_mcp.hosting.vault.tables import Utc, usage
 from mistral_mcp.usage.store import Batch, Rows
-from mistral_mcp.usage.sums import NAMES, Key, Sums, add_all
+from mistral_mcp.usage.sums import NAMES, Key, Sums
 
 # The same SQL on SQLite and Postgres; SQLAlchemy's own upsert is in each dialect's module, which would slow the start.
 _COLUMNS = ("owner", "day", "tool", "model", *NAMES)
@@ -61,8 +61,9 @@ class VaultUsage:
         return found
 
     def _share_reduction(self, owner: str, rows: Rows) -> dict[str, object]:
-        written = add_all(rows.values())
-        return {"owner": owner, "holder": self._holder, "calls": written.calls, "cost": written.cost}
+        calls = sum(sums.calls for sums in rows.values())
+        cost = sum(sums.cost for sums in rows.values())
+        return {"owner": owner, "holder": self._holder, "calls": calls, "cost": cost}
 
     async def _read(self, statement: Select[Any]) -> list[tuple[str, Key, Sums]]:
         return await self._database.read(lambda database: [_entry(row) for row in database.execute(statement)])

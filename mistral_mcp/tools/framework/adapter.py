@@ -119,6 +119,7 @@ class MistralTool(Tool):
         served = request.lifespan_context
         running = RunningCall(self.name, served.settings.route.kind, _client_of(request))
         reservation: Reservation | None = None
+        served.ledger.ended.running += 1
         try:
             call = await call_context(request)
             running.credentials, running.mistral = call.credentials, call.mistral
