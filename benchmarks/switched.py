@@ -16,6 +16,7 @@ from mistral_mcp.tools.framework.request import Served
 from mistral_mcp.usage.budgets import Budgets
 from mistral_mcp.usage.calls import RunningCall
 from mistral_mcp.usage.ended_calls import EndedCalls
+from mistral_mcp.usage.ledger import Ledger
 
 STATE = "BENCH_ACCOUNTING"
 """The environment variable that names a file, which says "on" or "off" once the server has switched."""
@@ -30,27 +31,27 @@ def add_nothing(self: EndedCalls, call: RunningCall) -> None:  # noqa: ARG001 - 
     self.running -= 1
 
 
+async def write_nothing(self: Ledger) -> None:
+    """Replaces `Ledger.flush`, so that usage is written while accounting is on, after as much of that time as otherwise."""
+
+
 class Accounting:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._budgets = served.budgets
-        self._end, self._add = RunningCall.end, EndedCalls.add
+        self._end, self._add, self._flush = RunningCall.end, EndedCalls.add, Ledger.flush
         self._is_on = True
         self._state = Path(os.environ[STATE])
-        self._switching: asyncio.Task[None] | None = None
 
-    def start_to_switch(self) -> None:
-        self._switching = asyncio.create_task(self._switch())
-
-    async def _switch(self) -> None:
+    def switch(self) -> None:
         self._is_on = not self._is_on
         if self._is_on:
-            RunningCall.end, EndedCalls.add = self._end, self._add
+            RunningCall.end, EndedCalls.add, Ledger.flush = self._end, self._add, self._flush
             self._set("on", self._budgets)
         else:
             # What is left of the calls until now must not be paid for while accounting is off.
-            await self._served.ledger.flush()
-            RunningCall.end, EndedCalls.add = end_nothing, add_nothing
+            self._served.ledger.ended.settle()
+            RunningCall.end, EndedCalls.add, Ledger.flush = end_nothing, add_nothing, write_nothing
             self._set("off", None)
 
     def _set(self, state: str, budgets: Budgets | None) -> None:
@@ -62,7 +63,7 @@ class Accounting:
 def serve_switchable(*members: Any) -> Served:
     """Replaces `Served`."""
     served = Served(*members)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, Accounting(served).start_to_switch)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, Accounting(served).switch)
     return served
 
 
