@@ -45,7 +45,7 @@ def needs_of_batch(least_usd: float | None) -> Needs:
 class Charge:
     """What the calls of a tool are charged for, as far as their arguments do not tell."""
 
-    default: Literal["chat_model", "embed_model", "code_model", "moderation_model"] = "chat_model"
+    setting: Literal["chat_model", "embed_model", "code_model", "moderation_model"] = "chat_model"
     """The setting with the model of a call that names none."""
     model: str | None = None
     """This model in place of a setting's."""
@@ -82,7 +82,7 @@ class Charge:
         elif isinstance(model, str) and model:
             models = [model]
         else:
-            models = [self.model or getattr(settings, self.default)]
+            models = [self.model or getattr(settings, self.setting)]
         size = _count_bytes(arguments)
         cost = 0.0
         for name in models:
@@ -114,8 +114,8 @@ def _cost_of_units(units: Iterable[UnitPrice], size: int) -> float:
 
 
 def _count_bytes(arguments: Mapping[str, object]) -> int:
-    """Bytes of UTF-8 of all strings at any depth, each with its frame; for more values than a call may have, a number larger than any
-    context.
+    """Bytes of UTF-8 of all strings at any depth, each with its frame; for more values than a call may have, a number larger
+    than any context.
     """
     size = 0
     rest = list(arguments.values())

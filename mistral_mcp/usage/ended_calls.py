@@ -51,10 +51,10 @@ class EndedCalls:
         self._ended.append(call)
         ran_alone = not self.running and call.began > self._last_end
         self._last_end = call.began + call.seconds
+        # In a context of its own: else all of them would be logged within the first one's trace.
         if ran_alone:
-            self.settle()
+            asyncio.get_running_loop().call_soon(self.settle, context=Context())
         elif len(self._ended) == 1:
-            # In a context of its own: else all of them would be logged within the first one's trace.
             asyncio.get_running_loop().call_later(MOMENT, self.settle, context=Context())
 
     def settle(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 
-import anyio
+import anyio.lowlevel
 import pytest
 from mcp.client import Client
 from mcp.server.mcpserver import MCPServer
@@ -224,6 +224,7 @@ async def test_a_call_that_ran_alone_is_told_of_at_once_with_those_that_wait():
     assert groups.told == []
 
     calls.add(ended("c"))
+    await anyio.lowlevel.checkpoint()
 
     assert groups.told == [["a", "b", "c"]]
 

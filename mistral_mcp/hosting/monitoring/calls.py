@@ -38,10 +38,10 @@ class CallMetrics:
                 use = added[key] = _Use()
             use.add(record.used)
         for (tool, model, outcome), use in added.items():
-            metrics.tool_calls(tool, self._label_beside(tool, model), outcome).inc(use.calls)
+            metrics.tool_calls(tool, self._model_label(tool, model), outcome).inc(use.calls)
             self._count_use(model, use)
 
-    def _label_beside(self, tool: str, model: str | None) -> str:
+    def _model_label(self, tool: str, model: str | None) -> str:
         if model is None:
             return "none"
         if self._pairs.admit((tool, model)):
