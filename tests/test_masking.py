@@ -385,7 +385,7 @@ async def connect_with_toolset(toolset: Toolset, url: str, key: str) -> AsyncGen
     async def lifespan(_: object) -> AsyncGenerator[Served]:
         upstream = Upstream(given)
         yield Served(
-            given, from_key(key), upstream, MemoryStore(60), None, Ledger(MemoryUsage(), digest_of_key), None, ()
+            given, from_key(key), upstream, MemoryStore(60), None, Ledger(MemoryUsage(), digest_of_key), None
         )
         await upstream.aclose()
 
@@ -446,7 +446,6 @@ async def test_a_gateways_tokens_are_masked_like_the_key(route: str) -> None:
                 None,
                 Ledger(MemoryUsage(), digest_of_key),
                 None,
-                (),
             )
             await wire.aclose()
 
