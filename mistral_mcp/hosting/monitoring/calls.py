@@ -1,13 +1,12 @@
 """Metrics of each finished tool call: tool, model, outcome, error, usage and cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mistral_mcp import errors
 from mistral_mcp.hosting.monitoring.metrics import OTHER, Metrics
-from mistral_mcp.mistral.consumption import Consumption
 from mistral_mcp.usage.calls import CallRecord, Outcome
+from mistral_mcp.usage.sums import Sums
 
 _MOST_MODELS = 16
 _MOST_PAIRS = 48
@@ -27,19 +26,22 @@ class CallMetrics:
     def calls_ended(self, records: Sequence[CallRecord]) -> None:
         metrics = self._metrics
         # Added up first: most calls of a moment are alike, and each counter has a lock.
-        added: dict[tuple[str, str | None, Outcome], _Use] = {}
+        added: dict[tuple[str, str | None, Outcome], Sums] = {}
         for record in records:
             metrics.tool_seconds(record.outcome).observe(record.ms / 1000)
             if record.error:
                 metrics.tool_errors(_error_label(record.error)).inc()
+            if record.used.cost_usd is None:
+                metrics.unpriced.inc()
             key = (record.tool, record.model, record.outcome)
-            use = added.get(key)
-            if use is None:
-                use = added[key] = _Use()
-            use.add(record.used)
-        for (tool, model, outcome), use in added.items():
-            metrics.tool_calls(tool, self._model_label(tool, model), outcome).inc(use.calls)
-            self._count_use(model, use)
+            sums = added.get(key)
+            if sums is None:
+                sums = added[key] = Sums()
+            sums.calls += 1
+            sums.add_usage(record.used)
+        for (tool, model, outcome), sums in added.items():
+            metrics.tool_calls(tool, self._model_label(tool, model), outcome).inc(sums.calls)
+            self._count_use(model, sums)
 
     def _model_label(self, tool: str, model: str | None) -> str:
         if model is None:
@@ -48,42 +50,19 @@ class CallMetrics:
             return model
         return OTHER
 
-    def _count_use(self, model: str | None, use: "_Use") -> None:
+    def _count_use(self, model: str | None, used: Sums) -> None:
         metrics, label = self._metrics, model or "none"
         if model and not self._models.admit(model):
             label = OTHER
-        for kind, amount in (("prompt", use.prompt), ("cached", use.cached), ("completion", use.completion)):
+        for kind, amount in (
+            ("prompt", used.prompt_tokens - used.cached_tokens),
+            ("cached", used.cached_tokens),
+            ("completion", used.completion_tokens),
+        ):
             if amount > 0:
                 metrics.tokens(label, kind).inc(amount)
-        if use.cost_usd > 0:
-            metrics.cost_usd(label).inc(use.cost_usd)
-        if use.unpriced:
-            metrics.unpriced.inc(use.unpriced)
-
-
-@dataclass(slots=True)
-class _Use:
-    """The usage of some calls, added up."""
-
-    calls: int = 0
-    prompt: int = 0
-    """Tokens that were not cached."""
-    cached: int = 0
-    completion: int = 0
-    cost_usd: float = 0.0
-    unpriced: int = 0
-    """Calls without a known price."""
-
-    def add(self, used: Consumption) -> None:
-        self.calls += 1
-        # A counter takes nothing below 0, which a reply could name.
-        self.prompt += max(used.prompt_tokens - used.cached_tokens, 0)
-        self.cached += max(used.cached_tokens, 0)
-        self.completion += max(used.completion_tokens, 0)
-        if used.cost_usd is None:
-            self.unpriced += 1
-        else:
-            self.cost_usd += max(used.cost_usd, 0)
+        if used.cost > 0:
+            metrics.cost_usd(label).inc(used.cost_usd)
 
 
 def _error_label(error: str) -> str:

@@ -1,6 +1,6 @@
 """Declares typed functions as tools.
 
-    @toolset.tool("Embed texts", effect="reads", charge=Charge("embed_model"))
+    @toolset.tool("Embed texts", effect="reads", charge=Charge("embed_model", is_split=True))
     async def mistral_embed(mistral: Mistral, inputs: list[str]) -> Embeddings:
         "Turn texts into vectors, for search, clustering or classification."
 
