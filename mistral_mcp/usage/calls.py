@@ -4,7 +4,7 @@ Every call of a known tool has a record, by `tools/framework/adapter.py`: answer
 tool that does not exist, or is not offered, has none.
 """
 
-import random
+import os
 import re
 import time
 from dataclasses import dataclass, field
@@ -154,8 +154,9 @@ def client_name(name: str, version: str) -> str:
 
 
 def _new_id() -> str:
-    """It tells the lines of two calls apart, and gives access to nothing: it need not be hard to guess.
+    """It tells the lines of two calls apart.
 
-    Python seeds `random` from the system, also after a fork.
+    From the system rather than from `random`, whose state belongs to the program that runs the server: records are built
+    while something else may be drawing from it.
     """
-    return f"{random.getrandbits(64):016x}"
+    return os.urandom(8).hex()

@@ -1,5 +1,6 @@
 """The record of each finished call, and its observers."""
 
+import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -273,3 +274,11 @@ def test_an_ended_call_holds_neither_its_client_nor_its_error():
     call.end()
 
     assert (call.mistral, call.error) == (None, None)
+
+
+def test_records_have_ids_of_their_own_and_leave_the_random_numbers_of_the_program_alone():
+    before = random.getstate()
+    first, second = ended("mistral_chat").record(), ended("mistral_chat").record()
+
+    assert first.request_id != second.request_id
+    assert random.getstate() == before
