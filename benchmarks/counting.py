@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import Literal
 
 import anyio
@@ -14,14 +13,13 @@ import anyio
 from benchmarks.bench import Bench, Load, run_interleaved
 from benchmarks.plans import percentile
 from benchmarks.processes import Server, python
-from benchmarks.rows import Goal, Row, median_row
+from benchmarks.rows import Goal, Row, paired_row
 from benchmarks.switched import STATE
 
 _CALLERS = 32
-_PARTS = 8
-"""Of each round: the difference is so small that both states must see the same noise of the machine, which lasts seconds."""
-_ROUNDS = 2
-"""Times as many as elsewhere."""
+_PAIRS = 32
+"""For each round, of short runs: the difference is so small that both states must see the same noise of the machine, which
+lasts seconds."""
 _STATES = ("on", "off")
 _BESIDE = "uncounted"
 _NAME = "CPU per call, 32 callers, with usage, budgets, audit lines and metrics"
@@ -52,23 +50,18 @@ async def measure(bench: Bench) -> list[Row]:
             await load(state, bench.scale.calls // 2)  # warms caches and pools
         runs = await run_interleaved(
             {state: partial(load, state, bench.scale.calls // 4) for state in _STATES},
-            bench.scale.rounds * _ROUNDS * _PARTS,
+            bench.scale.rounds * _PAIRS,
         )
 
     def row(name: str, unit: str, figure: Callable[[Load], float], goal: Goal | None = None) -> Row:
-        ours, theirs = (_means([figure(each) for each in runs[state]]) for state in _STATES)
-        return median_row(name, unit, ours, beside=_BESIDE, baseline=theirs, goal=goal)
+        ours, theirs = ([figure(each) for each in runs[state]] for state in _STATES)
+        return paired_row(name, unit, ours, beside=_BESIDE, baseline=theirs, goal=goal)
 
     return [
         row(_NAME, "ms", lambda each: each.cpu_ms, Goal(1.05)),
         row(_P99, "ms", lambda each: percentile(each.outcome.latencies, 99) * 1000, Goal(1.05)),
         row("calls a second, counted", "calls/s", lambda each: each.outcome.per_second),
     ]
-
-
-def _means(parts: list[float]) -> list[float]:
-    """The mean of each round."""
-    return [fmean(parts[first : first + _PARTS]) for first in range(0, len(parts), _PARTS)]
 
 
 @dataclass

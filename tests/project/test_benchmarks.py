@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("benchmarks.tokens", reason="the benchmarks are not here, or mistral-common is not")
 
-from benchmarks.rows import Goal, Row, Saved, as_json, comparison, median_row, missing_row, table
+from benchmarks.rows import Goal, Row, Saved, as_json, comparison, median_row, missing_row, paired_row, table
 from tests.conftest import pairs_of, skip_without
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,16 @@ def test_a_row_has_the_medians_their_ratio_and_whether_the_goal_is_met() -> None
     assert (row.ours, row.baseline, row.ratio, row.spread) == (100, 80, 1.25, 0.1)
     assert row.verdict == "MISSED"
     assert median_row("start", "ms", [90], beside="minimal", baseline=[80], goal=Goal(1.15)).verdict == "met"
+
+
+def test_paired_runs_are_compared_pair_by_pair_although_the_machine_became_slower() -> None:
+    row = paired_row("calls", "ms", [104, 208, 416], beside="uncounted", baseline=[100, 200, 400], goal=Goal(1.05))
+
+    assert (row.ours, row.baseline, row.ratio, row.verdict) == (208, 200, 1.04, "met")
+    assert "median of 3 pairs, ± 0.000" in table([row])
+    noisy = paired_row("calls", "ms", [100, 106, 112], beside="uncounted", baseline=[100] * 3, goal=Goal(1.05))
+    assert (noisy.ratio, noisy.verdict) == (1.06, "MISSED")
+    assert "± 0.064" in noisy.note
 
 
 @pytest.mark.parametrize(
