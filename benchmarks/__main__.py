@@ -47,6 +47,7 @@ ALL: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
 
 _LEGEND = """\
 Medians; ± is half the range of our runs. A ratio is our figure divided by the baseline's; both are measured in turns.
+Beside "uncounted", runs are paired: the ratio is the median of the pairs' ratios, and ± its standard error.
 minimal: one tool written with the SDK, with its defaults: asyncio's event loop and h11 (benchmarks/minimal.py).
 ours: `mistral-mcp` and `mistral-mcp serve` as installed here; each caller has its own key.\
 """

@@ -58,7 +58,7 @@ class Row:
     """The name of the baseline."""
     baseline: float | None = None
     spread: float | None = None
-    """(largest - smallest) / 2 / median of our runs."""
+    """(largest - smallest) / 2 / median of our runs; of paired runs, the standard error of their ratio."""
     goal: Goal | None = None
     note: str = ""
     """The reason for a missing figure, or a remark."""
@@ -105,16 +105,16 @@ def paired_row(
     """A row for a difference that is smaller than what the machine's noise does to medians: run by run, beside its pair."""
     ratios = [mine / other for mine, other in zip(ours, baseline, strict=True)]
     lower, ratio, upper = statistics.quantiles(ratios)
-    # The standard error of a median, where the ratios are spread normally: 1.35 deviations lie between the quartiles.
-    error = 1.253 * (upper - lower) / 1.349 / math.sqrt(len(ratios))
+    # A median's, where the ratios are spread normally: 1.35 deviations lie between the quartiles.
+    standard_error = 1.253 * (upper - lower) / 1.349 / math.sqrt(len(ratios))
     return Row(
         name,
         unit,
         statistics.median(ours),
         beside,
         statistics.median(baseline),
-        goal=goal,
-        note=f"ratio: median of {len(ratios)} pairs, ± {error:.3f}",
+        standard_error,
+        goal,
         paired_ratio=ratio,
     )
 
